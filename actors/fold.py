@@ -1,0 +1,140 @@
+"""The fold contract: ``(state, batch) -> (state, outputs)``, deterministic and free of I/O.
+
+Laws that every fold keeps (``tests/laws``): cutting the same rows into other batches changes no bit of state or output;
+no clock, randomness, network or environment; outputs only at points that the input fixes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import pyarrow as pa
+
+from events.entry import NO_WATERMARK, EntryHeader
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows ``[first, first + rows)`` of one entry."""
+
+    header: EntryHeader
+    first: int
+    table: pa.RecordBatch
+    last: bool
+    """The slice reaches the end of its entry; only then does the header's watermark hold."""
+
+    @property
+    def stream(self) -> str:
+        return self.header.stream
+
+    @property
+    def producer(self) -> str:
+        return self.header.producer
+
+    @property
+    def rows(self) -> int:
+        return self.table.num_rows
+
+    @property
+    def watermark(self) -> int:
+        """The producer's watermark once these rows are folded, microseconds UTC; ``NO_WATERMARK`` before the last slice."""
+        return self.header.watermark if self.last else NO_WATERMARK
+
+
+@dataclass(slots=True)
+class Emission:
+    """What a fold gives to one stream: batches in order, and how far its event time is complete."""
+
+    batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
+    watermark: int = NO_WATERMARK
+
+
+class Outputs:
+    """The emissions of one fold call, by stream."""
+
+    __slots__ = ("_by_stream",)
+
+    def __init__(self) -> None:
+        self._by_stream: dict[str, Emission] = {}
+
+    def emit(self, stream: str, batch: pa.RecordBatch | None = None, watermark: int = NO_WATERMARK) -> None:
+        """Append ``batch`` (in the stream's schema) and/or advance the stream's watermark."""
+        emission = self._by_stream.setdefault(stream, Emission())
+        if batch is not None and batch.num_rows:
+            emission.batches.append(batch)
+        emission.watermark = max(emission.watermark, watermark)
+
+    def extend(self, other: Outputs) -> None:
+        """Append another call's emissions after these."""
+        for stream, emission in other.items():
+            mine = self._by_stream.setdefault(stream, Emission())
+            mine.batches.extend(emission.batches)
+            mine.watermark = max(mine.watermark, emission.watermark)
+
+    def items(self) -> Iterator[tuple[str, Emission]]:
+        return iter(self._by_stream.items())
+
+    def __bool__(self) -> bool:
+        return any(e.batches or e.watermark != NO_WATERMARK for e in self._by_stream.values())
+
+
+NONE = Outputs()
+"""For folds that emit nothing; never written to."""
+
+
+class Fold(Protocol[S]):
+    """A pure fold. It owns its state and may mutate it; ``dump``/``load`` are exact inverses."""
+
+    name: str
+    version: int
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+    def initial(self) -> S: ...
+
+    def fold(self, state: S, batch: Batch) -> tuple[S, Outputs]: ...
+
+    def dump(self, state: S) -> bytes: ...
+
+    def load(self, data: bytes) -> S: ...
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A fold whose cell also commits results from the world (a request, a poll, a sent message).
+
+    Those inputs are not in the log, so on recovery the state takes the cell's *own* committed rows instead.
+    """
+
+    def absorb(self, state: Any, batch: Batch) -> Any:
+        """Take in a committed row batch of the cell's own output."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A live view: what the page subscribes to."""
+
+    name: str
+    policy: str
+    """``latest`` (replace keys), ``upsert`` (by key, null deletes) or ``append`` (columns, bounded by ``cap``)."""
+    cap: int = 0
+
+
+@runtime_checkable
+class Viewed(Protocol):
+    """A fold whose state people look at."""
+
+    topics: Sequence[Topic]
+
+    def view(self, state: Any, topic: str) -> Mapping[str, Any]:
+        """The topic's whole data as plain JSON values; read-only."""
+        ...
+
+    def changes(self, state: Any) -> Mapping[str, Mapping[str, Any]]:
+        """What changed in each topic since the last call, as deltas of its policy."""
+        ...

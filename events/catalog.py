@@ -1,0 +1,188 @@
+"""Every stream: its name, its Arrow schema and the version of that schema.
+
+A stream's rows always begin with the envelope (CloudEvents 1.0 names). ``id`` may be null on rows that a fold derives:
+their identity is ``producer:offset``. The tenant is in the entry header, once for all its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+LABEL = pa.dictionary(pa.int32(), pa.string())
+
+ENVELOPE: tuple[pa.Field, ...] = (
+    pa.field("id", pa.string()),
+    pa.field("source", LABEL),
+    pa.field("type", LABEL),
+    pa.field("subject", pa.string()),
+    pa.field("time", TIME),
+    pa.field("received", TIME),
+    pa.field("partition_key", pa.string()),
+    pa.field("cause", pa.string()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A family of events with one Arrow schema; ``version`` counts its published shapes."""
+
+    name: str
+    version: int
+    schema: pa.Schema
+    about: str
+
+
+def _stream(name: str, about: str, *fields: pa.Field) -> Stream:
+    return Stream(name, 1, pa.schema([*ENVELOPE, *fields]), about)
+
+
+USER_INTERACTIONS = _stream(
+    "user_interactions",
+    "What people do in the products: tracked events, pages, identifications.",
+    pa.field("anonymous_id", pa.string()),
+    pa.field("amount", pa.int64()),  # minor units of `currency`
+    pa.field("currency", LABEL),
+    pa.field("value", pa.float64()),
+    pa.field("properties", pa.string()),  # JSON object: all beyond the contract
+    pa.field("context", pa.string()),  # JSON object: library, page, campaign, device
+)
+SYSTEM_METRICS = _stream(
+    "system_metrics",
+    "Gauges of the machines that run the products: `type` names the gauge, `source` the host.",
+    pa.field("value", pa.float64()),
+    pa.field("unit", LABEL),
+)
+METRICS = _stream(
+    "metrics",
+    "metric.sampled: one window of one metric and key; a later `revision` replaces an earlier one.",
+    pa.field("metric", LABEL),
+    pa.field("key", LABEL),
+    pa.field("start", TIME),
+    pa.field("width_us", pa.int64()),
+    pa.field("count", pa.int64()),
+    pa.field("sum", pa.float64()),
+    pa.field("mean", pa.float64()),
+    pa.field("min", pa.float64()),
+    pa.field("max", pa.float64()),
+    pa.field("p50", pa.float64()),
+    pa.field("p95", pa.float64()),
+    pa.field("p99", pa.float64()),
+    pa.field("distinct", pa.int64()),
+    pa.field("revision", pa.int32()),
+)
+ANOMALIES = _stream(
+    "anomalies",
+    "anomaly.scored: a metric sample beside what was expected of it.",
+    pa.field("metric", LABEL),
+    pa.field("key", LABEL),
+    pa.field("start", TIME),
+    pa.field("aggregate", LABEL),
+    pa.field("value", pa.float64()),
+    pa.field("score", pa.float64()),
+    pa.field("expected", pa.float64()),
+    pa.field("lower", pa.float64()),
+    pa.field("upper", pa.float64()),
+    pa.field("direction", pa.int8()),
+    pa.field("is_anomaly", pa.bool_()),
+    pa.field("status", LABEL),
+)
+ALERTS = _stream(
+    "alerts",
+    "alert.pending | alert.fired | alert.resolved | alert.acknowledged: the life of each alert.",
+    pa.field("alert", pa.string()),
+    pa.field("rule", LABEL),
+    pa.field("severity", LABEL),
+    pa.field("metric", LABEL),
+    pa.field("key", LABEL),
+    pa.field("value", pa.float64()),
+    pa.field("threshold", pa.float64()),
+    pa.field("message", pa.string()),
+    pa.field("by", pa.string()),
+)
+OUTBOX = _stream(
+    "outbox",
+    "notification.requested: effects that the system owes to the world.",
+    pa.field("channel", LABEL),
+    pa.field("idempotency_key", pa.string()),
+    pa.field("body", pa.string()),
+)
+NOTIFICATIONS = _stream(
+    "notifications",
+    "notification.sent | notification.failed: what became of each effect.",
+    pa.field("channel", LABEL),
+    pa.field("idempotency_key", pa.string()),
+    pa.field("attempts", pa.int32()),
+    pa.field("error", pa.string()),
+)
+CONTROL = _stream(
+    "control",
+    "Commands that were accepted: rules, keys, acknowledgements; `data` is a JSON object.",
+    pa.field("data", pa.string()),
+)
+CLOCK = _stream("clock", "clock.ticked: the only clock a fold can see.")
+DEAD_LETTERS = _stream(
+    "dead_letters",
+    "row.rejected: refused input, kept with its reason, replayable once mended.",
+    pa.field("stream", LABEL),
+    pa.field("field", LABEL),
+    pa.field("reason", pa.string()),
+    pa.field("payload", pa.binary()),
+)
+QUARANTINE = _stream(
+    "quarantine",
+    "row.quarantined: a row that crashes a fold, set aside in the commit that skips it.",
+    pa.field("fold", LABEL),
+    pa.field("stream", LABEL),
+    pa.field("producer", LABEL),
+    pa.field("offset", pa.int64()),
+    pa.field("error", pa.string()),
+)
+
+STREAMS: Mapping[str, Stream] = {
+    s.name: s
+    for s in (
+        USER_INTERACTIONS,
+        SYSTEM_METRICS,
+        METRICS,
+        ANOMALIES,
+        ALERTS,
+        OUTBOX,
+        NOTIFICATIONS,
+        CONTROL,
+        CLOCK,
+        DEAD_LETTERS,
+        QUARANTINE,
+    )
+}
+
+
+def rows(stream: Stream, columns: Mapping[str, object], n: int) -> pa.RecordBatch:
+    """`n` rows of ``stream``; a column is an Arrow array, a list of values, or one value for every row.
+
+    Columns that are not given are null. Raises ``KeyError`` for a column that the stream does not have.
+    """
+    unknown = columns.keys() - set(stream.schema.names)
+    if unknown:
+        raise KeyError(f"{stream.name} has no column {sorted(unknown)}")
+    return pa.record_batch([_column(f.type, columns.get(f.name), n) for f in stream.schema], schema=stream.schema)
+
+
+def _column(type_: pa.DataType, value: object, n: int) -> pa.Array:
+    if value is None:
+        return pa.nulls(n, type_)
+    if isinstance(value, pa.ChunkedArray):
+        value = value.combine_chunks()
+    if isinstance(value, pa.Array):
+        return value if value.type == type_ else value.cast(type_)
+    if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
+        if pa.types.is_dictionary(type_):
+            return pa.array(value, type_.value_type).dictionary_encode().cast(type_)
+        return pa.array(value, type_)
+    if pa.types.is_dictionary(type_):
+        values = pa.array([value], type_.value_type)
+        return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), n), values)
+    return pa.repeat(pa.scalar(value, type_), n)

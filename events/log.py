@@ -1,0 +1,134 @@
+"""The log port: everything that a backend must do, and the types that cross it.
+
+A *cell* (``tenant/fold/partition``) is the single writer of its outputs, journal and snapshots. A commit is all or
+nothing: outputs, journal rows, cursor and snapshot together, and only if the lease's epoch is the newest and the commit
+stands on the cell's last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from events.entry import NO_WATERMARK, Entry, Payload
+
+Source = tuple[str, str]
+"""(stream, producer): one producer's log of one stream."""
+
+Cursor = Mapping[Source, int]
+"""A cell's place in all its inputs: the next offset to read of each."""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to write for a cell, and where to resume."""
+
+    cell: str
+    epoch: int
+    commit: int
+    """Number of the cell's last commit; 0 before the first."""
+    committed: int
+    """Time of that commit, microseconds UTC; 0 before the first."""
+    cursor: dict[Source, int]
+    heads: dict[str, int]
+    """Next offset of each stream that the cell writes."""
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """One slice that a commit consumed: rows ``[start, end)`` of a producer's stream, less the skipped offsets."""
+
+    commit: int
+    stream: str
+    producer: str
+    start: int
+    end: int
+    version: int
+    skipped: tuple[int, ...] = ()
+
+
+class Output(msgspec.Struct, frozen=True):
+    """What a commit appends to one stream: a payload, or none and only a watermark (a punctuation)."""
+
+    stream: str
+    payload: Payload
+    watermark: int = NO_WATERMARK
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A saved state: only a fold of the same version on the same CPU architecture may load it."""
+
+    fold_version: int
+    arch: str
+    data: bytes
+
+
+class SnapshotRef(NamedTuple):
+    """A stored snapshot and the commit number it stands at, newest last."""
+
+    commit: int
+    snapshot: Snapshot
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """One step of a cell. ``nonce`` makes a retry after a lost reply harmless."""
+
+    after: int
+    """The commit number it stands on (compare and set)."""
+    nonce: bytes
+    at: int
+    """Wall-clock time at the edge, microseconds UTC; the log stores the larger of it and the last commit's."""
+    journal: tuple[JournalRow, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    snapshot: Snapshot | None = None
+
+
+class EventLog(Protocol):
+    """The port. Readers never block writers; no read transaction outlives one ``read``."""
+
+    def acquire(self, cell: str, writes: Sequence[str]) -> Lease:
+        """Take the cell over: epoch + 1. Whoever held it is fenced from here on. ``writes`` names its streams."""
+        ...
+
+    def commit(self, lease: Lease, commit: Commit) -> int:
+        """Append everything or nothing; answers the commit number, also when the same commit comes again.
+
+        Raises ``Fenced`` (a newer epoch), ``Conflict`` (it does not stand on the last commit), ``Transient`` (full disk).
+        """
+        ...
+
+    def read(self, stream: str, producer: str, after: int, max_bytes: int) -> Sequence[Entry]:
+        """Committed entries that hold offset ``after`` or a later one, oldest first; at least one where there is one."""
+        ...
+
+    def head(self, stream: str, producer: str) -> int:
+        """The next offset that the producer will write; 0 where it has written none."""
+        ...
+
+    def producers(self, stream: str) -> Sequence[str]:
+        """Every cell that ever declared to write ``stream``, sorted."""
+        ...
+
+    def journal(self, cell: str, after: int) -> Sequence[JournalRow]:
+        """Journal rows of the commits above ``after``, in the order consumed."""
+        ...
+
+    def last_commit(self, cell: str) -> tuple[int, int]:
+        """(number, time) of the cell's last commit; (0, 0) for a cell that never committed."""
+        ...
+
+    def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
+        """Stored snapshots, oldest first."""
+        ...
+
+    def wait(self, after: Cursor, timeout_s: float) -> bool:
+        """True as soon as one of the sources has an entry at or beyond its offset; False after ``timeout_s``."""
+        ...
+
+    def trim(self, stream: str, producer: str, below: int) -> None:
+        """Forget entries that lie wholly below offset ``below``; offsets do not change."""
+        ...
+
+    def close(self) -> None:
+        """Release files and sockets; a commit after it raises."""
+        ...
