@@ -41,7 +41,7 @@ class Batch:
 
     @property
     def watermark(self) -> int:
-        """The producer's watermark once these rows are folded, microseconds UTC; ``NO_WATERMARK`` before the last slice."""
+        """The producer's watermark once these rows are folded, in us UTC; ``NO_WATERMARK`` before the last slice."""
         return self.header.watermark if self.last else NO_WATERMARK
 
 

@@ -133,7 +133,9 @@ def decode(header: EntryHeader, payload: bytes) -> pa.RecordBatch:
     except (pa.ArrowInvalid, OSError, ValueError) as error:
         raise Corrupt(f"{header.stream} of {header.producer} at offset {header.first}: {error}") from error
     if batch.num_rows != header.rows:
-        raise Corrupt(f"{header.stream} of {header.producer} at {header.first}: {batch.num_rows} rows, not {header.rows}")
+        raise Corrupt(
+            f"{header.stream} of {header.producer} at {header.first}: {batch.num_rows} rows, not {header.rows}"
+        )
     return batch if header.version == stream.version else upcast(stream.name, batch, header.version, stream.version)
 
 

@@ -93,12 +93,12 @@ class EventLog(Protocol):
     def commit(self, lease: Lease, commit: Commit) -> int:
         """Append everything or nothing; answers the commit number, also when the same commit comes again.
 
-        Raises ``Fenced`` (a newer epoch), ``Conflict`` (it does not stand on the last commit), ``Transient`` (full disk).
+        Raises ``Fenced`` (a newer epoch), ``Conflict`` (not on the last commit), ``Transient`` (full disk).
         """
         ...
 
     def read(self, stream: str, producer: str, after: int, max_bytes: int) -> Sequence[Entry]:
-        """Committed entries that hold offset ``after`` or a later one, oldest first; at least one where there is one."""
+        """Committed entries that hold offset ``after`` or a later one, oldest first; at least one if there is one."""
         ...
 
     def head(self, stream: str, producer: str) -> int:

@@ -1,0 +1,303 @@
+"""A cell: one fold at one partition, the single writer of its outputs, journal and snapshots.
+
+``advance`` is read -> fold -> commit, sans-IO apart from the log port, so the same class runs in a Ray host, in a unit
+test, under the fault simulator and in a backtest. After any failed commit the state is thrown away and reloaded.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+import pyarrow as pa
+
+from actors.fold import Batch, Fold, Outputs, Recorded
+from actors.quarantine import Poison, isolate, quarantined
+from actors.slices import journaled, own_entries, slices_of
+from events.catalog import QUARANTINE, STREAMS
+from events.entry import EMPTY, NO_WATERMARK, encode
+from events.envelope import CellName
+from events.errors import Corrupt
+from events.log import Commit, EventLog, JournalRow, Lease, Output, Snapshot, Source
+
+S = TypeVar("S")
+R = TypeVar("R")
+ARCH = platform.machine()
+
+
+class Limits(NamedTuple):
+    """How much one step takes in, and when a snapshot is due."""
+
+    read_bytes: int = 4 << 20
+    """Stored bytes read of each source in one step."""
+    snapshot_rows: int = 400_000
+    snapshot_commits: int = 3_600
+    crashes: int = 3
+    """The crash at one place that sets the guilty row aside."""
+
+
+class Saved(msgspec.Struct):
+    """A snapshot's content: the state, and where the cell stood in its inputs and outputs."""
+
+    state: bytes
+    cursor: dict[str, int]
+    heads: dict[str, int]
+
+
+class Halted(Corrupt):
+    """Over 1 % of the rows crash the fold: a bad deploy, not bad data. The cell stops until it is mended."""
+
+
+class Cell(Generic[S]):
+    """Runs ``fold`` for one tenant and partition on ``log``.
+
+    ``now`` gives wall-clock microseconds for commit times only; no fold sees it. Errors that leave a method mean that
+    the state is gone: call ``recover`` before anything else (``Fenced``: a newer instance runs; stop).
+    """
+
+    def __init__(
+        self,
+        fold: Fold[S],
+        log: EventLog,
+        *,
+        tenant: str,
+        partition: int = 0,
+        now: Callable[[], int],
+        limits: Limits | None = None,
+    ) -> None:
+        self.fold = fold
+        self.name = str(CellName(tenant, fold.name, partition))
+        self.tenant = tenant
+        self._log = log
+        self._now = now
+        self._limits = limits or Limits()
+        self._recorded = fold if isinstance(fold, Recorded) else None
+        self._writes = (*fold.writes, QUARANTINE.name)
+        self._crashes: dict[tuple[Source, int], int] = {}
+        self._turn = 0
+        self._consumed = 0
+        self._skipped = 0
+        self._state: S | None = None
+        self._lease: Lease
+        self._cursor: dict[Source, int] = {}
+        self._heads: dict[str, int] = {}
+        self._watermarks: dict[str, int] = {}
+        self.seq = 0
+        """Number of the last commit that the state stands at."""
+        self._since_snapshot = (0, 0)
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> S:
+        """The committed state, to look at. Raises ``Corrupt`` before ``recover``."""
+        if self._state is None:
+            raise Corrupt(f"{self.name} has no state; recover it first")
+        return self._state
+
+    @property
+    def cursor(self) -> dict[Source, int]:
+        return dict(self._cursor)
+
+    def recover(self) -> None:
+        """Take the cell over and bring its state to its last commit: newest usable snapshot, then the tail."""
+        self._state = None
+        lease = self._log.acquire(self.name, self._writes)
+        state, base, start = self._load()
+        rows = commits = 0
+        for batch, of_own in self._history(base, start):
+            if of_own and self._recorded:
+                state = self._recorded.absorb(state, batch)
+            else:
+                state = self.fold.fold(state, batch)[0]
+            rows += batch.rows
+            commits += 1
+        self._state, self._lease = state, lease
+        self._cursor, self._heads, self.seq = dict(lease.cursor), dict(lease.heads), lease.commit
+        self._watermarks = {s: self._last_watermark(s, head) for s, head in lease.heads.items() if head}
+        self._since_snapshot = (rows, commits)
+
+    def _load(self) -> tuple[S, int, dict[str, int]]:
+        for ref in reversed(self._log.snapshots(self.name)):
+            if (ref.snapshot.fold_version, ref.snapshot.arch) == (self.fold.version, ARCH):
+                saved = msgspec.msgpack.decode(ref.snapshot.data, type=Saved)
+                return self.fold.load(saved.state), ref.commit, saved.heads
+        return self.fold.initial(), 0, {}
+
+    def _last_watermark(self, stream: str, head: int) -> int:
+        return self._log.read(stream, self.name, head - 1, 1)[-1].header.watermark
+
+    def _history(self, base: int, heads: dict[str, int]) -> Iterator[tuple[Batch, bool]]:
+        """What the commits above ``base`` consumed and (for a recorded fold) produced, in commit order."""
+        journal = iter(self._log.journal(self.name, base))
+        row = next(journal, None)
+        writes = self.fold.writes if self._recorded else ()
+        for entry in own_entries(self._log, self.name, writes, heads, base):
+            while row is not None and row.commit <= entry.header.commit:
+                yield from ((batch, False) for batch in journaled(self._log, row))
+                row = next(journal, None)
+            yield Batch(entry.header, entry.header.first, entry.batch(), True), True
+        while row is not None:
+            yield from ((batch, False) for batch in journaled(self._log, row))
+            row = next(journal, None)
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def sources(self) -> list[Source]:
+        """Every producer of the fold's streams within the cell's tenant, in reading order."""
+        prefix = f"{self.tenant}/"
+        return [(s, p) for s in self.fold.reads for p in self._log.producers(s) if p.startswith(prefix)]
+
+    def waiting_for(self) -> dict[Source, int]:
+        """What ``EventLog.wait`` needs to wake this cell."""
+        return {source: self._cursor.get(source, 0) for source in self.sources()}
+
+    def advance(self) -> int:
+        """Consume what is there, one bounded read a source, in one commit. Answers the slices consumed."""
+        slices = self._next()
+        if not slices:
+            return 0
+        outputs = Outputs()
+        journal: list[JournalRow] = []
+        state = self.state
+        for batch in slices:
+            try:
+                state, emitted = self.fold.fold(state, batch)
+            except Exception as error:  # noqa: BLE001 - a bug or a poisonous row: isolated, named, alerted
+                return self._survive(batch, error)
+            self._crashes.pop(_place(batch), None)
+            outputs.extend(emitted)
+            journal.append(_journal_row(batch))
+        self._commit(state, outputs, journal)
+        return len(slices)
+
+    def record(self, step: Callable[[S], tuple[S, Outputs, R]]) -> R:
+        """Commit a result from the world (a request, a poll, a sent message) together with what ``step`` makes of it.
+
+        Nothing is committed where ``step`` emits nothing. The answer may leave the house only after this returns.
+        """
+        if not self._recorded:
+            raise TypeError(f"{self.fold.name} records nothing: give it `absorb`, or put its input in the log")
+        try:
+            state, outputs, result = step(self.state)
+        except BaseException:
+            self._state = None
+            raise
+        self._commit(state, outputs, [])
+        return result
+
+    def _next(self) -> list[Batch]:
+        """What to fold in this step. After a crash: one slice, each source in turn, so that the crash stands alone."""
+        sources = self.sources()
+        if not self._crashes:
+            return [batch for source in sources for batch in self._unread(source)]
+        self._turn += 1
+        turn = self._turn % len(sources)
+        firsts = (next(self._unread(source), None) for source in sources[turn:] + sources[:turn])
+        return [batch for batch in firsts if batch is not None][:1]
+
+    def _unread(self, source: Source) -> Iterator[Batch]:
+        after = self._cursor.get(source, 0)
+        for entry in self._log.read(*source, after, self._limits.read_bytes):
+            yield from slices_of(entry, after, entry.header.end)
+
+    def _commit(self, state: S, outputs: Outputs, journal: Sequence[JournalRow]) -> None:
+        written = tuple(self._encode(outputs))
+        if not written and not journal:
+            self._state = state
+            return
+        self._state = None
+        heads = dict(self._heads)
+        for o in written:
+            heads[o.stream] = heads.get(o.stream, 0) + max(o.payload.rows, 1)
+        cursor = dict(self._cursor)
+        for row in journal:
+            cursor[row.stream, row.producer] = row.end
+        rows, commits = self._since_snapshot
+        rows += sum(r.end - r.start for r in journal) + sum(o.payload.rows for o in written if not journal)
+        due = rows >= self._limits.snapshot_rows or commits + 1 >= self._limits.snapshot_commits
+        commit = Commit(
+            after=self.seq,
+            nonce=f"{self._lease.epoch}:{self.seq + 1}".encode(),
+            at=self._now(),
+            journal=tuple(msgspec.structs.replace(r, commit=self.seq + 1) for r in journal),
+            outputs=written,
+            snapshot=self._snapshot(state, cursor, heads) if due else None,
+        )
+        self.seq = self._log.commit(self._lease, commit)
+        self._state, self._cursor, self._heads = state, cursor, heads
+        self._since_snapshot = (0, 0) if due else (rows, commits + 1)
+        self._consumed += sum(r.end - r.start for r in journal)
+
+    def save(self) -> None:
+        """Commit a snapshot now (on drain), so that the next start has no tail to fold."""
+        if self._since_snapshot[1] == 0:
+            return
+        state = self.state
+        self._state = None
+        snapshot = self._snapshot(state, self._cursor, self._heads)
+        nonce = f"{self._lease.epoch}:{self.seq + 1}".encode()
+        self.seq = self._log.commit(self._lease, Commit(after=self.seq, nonce=nonce, at=self._now(), snapshot=snapshot))
+        self._state, self._since_snapshot = state, (0, 0)
+
+    def _snapshot(self, state: S, cursor: dict[Source, int], heads: dict[str, int]) -> Snapshot:
+        saved = Saved(self.fold.dump(state), {f"{s} {p}": o for (s, p), o in cursor.items()}, heads)
+        return Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved))
+
+    def _encode(self, outputs: Outputs) -> Iterator[Output]:
+        for stream, emission in outputs.items():
+            if stream not in self._writes:
+                raise Corrupt(f"{self.fold.name} emits to {stream}, which it does not declare in `writes`")
+            watermark = max(emission.watermark, self._watermarks.get(stream, NO_WATERMARK))
+            if emission.batches:
+                payload = encode(STREAMS[stream], _joined(emission.batches))
+            elif watermark > self._watermarks.get(stream, NO_WATERMARK):
+                payload = EMPTY
+            else:
+                continue
+            self._watermarks[stream] = watermark
+            yield Output(stream, payload, watermark)
+
+    # -- poison --------------------------------------------------------------------------------------------------
+
+    def _survive(self, batch: Batch, error: Exception) -> int:
+        """A fold crashed: reload and let the caller try again; at the third crash set the guilty rows aside."""
+        place = _place(batch)
+        self._crashes[place] = self._crashes.get(place, 0) + 1
+        self.recover()
+        if self._crashes[place] < self._limits.crashes:
+            raise Poison(self.name, batch, error) from error
+        del self._crashes[place]
+        good, poison = isolate(self, batch)
+        self.recover()
+        state, outputs = self.state, Outputs()
+        for part in good:
+            state, emitted = self.fold.fold(state, part)
+            outputs.extend(emitted)
+        outputs.emit(QUARANTINE.name, quarantined(self.fold.name, batch, poison))
+        row = _journal_row(batch)
+        self._commit(state, outputs, [msgspec.structs.replace(row, skipped=tuple(o for o, _ in poison))])
+        self._skipped += len(poison)
+        if self._skipped > 10 and self._skipped * 100 > self._consumed:
+            raise Halted(f"{self.name}: {self._skipped} of {self._consumed} rows crash it; last: {error!r}")
+        return 1
+
+
+def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()[0]
+
+
+def _place(batch: Batch) -> tuple[Source, int]:
+    return (batch.stream, batch.producer), batch.first
+
+
+def _journal_row(batch: Batch) -> JournalRow:
+    end = batch.header.end if batch.last else batch.first + batch.rows
+    return JournalRow(0, batch.stream, batch.producer, batch.first, end, batch.header.version)
+
+
+AnyCell = Cell[Any]

@@ -1,0 +1,77 @@
+"""Rows that crash a fold: found by bisection, set aside in the commit that skips them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from actors.fold import Batch
+from events.catalog import QUARANTINE, rows
+
+if TYPE_CHECKING:
+    from actors.cell import Cell
+
+
+class Poison(RuntimeError):
+    """A fold crashed on a batch: a bug or a poisonous row. The cell has reloaded; trying again is safe."""
+
+    def __init__(self, cell: str, batch: Batch, error: Exception) -> None:
+        super().__init__(
+            f"{cell}: {type(error).__name__}: {error} ({batch.stream} of {batch.producer} at {batch.first})"
+        )
+
+
+def isolate(cell: Cell[Any], batch: Batch) -> tuple[list[Batch], list[tuple[int, str]]]:
+    """Split ``batch`` into parts that fold and rows that do not: (good parts in order, [(offset, error)]).
+
+    Folds only state that it reloads; commits nothing. Takes O(poison x log rows) reloads.
+    """
+    good: list[Batch] = []
+    poison: list[tuple[int, str]] = []
+    pending = batch.table
+    first = batch.first
+    while pending.num_rows:
+        ok, error = _longest_good(cell, good, batch, pending, first)
+        if ok:
+            good.append(Batch(batch.header, first, pending.slice(0, ok), batch.last and ok == pending.num_rows))
+        if ok < pending.num_rows:
+            poison.append((first + ok, error))
+            ok += 1
+        pending, first = pending.slice(ok), first + ok
+    if batch.last and not (good and good[-1].last):
+        good.append(Batch(batch.header, first, batch.table.slice(batch.rows), True))
+    return good, poison
+
+
+def _longest_good(
+    cell: Cell[Any], before: Sequence[Batch], batch: Batch, pending: pa.RecordBatch, first: int
+) -> tuple[int, str]:
+    """(rows of ``pending`` that fold after ``before``, what the next one raised)."""
+    low, high, error = 0, pending.num_rows + 1, ""
+    while low < high - 1:
+        n = pending.num_rows if high > pending.num_rows else (low + high) // 2
+        cell.recover()
+        state = cell.state
+        for part in before:
+            state, _ = cell.fold.fold(state, part)
+        try:
+            cell.fold.fold(state, Batch(batch.header, first, pending.slice(0, n), False))
+            low = n
+        except Exception as crash:  # noqa: BLE001 - any crash is what is looked for
+            high, error = n, f"{type(crash).__name__}: {crash}"[:500]
+    return low, error
+
+
+def quarantined(fold: str, batch: Batch, poison: Sequence[tuple[int, str]]) -> pa.RecordBatch:
+    """The rows for the ``quarantine`` stream."""
+    columns = {
+        "type": "row.quarantined",
+        "fold": fold,
+        "stream": batch.stream,
+        "producer": batch.producer,
+        "offset": [offset for offset, _ in poison],
+        "error": [error for _, error in poison],
+    }
+    return rows(QUARANTINE, columns, len(poison))

@@ -1,0 +1,57 @@
+"""Batches out of stored entries: what a cell reads, what its journal names, what it wrote itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import pairwise
+
+from actors.fold import Batch
+from events.entry import Entry
+from events.errors import Corrupt
+from events.log import EventLog, JournalRow
+
+READ_BYTES = 4 << 20
+
+
+def slices_of(entry: Entry, start: int, end: int, skipped: Sequence[int] = ()) -> Iterator[Batch]:
+    """The entry's rows within offsets ``[start, end)`` less the skipped ones, as batches; a punctuation gives one."""
+    head = entry.header
+    table = entry.batch()
+    start, end = max(start, head.first), min(end, head.end)
+    if head.rows == 0:
+        yield Batch(head, head.first, table, True)
+        return
+    cuts = [start - 1, *sorted(o for o in skipped if start <= o < end), end]
+    for a, b in pairwise(cuts):
+        if b > a + 1 or b == end:
+            yield Batch(head, a + 1, table.slice(a + 1 - head.first, b - a - 1), b == head.end)
+
+
+def journaled(log: EventLog, row: JournalRow) -> Iterator[Batch]:
+    """The batches that a journal row names, from the log. Raises ``Corrupt`` where they are not there any more."""
+    after = row.start
+    while after < row.end:
+        entries = log.read(row.stream, row.producer, after, 1)
+        if not entries or entries[0].header.first > after:
+            raise Corrupt(f"{row.stream} of {row.producer} has no offset {after}: trimmed or lost; restore the archive")
+        yield from slices_of(entries[0], after, row.end, row.skipped)
+        after = min(entries[0].header.end, row.end)
+
+
+def own_entries(
+    log: EventLog, cell: str, streams: Sequence[str], heads: Mapping[str, int], above: int
+) -> Iterator[Entry]:
+    """The cell's own entries of commits above ``above``, by commit number, then in order of ``streams``."""
+
+    def numbered(place: int, stream: str) -> Iterator[tuple[int, int, Entry]]:
+        after = heads.get(stream, 0)
+        while entries := log.read(stream, cell, after, READ_BYTES):
+            for entry in entries:
+                if entry.header.commit > above:
+                    yield entry.header.commit, place, entry
+                after = entry.header.end
+
+    readers = [numbered(place, stream) for place, stream in enumerate(streams)]
+    for _, _, entry in merge(*readers, key=lambda numbered: numbered[:2]):
+        yield entry
