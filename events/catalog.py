@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -160,7 +161,7 @@ STREAMS: Mapping[str, Stream] = {
 }
 
 
-def rows(stream: Stream, columns: Mapping[str, object], n: int) -> pa.RecordBatch:
+def rows(stream: Stream, columns: Mapping[str, Any], n: int) -> pa.RecordBatch:
     """`n` rows of ``stream``; a column is an Arrow array, a list of values, or one value for every row.
 
     Columns that are not given are null. Raises ``KeyError`` for a column that the stream does not have.
