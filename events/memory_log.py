@@ -1,0 +1,143 @@
+"""The log in memory: for tests, the fault simulator and backtests. Deterministic, and safe for several threads."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from threading import Condition
+
+from events.append import SNAPSHOTS_KEPT, Position, admit, appended, taken_over
+from events.entry import Entry
+from events.envelope import CellName
+from events.errors import Fenced
+from events.log import Commit, Cursor, JournalRow, Lease, Snapshot, SnapshotRef, Source
+
+
+class _Stored:
+    """Everything of one cell."""
+
+    def __init__(self) -> None:
+        self.position = Position()
+        self.entries: dict[str, list[Entry]] = {}
+        self.commits: list[tuple[int, bytes, tuple[JournalRow, ...]]] = []
+        self.snapshots: list[SnapshotRef] = []
+
+
+class MemoryLog:
+    """``EventLog`` without disk: what it holds is gone with the process."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, _Stored] = {}
+        self._changed = Condition()
+        self._closed = False
+
+    def acquire(self, cell: str, writes: Sequence[str]) -> Lease:
+        CellName.parse(cell)
+        with self._changed:
+            self._check_open()
+            stored = self._cells.setdefault(cell, _Stored())
+            stored.position = taken_over(stored.position, writes)
+            for stream in stored.position.streams:
+                stored.entries.setdefault(stream, [])
+            return stored.position.lease(cell)
+
+    def commit(self, lease: Lease, commit: Commit) -> int:
+        with self._changed:
+            self._check_open()
+            stored = self._cells.get(lease.cell)
+            if stored is None:
+                raise Fenced(f"{lease.cell} was never acquired here")
+            if self._is_retry(stored, commit):
+                return commit.after + 1
+            admit(stored.position, lease, commit)
+            tenant = CellName.parse(lease.cell).tenant
+            position, entries = appended(lease.cell, tenant, stored.position, commit)
+            rows = tuple(_numbered(row, position.number) for row in commit.journal)
+            stored.position = position
+            for entry in entries:
+                stored.entries[entry.header.stream].append(entry)
+            stored.commits.append((position.committed, commit.nonce, rows))
+            if commit.snapshot is not None:
+                self._keep(stored, position.number, commit.snapshot)
+            self._changed.notify_all()
+            return position.number
+
+    @staticmethod
+    def _is_retry(stored: _Stored, commit: Commit) -> bool:
+        return commit.after < stored.position.number and stored.commits[commit.after][1] == commit.nonce
+
+    @staticmethod
+    def _keep(stored: _Stored, number: int, snapshot: Snapshot) -> None:
+        stored.snapshots = [*stored.snapshots, SnapshotRef(number, snapshot)][-SNAPSHOTS_KEPT:]
+
+    def read(self, stream: str, producer: str, after: int, max_bytes: int) -> Sequence[Entry]:
+        with self._changed:
+            stored = self._cells.get(producer)
+            entries = stored.entries.get(stream, []) if stored else []
+            found: list[Entry] = []
+            size = 0
+            for place in range(bisect_right(entries, after, key=lambda e: e.header.end), len(entries)):
+                size += len(entries[place].payload)
+                if found and size > max_bytes:
+                    break
+                found.append(entries[place])
+            return found
+
+    def head(self, stream: str, producer: str) -> int:
+        with self._changed:
+            return self._head((stream, producer))
+
+    def _head(self, source: Source) -> int:
+        stored = self._cells.get(source[1])
+        tail = stored.position.streams.get(source[0]) if stored else None
+        return tail.head if tail else 0
+
+    def producers(self, stream: str) -> Sequence[str]:
+        with self._changed:
+            return sorted(name for name, stored in self._cells.items() if stream in stored.position.streams)
+
+    def cells(self) -> Sequence[str]:
+        """Every cell that was ever acquired, sorted."""
+        with self._changed:
+            return sorted(self._cells)
+
+    def journal(self, cell: str, after: int) -> Sequence[JournalRow]:
+        with self._changed:
+            stored = self._cells.get(cell)
+            commits = stored.commits[max(after, 0) :] if stored else []
+            return [row for _, _, rows in commits for row in rows]
+
+    def last_commit(self, cell: str) -> tuple[int, int]:
+        with self._changed:
+            stored = self._cells.get(cell)
+            return (stored.position.number, stored.position.committed) if stored else (0, 0)
+
+    def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
+        with self._changed:
+            stored = self._cells.get(cell)
+            return list(stored.snapshots) if stored else []
+
+    def wait(self, after: Cursor, timeout_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: any(self._head(source) > offset for source, offset in after.items()), timeout_s
+            )
+
+    def trim(self, stream: str, producer: str, below: int) -> None:
+        with self._changed:
+            stored = self._cells.get(producer)
+            entries = stored.entries.get(stream, []) if stored else []
+            keep = bisect_right(entries, below, key=lambda e: e.header.end)
+            del entries[: min(keep, len(entries) - 1)]
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the log is closed")
+
+
+def _numbered(row: JournalRow, commit: int) -> JournalRow:
+    return JournalRow(commit, row.stream, row.producer, row.start, row.end, row.version, row.skipped)

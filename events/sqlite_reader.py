@@ -1,0 +1,101 @@
+"""One cell's file as everybody else sees it: read-only, and no transaction outlives a call."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from events.append import Position
+from events.entry import Entry, decode_header
+from events.errors import Corrupt
+from events.log import JournalRow, Snapshot, SnapshotRef
+from events.sqlite_schema import STREAM_BITS, decode_journal, decode_position, in_our_words, open_reader
+
+_IDLE_CONNECTIONS = 2
+_STAMP = "SELECT epoch, number FROM cell"
+_POSITION = "SELECT epoch, number, committed, streams, cursor FROM cell"
+_ENTRIES = "SELECT place, header, payload FROM entry WHERE place > ? AND place <= ? ORDER BY place"
+_JOURNAL = "SELECT number, journal FROM commits WHERE number > ? AND journal IS NOT NULL ORDER BY number"
+_SNAPSHOTS = "SELECT number, fold_version, arch, data FROM snapshot ORDER BY number"
+_END = (1 << STREAM_BITS) - 1
+
+
+class CellReader:
+    """Reads one cell's file. Safe for several threads: each call has a connection to itself."""
+
+    def __init__(self, path: Path, cell: str) -> None:
+        self._path = path
+        self._cell = cell
+        self._idle: list[sqlite3.Connection] = []
+        self._known = Position()
+
+    def position(self) -> Position:
+        """Where the cell stands; decoded only when it has moved."""
+        with self._connection() as db:
+            return self._position(db)
+
+    def _position(self, db: sqlite3.Connection) -> Position:
+        known = self._known
+        if db.execute(_STAMP).fetchone() == (known.epoch, known.number):
+            return known
+        self._known = decode_position(db.execute(_POSITION).fetchone())
+        return self._known
+
+    def head(self, stream: str) -> int:
+        tail = self.position().streams.get(stream)
+        return tail.head if tail else 0
+
+    def read(self, stream: str, after: int, max_bytes: int) -> list[Entry]:
+        """See ``EventLog.read``."""
+        found: list[Entry] = []
+        with self._connection() as db:
+            streams = self._known.streams
+            if stream not in streams:
+                streams = self._position(db).streams
+                if stream not in streams:
+                    return found
+            base = list(streams).index(stream) << STREAM_BITS
+            size = 0
+            with closing(db.execute(_ENTRIES, (base | max(after, 0), base | _END))) as rows:
+                for place, head, payload in rows:
+                    size += len(payload)
+                    if found and size > max_bytes:
+                        break
+                    header = decode_header(head)
+                    if header.end != place - base:
+                        raise Corrupt(f"{self._cell}: {stream} ends at {header.end} where the log has {place - base}")
+                    found.append(Entry(header, payload))
+        return found
+
+    def journal(self, after: int) -> list[JournalRow]:
+        with self._connection() as db:
+            rows = db.execute(_JOURNAL, (after,)).fetchall()
+            sources = list(self._position(db).cursor)
+        return [row for number, data in rows for row in decode_journal(number, data, sources)]
+
+    def snapshots(self) -> Sequence[SnapshotRef]:
+        with self._connection() as db:
+            rows = db.execute(_SNAPSHOTS).fetchall()
+        return [SnapshotRef(number, Snapshot(version, arch, data)) for number, version, arch, data in rows]
+
+    @contextmanager
+    def _connection(self) -> Generator[sqlite3.Connection, None, None]:
+        try:
+            try:
+                db = self._idle.pop()
+            except IndexError:
+                db = open_reader(self._path, self._cell)
+            yield db
+        except sqlite3.Error as error:
+            raise in_our_words(error, self._cell) from error
+        if len(self._idle) < _IDLE_CONNECTIONS:
+            self._idle.append(db)
+        else:
+            db.close()
+
+    def close(self) -> None:
+        while self._idle:
+            with suppress(sqlite3.Error):  # read-only: nothing can be lost
+                self._idle.pop().close()

@@ -1,0 +1,168 @@
+"""How a cell's file looks on disk: its name, its tables, its connections, and SQLite's errors in our words.
+
+One file per cell, WAL, ``synchronous=FULL``. The stdlib's SQLite may be older than 3.51.3, which mended a rare
+corruption when a WAL is reset while another connection checkpoints. So nobody but the cell's one writing connection ever
+writes, checkpoints or closes with a checkpoint, and it does so under the cell's lock file; readers are read-only.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from events.append import Position, Tail
+from events.envelope import CellName
+from events.errors import Corrupt, Rejected, Transient
+from events.log import JournalRow, Source
+
+FORMAT = 1
+"""Of the tables below; a file with a higher one was written by a newer Hindcast."""
+STREAM_BITS = 48
+"""An entry's key is ``stream id << 48 | end offset``, so one B-tree holds every stream in order."""
+SUFFIX = ".db"
+
+_TABLES = f"""
+CREATE TABLE cell(
+  id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, epoch INTEGER NOT NULL, number INTEGER NOT NULL,
+  committed INTEGER NOT NULL, streams BLOB NOT NULL, cursor BLOB NOT NULL
+);
+CREATE TABLE entry(place INTEGER PRIMARY KEY, header BLOB NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE commits(number INTEGER PRIMARY KEY, at INTEGER NOT NULL, nonce BLOB NOT NULL, journal BLOB);
+CREATE TABLE snapshot(number INTEGER PRIMARY KEY, fold_version INTEGER, arch TEXT, data BLOB NOT NULL);
+CREATE TABLE trimmed(stream INTEGER PRIMARY KEY, below INTEGER NOT NULL, chain BLOB NOT NULL);
+PRAGMA user_version = {FORMAT};
+"""
+_BUSY_S = 10.0
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+
+_encode = msgspec.msgpack.Encoder().encode
+_streams = msgspec.msgpack.Decoder(list[tuple[str, int, bytes]]).decode
+_cursor = msgspec.msgpack.Decoder(list[tuple[str, str, int]]).decode
+_journal = msgspec.msgpack.Decoder(list[tuple[int, ...]]).decode
+
+
+def file_name(cell: str) -> str:
+    """``demo/metrics/0`` -> ``demo+metrics+0``, reversible. Raises ``Rejected`` for a name that is no cell's or too long."""
+    name = CellName.parse(cell)
+    text = "+".join(quote(str(part), safe="") for part in name)
+    if len(text) > 200:
+        raise Rejected("cell", f"name is too long for a file: {cell!r}")
+    return text
+
+
+def cell_name(stem: str) -> str:
+    """The inverse of ``file_name``."""
+    return "/".join(unquote(part) for part in stem.split("+"))
+
+
+def create(path: Path, cell: str) -> None:
+    """Make an empty file for ``cell``. It appears under its name only when it is whole and durable."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    db = sqlite3.connect(draft, isolation_level=None)
+    try:
+        db.execute("PRAGMA synchronous=FULL")
+        db.executescript(f"BEGIN; {_TABLES} COMMIT;")
+        db.execute("INSERT INTO cell VALUES (1, ?, 0, 0, 0, ?, ?)", (cell, *encode_position(Position())))
+        db.execute("PRAGMA journal_mode=WAL")
+    finally:
+        db.close()
+    draft.rename(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def open_writer(path: Path, cell: str) -> sqlite3.Connection:
+    """The one connection that writes; its user holds the cell's lock file whenever he uses it."""
+    db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA wal_autocheckpoint=0")
+    return _opened(db, path, cell)
+
+
+def open_reader(path: Path, cell: str) -> sqlite3.Connection:
+    """A connection that cannot write, and neither checkpoints nor shortens the WAL when it closes."""
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    db = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA query_only=1")
+    db.execute("PRAGMA wal_autocheckpoint=0")
+    return _opened(db, path, cell)
+
+
+def _opened(db: sqlite3.Connection, path: Path, cell: str) -> sqlite3.Connection:
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version != FORMAT:
+            raise Corrupt(f"{path.name} has format {version}, not {FORMAT}; use the Hindcast that wrote it")
+        (name,) = db.execute("SELECT name FROM cell").fetchone()
+        if name != cell:
+            raise Corrupt(f"{path.name} belongs to {name}, not to {cell}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def encode_position(position: Position) -> tuple[bytes, bytes]:
+    """The columns ``streams`` and ``cursor``."""
+    streams = [(name, tail.head, tail.chain) for name, tail in position.streams.items()]
+    return _encode(streams), _encode([(*source, offset) for source, offset in position.cursor.items()])
+
+
+def decode_position(row: tuple[int, int, int, bytes, bytes]) -> Position:
+    """From the columns epoch, number, committed, streams, cursor. Raises ``Corrupt``."""
+    epoch, number, committed, streams, cursor = row
+    try:
+        tails = {name: Tail(head, link) for name, head, link in _streams(streams)}
+        return Position(epoch, number, committed, tails, {(s, p): offset for s, p, offset in _cursor(cursor)})
+    except msgspec.MsgspecError as error:
+        raise Corrupt(f"a cell's position: {error}") from error
+
+
+def encode_journal(rows: tuple[JournalRow, ...], cursor: dict[Source, int]) -> bytes | None:
+    """Rows as ``[place of the source in the cursor, start, length, version, skipped...]``: about 8 bytes each."""
+    if not rows:
+        return None
+    places = {source: place for place, source in enumerate(cursor)}
+    return _encode(
+        [
+            (places[r.stream, r.producer], r.start, r.end - r.start, r.version, *(o - r.start for o in r.skipped))
+            for r in rows
+        ]
+    )
+
+
+def decode_journal(number: int, data: bytes, sources: list[Source]) -> list[JournalRow]:
+    """Inverse of ``encode_journal``; a cursor only ever grows at its end. Raises ``Corrupt``."""
+    try:
+        return [
+            JournalRow(number, *sources[place], start, start + length, version, tuple(start + s for s in skipped))
+            for place, start, length, version, *skipped in _journal(data)
+        ]
+    except (msgspec.MsgspecError, ValueError, IndexError) as error:
+        raise Corrupt(f"journal of commit {number}: {error}") from error
+
+
+def in_our_words(error: sqlite3.Error, cell: str) -> Exception:
+    """``Transient`` for a full disk or a file that is locked, ``Corrupt`` for a broken file, else the error itself."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if code is not None else None
+    if primary in _FULL:
+        return Transient(f"{cell}: disk full or not writable ({error}); make room in the data directory")
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Transient(f"{cell}: its file is locked ({error})", 0.1)
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return Corrupt(f"{cell}: {error}; restore its file from a backup")
+    return error

@@ -1,0 +1,182 @@
+"""One cell's file as its writer sees it: acquire, commit, trim, checkpoint."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic, sleep
+
+from events.append import SNAPSHOTS_KEPT, Position, admit, appended, taken_over
+from events.entry import decode_header, encode_header
+from events.envelope import CellName
+from events.errors import Fenced, Transient
+from events.log import Commit, Lease
+from events.sqlite_schema import (
+    STREAM_BITS,
+    create,
+    decode_position,
+    encode_journal,
+    encode_position,
+    in_our_words,
+    open_writer,
+)
+
+CHECKPOINT_BYTES = 16 << 20
+"""Of appended data after which the writer copies the WAL into the file."""
+_LOCK_S = 10.0
+_PAGES_A_COMMIT = 4 * 4096
+
+_SELECT = "SELECT epoch, number, committed, streams, cursor FROM cell"
+_UPDATE = "UPDATE cell SET epoch = ?, number = ?, committed = ?, streams = ?, cursor = ?"
+_ENTRY = "INSERT INTO entry(place, header, payload) VALUES (?, ?, ?)"
+_COMMIT = "INSERT INTO commits(number, at, nonce, journal) VALUES (?, ?, ?, ?)"
+_NONCE = "SELECT nonce FROM commits WHERE number = ?"
+_SNAPSHOT = "INSERT INTO snapshot(number, fold_version, arch, data) VALUES (?, ?, ?, ?)"
+_PRUNE = "DELETE FROM snapshot WHERE number NOT IN (SELECT number FROM snapshot ORDER BY number DESC LIMIT ?)"
+
+
+class CellWriter:
+    """Writes one cell's file. Safe for several threads and processes; who may commit is decided by the epoch."""
+
+    def __init__(self, path: Path, cell: str) -> None:
+        self._path = path
+        self._cell = cell
+        self._tenant = CellName.parse(cell).tenant
+        self._mutex = threading.Lock()
+        self._lock_fd = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._db: sqlite3.Connection | None = None
+        self._known = Position()
+        self._unchecked = 0
+
+    def acquire(self, writes: Sequence[str]) -> tuple[Lease, bool]:
+        """The new lease, and whether the cell declared a stream that it did not write before."""
+        with self._locked():
+            if not self._path.exists():
+                create(self._path, self._cell)
+            with self._transaction() as db:
+                old = self._position(db)
+                new = taken_over(old, writes)
+                db.execute(_UPDATE, (new.epoch, new.number, new.committed, *encode_position(new)))
+            return new.lease(self._cell), len(new.streams) > len(old.streams)
+
+    def commit(self, lease: Lease, commit: Commit) -> int:
+        """See ``EventLog.commit``."""
+        with self._locked():
+            if self._db is None and not self._path.exists():
+                raise Fenced(f"{lease.cell} was never acquired here")
+            with self._transaction() as db:
+                old = self._position(db)
+                if commit.after < old.number and db.execute(_NONCE, (commit.after + 1,)).fetchone() == (commit.nonce,):
+                    return commit.after + 1
+                admit(old, lease, commit)
+                new = self._append(db, old, commit)
+            self._known = new
+            self._checkpoint_if_due(commit)
+            return new.number
+
+    def _append(self, db: sqlite3.Connection, old: Position, commit: Commit) -> Position:
+        new, entries = appended(self._cell, self._tenant, old, commit)
+        ids = {stream: place << STREAM_BITS for place, stream in enumerate(new.streams)}
+        for entry in entries:
+            head = entry.header
+            db.execute(_ENTRY, (ids[head.stream] | head.end, encode_header(head), entry.payload))
+        journal = encode_journal(commit.journal, new.cursor)
+        db.execute(_COMMIT, (new.number, new.committed, commit.nonce, journal))
+        if commit.snapshot is not None:
+            saved = commit.snapshot
+            db.execute(_SNAPSHOT, (new.number, saved.fold_version, saved.arch, saved.data))
+            db.execute(_PRUNE, (SNAPSHOTS_KEPT,))
+        db.execute(_UPDATE, (new.epoch, new.number, new.committed, *encode_position(new)))
+        return new
+
+    def trim(self, stream: str, below: int) -> None:
+        """Delete entries wholly below ``below``, but never the newest: it carries the watermark."""
+        with self._locked(), self._transaction() as db:
+            streams = self._position(db).streams
+            if stream not in streams:
+                return
+            place = list(streams).index(stream)
+            base = place << STREAM_BITS
+            last = db.execute(
+                "SELECT max(place) FROM entry WHERE place BETWEEN ? AND ?",
+                (base, base | min(below, streams[stream].head - 1)),
+            ).fetchone()[0]
+            if last is None:
+                return
+            (header,) = db.execute("SELECT header FROM entry WHERE place = ?", (last,)).fetchone()
+            db.execute("REPLACE INTO trimmed VALUES (?, ?, ?)", (place, last - base, decode_header(header).chain))
+            db.execute("DELETE FROM entry WHERE place BETWEEN ? AND ?", (base, last))
+
+    def close(self) -> None:
+        """Bring the WAL into the file and let go of both."""
+        with self._locked():
+            if self._db is not None:
+                with suppress(sqlite3.OperationalError):  # a full disk: the WAL stays and is read next time
+                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._disconnect()
+        os.close(self._lock_fd)
+
+    # -- below the lock ------------------------------------------------------------------------------------------
+
+    def _position(self, db: sqlite3.Connection) -> Position:
+        """What the file says now; decoded only where another process wrote in between."""
+        row = db.execute(_SELECT).fetchone()
+        if row[:2] != (self._known.epoch, self._known.number):
+            self._known = decode_position(row)
+        return self._known
+
+    def _checkpoint_if_due(self, commit: Commit) -> None:
+        self._unchecked += sum(len(o.payload.data) for o in commit.outputs) + _PAGES_A_COMMIT
+        self._unchecked += len(commit.snapshot.data) if commit.snapshot else 0
+        if self._unchecked < CHECKPOINT_BYTES or self._db is None:
+            return
+        self._unchecked = 0
+        with suppress(sqlite3.OperationalError):  # a full disk: the commit is durable in the WAL, copying can wait
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    @contextmanager
+    def _locked(self) -> Generator[None, None, None]:
+        """This thread and no other, of this process or another, uses the writing side of the file."""
+        with self._mutex:
+            give_up = monotonic() + _LOCK_S
+            while True:
+                try:
+                    fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if monotonic() > give_up:
+                        raise Transient(f"{self._cell}: another process holds its lock") from None
+                    sleep(0.001)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    @contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection, None, None]:
+        """All or nothing. After an error of SQLite's the connection is thrown away: it may hold half a WAL frame."""
+        try:
+            db = self._db = self._db or open_writer(self._path, self._cell)
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._disconnect()
+            raise in_our_words(error, self._cell) from error
+
+    def _disconnect(self) -> None:
+        db, self._db = self._db, None
+        self._known = Position()
+        if db is not None:
+            with suppress(sqlite3.Error):  # closing a broken connection; what is committed is in the file
+                db.close()
