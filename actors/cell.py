@@ -101,6 +101,10 @@ class Cell(Generic[S]):
     def cursor(self) -> dict[Source, int]:
         return dict(self._cursor)
 
+    def head(self, stream: str) -> int:
+        """The offset that the cell's next row of ``stream`` will have."""
+        return self._heads.get(stream, 0)
+
     def recover(self) -> None:
         """Take the cell over and bring its state to its last commit: newest usable snapshot, then the tail."""
         self._state = None

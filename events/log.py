@@ -117,6 +117,10 @@ class EventLog(Protocol):
         """(number, time) of the cell's last commit; (0, 0) for a cell that never committed."""
         ...
 
+    def cursor(self, cell: str) -> Cursor:
+        """How far the cell has read each of its sources; empty for a cell that never committed."""
+        ...
+
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
         """Stored snapshots, oldest first."""
         ...

@@ -1,0 +1,70 @@
+"""A collector whose source never repeats itself (a poll, the clock): it only keeps the watermark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from actors.fold import Batch, Outputs
+from events.catalog import Stream
+from events.entry import NO_WATERMARK
+from events.errors import Corrupt
+
+
+class Progress(msgspec.Struct):
+    """How far a producer's event time has come, microseconds UTC."""
+
+    watermark: int = NO_WATERMARK
+    latest: int = NO_WATERMARK
+    """The newest min(event time, received time) seen."""
+
+    def see(self, batch: pa.RecordBatch, bound_us: int) -> None:
+        """Take in rows: the watermark is the running max of min(time, received), less ``bound_us``."""
+        if batch.num_rows == 0:
+            return
+        earlier = pc.min_element_wise(batch.column("time"), batch.column("received"))
+        self.latest = max(self.latest, int(np.max(earlier.to_numpy(zero_copy_only=False).view(np.int64))))
+        self.watermark = max(self.watermark, self.latest - bound_us)
+
+
+@dataclass(frozen=True, slots=True)
+class PullCollector:
+    """Records what a poll returned as rows of ``stream``. State: ``Progress``."""
+
+    name: str
+    stream: Stream
+    bound_us: int = 0
+    version: int = 1
+    reads: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        return (self.stream.name,)
+
+    def initial(self) -> Progress:
+        return Progress()
+
+    def fold(self, state: Progress, batch: Batch) -> tuple[Progress, Outputs]:
+        raise Corrupt(f"{self.name} reads no stream, yet its journal names {batch.stream}")
+
+    def admit(self, state: Progress, batch: pa.RecordBatch) -> tuple[Progress, Outputs, int]:
+        """Record ``batch``; answers its rows."""
+        state.see(batch, self.bound_us)
+        outputs = Outputs()
+        outputs.emit(self.stream.name, batch, state.watermark)
+        return state, outputs, batch.num_rows
+
+    def absorb(self, state: Progress, batch: Batch) -> Progress:
+        state.see(batch.table, self.bound_us)
+        state.watermark = max(state.watermark, batch.watermark)
+        return state
+
+    def dump(self, state: Progress) -> bytes:
+        return msgspec.msgpack.encode(state)
+
+    def load(self, data: bytes) -> Progress:
+        return msgspec.msgpack.decode(data, type=Progress)

@@ -1,0 +1,124 @@
+"""Push collectors: what is sent to us is deduplicated, committed, and answered with a verdict for each row.
+
+Exactly once for clients that retry: an event is a duplicate iff its (source, id) is among the last ``window`` accepted
+rows of the partition; the same id with other content is refused and kept as a dead letter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from actors.collectors.identity import hashes
+from actors.collectors.pull import Progress
+from actors.fold import Batch, Outputs
+from analytics import dedup
+from events.catalog import CONTROL, DEAD_LETTERS, USER_INTERACTIONS, Stream, rows
+from events.errors import Corrupt
+
+IDENTITY = ("source", "id")
+ACCEPTED, DUPLICATE, CONFLICT = 0, 1, 2
+REUSED = "was used before for another content; give each event an id of its own"
+
+
+class Arrivals(NamedTuple):
+    """One request's rows: those that are well formed, and those that are refused already (``dead_letters`` rows)."""
+
+    rows: pa.RecordBatch
+    refused: pa.RecordBatch | None
+
+
+class State(msgspec.Struct):
+    seen: dedup.DedupState
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class PushCollector:
+    """Records what is pushed to ``stream``. State: the ids of the last ``window`` rows, and the watermark."""
+
+    name: str
+    stream: Stream
+    content: tuple[str, ...]
+    """Columns that are equal in a repeated row; not `time` or `received`: a retry arrives anew, and its skew too."""
+    window: int
+    bound_us: int = 0
+    """How far out of order events may come before they count as late."""
+    idle_us: int = 2_000_000
+    """Silence after which the producer's watermark follows the clock, so that the last windows close."""
+    horizon_us: int = 0
+    """How long the clock is followed after the last event: past every window and its lateness nothing more closes."""
+    version: int = 1
+    reads: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        return (self.stream.name, DEAD_LETTERS.name)
+
+    def initial(self) -> State:
+        return State(dedup.DedupState(self.window), Progress())
+
+    def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
+        raise Corrupt(f"{self.name} reads no stream, yet its journal names {batch.stream}")
+
+    def admit(self, state: State, arrivals: Arrivals) -> tuple[State, Outputs, np.ndarray]:
+        """Deduplicate and record; answers uint8[rows]: ACCEPTED, DUPLICATE or CONFLICT."""
+        batch, outputs = arrivals.rows, Outputs()
+        verdict = dedup.admit(state.seen, hashes(batch, IDENTITY), hashes(batch, self.content))
+        accepted = batch if not verdict.any() else batch.filter(pa.array(verdict == ACCEPTED))
+        state.progress.see(accepted, self.bound_us)
+        if accepted.num_rows:
+            outputs.emit(self.stream.name, accepted, state.progress.watermark)
+        if (verdict == CONFLICT).any():
+            outputs.emit(DEAD_LETTERS.name, _conflicts(self, batch.filter(pa.array(verdict == CONFLICT))))
+        if arrivals.refused is not None:
+            outputs.emit(DEAD_LETTERS.name, arrivals.refused)
+        return state, outputs, verdict
+
+    def idle(self, state: State, now_us: int) -> tuple[State, Outputs, None]:
+        """Let the watermark follow the clock while nothing arrives (a punctuation) and it can still close anything."""
+        outputs, progress = Outputs(), state.progress
+        reach = now_us - self.bound_us
+        quiet = now_us - progress.latest >= self.idle_us
+        if quiet and progress.watermark < min(reach, progress.latest + self.horizon_us):
+            progress.watermark = reach
+            outputs.emit(self.stream.name, watermark=reach)
+        return state, outputs, None
+
+    def absorb(self, state: State, batch: Batch) -> State:
+        if batch.stream == self.stream.name:
+            dedup.admit(state.seen, hashes(batch.table, IDENTITY), hashes(batch.table, self.content))
+            state.progress.see(batch.table, self.bound_us)
+            state.progress.watermark = max(state.progress.watermark, batch.watermark)
+        return state
+
+    def dump(self, state: State) -> bytes:
+        return msgspec.msgpack.encode((dedup.dump(state.seen), state.progress))
+
+    def load(self, data: bytes) -> State:
+        seen, progress = msgspec.msgpack.decode(data, type=tuple[bytes, Progress])
+        return State(dedup.load(seen), progress)
+
+
+def _conflicts(collector: PushCollector, batch: pa.RecordBatch) -> pa.RecordBatch:
+    body = batch.column(collector.content[-1])
+    columns = {name: batch.column(name) for name in ("id", "source", "subject", "time", "received", "partition_key")}
+    fixed = {"type": "row.rejected", "stream": collector.stream.name, "field": "id", "reason": f"id {REUSED}"}
+    payload = pc.cast(pc.coalesce(body, ""), pa.binary())
+    return rows(DEAD_LETTERS, {**columns, **fixed, "payload": payload}, batch.num_rows)
+
+
+def user_interactions(bound_us: int = 5_000_000, window: int = 1 << 19) -> PushCollector:
+    """The collector of the products' events. 15 minutes of silence close every window and its lateness."""
+    content = ("type", "subject", "anonymous_id", "amount", "currency", "value", "properties")
+    return PushCollector("user_interactions", USER_INTERACTIONS, content, window, bound_us, horizon_us=900_000_000)
+
+
+def control() -> PushCollector:
+    """The collector of commands: rules, keys, acknowledgements."""
+    return PushCollector("control", CONTROL, ("type", "subject", "data"), window=4096)

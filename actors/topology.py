@@ -1,0 +1,101 @@
+"""Which cells there are, and which host runs each of them.
+
+*Packed* gives one Ray actor to each kind (collectors, analyzers, dashboards, alerts, edges); *spread* gives every cell
+an actor of its own. The cells, their names and their log are the same, so a system may change its placement between runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+from actors.channels import Channel
+from actors.fold import Fold
+from actors.intake import Poll
+from events.envelope import CellName
+
+Kind = Literal["collectors", "analyzers", "dashboards", "alerts", "edges"]
+Placement = Literal["auto", "packed", "spread"]
+KINDS: tuple[Kind, ...] = ("collectors", "analyzers", "dashboards", "alerts", "edges")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Drive the cell by what comes in its streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Drive the cell by requests; ``guarded``: subject to back-pressure."""
+
+    guarded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """Drive the cell by polling a source; ``open`` makes the source within the host."""
+
+    open: Callable[[], Poll]
+    every_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Drive the cell by the outbox, through ``channels``."""
+
+    channels: Mapping[str, Channel]
+
+
+Drive = Stream | Push | Polled | Notify
+
+
+@dataclass(frozen=True, slots=True)
+class CellSpec:
+    """One cell: its fold, whose it is, what kind of actor it belongs to, what drives it."""
+
+    kind: Kind
+    fold: Fold[Any]
+    tenant: str
+    drive: Drive = field(default_factory=Stream)
+    partition: int = 0
+
+    @property
+    def name(self) -> str:
+        return str(CellName(self.tenant, self.fold.name, self.partition))
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """When to refuse new work."""
+
+    min_free_bytes: int = 256 << 20
+    max_lag_rows: int = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec:
+    """One Ray actor and the cells it runs."""
+
+    name: str
+    log: Path
+    generation: str
+    """Identity of the log: a live view of another log is another epoch."""
+    cells: tuple[CellSpec, ...]
+    consumers: tuple[str, ...] = ()
+    """Cells whose lag holds new work back."""
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+def placed(
+    cells: Sequence[CellSpec], placement: Placement, *, log: Path, generation: str, bounds: Bounds
+) -> tuple[HostSpec, ...]:
+    """The hosts for ``cells``. ``auto`` is packed below four cores."""
+    packed = placement == "packed" or (placement == "auto" and (os.cpu_count() or 1) < 4)
+    ordered = sorted(cells, key=lambda c: KINDS.index(c.kind))
+    groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.name}")
+    consumers = tuple(c.name for c in cells if c.kind in ("analyzers", "dashboards"))
+    return tuple(HostSpec(name, log, generation, tuple(group), consumers, bounds) for name, group in groups)
