@@ -1,0 +1,1 @@
+"""Hindcast: from one event log to live dashboards, alerts, forecasts and served models."""
