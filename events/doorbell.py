@@ -1,7 +1,7 @@
 """Doorbells: a commit wakes the processes that wait, over Unix datagram sockets.
 
 Each waiting process has one socket in the log's ``bells`` folder; a commit sends the cell's name to every one of them.
-A ring is a hint and may be lost (a full queue, a crash); a waiter looks for itself before it sleeps and again every
+A ring is a hint and may be lost (a full queue, a crash); a waiter looks for itself before it first sleeps and then every
 250 ms, so a lost ring costs at most that.
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, time_ns
+from typing import NamedTuple
 
 POLL_S = 0.25
 """The safety net."""
@@ -27,9 +28,22 @@ _PATH_BYTES = 100
 _OVERFLOW = 8
 """So many rings at once, and more may have been dropped: look at everything."""
 _FORWARD = ".at"
+"""Ends a file that holds the path of a socket whose own place was too long."""
 
 Rung = frozenset[str] | None
 """Cells that rang; None: any may have."""
+
+
+class _Bell(NamedTuple):
+    listed: Path
+    socket: Path
+
+    def remove(self) -> None:
+        self.listed.unlink(missing_ok=True)
+        if self.socket != self.listed:
+            self.socket.unlink(missing_ok=True)
+            with suppress(OSError):  # somebody else removed it, or put something there
+                self.socket.parent.rmdir()
 
 
 class Doorbell:
@@ -38,141 +52,153 @@ class Doorbell:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._changed = threading.Condition()
-        self._waiters: dict[int, set[str] | None] = {}
+        self._heard: dict[int, set[str] | None] = {}
+        """By waiting thread: who rang since it last looked (None: too many to tell)."""
         self._listening = False
         self._socket: socket.socket | None = None
-        self._own: list[Path] = []
-        self._known: tuple[int, list[Path]] = (-1, [])
+        self._own: _Bell | None = None
         self._sender: socket.socket | None = None
+        self._listed: tuple[int, list[_Bell]] = (-1, [])
         self._closed = False
 
     # -- ringing -------------------------------------------------------------------------------------------------
 
     def ring(self, cell: str) -> None:
-        """Wake every process that waits on this folder; never blocks."""
-        self._publish([cell])
-        if self._folder is None:
-            return
-        for bell in self._bells(self._folder):
-            self._send(bell, cell.encode())
+        """Wake everybody who waits on this folder; never blocks."""
+        self._tell([cell])
+        if self._folder is not None and not self._closed:
+            for bell in self._bells(self._folder):
+                self._send(bell, cell.encode())
 
-    def _bells(self, folder: Path) -> list[Path]:
-        """Sockets in the folder; listed again when it has changed, or so lately that a change may not show yet."""
+    def _bells(self, folder: Path) -> list[_Bell]:
         stamp = folder.stat().st_mtime_ns
-        if stamp != self._known[0]:
-            bells = sorted(p for p in folder.iterdir() if p.suffix in (".sock", _FORWARD))
-            self._known = (stamp if time_ns() - stamp > SETTLED_NS else -1, bells)
-        return self._known[1]
+        if stamp != self._listed[0]:
+            bells = [_Bell(path, path) for path in folder.glob("*.sock")]
+            for path in folder.glob(f"*{_FORWARD}"):
+                with suppress(FileNotFoundError):  # taken down meanwhile
+                    bells.append(_Bell(path, Path(path.read_text())))
+            self._listed = (stamp if time_ns() - stamp > SETTLED_NS else -1, bells)
+        return self._listed[1]
 
-    def _send(self, bell: Path, message: bytes) -> None:
-        if self._sender is None:
-            self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self._sender.setblocking(False)
+    def _send(self, bell: _Bell, message: bytes) -> None:
+        sender = self._sender
+        if sender is None:
+            sender = self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            sender.setblocking(False)
         try:
-            target = bell.read_text() if bell.suffix == _FORWARD else str(bell)
-            self._sender.sendto(message, target)
+            sender.sendto(message, str(bell.socket))
         except BlockingIOError:
-            pass  # its queue is full: it will wake and look at everything
+            pass  # its queue is full: it will look at everything
         except (ConnectionRefusedError, FileNotFoundError):
-            bell.unlink(missing_ok=True)  # its process is gone
+            bell.remove()  # its process is gone
+        except OSError:
+            if not self._closed:
+                raise
 
     # -- waiting -------------------------------------------------------------------------------------------------
 
     def wait(self, ready: Callable[[Rung], bool], timeout_s: float) -> bool:
         """True as soon as ``ready`` is; it is asked at once, after rings (with who rang) and every 250 ms."""
-        deadline = monotonic() + timeout_s
+        now = monotonic()
+        deadline, look = now + timeout_s, now
         me = threading.get_ident()
         with self._changed:
-            self._waiters[me] = set()
+            self._heard[me] = set()
             self._open()
         try:
-            rung: Rung = None
-            while not ready(rung):
-                left = deadline - monotonic()
-                if left <= 0 or self._closed:
+            while not self._closed:
+                rung: Rung = self._take(me)
+                if now >= look:
+                    rung, look = None, now + POLL_S
+                if ready(rung):
+                    return True
+                if (now := monotonic()) >= deadline:
                     return False
-                rung = self._sleep(me, min(left, POLL_S))
-            return True
+                self._sleep(me, min(deadline, look) - now)
+                now = monotonic()
+            return False
         finally:
             with self._changed:
-                del self._waiters[me]
+                del self._heard[me]
 
-    def _sleep(self, me: int, seconds: float) -> Rung:
-        """Until somebody rings or ``seconds`` are over. One thread listens to the socket, the others to it."""
+    def _take(self, me: int) -> Rung:
         with self._changed:
-            listen = self._socket is not None and not self._listening and self._waiters[me] == set()
-            if listen:
-                self._listening = True
-            else:
-                self._changed.wait_for(lambda: self._waiters[me] != set() or self._may_listen(), seconds)
-        if listen:
-            try:
-                rung = self._listen(seconds)
-            finally:
-                with self._changed:
-                    self._listening = False
-            self._publish(rung)
+            heard, self._heard[me] = self._heard[me], set()
+        return None if heard is None else frozenset(heard)
+
+    def _sleep(self, me: int, seconds: float) -> None:
+        """Until somebody rings, for ``seconds`` at most. One thread listens to the socket, the others to that thread."""
         with self._changed:
-            heard, self._waiters[me] = self._waiters[me], set()
-            return None if not heard else frozenset(heard)
+            self._changed.wait_for(lambda: self._heard[me] != set() or self._may_listen(), seconds)
+            if self._heard[me] != set() or not self._may_listen():
+                return
+            self._listening = True
+            sock = self._socket
+        cells: list[str] = []
+        try:
+            cells = _listen(sock, seconds) if sock else []
+        finally:
+            with self._changed:
+                self._listening = False
+            self._tell(cells)
 
     def _may_listen(self) -> bool:
-        return self._socket is not None and not self._listening
+        return self._closed or (self._socket is not None and not self._listening)
 
-    def _listen(self, seconds: float) -> list[str]:
-        sock = self._socket
-        if sock is None:
-            return []
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        poll.poll(seconds * 1000)
-        heard: list[str] = []
-        with suppress(BlockingIOError, OSError):  # empty, or closed by another thread
-            while True:
-                heard.append(sock.recv(1024).decode())
-        return heard
-
-    def _publish(self, cells: list[str]) -> None:
+    def _tell(self, cells: list[str]) -> None:
+        """Let every waiting thread of this process know who rang."""
         with self._changed:
-            for waiter, heard in self._waiters.items():
+            for waiter, heard in self._heard.items():
                 if len(cells) >= _OVERFLOW:
-                    self._waiters[waiter] = None
+                    self._heard[waiter] = None
                 elif heard is not None:
                     heard.update(cells)
             self._changed.notify_all()
 
     def _open(self) -> None:
+        """Hang up the bell, when somebody first waits."""
         if self._folder is None or self._socket is not None or self._closed:
             return
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         sock.setblocking(False)
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        bell = self._folder.absolute() / f"{name}.sock"
-        if len(os.fsencode(bell)) <= _PATH_BYTES:
-            sock.bind(str(bell))
-            self._own = [bell]
+        path = self._folder.absolute() / f"{name}.sock"
+        if len(os.fsencode(path)) <= _PATH_BYTES:
+            self._own = _Bell(path, path)
+            sock.bind(str(path))
         else:
-            short = Path(tempfile.mkdtemp(prefix="bell")) / "s"
+            short = Path(tempfile.mkdtemp(prefix="bell-")) / "s"
+            self._own = _Bell(path.with_suffix(_FORWARD), short)
             sock.bind(str(short))
-            forward = self._folder / f"{name}{_FORWARD}"
-            draft = forward.with_suffix(".new")
+            draft = path.with_suffix(".new")
             draft.write_text(str(short))
-            draft.rename(forward)
-            self._own = [forward, short]
-        self._own[-1].chmod(0o600)
+            draft.rename(self._own.listed)
+        self._own.socket.chmod(0o600)
         self._socket = sock
 
     def close(self) -> None:
-        """Take the bell down; whoever waits gets False within 250 ms."""
+        """Take the bell down; whoever waits gets False at once."""
         with self._changed:
             self._closed = True
+            if self._socket is not None:
+                with suppress(OSError):  # not connected; but it wakes the listener
+                    self._socket.shutdown(socket.SHUT_RDWR)
             self._changed.notify_all()
-            for path in self._own:
-                path.unlink(missing_ok=True)
-            if len(self._own) > 1:
-                self._own[-1].parent.rmdir()
+            if self._own is not None:
+                self._own.remove()
             for sock in (self._socket, self._sender):
                 if sock is not None:
                     sock.close()
-            self._socket = self._sender = None
-            self._own = []
+            self._socket = self._sender = self._own = None
+
+
+def _listen(sock: socket.socket, seconds: float) -> list[str]:
+    """Cells that rang, at once or within ``seconds``."""
+    cells: list[str] = []
+    with suppress(OSError, ValueError):  # nothing there yet or any more, or another thread closed it
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        poll.poll(seconds * 1000)
+        while message := sock.recv(1024):
+            cells.append(message.decode())
+    return cells

@@ -15,9 +15,11 @@ from time import time_ns
 from events.append import Follower, Position
 from events.doorbell import SETTLED_NS, Doorbell, Rung
 from events.entry import Entry
+from events.errors import Rejected
 from events.log import Commit, Cursor, JournalRow, Lease, SnapshotRef
 from events.sqlite_reader import CellReader
 from events.sqlite_schema import SUFFIX, cell_name, file_name
+from events.sqlite_verify import Verdict, verify
 from events.sqlite_writer import CellWriter
 
 
@@ -136,6 +138,13 @@ class SqliteLog:
             return False
         streams = reader.position().streams
         return any(stream in streams and streams[stream].head > offset for stream, offset in wanted)
+
+    def verify(self, cell: str) -> Verdict:
+        """Walk everything that is stored of ``cell``: see ``events.sqlite_verify``."""
+        path = self._path(cell)
+        if not path.exists():
+            raise Rejected("cell", f"{cell!r} is not in this log")
+        return verify(path, cell)
 
     def close(self) -> None:
         with self._mutex:

@@ -11,11 +11,10 @@ from events.append import Position
 from events.entry import Entry, decode_header
 from events.errors import Corrupt
 from events.log import JournalRow, Snapshot, SnapshotRef
-from events.sqlite_schema import STREAM_BITS, decode_journal, decode_position, in_our_words, open_reader
+from events.sqlite_schema import SELECT_POSITION, STREAM_BITS, decode_journal, decode_position, open_reader, translated
 
 _IDLE_CONNECTIONS = 2
 _STAMP = "SELECT epoch, number FROM cell"
-_POSITION = "SELECT epoch, number, committed, streams, cursor FROM cell"
 _ENTRIES = "SELECT place, header, payload FROM entry WHERE place > ? AND place <= ? ORDER BY place"
 _JOURNAL = "SELECT number, journal FROM commits WHERE number > ? AND journal IS NOT NULL ORDER BY number"
 _SNAPSHOTS = "SELECT number, fold_version, arch, data FROM snapshot ORDER BY number"
@@ -40,7 +39,7 @@ class CellReader:
         known = self._known
         if db.execute(_STAMP).fetchone() == (known.epoch, known.number):
             return known
-        self._known = decode_position(db.execute(_POSITION).fetchone())
+        self._known = decode_position(db.execute(SELECT_POSITION).fetchone())
         return self._known
 
     def head(self, stream: str) -> int:
@@ -82,14 +81,16 @@ class CellReader:
 
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection, None, None]:
-        try:
+        with translated(self._cell):
             try:
                 db = self._idle.pop()
             except IndexError:
                 db = open_reader(self._path, self._cell)
-            yield db
-        except sqlite3.Error as error:
-            raise in_our_words(error, self._cell) from error
+            try:
+                yield db
+            except BaseException:
+                db.close()
+                raise
         if len(self._idle) < _IDLE_CONNECTIONS:
             self._idle.append(db)
         else:

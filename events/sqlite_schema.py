@@ -1,14 +1,17 @@
 """How a cell's file looks on disk: its name, its tables, its connections, and SQLite's errors in our words.
 
 One file per cell, WAL, ``synchronous=FULL``. The stdlib's SQLite may be older than 3.51.3, which mended a rare
-corruption when a WAL is reset while another connection checkpoints. So nobody but the cell's one writing connection ever
-writes, checkpoints or closes with a checkpoint, and it does so under the cell's lock file; readers are read-only.
+corruption when a WAL is reset while another connection checkpoints. So nobody but the cell's one writing connection
+ever writes, checkpoints or closes with a checkpoint, and it does so under the cell's lock file; readers cannot write.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -36,8 +39,10 @@ CREATE TABLE snapshot(number INTEGER PRIMARY KEY, fold_version INTEGER, arch TEX
 CREATE TABLE trimmed(stream INTEGER PRIMARY KEY, below INTEGER NOT NULL, chain BLOB NOT NULL);
 PRAGMA user_version = {FORMAT};
 """
+SELECT_POSITION = "SELECT epoch, number, committed, streams, cursor FROM cell"
 _BUSY_S = 10.0
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+_FULL_ERRNO = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 _encode = msgspec.msgpack.Encoder().encode
 _streams = msgspec.msgpack.Decoder(list[tuple[str, int, bytes]]).decode
@@ -46,7 +51,7 @@ _journal = msgspec.msgpack.Decoder(list[tuple[int, ...]]).decode
 
 
 def file_name(cell: str) -> str:
-    """``demo/metrics/0`` -> ``demo+metrics+0``, reversible. Raises ``Rejected`` for a name that is no cell's or too long."""
+    """``demo/metrics/0`` -> ``demo+metrics+0``, reversible. Raises ``Rejected``: no cell's name, or too long."""
     name = CellName.parse(cell)
     text = "+".join(quote(str(part), safe="") for part in name)
     if len(text) > 200:
@@ -155,14 +160,25 @@ def decode_journal(number: int, data: bytes, sources: list[Source]) -> list[Jour
         raise Corrupt(f"journal of commit {number}: {error}") from error
 
 
-def in_our_words(error: sqlite3.Error, cell: str) -> Exception:
-    """``Transient`` for a full disk or a file that is locked, ``Corrupt`` for a broken file, else the error itself."""
-    code = getattr(error, "sqlite_errorcode", None)
-    primary = code & 0xFF if code is not None else None
-    if primary in _FULL:
-        return Transient(f"{cell}: disk full or not writable ({error}); make room in the data directory")
-    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Transient(f"{cell}: its file is locked ({error})", 0.1)
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return Corrupt(f"{cell}: {error}; restore its file from a backup")
-    return error
+@contextmanager
+def translated(cell: str) -> Generator[None, None, None]:
+    """SQLite's errors in our words: ``Transient`` for a full disk or a locked file, ``Corrupt`` for a broken one."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _FULL:
+            raise _disk_full(cell, error) from error
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise Transient(f"{cell}: its file is locked ({error})", 0.1) from error
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise Corrupt(f"{cell}: {error}; restore its file from a backup") from error
+        raise
+    except OSError as error:
+        if error.errno in _FULL_ERRNO:
+            raise _disk_full(cell, error) from error
+        raise
+
+
+def _disk_full(cell: str, error: Exception) -> Transient:
+    return Transient(f"{cell}: disk full or not writable ({error}); make room in the data directory", 5.0)

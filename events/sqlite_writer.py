@@ -17,21 +17,22 @@ from events.envelope import CellName
 from events.errors import Fenced, Transient
 from events.log import Commit, Lease
 from events.sqlite_schema import (
+    SELECT_POSITION,
     STREAM_BITS,
     create,
     decode_position,
     encode_journal,
     encode_position,
-    in_our_words,
     open_writer,
+    translated,
 )
 
 CHECKPOINT_BYTES = 16 << 20
 """Of appended data after which the writer copies the WAL into the file."""
 _LOCK_S = 10.0
 _PAGES_A_COMMIT = 4 * 4096
+_LONG_WAL_FRAMES = 4 * CHECKPOINT_BYTES // 4096
 
-_SELECT = "SELECT epoch, number, committed, streams, cursor FROM cell"
 _UPDATE = "UPDATE cell SET epoch = ?, number = ?, committed = ?, streams = ?, cursor = ?"
 _ENTRY = "INSERT INTO entry(place, header, payload) VALUES (?, ?, ?)"
 _COMMIT = "INSERT INTO commits(number, at, nonce, journal) VALUES (?, ?, ?, ?)"
@@ -48,7 +49,7 @@ class CellWriter:
         self._cell = cell
         self._tenant = CellName.parse(cell).tenant
         self._mutex = threading.Lock()
-        self._lock_fd = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock_fd = -1
         self._db: sqlite3.Connection | None = None
         self._known = Position()
         self._unchecked = 0
@@ -120,12 +121,13 @@ class CellWriter:
                     self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 self._disconnect()
         os.close(self._lock_fd)
+        self._lock_fd = -1
 
     # -- below the lock ------------------------------------------------------------------------------------------
 
     def _position(self, db: sqlite3.Connection) -> Position:
         """What the file says now; decoded only where another process wrote in between."""
-        row = db.execute(_SELECT).fetchone()
+        row = db.execute(SELECT_POSITION).fetchone()
         if row[:2] != (self._known.epoch, self._known.number):
             self._known = decode_position(row)
         return self._known
@@ -137,12 +139,17 @@ class CellWriter:
             return
         self._unchecked = 0
         with suppress(sqlite3.OperationalError):  # a full disk: the commit is durable in the WAL, copying can wait
-            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            _, frames, _ = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if frames > _LONG_WAL_FRAMES:  # readers were in the way each time: wait for them for once
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     @contextmanager
     def _locked(self) -> Generator[None, None, None]:
         """This thread and no other, of this process or another, uses the writing side of the file."""
-        with self._mutex:
+        with self._mutex, translated(self._cell):
+            if self._lock_fd < 0:
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+                self._lock_fd = os.open(self._path.with_suffix(".lock"), flags, 0o600)
             give_up = monotonic() + _LOCK_S
             while True:
                 try:
@@ -170,9 +177,9 @@ class CellWriter:
                     db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except sqlite3.Error:
             self._disconnect()
-            raise in_our_words(error, self._cell) from error
+            raise
 
     def _disconnect(self) -> None:
         db, self._db = self._db, None
