@@ -1,0 +1,1 @@
+"""Dashboards: the state holders behind the page. Each folds raw streams and shows topics; none emits anything."""

@@ -1,0 +1,60 @@
+"""Counts in aligned buckets of time, as plain integers: the memory of a dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+
+
+class Buckets(msgspec.Struct):
+    """``counts[bucket start in us][name]``, for ``keep`` buckets of ``width_us`` back from the newest tick."""
+
+    width_us: int
+    keep: int
+    counts: dict[int, dict[str, int]] = {}
+
+    def add(self, times: np.ndarray, codes: np.ndarray, names: list[str]) -> set[int]:
+        """Count rows: int64[n] times in us, int[n] codes into ``names``. Answers the buckets touched."""
+        starts = times // self.width_us
+        cells, counts = np.unique(starts * len(names) + codes, return_counts=True)
+        touched: set[int] = set()
+        for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+            start, code = divmod(cell, len(names))
+            bucket = self.counts.setdefault(start * self.width_us, {})
+            bucket[names[code]] = bucket.get(names[code], 0) + count
+            touched.add(start * self.width_us)
+        return touched
+
+    def prune(self, now_us: int) -> list[int]:
+        """Forget what is older than ``keep`` buckets before ``now_us``; answers the buckets that went."""
+        floor = (now_us // self.width_us - self.keep) * self.width_us
+        gone = [start for start in self.counts if start <= floor]
+        for start in gone:
+            del self.counts[start]
+        return gone
+
+    def total(self, start_us: int, end_us: int) -> int:
+        """Rows with ``start_us <= time < end_us``, both aligned to the width."""
+        return sum(sum(b.values()) for s, b in self.counts.items() if start_us <= s < end_us)
+
+    def by_name(self, start_us: int, end_us: int) -> dict[str, int]:
+        """Rows by name in ``[start_us, end_us)``."""
+        totals: dict[str, int] = {}
+        for start, bucket in self.counts.items():
+            if start_us <= start < end_us:
+                for name, count in bucket.items():
+                    totals[name] = totals.get(name, 0) + count
+        return totals
+
+    def series(self, end_us: int, n: int) -> list[int]:
+        """Totals of the ``n`` buckets before ``end_us`` (aligned), oldest first."""
+        return [sum(self.counts.get(s, {}).values()) for s in self.starts(end_us, n)]
+
+    def starts(self, end_us: int, n: int) -> Iterator[int]:
+        return iter(range(end_us - n * self.width_us, end_us, self.width_us))

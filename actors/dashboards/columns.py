@@ -1,0 +1,27 @@
+"""Arrow columns as numpy, the way that dashboards need them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+
+def times(batch: pa.RecordBatch, column: str) -> np.ndarray:
+    """int64[rows] microseconds UTC; a null is 0."""
+    array = batch.column(column).cast(pa.int64())
+    return array.fill_null(0).to_numpy(zero_copy_only=False)
+
+
+def labels(batch: pa.RecordBatch, column: str) -> tuple[np.ndarray, list[str]]:
+    """(int64[rows] codes, names): a dictionary column, with "" for null."""
+    array = batch.column(column)
+    names = [*array.dictionary.to_pylist(), ""]
+    codes = array.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, names
+
+
+def pairs(batch: pa.RecordBatch, first: str, second: str) -> tuple[np.ndarray, list[str]]:
+    """Two dictionary columns as one: codes, and names joined by a tab."""
+    a, a_names = labels(batch, first)
+    b, b_names = labels(batch, second)
+    return a * len(b_names) + b, [f"{x}\t{y}" for x in a_names for y in b_names]

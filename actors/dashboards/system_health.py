@@ -1,0 +1,124 @@
+"""System health: the machine's gauges second by second, and how fast and how late events come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from actors.dashboards.buckets import SECOND
+from actors.dashboards.columns import labels, times
+from actors.fold import NONE, Batch, Outputs, Topic
+from events.catalog import CLOCK, SYSTEM_METRICS, USER_INTERACTIONS
+
+GAUGES = {"cpu.percent": "cpu", "memory.percent": "mem", "disk.percent": "disk", "network.bytes_per_s": "net"}
+CAP = 600
+LAG_CAP_MS = 10_000
+SETTLE_S = 2
+"""A second of ingest is shown this long after it has passed, when its rows are committed."""
+
+
+class State(msgspec.Struct):
+    host: str = ""
+    """The machine shown: the first that reported."""
+    pending: dict[int, dict[str, float]] = {}
+    gauges: dict[str, list[float]] = {}
+    arrived: dict[int, dict[int, int]] = {}
+    """By second of arrival: rows by lag in ms."""
+    shown: int = 0
+    """The last second of ingest that was shown."""
+    ingest: dict[str, list[float | None]] = {}
+
+
+@dataclass
+class SystemHealth:
+    """The fold. Its topics: ``system_health`` (t, cpu, mem, disk, net kB/s) and ``ingest`` (t, rate, lag p95 in ms)."""
+
+    name: str = "system_health"
+    version: int = 1
+    reads: tuple[str, ...] = (SYSTEM_METRICS.name, USER_INTERACTIONS.name, CLOCK.name)
+    writes: tuple[str, ...] = ()
+    topics: Sequence[Topic] = (Topic("system_health", "append", CAP), Topic("ingest", "append", CAP))
+
+    def __post_init__(self) -> None:
+        self._fresh: dict[str, int] = {}
+
+    def initial(self) -> State:
+        return State(gauges={c: [] for c in ("t", *GAUGES.values())}, ingest={"t": [], "rate": [], "lag": []})
+
+    def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
+        if batch.stream == SYSTEM_METRICS.name:
+            self._sample(state, batch)
+        elif batch.stream == USER_INTERACTIONS.name:
+            self._arrive(state, batch)
+        else:
+            for now in times(batch.table, "time").tolist():
+                self._tick(state, now)
+        return state, NONE
+
+    def _sample(self, state: State, batch: Batch) -> None:
+        codes, names = labels(batch.table, "type")
+        hosts, host_names = labels(batch.table, "source")
+        values = batch.table.column("value").to_pylist()
+        for at, code, host, value in zip(times(batch.table, "time").tolist(), codes, hosts, values, strict=True):
+            state.host = state.host or host_names[host]
+            gauge = GAUGES.get(names[code])
+            if gauge is None or host_names[host] != state.host or value is None:
+                continue
+            point = state.pending.setdefault(at, {})
+            point[gauge] = value / 1000 if gauge == "net" else value
+            if len(point) == len(GAUGES):
+                self._append("system_health", state.gauges, {"t": at / 1e6, **point})
+                state.pending = {t: p for t, p in state.pending.items() if t > at}
+
+    def _arrive(self, state: State, batch: Batch) -> None:
+        received = times(batch.table, "received")
+        lag = np.clip((batch.header.committed - received) // 1000, 0, LAG_CAP_MS - 1)
+        cells, counts = np.unique(received // SECOND * LAG_CAP_MS + lag, return_counts=True)
+        for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+            second, ms = divmod(cell, LAG_CAP_MS)
+            if second > state.shown:
+                by_lag = state.arrived.setdefault(second, {})
+                by_lag[ms] = by_lag.get(ms, 0) + count
+
+    def _tick(self, state: State, now_us: int) -> None:
+        second = now_us // SECOND - SETTLE_S
+        if second <= state.shown:
+            return
+        by_lag = state.arrived.get(second, {})
+        point = {"t": float(second), "rate": sum(by_lag.values()), "lag": _p95(by_lag)}
+        self._append("ingest", state.ingest, point)
+        state.shown = second
+        state.arrived = {s: lags for s, lags in state.arrived.items() if s > second}
+
+    def _append(self, topic: str, columns: dict[str, list[Any]], point: Mapping[str, Any]) -> None:
+        for column, value in point.items():
+            columns[column].append(value)
+            del columns[column][:-CAP]
+        self._fresh[topic] = min(CAP, self._fresh.get(topic, 0) + 1)
+
+    def view(self, state: State, topic: str) -> Mapping[str, Any]:
+        return {c: list(v) for c, v in (state.gauges if topic == "system_health" else state.ingest).items()}
+
+    def changes(self, state: State) -> Mapping[str, Mapping[str, Any]]:
+        fresh, self._fresh = self._fresh, {}
+        return {topic: {c: v[-n:] for c, v in self.view(state, topic).items()} for topic, n in fresh.items()}
+
+    def dump(self, state: State) -> bytes:
+        return msgspec.msgpack.encode(state, order="deterministic")
+
+    def load(self, data: bytes) -> State:
+        return msgspec.msgpack.decode(data, type=State)
+
+
+def _p95(by_lag: Mapping[int, int]) -> float | None:
+    """The smallest lag that 95 % of the rows do not exceed; None without rows."""
+    left = 0.95 * sum(by_lag.values())
+    for ms in sorted(by_lag):
+        left -= by_lag[ms]
+        if left <= 0:
+            return float(ms)
+    return None

@@ -1,0 +1,1 @@
+"""What the world talks to: the HTTP gateway, ingest, the live hub and the page."""

@@ -1,0 +1,134 @@
+"""Access: API keys with scopes, known by their hash only, followed from the directory."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actors.views import Frame, Place
+from events.errors import Rejected, Transient
+from serve.hosts import Hosts
+
+logger = logging.getLogger(__name__)
+
+SCOPES = ("ingest", "query", "control", "admin")
+"""``admin`` implies all of them."""
+COOKIE = "hindcast_key"
+FOLLOW_S = 20.0
+
+
+class Denied(Rejected):
+    """No key, or one that is not known (401)."""
+
+
+class Forbidden(Rejected):
+    """A known key without the scope (403)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+
+    def require(self, scope: str) -> None:
+        """Raises ``Forbidden``."""
+        if scope not in self.scopes and "admin" not in self.scopes:
+            raise Forbidden("key", f"{self.name} has no scope {scope!r}; create a key that has it")
+
+
+LOCAL = Principal("local", "local viewer", frozenset({"query", "control"}))
+
+
+def new_key() -> str:
+    """``hc_`` and 240 random bits; shown once, stored as its hash."""
+    return "hc_" + secrets.token_urlsafe(30)
+
+
+def key_hash(key: str) -> str:
+    """SHA-256 in hex. The key has full entropy, so a slow hash would add nothing."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def valid_scopes(scopes: list[str]) -> frozenset[str]:
+    """Raises ``Rejected`` for an empty list or an unknown scope."""
+    unknown = [s for s in scopes if s not in SCOPES]
+    if unknown or not scopes:
+        raise Rejected("scopes", f"must be some of {', '.join(SCOPES)}; got {scopes}")
+    return frozenset(scopes)
+
+
+class Access:
+    """Keys and rules as the directory has them, kept up to date by following its topics."""
+
+    def __init__(self, hosts: Hosts, tenant: str) -> None:
+        self._hosts = hosts
+        self._tenant = tenant
+        self._host = hosts.where.cells[f"{tenant}/directory/0"]
+        self._places: dict[str, Place | None] = {"keys": None, "rules": None}
+        self._data: dict[str, dict[str, Any]] = {"keys": {}, "rules": {}}
+        self._asking = asyncio.Lock()
+
+    @property
+    def keys(self) -> Mapping[str, Mapping[str, Any]]:
+        """By hash."""
+        return self._data["keys"]
+
+    @property
+    def rules(self) -> Mapping[str, Mapping[str, Any]]:
+        return self._data["rules"]
+
+    async def follow(self) -> None:
+        """Run for the life of the replica."""
+        while True:
+            try:
+                self._take(await self._hosts.changes(self._host, self._tenant, self._places, FOLLOW_S))
+            except Transient as error:
+                logger.info("directory: %s", error)
+                await asyncio.sleep(error.retry_after_s)
+
+    async def refresh(self) -> None:
+        """Take in what the directory has now. Raises ``Transient``."""
+        async with self._asking:
+            self._take(await self._hosts.changes(self._host, self._tenant, self._places, 0.0))
+
+    async def until(self, topic: str, entry: str, present: bool, timeout_s: float = 5.0) -> None:
+        """Wait until ``entry`` is (not) in ``topic``: a command that was accepted has then taken effect."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while (entry in self._data[topic]) != present:
+            if asyncio.get_running_loop().time() > deadline:
+                raise Transient("accepted, but not yet in effect; look again in a moment", 1.0)
+            await self.refresh()
+            await asyncio.sleep(0.005)
+
+    def _take(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            place = self._places[frame.topic]
+            if frame.op == "snap":
+                self._data[frame.topic] = dict(frame.data)
+            elif place and place.seq == frame.prev:
+                merged = {**self._data[frame.topic], **frame.data}
+                self._data[frame.topic] = {k: v for k, v in merged.items() if v is not None}
+            else:
+                continue
+            self._places[frame.topic] = Place(frame.epoch, frame.seq)
+
+    async def principal(self, key: str | None) -> Principal:
+        """Who holds ``key``. Raises ``Denied``; an unknown key is looked up anew once, for it may be new."""
+        if not key:
+            raise Denied("authorization", "send an API key: `Authorization: Bearer hc_…` (hindcast keys create)")
+        hashed = key_hash(key)
+        known = self.keys.get(hashed)
+        if known is None:
+            await self.refresh()
+            known = self.keys.get(hashed)
+        if known is None:
+            raise Denied("authorization", "this API key is not known or was revoked")
+        return Principal(known["id"], known["name"], frozenset(known["scopes"]))
