@@ -1,0 +1,33 @@
+import { live } from "./live";
+import { currentRoute } from "./routes";
+import { Help } from "./shell/Help";
+import { Notices } from "./shell/Notices";
+import { Rail } from "./shell/Rail";
+import { SignIn } from "./shell/SignIn";
+import { TopBar } from "./shell/TopBar";
+
+/** Goes to the content without touching the fragment, which is the router's. */
+function skipToContent(event: Event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
+export function App() {
+  const Page = currentRoute.value.page;
+  return (
+    <>
+      <a class="skip" href="#main" onClick={skipToContent}>
+        Skip to content
+      </a>
+      <Rail />
+      <div class="body">
+        <TopBar />
+        <main id="main" tabIndex={-1}>
+          {live.state.value === "signed-out" ? <SignIn /> : <Page />}
+        </main>
+      </div>
+      <Notices />
+      <Help />
+    </>
+  );
+}

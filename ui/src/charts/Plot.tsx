@@ -1,0 +1,64 @@
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import { appearance } from "../theme";
+import { onNextFrame } from "./frame";
+
+export type PlotOptions = Omit<uPlot.Options, "width" | "height">;
+
+type Props = {
+  /** Called when the chart is made: at first, when the theme changes, and when `remake` changes. */
+  options: () => PlotOptions;
+  data: uPlot.AlignedData;
+  remake?: string;
+  onMade?: (plot: uPlot) => void;
+};
+
+/** A uPlot that fills its parent and draws only while on screen. */
+export function Plot({ options, data, remake, onMade }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const latest = useRef(data);
+  const onScreen = useRef(true);
+  latest.current = data;
+
+  // One identity for the component's life, so that draws of one frame fall together.
+  const draw = useRef(() => {
+    if (onScreen.current) plot.current?.setData(latest.current);
+  }).current;
+
+  useEffect(() => {
+    const element = box.current!;
+    const made = new uPlot(
+      { ...options(), width: element.clientWidth, height: element.clientHeight },
+      latest.current,
+      element,
+    );
+    plot.current = made;
+    onMade?.(made);
+    return () => {
+      plot.current = null;
+      made.destroy();
+    };
+  }, [appearance.value, remake]);
+
+  useEffect(() => onNextFrame(draw), [data]);
+
+  useEffect(() => {
+    const element = box.current!;
+    const size = new ResizeObserver(() =>
+      onNextFrame(() => plot.current?.setSize({ width: element.clientWidth, height: element.clientHeight })),
+    );
+    const sight = new IntersectionObserver(([entry]) => {
+      onScreen.current = entry!.isIntersecting;
+      if (onScreen.current) onNextFrame(draw);
+    });
+    size.observe(element);
+    sight.observe(element);
+    return () => {
+      size.disconnect();
+      sight.disconnect();
+    };
+  }, []);
+
+  return <div ref={box} class="plot-box" />;
+}

@@ -1,0 +1,49 @@
+import type uPlot from "uplot";
+import type { Pane } from "../live/data";
+
+/** Length of a pane, in seconds. */
+export const PANE = 10;
+
+/** The series of the activity chart by their place in its data; 0 is time. */
+export const LOW = 1;
+export const HIGH = 2;
+export const CLOSED = 3;
+export const OPEN = 4;
+
+export type ActivitySeries = { data: uPlot.AlignedData; starts: number[]; panes: (Pane | undefined)[] };
+
+/**
+ * The panes of the last `seconds`, on an even grid: a pane the server never sent is a gap in the line, not a zero.
+ * The newest pane still fills up, so it is a series of its own, drawn from the last closed one.
+ */
+export function activitySeries(byStart: Record<string, Pane>, seconds: number): ActivitySeries {
+  const known = Object.keys(byStart).map(Number);
+  const last = Math.max(...known);
+  const first = Math.max(last - seconds + PANE, Math.min(...known));
+  const starts: number[] = [];
+  for (let start = first; start <= last; start += PANE) starts.push(start);
+
+  const panes = starts.map((start) => byStart[String(start)]);
+  const end = panes.length - 1;
+  const column = (value: (pane: Pane, i: number) => number | null) =>
+    panes.map((pane, i) => (pane ? value(pane, i) : null));
+  const data: uPlot.AlignedData = [
+    starts,
+    column((pane) => pane.lo),
+    column((pane) => pane.hi),
+    column((pane, i) => (i < end ? pane.y : null)),
+    column((pane, i) => (i >= end - 1 ? pane.y : null)),
+  ];
+  return { data, starts, panes };
+}
+
+/** The y axis: from zero unless the closed panes stay far above it. The open pane may run out below. */
+export function activityRange(data: uPlot.AlignedData): [number, number] {
+  const values = [data[LOW], data[HIGH], data[CLOSED]].flatMap((column) => Array.from(column ?? []));
+  const drawn = values.filter((value): value is number => value != null);
+  if (drawn.length === 0) return [0, Math.max(1, ...Array.from(data[OPEN] ?? [], (value) => value ?? 0))];
+  const low = Math.min(...drawn);
+  const high = Math.max(...drawn, 1);
+  const pad = (high - Math.max(low, 0)) * 0.1 || high * 0.1;
+  return [low > high * 0.5 ? low - pad : 0, high + pad];
+}

@@ -1,0 +1,61 @@
+/** What the server publishes, topic by topic. Times are unix seconds. */
+
+export type Measure = {
+  v: number;
+  /** The same measure over the previous equal period; null before there is one. */
+  prev?: number | null;
+  spark: number[];
+};
+
+export type UserActivity = {
+  active_users: Measure;
+  events_per_minute: Measure;
+  events_total: Measure;
+  rejected: Measure;
+};
+
+/** One pane of the activity series: the count, what was expected, and the verdict. */
+export type Pane = {
+  y: number;
+  exp: number | null;
+  lo: number | null;
+  hi: number | null;
+  score: number | null;
+  anom: boolean;
+};
+
+export type TopEvent = { name: string; source: string; n: number; prev: number | null; spark: number[] };
+
+/** One sample a second: percent of each resource, network in kB/s. */
+export type SystemHealth = { t: number[]; cpu: number[]; mem: number[]; disk: number[]; net: number[] };
+
+/** One sample a second: events/s, and the 95th percentile of received → committed in ms. */
+export type Ingest = { t: number[]; rate: number[]; lag: number[] };
+
+export type Severity = "critical" | "high" | "medium" | "low";
+
+export type Alert = {
+  id: string;
+  rule: string;
+  severity: Severity;
+  title: string;
+  detail: string;
+  t: number;
+  state: "pending" | "firing" | "resolved";
+  acknowledged: boolean;
+  acked_by: string | null;
+};
+
+export type TopicData = {
+  user_activity: UserActivity;
+  /** By pane start, unix seconds as a string. */
+  activity_series: Record<string, Pane>;
+  /** By "weekday-hour" in UTC, Monday = 0. */
+  activity_heat: Record<string, number>;
+  top_events: { rows: TopEvent[] };
+  system_health: SystemHealth;
+  ingest: Ingest;
+  alerts: Record<string, Alert>;
+};
+
+export type TopicName = keyof TopicData;

@@ -1,0 +1,61 @@
+import { batch, signal } from "@preact/signals";
+import type { Delta, Epoch, Policy, Snapshot } from "./frames";
+import { merge } from "./merge";
+
+/** Why a topic has no data, for people. `ref` is what to quote to whoever runs the server. */
+export type Problem = { message: string; ref: string };
+
+/** One view of the server's, as far as this client has followed it. */
+export class Topic<T> {
+  readonly data = signal<T | null>(null);
+  /** When the last frame came, in ms since 1970. */
+  readonly receivedAt = signal(0);
+  readonly problem = signal<Problem | null>(null);
+
+  /** The subscription's id on the wire; a new one for every `sub`, so that frames of an old one fall away. */
+  id = 0;
+  /** When the last `sub` was sent without an answer so far, in ms since 1970; 0 when answered. */
+  askedAt = 0;
+  /** Mounted components that read the topic. */
+  readers = 0;
+
+  #position: { after: number; epoch: Epoch } | null = null;
+  #policy: Policy = "latest";
+  #cap = 0;
+
+  constructor(readonly name: string) {}
+
+  /** How far the client has read; null when only a snapshot will do. */
+  get position() {
+    return this.#position;
+  }
+
+  /** Makes the next `sub` ask for a snapshot. */
+  forget() {
+    this.#position = null;
+  }
+
+  replace(snapshot: Snapshot) {
+    this.#policy = snapshot.policy;
+    this.#cap = snapshot.cap ?? 0;
+    this.#accept(snapshot.seq, snapshot.epoch, snapshot.data);
+  }
+
+  /** Applies a delta that continues what the client holds; false when there is a gap between. */
+  extend(delta: Delta): boolean {
+    const position = this.#position;
+    if (!position || delta.prev !== position.after) return false;
+    this.#accept(delta.seq, position.epoch, merge(this.#policy, this.#cap, this.data.peek(), delta.data));
+    return true;
+  }
+
+  #accept(seq: number, epoch: Epoch, data: unknown) {
+    this.#position = { after: seq, epoch };
+    this.askedAt = 0;
+    batch(() => {
+      this.data.value = data as T;
+      this.problem.value = null;
+      this.receivedAt.value = Date.now();
+    });
+  }
+}

@@ -1,0 +1,94 @@
+import { useRef, useState } from "preact/hooks";
+import { acknowledge, needsAcknowledgement } from "../alerts/acknowledge";
+import type { WidgetOf } from "../layout";
+import { useTopic } from "../live";
+import type { Alert, Severity } from "../live/data";
+import { Empty } from "../panel/Empty";
+import { Panel } from "../panel/Panel";
+import { useShortcuts } from "../shortcuts";
+import { AlertRow } from "./AlertRow";
+
+const severities: Severity[] = ["critical", "high", "medium", "low"];
+const states: Alert["state"][] = ["firing", "pending", "resolved"];
+
+/** Firing first, then by severity, then newest first. Acknowledging does not move a row from under the reader. */
+function inOrder(alerts: Record<string, Alert>): Alert[] {
+  return Object.values(alerts).sort(
+    (a, b) =>
+      states.indexOf(a.state) - states.indexOf(b.state) ||
+      severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
+      b.t - a.t,
+  );
+}
+
+export function Alerts({ widget }: { widget: WidgetOf<"alerts"> }) {
+  const topic = useTopic("alerts");
+  const list = useRef<HTMLUListElement>(null);
+  const [chosen, choose] = useState<string | null>(null);
+  const alerts = inOrder(topic.data.value ?? {});
+  const firing = alerts.filter((alert) => alert.state === "firing");
+  const place = alerts.findIndex((alert) => alert.id === chosen);
+
+  function move(by: number) {
+    const next = place < 0 ? 0 : Math.max(0, Math.min(alerts.length - 1, place + by));
+    list.current?.querySelectorAll("li")[next]?.focus();
+  }
+
+  function acknowledgeFocused() {
+    const focused = list.current?.querySelector<HTMLElement>("li:focus-within")?.dataset.id;
+    const alert = alerts.find((candidate) => candidate.id === focused);
+    if (alert) void acknowledge(alert);
+  }
+
+  useShortcuts([
+    { keys: ["j", "k"], label: "J K", does: "next or previous alert", run: (key) => move(key === "j" ? 1 : -1) },
+    { keys: ["a"], label: "A", does: "acknowledge the alert in focus", run: acknowledgeFocused },
+  ]);
+
+  return (
+    <Panel
+      title={widget.title}
+      topic={topic}
+      shape="rows"
+      note={bySeverity(firing)}
+      tools={topic.data.value && <FiringChip firing={firing} />}
+      isEmpty={() => alerts.length === 0}
+      empty={
+        <Empty title="All quiet">
+          <span>No alert rule is pending or firing. What fires will be listed here.</span>
+        </Empty>
+      }
+    >
+      {() => (
+        <ul class="alerts" ref={list}>
+          {alerts.map((alert, i) => (
+            <AlertRow
+              key={alert.id}
+              alert={alert}
+              inTabOrder={i === Math.max(0, place)}
+              onFocus={() => choose(alert.id)}
+            />
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function FiringChip({ firing }: { firing: Alert[] }) {
+  const tone = firing.length === 0 ? "good" : firing.some(needsAcknowledgement) ? "crit" : "calm";
+  return (
+    <span class={`chip ${tone}`} aria-live="polite">
+      {firing.length} firing
+    </span>
+  );
+}
+
+/** "1 critical · 2 high". */
+function bySeverity(alerts: Alert[]): string {
+  return severities
+    .map((severity) => [alerts.filter((alert) => alert.severity === severity).length, severity] as const)
+    .filter(([n]) => n > 0)
+    .map(([n, severity]) => `${n} ${severity}`)
+    .join(" · ");
+}

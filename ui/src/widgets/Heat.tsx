@@ -1,0 +1,129 @@
+import { useState } from "preact/hooks";
+import { compact, count } from "../format";
+import type { WidgetOf } from "../layout";
+import { useTopic } from "../live";
+import { DataTable } from "../panel/DataTable";
+import { Empty } from "../panel/Empty";
+import { Panel } from "../panel/Panel";
+import { clampAt, stepOf, STEPS } from "./heatScale";
+
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
+
+type Counts = Record<string, number>;
+type Cell = { day: number; hour: number };
+
+const countAt = (counts: Counts, { day, hour }: Cell) => counts[`${day}-${hour}`] ?? 0;
+const clock = (hour: number) => String(hour).padStart(2, "0");
+
+/** When in the week people are active. */
+export function Heat({ widget }: { widget: WidgetOf<"heat"> }) {
+  const topic = useTopic("activity_heat");
+  return (
+    <Panel
+      title={widget.title}
+      topic={topic}
+      shape="grid"
+      isEmpty={(counts) => Object.keys(counts).length === 0}
+      empty={
+        <Empty title="No events yet">
+          <span>The week fills in as events arrive.</span>
+        </Empty>
+      }
+      table={(counts) => <HeatTable counts={counts} />}
+    >
+      {(counts) => <HeatMap counts={counts} />}
+    </Panel>
+  );
+}
+
+const moves: Record<string, Cell> = {
+  ArrowLeft: { day: 0, hour: -1 },
+  ArrowRight: { day: 0, hour: 1 },
+  ArrowUp: { day: -1, hour: 0 },
+  ArrowDown: { day: 1, hour: 0 },
+};
+
+function HeatMap({ counts }: { counts: Counts }) {
+  const [at, setAt] = useState<Cell | null>(null);
+  const clamp = clampAt(Object.values(counts));
+
+  function move(event: KeyboardEvent) {
+    const by = moves[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const from = at ?? { day: 0, hour: 9 };
+    setAt({ day: (from.day + by.day + 7) % 7, hour: (from.hour + by.hour + 24) % 24 });
+  }
+
+  return (
+    <div class="heat">
+      <div
+        class="heat-grid"
+        tabIndex={0}
+        role="application"
+        aria-roledescription="heat map"
+        aria-label="Events by weekday and hour, UTC. Use the arrow keys to read values."
+        onKeyDown={move}
+        onMouseLeave={() => setAt(null)}
+        onBlur={() => setAt(null)}
+      >
+        {DAYS.map((name, day) => (
+          <>
+            <span class="heat-day">{name}</span>
+            {HOURS.map((hour) => (
+              <i
+                key={hour}
+                class={`step-${stepOf(countAt(counts, { day, hour }), clamp)}`}
+                data-on={at?.day === day && at.hour === hour}
+                onMouseEnter={() => setAt({ day, hour })}
+              />
+            ))}
+          </>
+        ))}
+        <span />
+        {HOURS.map((hour) => (
+          <span key={hour} class="heat-hour">
+            {hour % 6 === 0 ? clock(hour) : ""}
+          </span>
+        ))}
+      </div>
+      <div class="heat-foot">
+        <span role="status">
+          {at ? (
+            <>
+              {DAYS[at.day]} {clock(at.hour)}:00 · <b>{count(countAt(counts, at))}</b> events
+            </>
+          ) : (
+            "UTC"
+          )}
+        </span>
+        <span class="ramp">
+          0{" "}
+          {Array.from({ length: STEPS }, (_, i) => (
+            <i key={i} class={`step-${i + 1}`} />
+          ))}{" "}
+          {compact(clamp)}+
+        </span>
+      </div>
+    </div>
+  );
+}
+
+function HeatTable({ counts }: { counts: Counts }) {
+  return (
+    <DataTable
+      label="Events by hour (UTC) and weekday"
+      rows={HOURS}
+      rowKey={(hour) => hour}
+      columns={[
+        { title: "UTC", cell: (hour) => `${clock(hour)}:00` },
+        ...DAYS.map((title, day) => ({
+          title,
+          numeric: true,
+          cell: (hour: number) => compact(countAt(counts, { day, hour })),
+        })),
+      ]}
+    />
+  );
+}

@@ -1,0 +1,51 @@
+import type { ComponentChildren } from "preact";
+import { Spark } from "../charts/Spark";
+import { live } from "../live";
+import type { Topic } from "../live/topic";
+import { staleness } from "../panel/Panel";
+
+export type Figure = { value: string; below: ComponentChildren; trend: number[] };
+
+type Props<T> = { title: string; topic: Topic<T>; figure: (data: T) => Figure; restless?: number };
+
+/** One figure in large type, what it compares with, and its trend. */
+export function Tile<T>({ title, topic, figure, restless }: Props<T>) {
+  const data = topic.data.value;
+  const problem = topic.problem.value;
+  const stale = staleness(topic, restless) !== null;
+
+  if (problem) {
+    return (
+      <section class="tile" aria-label={title}>
+        <div class="tile-title">{title}</div>
+        <div class="tile-value">–</div>
+        <div class="tile-below" title={problem.message}>
+          ref {problem.ref}
+          <button type="button" class="button small" onClick={() => live.retry(topic.name)}>
+            Retry
+          </button>
+        </div>
+      </section>
+    );
+  }
+  if (data === null) {
+    return (
+      <section class="tile" aria-label={title} aria-busy="true">
+        <div class="tile-title">{title}</div>
+        <div class="skeleton figure">
+          <i />
+          <i />
+        </div>
+      </section>
+    );
+  }
+  const { value, below, trend } = figure(data);
+  return (
+    <section class={stale ? "tile stale" : "tile"} aria-label={title}>
+      <div class="tile-title">{title}</div>
+      <div class="tile-value">{value}</div>
+      <div class="tile-below">{below}</div>
+      <Spark values={trend} label={`${title}: trend over ${trend.length} points`} />
+    </section>
+  );
+}

@@ -1,0 +1,55 @@
+import { Spark } from "../charts/Spark";
+import { change, compact, count, signedPercent } from "../format";
+import type { WidgetOf } from "../layout";
+import { useTopic } from "../live";
+import type { TopEvent } from "../live/data";
+import { DataTable, type Column } from "../panel/DataTable";
+import { Empty } from "../panel/Empty";
+import { Panel } from "../panel/Panel";
+
+const columns: Column<TopEvent>[] = [
+  { title: "Event", wide: true, cell: ({ name }) => <span title={name}>{name}</span> },
+  { title: "Source", cell: ({ source }) => <span class="muted">{source}</span> },
+  { title: "Events", numeric: true, cell: ({ n }) => compact(n) },
+  {
+    title: "vs hour before",
+    numeric: true,
+    cell: ({ n, prev }) => {
+      const fraction = change(n, prev);
+      return fraction === null ? (
+        <span class="muted">new</span>
+      ) : (
+        <span title={`${count(prev ?? 0)} in the hour before`}>{signedPercent(fraction)}</span>
+      );
+    },
+  },
+  { title: "Trend", cell: ({ name, spark }) => <Spark values={spark} label={`${name}: trend`} /> },
+];
+
+/** What people do most. */
+export function TopEvents({ widget }: { widget: WidgetOf<"top-events"> }) {
+  const topic = useTopic("top_events");
+  return (
+    <Panel
+      title={widget.title}
+      topic={topic}
+      shape="rows"
+      note="last hour"
+      isEmpty={({ rows }) => rows.length === 0}
+      empty={
+        <Empty title="No events in the last hour">
+          <span>Event names are ranked here as they come in.</span>
+        </Empty>
+      }
+    >
+      {({ rows }) => (
+        <DataTable
+          label="Most frequent events of the last hour"
+          columns={columns}
+          rows={rows}
+          rowKey={({ source, name }) => `${source} ${name}`}
+        />
+      )}
+    </Panel>
+  );
+}
