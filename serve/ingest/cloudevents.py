@@ -1,0 +1,237 @@
+"""CloudEvents 1.0 over HTTP: structured, batched and binary mode, and the same events as NDJSON or plain JSON.
+
+Every mode becomes JSON text of one object or an array of them, and is read in one place.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+from urllib.parse import unquote
+
+import msgspec
+
+from events.errors import Rejected
+from serve.ingest.bodies import EVENTS_BYTES, compacted, few_enough, is_compact, is_utf8, raw_texts, split_array, within
+from serve.ingest.columns import Draft, Spelling, assemble
+from serve.ingest.contract import CLOUD_EVENT, ID_LENGTH, NAME_LENGTH, TIME_LENGTH, URI_LENGTH
+from serve.ingest.reading import JsonText, Rows, Shape, read_all, read_each
+from serve.ingest.verdicts import Decoded, Fault, Refusals, UnsupportedMedia
+
+_JSON_ARRAY = "application/cloudevents-batch+json"
+_STRUCTURED = "application/cloudevents+json"
+_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+_PLAIN_JSON = ("application/json", "text/json", "")
+_BOM = b"\xef\xbb\xbf"
+
+_SPELLING = Spelling(id="id", subject="subject", time="time", properties="data", context="extensions")
+
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH)]
+
+
+class Event(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The fast path of ``contract.CloudEvent``; ``data`` stays text."""
+
+    id: _Id
+    source: _Id
+    type: _Name
+    specversion: Literal["1.0"]
+    subject: Annotated[str, msgspec.Meta(max_length=ID_LENGTH)] | None = None
+    time: Annotated[str, msgspec.Meta(max_length=TIME_LENGTH)] | None = None
+    datacontenttype: Annotated[str, msgspec.Meta(max_length=NAME_LENGTH)] | None = None
+    dataschema: Annotated[str, msgspec.Meta(max_length=URI_LENGTH)] | None = None
+    data: msgspec.Raw = msgspec.Raw()
+    data_base64: str | None = None
+
+
+class ExtendedEvent(Event, forbid_unknown_fields=False, gc=False):
+    """An event with extension attributes."""
+
+
+_SHAPE = Shape(
+    strict=msgspec.json.Decoder(Event),
+    strict_all=msgspec.json.Decoder(list[Event]),
+    lenient=msgspec.json.Decoder(ExtendedEvent),
+    lenient_all=msgspec.json.Decoder(list[ExtendedEvent]),
+    known=frozenset(Event.__struct_fields__),
+    contract=lambda fields: CLOUD_EVENT,
+    id="id",
+)
+
+
+def decode_cloudevents(body: bytes, content_type: str, headers: Mapping[str, str], received_us: int) -> Decoded:
+    """Decode one request to ``/v1/events`` (body already decompressed), received at ``received_us`` (µs UTC).
+
+    An event's identity is its source and id together. ``data`` that is no object is kept as ``{"data": ...}``, binary
+    data as ``{"data_base64": "..."}``; extension attributes are kept in ``context``. Raises ``Rejected`` where the
+    body as a whole cannot be read, ``TooLarge`` over 5 MB or 10,000 rows, ``UnsupportedMedia`` for other content types.
+    """
+    within(body, EVENTS_BYTES)
+    media, charset = _media(content_type)
+    names = {name.lower(): value for name, value in headers.items()}
+    binary = not media.startswith("application/cloudevents") and any(name.startswith("ce-") for name in names)
+    if binary:
+        return _decode_array(b"[" + _from_binary(body, content_type, names) + b"]", received_us)
+    if charset not in ("utf-8", "utf8", "us-ascii", ""):
+        raise UnsupportedMedia("content-type", f"charset must be utf-8, got {charset[:40]!r}")
+    if media in _NDJSON:
+        lines = [line.strip() for line in body.removeprefix(_BOM).split(b"\n")]
+        return _decode_lines([line for line in lines if line], received_us)
+    if media not in (*_PLAIN_JSON, _STRUCTURED, _JSON_ARRAY):
+        known = ", ".join((_STRUCTURED, _JSON_ARRAY, "application/json", _NDJSON[0]))
+        raise UnsupportedMedia("content-type", f"must be one of {known}, or send ce- headers; got {media[:80]!r}")
+    text = body.removeprefix(_BOM).strip()
+    if not text:
+        raise Rejected("body", "is empty; send a CloudEvent or an array of them")
+    if text[:1] == b"{":
+        return _decode_array(b"[" + text + b"]", received_us)
+    if text[:1] != b"[":
+        raise Rejected("body", "must be a JSON object or an array of objects")
+    return _decode_array(text, received_us)
+
+
+def _decode_array(array: bytes, received_us: int) -> Decoded:
+    """Decode the text of a JSON array of events."""
+    compact = compacted(array)
+    texts = None if compact is None else raw_texts(compact)
+    if compact is None or texts is None:  # some row is no JSON: look at each
+        return _decode_each([compacted(text) or text for text in split_array(array)[1]], received_us)
+    few_enough(len(texts))
+    rows = read_all(_SHAPE, compact)
+    if rows is None:
+        return _decode_each(texts, received_us)
+    return _assemble(rows, compact, Refusals(texts.__getitem__), len(texts), received_us)
+
+
+def _decode_lines(lines: list[bytes], received_us: int) -> Decoded:
+    """Decode rows that stand one on each line."""
+    few_enough(len(lines))
+    array = b"[" + b",".join(lines) + b"]"
+    # The commas could join halves of two lines, and one line could hold two rows: only where each line is seen to be
+    # one value may they be read as an array.
+    texts = raw_texts(array) if is_compact(array) and is_utf8(array) else None
+    if texts is not None and list(map(len, texts)) == list(map(len, lines)):
+        rows = read_all(_SHAPE, array)
+        if rows is not None:
+            return _assemble(rows, array, Refusals(lines.__getitem__), len(lines), received_us)
+    return _decode_each([compacted(line) or line for line in lines], received_us)
+
+
+def _decode_each(texts: Sequence[JsonText], received_us: int) -> Decoded:
+    few_enough(len(texts))
+    refusals = Refusals(texts.__getitem__)
+    rows = read_each(_SHAPE, texts, refusals)
+    return _assemble(rows, b"".join(texts), refusals, len(texts), received_us)
+
+
+def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, received_us: int) -> Decoded:
+    events = rows.row
+    properties: list[JsonText] = [bytes(event.data) for event in events]
+    for i, data in enumerate(properties):
+        if data[:1] != b"{":
+            properties[i] = _wrapped(data)
+    plain = all(event.data_base64 is None for event in events)
+    draft = Draft(
+        spelling=_SPELLING,
+        index=rows.index,
+        id=[event.id for event in events],
+        source=[event.source for event in events],
+        type=[event.type for event in events],
+        subject=[event.subject or None for event in events],
+        time=[event.time for event in events],
+        properties=properties,
+        context=_contexts(rows),
+        identity=[f"{event.source}\0{event.id}".encode() for event in events],
+        may_hold_nul=b"\\u0000" in text,
+    )
+    faults = {} if plain else _take_base64(events, properties)
+    return assemble(draft, received_us, refusals, total, faults)
+
+
+def _wrapped(data: bytes) -> bytes:
+    return b'{"data":' + data + b"}" if data not in (b"", b"null") else b"{}"
+
+
+def _take_base64(events: list[Event], properties: list[JsonText]) -> dict[int, Fault]:
+    """Put binary data in place of the properties; returns what is wrong with some rows' binary data."""
+    faults: dict[int, Fault] = {}
+    for row, event in enumerate(events):
+        if event.data_base64 is None:
+            continue
+        if properties[row] != b"{}":
+            faults[row] = Fault("data_base64", "must not stand beside data; send one of them")
+            continue
+        try:
+            base64.b64decode(event.data_base64, validate=True)
+        except (binascii.Error, ValueError) as error:
+            faults[row] = Fault("data_base64", f"is not base64 ({error})")
+        properties[row] = msgspec.json.encode({"data_base64": event.data_base64})
+    return faults
+
+
+def _contexts(rows: Rows[Event]) -> list[JsonText | None] | None:
+    """Extension attributes, and the type and schema of data where they say more than "JSON"."""
+    extras = rows.extra or [None] * len(rows.row)
+    contexts: list[JsonText | None] = []
+    for event, extra in zip(rows.row, extras, strict=True):
+        kind = event.datacontenttype
+        if extra is None and event.dataschema is None and (kind is None or kind == "application/json"):
+            contexts.append(None)
+            continue
+        context: dict[str, object] = {}
+        if kind and kind != "application/json":
+            context["datacontenttype"] = kind
+        if event.dataschema:
+            context["dataschema"] = event.dataschema
+        context.update((name, value) for name, value in (extra or {}).items() if bytes(value) != b"null")
+        contexts.append(msgspec.json.encode(context) if context else None)
+    return contexts
+
+
+def _media(content_type: str) -> tuple[str, str]:
+    """Media type and charset, in lower case, of a Content-Type header."""
+    media, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset":
+            return media, value.strip().strip('"')
+    return media, ""
+
+
+def _from_binary(body: bytes, content_type: str, names: Mapping[str, str]) -> bytes:
+    """One event in binary mode (``ce-`` headers, the body is its data) as the JSON text of the same event.
+
+    Raises ``Rejected`` where the body is said to be JSON and is not.
+    """
+    event: dict[str, object] = {
+        name.removeprefix("ce-"): unquote(value, errors="replace")
+        for name, value in names.items()
+        if name.startswith("ce-") and name not in ("ce-data", "ce-data_base64", "ce-datacontenttype")
+    }
+    if content_type:
+        event["datacontenttype"] = content_type
+    media, charset = _media(content_type)
+    if media in _PLAIN_JSON or media.endswith("+json"):
+        data = body.removeprefix(_BOM).strip()
+        if data:
+            event["data"] = _valid_json(data)
+    elif charset not in ("", "utf-8", "utf8", "us-ascii") or not is_utf8(body) or b"\0" in body:
+        event["data_base64"] = base64.b64encode(body).decode()
+    elif body:
+        event["data"] = body.decode()
+    return msgspec.json.encode(event)
+
+
+def _valid_json(data: bytes) -> msgspec.Raw:
+    try:
+        if is_utf8(data):
+            msgspec.json.decode(data, type=msgspec.Raw)
+            return msgspec.Raw(data)
+    except msgspec.MsgspecError as error:
+        raise Rejected("body", f"is not valid JSON ({error}), which its content type says it is") from None
+    except RecursionError:
+        raise Rejected("body", "is nested far too deep; flatten it") from None
+    raise Rejected("body", "is not valid UTF-8 text, which JSON must be")

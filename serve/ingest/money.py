@@ -1,0 +1,152 @@
+"""Money in properties: ``revenue``, or ``total`` or ``value`` with a ``currency``, as int64 minor units, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from serve.ingest.verdicts import Fault
+
+# ISO 4217, active codes (funds codes, metals and XXX/XTS left out); exponents that are not 2 below.
+_CODES = (
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP "
+    "CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR "
+    "ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT "
+    "MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD "
+    "SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UYW UZS VED "
+    "VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
+)
+_NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+_THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND"
+_EXPONENTS = {**dict.fromkeys(_NO_DIGITS.split(), 0), **dict.fromkeys(_THREE_DIGITS.split(), 3), "UYW": 4}
+CURRENCY_EXPONENT = {code: _EXPONENTS.get(code, 2) for code in _CODES.split()}
+"""Decimal digits of the minor unit of each ISO 4217 currency."""
+
+_INT64 = 2**63 - 1
+_EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
+_LONGEST = 64
+
+
+class Amount(msgspec.Struct, gc=False):
+    """What one row's properties say about money: minor units with their currency, and the plain number ``value``."""
+
+    amount: int | None = None
+    currency: str | None = None
+    value: float | None = None
+
+
+class _Said(msgspec.Struct, gc=False):
+    """The money fields of properties; what is exact stays text until it is known to be money."""
+
+    revenue: msgspec.Raw = msgspec.Raw()
+    total: msgspec.Raw = msgspec.Raw()
+    currency: msgspec.Raw = msgspec.Raw()
+    value: Any = None
+
+
+_said_by_all = msgspec.json.Decoder(list[_Said])
+_said_by_one = msgspec.json.Decoder(_Said)
+_NOTHING = _Said()
+
+
+def read_amounts(properties: Sequence[bytes | msgspec.Raw]) -> tuple[list[Amount] | None, dict[int, Fault]]:
+    """The money in each row's properties (JSON objects), and which rows say something that cannot be money.
+
+    None in place of the list where no row says anything. Fields of faults are relative to the properties.
+    """
+    texts = b",".join(properties)
+    if not _may_say_money(texts):
+        return None, {}
+    faults: dict[int, Fault] = {}
+    try:
+        said = _said_by_all.decode(b"[" + texts + b"]")
+    except msgspec.MsgspecError:  # a number beyond float64 in one row; the texts are valid JSON objects
+        said = [_one(i, text, faults) for i, text in enumerate(properties)]
+    amounts: list[Amount] = []
+    for i, row in enumerate(said):
+        found = Amount()
+        kind = type(row.value)
+        if kind is float:
+            found.value = row.value
+        elif kind is int:
+            try:
+                found.value = float(row.value)
+            except OverflowError:
+                faults[i] = Fault("value", "is beyond the range of a 64-bit float; send a smaller number")
+        if len(row.revenue) or len(row.currency):
+            fault = _money(row, properties[i], found)
+            if fault:
+                faults.setdefault(i, fault)
+        amounts.append(found)
+    return amounts, faults
+
+
+def _may_say_money(texts: bytes) -> bool:
+    """Keys may be written with escapes (``\\u0076alue``), so any such escape counts as a maybe."""
+    return b'"value"' in texts or b'"revenue"' in texts or b'"currency"' in texts or b"\\u" in texts
+
+
+def _one(index: int, text: bytes | msgspec.Raw, faults: dict[int, Fault]) -> _Said:
+    try:
+        return _said_by_one.decode(text)
+    except msgspec.MsgspecError:
+        faults[index] = Fault("value", "is beyond the range of a 64-bit float; send a smaller number")
+        return _NOTHING
+
+
+class _ExactValue(msgspec.Struct, gc=False):
+    value: msgspec.Raw = msgspec.Raw()
+
+
+_exact_value = msgspec.json.Decoder(_ExactValue)
+
+
+def _money(row: _Said, properties: bytes | msgspec.Raw, into: Amount) -> Fault | None:
+    """Fill amount and currency. Beyond the minor unit, amounts are rounded half to even: 0.1 + 0.2 is 30 cents."""
+    name, text = "revenue", bytes(row.revenue)
+    if text in (b"", b"null"):
+        name, text = "total", bytes(row.total)
+        if not _is_number(text):
+            name, text = "value", bytes(_exact_value.decode(properties).value)
+        if not _is_number(text) or row.currency in (b"", b"null"):
+            return None  # a total or value is money only as a number beside a currency; else it is any property
+    number = text[1:-1] if text[:1] == b'"' else text
+    try:
+        exact = Decimal(number.decode()) if len(number) <= _LONGEST else None
+    except InvalidOperation:
+        exact = None
+    if exact is None or not exact.is_finite() or not _is_number(number):
+        return Fault(
+            name,
+            f"must be a finite decimal number of at most {_LONGEST} characters, got {text[:40].decode('utf-8', 'replace')}",
+        )
+    currency = _currency(bytes(row.currency))
+    if currency is None:
+        said = bytes(row.currency)[:40].decode("utf-8", "replace")
+        return Fault("currency", f"must be an ISO 4217 code such as USD or EUR, got {said}")
+    if exact.adjusted() > 20:  # before scaling, which has its own limits
+        return Fault(name, f"{number.decode()} {currency} is beyond what 64-bit minor units can hold")
+    if exact.adjusted() < -20:
+        exact = Decimal(0)
+    minor = int(exact.scaleb(CURRENCY_EXPONENT[currency], _EXACT).quantize(Decimal(1), context=_EXACT))
+    if abs(minor) > _INT64:
+        return Fault(name, f"{number.decode()} {currency} is beyond what 64-bit minor units can hold")
+    into.amount, into.currency = minor, currency
+    return None
+
+
+def _is_number(text: bytes) -> bool:
+    """Whether JSON text is a number (or would be, unquoted); no ``NaN``, ``Infinity``, underscore or blank passes."""
+    return text[:1] in b"-0123456789" and text != b"" and not (set(text) - set(b"+-.0123456789eE"))
+
+
+def _currency(text: bytes) -> str | None:
+    if text in (b"", b"null"):
+        return "USD"
+    code = msgspec.json.decode(text)
+    if isinstance(code, str) and code.upper() in CURRENCY_EXPONENT:
+        return code.upper()
+    return None

@@ -1,0 +1,326 @@
+"""Segment's HTTP API: ``/v1/{track,identify,page,screen,group,alias,batch}``, as its SDKs send it.
+
+Names become business names: a track is its ``event``, a page ``page.viewed``, a screen ``screen.viewed``, an identify
+``user.identified``, a group ``user.grouped``, an alias ``user.aliased``. ``integrations``, ``_metadata`` and write keys
+address Segment's own delivery and are not kept.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import TypeAdapter
+
+from events.errors import Rejected
+from serve.ingest.bodies import SEGMENT_BYTES, compacted, few_enough, raw_texts, split_array, within
+from serve.ingest.columns import Draft, Spelling, assemble
+from serve.ingest.contract import ID_LENGTH, MESSAGES, NAME_LENGTH, TIME_LENGTH, shown
+from serve.ingest.reading import Extra, JsonText, Rows, Shape, read_all, read_each
+from serve.ingest.verdicts import Decoded, Fault, Refusals
+
+KINDS = ("track", "identify", "page", "screen", "group", "alias", "batch")
+
+_SPELLING = Spelling(id="messageId", subject="userId", time="timestamp", properties="properties", context="context")
+_BOM = b"\xef\xbb\xbf"
+
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
+_MaybeId = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)] | None
+_MaybeName = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH)] | None
+_MaybeTime = Annotated[str, msgspec.Meta(max_length=TIME_LENGTH)] | None
+
+
+class Message(msgspec.Struct, kw_only=True, tag_field="type", forbid_unknown_fields=True, gc=False):
+    """The fast path of ``contract.Message``; ``context`` and properties stay text."""
+
+    messageId: _MaybeId = None
+    userId: _MaybeId = None
+    anonymousId: _MaybeId = None
+    timestamp: _MaybeTime = None
+    originalTimestamp: _MaybeTime = None
+    sentAt: _MaybeTime = None
+    context: msgspec.Raw = msgspec.Raw()
+    integrations: msgspec.Raw = msgspec.Raw()
+    metadata: msgspec.Raw = msgspec.field(name="_metadata", default=msgspec.Raw())
+    writeKey: msgspec.Raw = msgspec.Raw()
+
+
+class Track(Message, tag="track", kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Somebody did something."""
+
+    event: Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH)]
+    properties: msgspec.Raw = msgspec.Raw()
+
+
+class Page(Message, tag="page", kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Somebody saw a page."""
+
+    name: _MaybeName = None
+    category: _MaybeName = None
+    properties: msgspec.Raw = msgspec.Raw()
+
+
+class Screen(Message, tag="screen", kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Somebody saw a screen of an app."""
+
+    name: _MaybeName = None
+    category: _MaybeName = None
+    properties: msgspec.Raw = msgspec.Raw()
+
+
+class Identify(Message, tag="identify", kw_only=True, forbid_unknown_fields=True, gc=False):
+    """What is known of somebody."""
+
+    traits: msgspec.Raw = msgspec.Raw()
+
+
+class Group(Message, tag="group", kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Somebody belongs to a group."""
+
+    groupId: _Id
+    traits: msgspec.Raw = msgspec.Raw()
+
+
+class Alias(Message, tag="alias", kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Two identities are one person."""
+
+    userId: _Id  # type: ignore[assignment]
+    previousId: _Id
+
+
+_STRICT: dict[str, Any] = {
+    "track": Track,
+    "page": Page,
+    "screen": Screen,
+    "identify": Identify,
+    "group": Group,
+    "alias": Alias,
+}
+_LENIENT: dict[str, Any] = {
+    kind: msgspec.defstruct(
+        f"Extended{cls.__name__}", [], bases=(cls,), tag=kind, forbid_unknown_fields=False, gc=False
+    )
+    for kind, cls in _STRICT.items()
+}
+_KNOWN = frozenset(name for cls in _STRICT.values() for name in cls.__struct_encode_fields__) | {"type"}
+
+
+def _contract_of(fields: Extra) -> TypeAdapter[Any] | Fault:
+    if "type" not in fields:
+        return Fault("type", f"is required: one of {', '.join(MESSAGES)}")
+    kind = msgspec.json.decode(fields["type"])
+    if isinstance(kind, str) and kind in MESSAGES:
+        return MESSAGES[kind]
+    return Fault("type", f"must be one of {', '.join(MESSAGES)}, got {shown(kind)}")
+
+
+def _shape(strict: Any, lenient: Any) -> Shape[Message]:
+    return Shape(
+        strict=msgspec.json.Decoder(strict),
+        strict_all=msgspec.json.Decoder(list[strict]),
+        lenient=msgspec.json.Decoder(lenient),
+        lenient_all=msgspec.json.Decoder(list[lenient]),
+        known=_KNOWN,
+        contract=_contract_of,
+        id="messageId",
+    )
+
+
+def _union(classes: dict[str, Any]) -> Any:
+    track, page, screen, identify, group, alias = classes.values()
+    return track | page | screen | identify | group | alias
+
+
+_SHAPE = _shape(_union(_STRICT), _union(_LENIENT))
+
+
+class _Envelope(msgspec.Struct):
+    """What surrounds the messages of a batch, or stands in a single message for its delivery."""
+
+    batch: msgspec.Raw = msgspec.Raw()
+    sentAt: msgspec.Raw = msgspec.Raw()
+    context: msgspec.Raw = msgspec.Raw()
+    writeKey: msgspec.Raw = msgspec.Raw()
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def write_key(body: bytes) -> str | None:
+    """The write key that stands in a Segment body; None where there is none, or the body cannot be read."""
+    try:
+        envelope = _envelope.decode(body.removeprefix(_BOM))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        try:
+            envelope = _envelope.decode(split_array(body.removeprefix(_BOM), b"batch")[0])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Rejected):
+            return None
+    return _text(envelope.writeKey)
+
+
+def decode_segment(kind: str, body: bytes, received_us: int, source: str = "segment") -> Decoded:
+    """Decode one request to ``/v1/{kind}`` (body already decompressed), received at ``received_us`` (µs UTC).
+
+    A message's identity is its ``messageId``; without one it is made of the message's content, so that a retry is known
+    as the same event (and so are two messages that say the same with the same ``timestamp``, or with none). Where
+    ``sentAt`` is given, the sender's clock is corrected as Segment does: received - (sentAt - timestamp). Raises
+    ``Rejected`` where the body as a whole cannot be read, ``TooLarge`` over 500 kB or 10,000 rows.
+    """
+    if kind not in KINDS:
+        raise Rejected("kind", f"must be one of {', '.join(KINDS)}, got {kind!r}")
+    text = within(body, SEGMENT_BYTES).removeprefix(_BOM).strip()
+    if text[:1] != b"{":
+        raise Rejected("body", "must be a JSON object, as Segment's SDKs send it")
+    if kind != "batch":
+        return _decode_single(kind, text, received_us, source)
+    compact = compacted(text)
+    texts: list[JsonText] | None = None
+    if compact is not None:
+        envelope = _read_envelope(compact)
+        if not len(envelope.batch):
+            raise Rejected("batch", "is required: an array of messages")
+        found = raw_texts(envelope.batch)
+        if found is None:
+            raise Rejected("batch", f"must be an array of messages, got {bytes(envelope.batch)[:40]!r}")
+        texts = list(found)
+        rows = read_all(_SHAPE, envelope.batch) if few_enough(len(texts)) else None
+    else:  # some message is no JSON: look at each
+        head, split = split_array(text, b"batch")
+        envelope = _read_envelope(head)
+        texts = [compacted(row) or row for row in split]
+        few_enough(len(texts))
+        rows = None
+    refusals = Refusals(texts.__getitem__)
+    if rows is None:
+        rows = read_each(_SHAPE, texts, refusals)
+    return _assemble(rows, b"".join(texts), envelope, refusals, len(texts), received_us, source)
+
+
+def _decode_single(kind: str, text: bytes, received_us: int, source: str) -> Decoded:
+    """One message; its ``type`` need not be said, and must not be another."""
+    row = compacted(text)
+    if row is None:
+        split_array(b"[" + text + b"]")  # raises where it is not even one object
+        row = text
+    else:
+        fields = _object.decode(row)
+        said = fields.setdefault("type", msgspec.Raw(msgspec.json.encode(kind)))
+        if msgspec.json.decode(said) != kind:
+            refusals = Refusals(lambda index: row)
+            refusals.add(
+                0, None, Fault("type", f"must be {kind} on /v1/{kind}, got {shown(msgspec.json.decode(said))}")
+            )
+            return _assemble(Rows(), b"", _Envelope(), refusals, 1, received_us, source)
+        row = msgspec.json.encode(fields)
+    refusals = Refusals(lambda index: row)
+    return _assemble(read_each(_SHAPE, [row], refusals), row, _Envelope(), refusals, 1, received_us, source)
+
+
+def _read_envelope(text: bytes) -> _Envelope:
+    try:
+        return _envelope.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected("body", f"is not valid JSON ({error}); send it as Segment's SDKs do") from None
+
+
+def _text(value: msgspec.Raw) -> str | None:
+    """A string; of anything else its JSON text, so that the verdict can name it; None for null and nothing."""
+    if not len(value) or bytes(value) == b"null":
+        return None
+    said = msgspec.json.decode(value)
+    return said if isinstance(said, str) else bytes(value).decode("utf-8", "replace")
+
+
+def _assemble(
+    rows: Rows[Message], text: bytes, envelope: _Envelope, refusals: Refusals, total: int, received_us: int, source: str
+) -> Decoded:
+    sent_at = _text(envelope.sentAt)
+    shared = _optional(envelope.context)
+    extras = rows.extra or [None] * len(rows.row)
+    faults: dict[int, Fault] = {}
+    types: list[str] = []
+    properties: list[JsonText] = []
+    contexts: list[JsonText | None] = []
+    for i, (message, extra) in enumerate(zip(rows.row, extras, strict=True)):
+        name, said, more = _said(message)
+        types.append(name)
+        field = _properties_field(message)
+        said = _optional(said) or b"{}"
+        if said[:1] != b"{":
+            faults[i] = Fault(field, f"must be a JSON object, got {said[:40].decode('utf-8', 'replace')}")
+            said = b"{}"
+        properties.append(_joined(said, more) if more else said)
+        context = _optional(message.context)
+        if shared or extra:
+            context = _context(context, shared, extra)
+        if context is not None and context[:1] != b"{":
+            faults[i] = Fault("context", f"must be a JSON object, got {context[:40].decode('utf-8', 'replace')}")
+            context = None
+        contexts.append(context)
+        if not (message.userId or message.anonymousId):
+            faults.setdefault(i, Fault("userId", "is required, or an anonymousId: whose event is it?"))
+    messages = rows.row
+    draft = Draft(
+        spelling=_SPELLING,
+        index=rows.index,
+        id=[message.messageId or None for message in messages],
+        source=[source] * len(messages),
+        type=types,
+        subject=[message.userId or message.anonymousId or None for message in messages],
+        anonymous_id=[message.anonymousId or None for message in messages],
+        time=[message.timestamp or message.originalTimestamp or None for message in messages],
+        sent=[message.sentAt or sent_at for message in messages],
+        properties=properties,
+        context=contexts,
+        properties_field=[_properties_field(message) for message in messages],
+        may_hold_nul=b"\\u0000" in text,
+    )
+    return assemble(draft, received_us, refusals, total, faults)
+
+
+def _said(message: Message) -> tuple[str, msgspec.Raw, dict[str, str]]:
+    """A message's business name, its properties, and what belongs with them but stands beside them."""
+    match message:
+        case Track():
+            return message.event, message.properties, {}
+        case Page() | Screen():
+            more = {key: value for key in ("name", "category") if (value := getattr(message, key))}
+            return "page.viewed" if isinstance(message, Page) else "screen.viewed", message.properties, more
+        case Identify():
+            return "user.identified", message.traits, {}
+        case Group():
+            return "user.grouped", message.traits, {"groupId": message.groupId}
+        case Alias():
+            return "user.aliased", msgspec.Raw(), {"previousId": message.previousId}
+        case _:
+            raise AssertionError(f"no such message: {type(message)}")
+
+
+def _properties_field(message: Message) -> str:
+    return "traits" if isinstance(message, (Identify, Group)) else "properties"
+
+
+def _optional(value: msgspec.Raw) -> bytes | None:
+    """JSON text, or None for null and nothing."""
+    text = bytes(value)
+    return None if text in (b"", b"null") else text
+
+
+def _joined(properties: bytes, more: dict[str, str]) -> bytes:
+    """Properties and what stood beside them, which wins."""
+    if properties == b"{}":
+        return msgspec.json.encode(more)
+    return msgspec.json.encode({**_object.decode(properties), **more})
+
+
+def _context(own: bytes | None, shared: bytes | None, extra: Extra | None) -> bytes | None:
+    """A message's own context over that of its batch, over fields that the contract does not know."""
+    merged: dict[str, msgspec.Raw] = dict(extra or {})
+    for text in (shared, own):
+        if text is None:
+            continue
+        if text[:1] != b"{":
+            return text  # refused by the caller, who names what it is
+        merged |= _object.decode(text)
+    return msgspec.json.encode(merged) if merged else None

@@ -1,0 +1,100 @@
+"""Times of events: ISO 8601 text with an offset to int64 microseconds UTC, and which times can be true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+EARLIEST_US = 946_684_800_000_000  # 2000-01-01T00:00:00Z
+AHEAD_US = 24 * 3600 * 1_000_000
+REMEDY = "send ISO 8601 with an offset, such as 2026-01-31T09:30:00.125Z"
+
+_UTC = pa.timestamp("us", tz="UTC")
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,12}))?\s?([Zz]|[+-]\d\d(?::?\d\d)?)", re.ASCII)
+
+
+def parse_times(texts: Sequence[str | None]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+    """Microseconds UTC of each text (0 where there is none), which of them are there, and why some cannot be read.
+
+    Digits beyond the microsecond are cut off. The verdict on a text does not depend on its neighbours.
+    """
+    column = pa.array(texts, pa.string())
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    try:
+        return column.cast(_UTC).cast(pa.int64()).fill_null(0).to_numpy(), there, {}
+    except pa.ArrowInvalid:
+        pass  # at least one text is unusual or wrong: look at each
+    times = np.zeros(len(texts), np.int64)
+    faults: dict[int, str] = {}
+    for i, text in enumerate(texts):
+        if text is not None:
+            us = parse_time(text)
+            if us is None:
+                faults[i] = f"is not a time, got {text[:80]!r}; {REMEDY}{_numeric_hint(text)}"
+            else:
+                times[i] = us
+    return times, there, faults
+
+
+def parse_time(text: str) -> int | None:
+    """Microseconds UTC of one ISO 8601 text with an offset; None where it is none."""
+    try:
+        return pa.array([text], pa.string()).cast(_UTC).cast(pa.int64())[0].as_py()
+    except pa.ArrowInvalid:
+        pass
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return None
+    day, clock, fraction, offset = match.groups()
+    try:
+        return (
+            pa.array([f"{day}T{clock}.{(fraction or '')[:6]:0<6}{offset.upper()}"])
+            .cast(_UTC)
+            .cast(pa.int64())[0]
+            .as_py()
+        )
+    except pa.ArrowInvalid:
+        return None
+
+
+def range_fault(us: int, received_us: int, said: str | None) -> str | None:
+    """Why an event cannot have happened at ``us`` when it was received at ``received_us``; None where it can."""
+    if EARLIEST_US <= us <= received_us + AHEAD_US:
+        return None
+    value = said if said is not None else _iso(us)
+    for factor, mistake in (
+        (1000, "seconds where milliseconds belong"),
+        (1_000_000, "seconds where microseconds belong"),
+    ):
+        if EARLIEST_US <= us * factor <= received_us + AHEAD_US:
+            return f"{value} looks like {mistake} ({_iso(us * factor)} would fit); {REMEDY}"
+    for factor, mistake in (
+        (1000, "milliseconds where seconds belong"),
+        (1_000_000, "microseconds where seconds belong"),
+    ):
+        if EARLIEST_US <= us // factor <= received_us + AHEAD_US:
+            return f"{value} looks like {mistake} ({_iso(us // factor)} would fit); {REMEDY}"
+    bound = "before 2000-01-01" if us < EARLIEST_US else "more than 24 hours ahead of this server's clock"
+    return f"{value} is {bound}; check the sender's clock and unit (seconds or milliseconds)"
+
+
+def _numeric_hint(text: str) -> str:
+    """A word on times sent as a count since 1970, the commonest mistake."""
+    if not re.fullmatch(r"\d{9,19}(\.\d{1,9})?", text, re.ASCII):
+        return ""
+    whole = int(text.split(".")[0])
+    for unit, scale in (("seconds", 1_000_000), ("milliseconds", 1000), ("microseconds", 1)):
+        if EARLIEST_US <= whole * scale < 4_102_444_800_000_000:
+            return f" (as {unit} since 1970 it would be {_iso(whole * scale)})"
+    return ""
+
+
+def _iso(us: int) -> str:
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return f"{us} µs since 1970"

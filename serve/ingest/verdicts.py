@@ -1,0 +1,78 @@
+"""What decoding answers: the rows that hold, as columns, and a verdict for each row that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from events.errors import Rejected
+
+PAYLOAD_BYTES = 32_768
+
+
+class TooLarge(Rejected):
+    """The body, or its number of rows, is over the limit (HTTP 413)."""
+
+
+class UnsupportedMedia(Rejected):
+    """A content type or encoding that this endpoint does not read (HTTP 415)."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with one row: the field as its sender spells it, and the remedy."""
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refused row: where it stood in the request, its id where it has a readable one, and why.
+
+    ``payload`` is the row as JSON text (whitespace may differ from what was sent), cut at 32 kB.
+    """
+
+    index: int
+    id: str | None
+    field: str
+    reason: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One request, decoded. Every one of its ``rows`` is either in ``batch`` or in ``refused``; both keep its order.
+
+    ``batch`` has the schema of ``user_interactions``; ``index[i]`` is the request's row number of its row ``i``.
+    ``id_hash`` (xxh3_64) is the row's identity: two rows with one ``id_hash`` are the same event. ``content_hash``
+    tells whether they also say the same; it leaves out what a retry changes (``received``, Segment's ``sentAt``).
+    """
+
+    batch: pa.RecordBatch
+    index: np.ndarray
+    id_hash: np.ndarray
+    content_hash: np.ndarray
+    refused: list[Refused]
+    rows: int
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Collects the refused rows of one request, at most one verdict a row: the first."""
+
+    text: Callable[[int], bytes | msgspec.Raw]
+    found: dict[int, Refused] = field(default_factory=dict)
+
+    def add(self, index: int, id: str | None, fault: Fault) -> None:
+        """Refuse the request's row ``index``; a row that is refused already keeps its first verdict."""
+        if index not in self.found:
+            payload = bytes(self.text(index))[:PAYLOAD_BYTES]
+            self.found[index] = Refused(index, id, fault.field, fault.reason, payload)
+
+    def in_order(self) -> list[Refused]:
+        return [self.found[index] for index in sorted(self.found)]
