@@ -1,0 +1,76 @@
+"""The complete-system configuration: ``{data_sources, streams, models, dashboards, alerts, ml_config}``.
+
+It says which sources to collect, which streams to analyse and what to show and watch, in one mapping; any key of
+``Settings`` may stand beside (``server``, ``data_dir``, ``channels``, …).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from events.catalog import STREAMS
+from events.errors import Rejected
+
+DATA_SOURCES: Mapping[str, str] = {
+    "user_interactions": "the products' events, pushed over HTTP",
+    "system_metrics": "this machine's gauges, polled",
+}
+
+
+def from_complete(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings document that ``config`` asks for. Raises ``Rejected`` naming the key and what is valid there.
+
+    - ``data_sources``: names, or a mapping of names to options (``{"system_metrics": {"every_s": 5}}``);
+    - ``streams``: names (they get the metrics and anomalies of ``base``), or a mapping of names to
+      ``{"metrics": […], "anomalies": […]}``;
+    - ``models``, ``ml_config``: kept for what is planned, and reported by ``Settings.planned``;
+    - ``dashboards``, ``alerts``: as in ``Settings``.
+    """
+    document = {key: value for key, value in config.items() if key not in ("data_sources", "streams", "models")}
+    sources = _named("data_sources", config.get("data_sources", ()))
+    for name in sources:
+        if name not in DATA_SOURCES:
+            raise Rejected("data_sources", f"there is no source {name!r}; sources are {', '.join(DATA_SOURCES)}")
+    if sources.get("user_interactions"):
+        raise Rejected("data_sources.user_interactions", "takes no options: events are pushed to it over HTTP")
+    machine = {"enabled": "system_metrics" in sources, **sources.get("system_metrics", {})}
+    document["sources"] = {**config.get("sources", {}), "machine": machine}
+    metrics, anomalies = list(config.get("metrics", ())), list(config.get("anomalies", ()))
+    for stream, wanted in _named("streams", config.get("streams", ())).items():
+        if stream not in STREAMS:
+            raise Rejected("streams", f"there is no stream {stream!r}; streams are {', '.join(STREAMS)}")
+        unknown = wanted.keys() - {"metrics", "anomalies"}
+        if unknown:
+            raise Rejected(f"streams.{stream}", f"has no key {min(unknown)!r}; keys there are metrics, anomalies")
+        theirs = wanted.get("metrics")
+        if theirs is None:
+            theirs = [metric for metric in base["metrics"] if metric["stream"] == stream]
+        names = {metric["name"] for metric in theirs if "name" in metric}
+        metrics += [{"stream": stream, **metric} for metric in theirs]
+        anomalies += wanted.get("anomalies", [a for a in base["anomalies"] if a["metric"] in names])
+    document["metrics"], document["anomalies"] = metrics, anomalies
+    document["models"] = _named("models", config.get("models", {}))
+    return document
+
+
+def _named(key: str, given: object) -> dict[str, dict[str, Any]]:
+    """Names, names with options, or a list of ``{"name": …, **options}``, as names with options."""
+    if isinstance(given, Mapping):
+        pairs = [(str(name), options if options is not None else {}) for name, options in given.items()]
+    elif isinstance(given, (list, tuple)):
+        pairs = [_pair(key, item) for item in given]
+    else:
+        raise Rejected(key, f"must be a list of names or a mapping of names to options, got {type(given).__name__}")
+    for name, options in pairs:
+        if not isinstance(options, Mapping):
+            raise Rejected(f"{key}.{name}", f"must be a mapping of options, got {type(options).__name__}")
+    return {name: dict(options) for name, options in pairs}
+
+
+def _pair(key: str, item: object) -> tuple[str, Any]:
+    if isinstance(item, str):
+        return item, {}
+    if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+        return item["name"], {option: value for option, value in item.items() if option != "name"}
+    raise Rejected(key, f"each item must be a name or have one, got {item!r}")

@@ -1,0 +1,168 @@
+"""The sections of a configuration. Every field has a unit in its name or its docstring; unknown keys are refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, model_validator
+
+from events.catalog import STREAMS
+
+Aggregate = Literal["count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct"]
+Severity = Literal["critical", "high", "medium", "low"]
+WidgetType = Literal["user_activity", "system_health", "alert_system"]
+
+MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$|^\{[a-z_]+\}$", max_length=120)]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+_COLUMN = re.compile(r"\{([a-z_]+)\}")
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """The one HTTP port."""
+
+    address: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    local_viewer: bool = True
+    """Whether a page opened on loopback may look without a key; another address never may."""
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: int = Field(default=5_000_000, ge=1_000)
+
+
+class LogBounds(Section):
+    """When new work is refused with Retry-After instead of accepted."""
+
+    min_free_mb: int = Field(default=256, ge=0)
+    max_lag_rows: int = Field(default=5_000_000, ge=1)
+
+
+class Collectors(Section):
+    """What the collectors remember and wait for."""
+
+    bound_s: float = Field(default=5.0, ge=0)
+    """How far out of order events may come before they count as late."""
+    dedup_window: int = Field(default=1 << 19, ge=1)
+    """A repeated event is known as such among this many accepted rows."""
+
+
+class Metric(Section):
+    """Event-time windows over one stream, per key.
+
+    ``name`` may be ``{column}``: each value of that column is then a metric of its own (the gauges of `system_metrics`).
+    """
+
+    name: MetricName
+    stream: str
+    types: tuple[str, ...] | None = None
+    """Only rows of these event types; None: all."""
+    key: str | None = None
+    """One series for each value of this column; None: one series in all."""
+    value: str | None = None
+    """The numeric column that sum, mean, min, max and the quantiles are of; None: only rows are counted."""
+    distinct: str | None = None
+    """The column whose distinct values are counted."""
+    width_s: float = Field(default=10.0, gt=0)
+    lateness_s: float = Field(default=30.0, ge=0)
+    """How long a closed window still takes late rows, by publishing a revision."""
+    sketches: bool = True
+    """Whether quantiles (of ``value``) and distinct counts are kept."""
+
+    @model_validator(mode="after")
+    def _names_real_columns(self) -> Self:
+        if self.stream not in STREAMS:
+            raise ValueError(f"there is no stream {self.stream!r}; streams are {', '.join(STREAMS)}")
+        schema = STREAMS[self.stream].schema
+        named = {"name": self.named_by, "key": self.key, "distinct": self.distinct, "value": self.value}
+        for field, column in named.items():
+            if column is None:
+                continue
+            if column not in schema.names:
+                raise ValueError(f"{field}: {self.stream} has no column {column!r}; it has {', '.join(schema.names)}")
+            numeric = pa.types.is_integer(schema.field(column).type) or pa.types.is_floating(schema.field(column).type)
+            if numeric != (field == "value"):
+                raise ValueError(f"{field}: column {column!r} {'is a number' if numeric else 'holds no numbers'}")
+        return self
+
+    @property
+    def named_by(self) -> str | None:
+        """The column that names the metric, where it is not named outright."""
+        match = _COLUMN.fullmatch(self.name)
+        return match.group(1) if match else None
+
+
+class Anomaly(Section):
+    """Watch one aggregate of a metric for values that its own past does not lead to expect."""
+
+    metric: MetricName
+    aggregate: Aggregate = "count"
+    false_alarms_per_week: float = Field(default=3.0, gt=0)
+    """How many windows of a well-behaved week may be called anomalies."""
+
+
+class Alert(Section):
+    """A rule: ``metric.aggregate{key="…"} > threshold``, held for ``for_s`` seconds of event time."""
+
+    name: Title
+    condition: str = Field(min_length=1, max_length=1_000)
+    threshold: float
+    channels: tuple[Word, ...] = ("dashboard",)
+    severity: Severity = "medium"
+    for_s: float = Field(default=0.0, ge=0)
+
+
+class DashboardChannel(Section):
+    """The page's own list of alerts."""
+
+    name: Word
+    kind: Literal["dashboard"]
+
+
+class WebhookChannel(Section):
+    """POSTs to a URL of yours, signed with ``secret`` (Standard Webhooks 1.0)."""
+
+    name: Word
+    kind: Literal["webhook"]
+    url: HttpUrl
+    secret: SecretStr = Field(min_length=16)
+
+
+Channel = Annotated[DashboardChannel | WebhookChannel, Field(discriminator="kind")]
+
+
+class Machine(Section):
+    """This machine's gauges, by psutil."""
+
+    enabled: bool = True
+    every_s: float = Field(default=1.0, ge=0.1)
+
+
+class Sources(Section):
+    """What is polled. What is pushed over HTTP needs no entry."""
+
+    machine: Machine = Machine()
+
+
+class Widget(Section):
+    """One panel of a dashboard; ``type`` says which view of the log it shows."""
+
+    id: Word
+    type: WidgetType
+    title: Title | None = None
+
+
+class Dashboard(Section):
+    """A page of widgets. The same id again is a new version of the dashboard."""
+
+    id: Word
+    name: Title
+    layout: str | dict[str, Any] = "grid"
+    widgets: tuple[Widget, ...] = ()

@@ -1,0 +1,77 @@
+"""The complete-system configuration becomes settings, or is refused with what would have been valid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from config.settings import Settings
+from events.errors import Rejected
+
+RULE = {"name": "hot", "condition": "cpu.percent.mean > threshold", "threshold": 80, "channels": ["dashboard"]}
+
+
+def complete(**changes: Any) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "data_sources": ["user_interactions", "system_metrics"],
+        "streams": ["user_interactions", "system_metrics"],
+        "models": {},
+        "dashboards": [
+            {"id": "ops", "name": "Ops", "layout": "grid", "widgets": [{"id": "a", "type": "alert_system"}]}
+        ],
+        "alerts": [RULE],
+        "ml_config": {},
+    }
+    return config | changes
+
+
+def test_named_streams_get_the_metrics_of_the_base_preset() -> None:
+    settings = Settings.from_complete(complete(streams=["system_metrics"]))
+    assert [m.name for m in settings.metrics] == ["{type}"]
+    assert settings.anomalies == ()
+    assert settings.sources.machine.enabled
+    assert settings.alerts[0].severity == "medium"
+    assert settings.dashboards[0].widgets[0].type == "alert_system"
+    assert settings.planned == ()
+
+
+def test_a_stream_may_bring_its_own_metrics() -> None:
+    streams = {"user_interactions": {"metrics": [{"name": "orders", "types": ["Order Completed"]}]}}
+    settings = Settings.from_complete(complete(streams=streams))
+    assert [(m.name, m.stream, m.types) for m in settings.metrics] == [
+        ("orders", "user_interactions", ("Order Completed",))
+    ]
+
+
+def test_sources_that_are_not_named_are_off_and_options_reach_them() -> None:
+    assert not Settings.from_complete(complete(data_sources=["user_interactions"])).sources.machine.enabled
+    settings = Settings.from_complete(complete(data_sources={"system_metrics": {"every_s": 5}}))
+    assert settings.sources.machine.every_s == 5
+
+
+def test_models_are_kept_and_reported_as_planned() -> None:
+    settings = Settings.from_complete(complete(models=["churn_prediction"], ml_config={"budget_s": 60}))
+    assert settings.planned == ("models.churn_prediction", "ml_config")
+    assert settings.ml_config == {"budget_s": 60}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"data_sources": ["email_campaigns"]}, "sources are user_interactions, system_metrics"),
+        ({"data_sources": {"user_interactions": {"url": "x"}}}, "takes no options"),
+        ({"data_sources": "system_metrics"}, "must be a list of names"),
+        ({"data_sources": {"system_metrics": {"every": 5}}}, "keys there are enabled, every_s"),
+        ({"streams": ["real_time"]}, "there is no stream 'real_time'; streams are user_interactions"),
+        ({"streams": {"user_interactions": {"windows": []}}}, "keys there are metrics, anomalies"),
+        ({"alerts": [RULE | {"channels": ["sms"]}]}, "names channel 'sms'; channels are dashboard"),
+        ({"alerts": [{k: v for k, v in RULE.items() if k != "threshold"}]}, "alerts[0].threshold"),
+        ({"dashboards": [{"id": "x", "name": "X", "widgets": [{"id": "a", "type": "pie"}]}]}, "user_activity"),
+        ({"dashbords": []}, "keys there are alerts"),
+    ],
+)
+def test_what_is_not_valid_is_refused_with_what_is(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        Settings.from_complete(complete(**changes))
+    assert reason in str(refused.value)

@@ -1,0 +1,136 @@
+"""Settings: what wins over what, and how a mistake is explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from events.catalog import STREAMS
+from events.errors import Rejected
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("HINDCAST_")]:
+        monkeypatch.delenv(name)
+
+
+def written(folder: Path, text: str, name: str = "mine.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("preset", ["base", "course", "saas", "demo"])
+def test_every_preset_loads_and_watches_the_machine_and_the_events(preset: str) -> None:
+    settings = Settings.load(preset)
+    assert {"events", "events_by_type", "active_users", "revenue", "{type}"} <= {m.name for m in settings.metrics}
+    assert ("events", "count") in {(a.metric, a.aggregate) for a in settings.anomalies}
+    assert {"CPU is busy", "Memory is nearly full", "Disk is nearly full"} <= {a.name for a in settings.alerts}
+    assert all(metric.stream in STREAMS for metric in settings.metrics)
+
+
+def test_demo_is_both_platforms_and_the_machine_only_once() -> None:
+    course, saas, demo = (Settings.load(preset) for preset in ("course", "saas", "demo"))
+    assert {m.name for m in demo.metrics} == {m.name for m in course.metrics} | {m.name for m in saas.metrics}
+    assert {a.name for a in demo.alerts} == {a.name for a in course.alerts} | {a.name for a in saas.alerts}
+
+
+def test_a_file_extends_a_preset_and_replaces_by_name(tmp_path: Path) -> None:
+    rule = "{name: CPU is busy, condition: cpu.percent.mean > 5, threshold: 5}"
+    text = f"extends: saas\nserver: {{port: 9000}}\nalerts: [{rule}]"
+    settings = Settings.load(written(tmp_path, text))
+    assert settings.server.port == 9000
+    assert [a.threshold for a in settings.alerts if a.name == "CPU is busy"] == [5]
+    assert any(a.name == "API requests fail" for a in settings.alerts)
+
+
+def test_a_file_may_extend_the_file_beside_it(tmp_path: Path) -> None:
+    written(tmp_path, "tenant: acme", "shared.yaml")
+    settings = Settings.load(written(tmp_path, "extends: shared.yaml\nserver: {port: 1}"))
+    assert (settings.tenant, settings.server.port) == ("acme", 1)
+
+
+def test_files_that_extend_each_other_are_refused(tmp_path: Path) -> None:
+    written(tmp_path, "extends: b.yaml", "a.yaml")
+    written(tmp_path, "extends: a.yaml", "b.yaml")
+    with pytest.raises(Rejected, match=r"a\.yaml -> b\.yaml -> a\.yaml"):
+        Settings.load(tmp_path / "a.yaml")
+
+
+def test_the_environment_wins_over_the_file_and_arguments_over_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, "server: {port: 1, max_body_bytes: 2000}\nlog: {min_free_mb: 5}")
+    monkeypatch.setenv("HINDCAST_SERVER__PORT", "2")
+    monkeypatch.setenv("HINDCAST_LOG__MIN_FREE_MB", "6")
+    settings = Settings.load(file, server={"port": 3})
+    assert (settings.server.port, settings.server.max_body_bytes, settings.log.min_free_mb) == (3, 2000, 6)
+    assert Settings.load(file).server.port == 2
+
+
+def test_an_unknown_key_is_refused_with_its_place_and_the_keys_there_are(tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match=r"is not a key in mine\.yaml; keys there are .*port") as refused:
+        Settings.load(written(tmp_path, "server: {prot: 9000}"))
+    assert refused.value.field == "server.prot"
+
+
+def test_the_mistake_of_an_extended_file_is_told_of_that_file(tmp_path: Path) -> None:
+    written(tmp_path, "metrics: [{name: a, stream: user_interactions, widht_s: 5}]", "shared.yaml")
+    with pytest.raises(Rejected, match=r"in shared\.yaml; keys there are .*width_s") as refused:
+        Settings.load(written(tmp_path, "extends: shared.yaml"))
+    assert refused.value.field == "metrics[0].widht_s"
+
+
+def test_an_unknown_key_in_the_environment_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HINDCAST_SERVER__PROT", "9000")
+    with pytest.raises(Rejected, match="HINDCAST_SERVER__PROT"):
+        Settings.load("base")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("metrics: [{name: a, stream: nope}]", "there is no stream 'nope'; streams are user_interactions"),
+        ("metrics: [{name: a, stream: alerts, key: colour}]", "alerts has no column 'colour'"),
+        ("metrics: [{name: a, stream: alerts, value: rule}]", "column 'rule' holds no numbers"),
+        ("metrics: [{name: a, stream: alerts, key: value}]", "column 'value' is a number"),
+        ("metrics: [{name: '{kind}', stream: alerts}]", "alerts has no column 'kind'"),
+        ("metrics: [{name: a, stream: alerts, width_s: 0}]", "greater than 0"),
+        ("metrics: [{name: a, stream: alerts}, {name: a, stream: alerts}]", "'a' is there 2 times"),
+        ("anomalies: [{metric: ghost}]", "there is no metric 'ghost'"),
+        ("alerts: [{name: a, condition: x.count > 1, threshold: 1, channels: [sms]}]", "channels are dashboard"),
+        ("channels: [{name: a, kind: webhook, url: nowhere, secret: 0123456789abcdef}]", "valid URL"),
+        ("channels: [{name: a, kind: carrier-pigeon}]", "carrier-pigeon"),
+        ("server: [1]", "server"),
+        ("- a list", "must be a mapping of sections"),
+        ("{", "is not YAML"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_reason(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        Settings.load(written(tmp_path, text))
+    assert reason in str(refused.value)
+    assert "mine.yaml" in str(refused.value)
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Rejected) as refused:
+        Settings.load(written(tmp_path, "tenant: 'a b'\nserver: {port: 99999999}\nnonsense: 1"))
+    assert [line.split(":")[0] for line in str(refused.value).splitlines()] == ["tenant", "server.port", "nonsense"]
+
+
+def test_a_missing_file_names_the_presets() -> None:
+    with pytest.raises(Rejected, match="presets are base, course, saas, demo"):
+        Settings.load("cuorse")
+
+
+def test_secrets_do_not_show(tmp_path: Path) -> None:
+    text = "channels: [{name: ops, kind: webhook, url: 'http://localhost:1/x', secret: correct-horse-battery}]"
+    settings = Settings.load(written(tmp_path, text))
+    assert "correct-horse" not in repr(settings)
+    assert settings.channel_names == {"dashboard", "ops"}
