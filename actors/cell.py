@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from actors.fold import Batch, Fold, Outputs, Recorded
-from actors.quarantine import Poison, isolate, quarantined
+from actors.quarantine import Halted, Poison, isolate, quarantined
 from actors.slices import journaled, own_entries, slices_of
 from events.catalog import QUARANTINE, STREAMS
 from events.entry import EMPTY, NO_WATERMARK, encode
@@ -44,10 +44,6 @@ class Saved(msgspec.Struct):
     state: bytes
     cursor: dict[str, int]
     heads: dict[str, int]
-
-
-class Halted(Corrupt):
-    """Over 1 % of the rows crash the fold: a bad deploy, not bad data. The cell stops until it is mended."""
 
 
 class Cell(Generic[S]):
@@ -80,7 +76,8 @@ class Cell(Generic[S]):
         self._consumed = 0
         self._skipped = 0
         self._state: S | None = None
-        self._lease: Lease
+        self._lease: Lease | None = None
+        self._attempts = 0
         self._cursor: dict[Source, int] = {}
         self._heads: dict[str, int] = {}
         self._watermarks: dict[str, int] = {}
@@ -106,29 +103,38 @@ class Cell(Generic[S]):
         return self._heads.get(stream, 0)
 
     def recover(self) -> None:
-        """Take the cell over and bring its state to its last commit: newest usable snapshot, then the tail."""
+        """Bring the state to the cell's last commit: newest usable snapshot, then the tail.
+
+        The first call takes the cell over. Later ones, after an error, keep the lease: an instance that was replaced in
+        the meantime learns it at its next commit (``Fenced``), and can never take the cell back.
+        """
         self._state = None
-        lease = self._log.acquire(self.name, self._writes)
-        state, base, start = self._load()
+        lease = self._lease or self._log.acquire(self.name, self._writes)
+        number = lease.commit if self._lease is None else self._log.last_commit(self.name)[0]
+        state, base, saved = self._load()
+        cursor = _cursor(saved)
         rows = commits = 0
-        for batch, of_own in self._history(base, start):
+        for batch, of_own in self._history(base, saved.heads):
             if of_own and self._recorded:
                 state = self._recorded.absorb(state, batch)
             else:
                 state = self.fold.fold(state, batch)[0]
+                cursor[batch.stream, batch.producer] = _end(batch)
             rows += batch.rows
             commits += 1
-        self._state, self._lease = state, lease
-        self._cursor, self._heads, self.seq = dict(lease.cursor), dict(lease.heads), lease.commit
-        self._watermarks = {s: self._last_watermark(s, head) for s, head in lease.heads.items() if head}
+        # Heads come last: should a commit of ours still land while this runs, the next one conflicts and nothing is lost.
+        self._heads = {stream: self._log.head(stream, self.name) for stream in lease.heads}
+        self._watermarks = {s: self._last_watermark(s, head) for s, head in self._heads.items() if head}
+        self._state, self._lease, self._cursor, self.seq = state, lease, cursor, number
         self._since_snapshot = (rows, commits)
 
-    def _load(self) -> tuple[S, int, dict[str, int]]:
+    def _load(self) -> tuple[S, int, Saved]:
+        """(state, commit number, content) of the newest snapshot that this fold can use, or of the beginning."""
         for ref in reversed(self._log.snapshots(self.name)):
             if (ref.snapshot.fold_version, ref.snapshot.arch) == (self.fold.version, ARCH):
                 saved = msgspec.msgpack.decode(ref.snapshot.data, type=Saved)
-                return self.fold.load(saved.state), ref.commit, saved.heads
-        return self.fold.initial(), 0, {}
+                return self.fold.load(saved.state), ref.commit, saved
+        return self.fold.initial(), 0, Saved(b"", {}, {})
 
     def _last_watermark(self, stream: str, head: int) -> int:
         return self._log.read(stream, self.name, head - 1, 1)[-1].header.watermark
@@ -224,13 +230,13 @@ class Cell(Generic[S]):
         due = rows >= self._limits.snapshot_rows or commits + 1 >= self._limits.snapshot_commits
         commit = Commit(
             after=self.seq,
-            nonce=f"{self._lease.epoch}:{self.seq + 1}".encode(),
+            nonce=self._nonce(),
             at=self._now(),
             journal=tuple(msgspec.structs.replace(r, commit=self.seq + 1) for r in journal),
             outputs=written,
             snapshot=self._snapshot(state, cursor, heads) if due else None,
         )
-        self.seq = self._log.commit(self._lease, commit)
+        self.seq = self._log.commit(self._held(), commit)
         self._state, self._cursor, self._heads = state, cursor, heads
         self._since_snapshot = (0, 0) if due else (rows, commits + 1)
         self._consumed += sum(r.end - r.start for r in journal)
@@ -242,9 +248,19 @@ class Cell(Generic[S]):
         state = self.state
         self._state = None
         snapshot = self._snapshot(state, self._cursor, self._heads)
-        nonce = f"{self._lease.epoch}:{self.seq + 1}".encode()
-        self.seq = self._log.commit(self._lease, Commit(after=self.seq, nonce=nonce, at=self._now(), snapshot=snapshot))
+        commit = Commit(after=self.seq, nonce=self._nonce(), at=self._now(), snapshot=snapshot)
+        self.seq = self._log.commit(self._held(), commit)
         self._state, self._since_snapshot = state, (0, 0)
+
+    def _held(self) -> Lease:
+        if self._lease is None:
+            raise Corrupt(f"{self.name} holds no lease; recover it first")
+        return self._lease
+
+    def _nonce(self) -> bytes:
+        """Names one attempt of this instance: what it tries after a reload is never taken for what it tried before."""
+        self._attempts += 1
+        return f"{self._held().epoch}:{self._attempts}".encode()
 
     def _snapshot(self, state: S, cursor: dict[Source, int], heads: dict[str, int]) -> Snapshot:
         saved = Saved(self.fold.dump(state), {f"{s} {p}": o for (s, p), o in cursor.items()}, heads)
@@ -299,9 +315,17 @@ def _place(batch: Batch) -> tuple[Source, int]:
     return (batch.stream, batch.producer), batch.first
 
 
+def _end(batch: Batch) -> int:
+    return batch.header.end if batch.last else batch.first + batch.rows
+
+
 def _journal_row(batch: Batch) -> JournalRow:
-    end = batch.header.end if batch.last else batch.first + batch.rows
-    return JournalRow(0, batch.stream, batch.producer, batch.first, end, batch.header.version)
+    return JournalRow(0, batch.stream, batch.producer, batch.first, _end(batch), batch.header.version)
+
+
+def _cursor(saved: Saved) -> dict[Source, int]:
+    places = ((*key.split(" ", 1), offset) for key, offset in saved.cursor.items())
+    return {(stream, producer): offset for stream, producer, offset in places}
 
 
 AnyCell = Cell[Any]

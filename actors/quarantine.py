@@ -9,9 +9,14 @@ import pyarrow as pa
 
 from actors.fold import Batch
 from events.catalog import QUARANTINE, rows
+from events.errors import Corrupt
 
 if TYPE_CHECKING:
     from actors.cell import Cell
+
+
+class Halted(Corrupt):
+    """Over 1 % of the rows crash the fold: a bad deploy, not bad data. The cell stops until it is mended."""
 
 
 class Poison(RuntimeError):

@@ -1,0 +1,1 @@
+"""Alert evaluators: rules over metric samples become alerts and the effects that they ask for."""

@@ -1,0 +1,179 @@
+"""Alert conditions: a small language over one metric's samples, and the four states of an alert.
+
+    cpu.percent.mean{key="web-1"} > threshold
+    checkout.errors.count > 10 and checkout.errors.count <= 1e6
+
+A comparison is ``metric.aggregate [{key="…"}] operator (number | threshold)``; ``and`` binds tighter than ``or``. All
+comparisons of a condition speak of the same metric and key, so that it can be judged sample by sample. Nothing is ever
+evaluated as code. NaN never breaches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+AGGREGATES = ("count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct", "rate")
+"""``rate`` is count per second of the window."""
+OPERATORS = (">=", "<=", "==", "!=", ">", "<")
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<name>[A-Za-z_][\w.\-]*)|(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r'|(?P<op>>=|<=|==|!=|>|<)|(?P<matcher>\{\s*key\s*=\s*"(?P<key>[^"]*)"\s*\}))'
+)
+
+
+class ParseError(ValueError):
+    """Says where the condition went wrong and what was expected there."""
+
+    def __init__(self, text: str, position: int, expected: str) -> None:
+        found = text[position:].strip()[:20]
+        super().__init__(
+            f"expected {expected} at character {position + 1}, found {found!r}"
+            if found
+            else f"ends where {expected} should follow"
+        )
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``aggregate op bound``; ``bound`` None stands for the rule's threshold."""
+
+    aggregate: str
+    op: str
+    bound: float | None
+
+    def holds(self, columns: Mapping[str, F64], threshold: float) -> NDArray[np.bool_]:
+        """bool[n]: which samples breach. ``columns`` maps aggregates to float64[n]."""
+        values, bound = columns[self.aggregate], threshold if self.bound is None else self.bound
+        known = ~np.isnan(values)
+        match self.op:
+            case ">":
+                return known & (values > bound)
+            case ">=":
+                return known & (values >= bound)
+            case "<":
+                return known & (values < bound)
+            case "<=":
+                return known & (values <= bound)
+            case "==":
+                return known & (values == bound)
+            case _:
+                return known & (values != bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Any of ``alternatives``, each of which holds where all its comparisons hold."""
+
+    metric: str
+    key: str | None
+    """The one key it is about; None: every key is judged by itself."""
+    alternatives: tuple[tuple[Comparison, ...], ...]
+
+    def holds(self, columns: Mapping[str, F64], threshold: float) -> NDArray[np.bool_]:
+        """bool[n]: which samples breach the condition."""
+        breach = np.zeros(len(next(iter(columns.values()))), np.bool_)
+        for comparisons in self.alternatives:
+            every = np.ones(len(breach), np.bool_)
+            for comparison in comparisons:
+                every &= comparison.holds(columns, threshold)
+            breach |= every
+        return breach
+
+    @property
+    def shown(self) -> Comparison:
+        """The comparison whose value and bound a message shows: the first."""
+        return self.alternatives[0][0]
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    position: int
+
+
+def parse(text: str) -> Condition:
+    """Read a condition. Raises ``ParseError``."""
+    tokens = _tokens(text)
+    subject: tuple[str, str | None] | None = None
+    alternatives: list[list[Comparison]] = [[]]
+    while True:
+        about, comparison, start = _comparison(text, tokens)
+        if subject is not None and about != subject:
+            raise ParseError(text, start, f"the same metric and key as before, {subject[0]},")
+        subject = about
+        alternatives[-1].append(comparison)
+        if not tokens:
+            return Condition(*subject, tuple(tuple(a) for a in alternatives))
+        word = tokens.pop(0)
+        if word.text == "or":
+            alternatives.append([])
+        elif word.text != "and":
+            raise ParseError(text, word.position, "`and`, `or` or the end")
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    at = 0
+    while text[at:].strip():
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise ParseError(text, at, "a metric, an operator, a number or `threshold`")
+        kind = found.lastgroup if found["matcher"] is None else "matcher"
+        start = at + len(found[0]) - len(found[0].lstrip())
+        tokens.append(_Token(kind or "", found["key"] if kind == "matcher" else found[0].strip(), start))
+        at = found.end()
+    return tokens
+
+
+def _comparison(text: str, tokens: list[_Token]) -> tuple[tuple[str, str | None], Comparison, int]:
+    name = _take(text, tokens, ("name",), "`metric.aggregate`")
+    metric, _, aggregate = name.text.rpartition(".")
+    if not metric or aggregate not in AGGREGATES:
+        raise ParseError(text, name.position, f"a metric followed by one of .{', .'.join(AGGREGATES)}")
+    key = tokens.pop(0).text if tokens and tokens[0].kind == "matcher" else None
+    op = _take(text, tokens, ("op",), f"one of {' '.join(OPERATORS)}")
+    bound = _take(text, tokens, ("number", "name"), "a number or `threshold`")
+    if bound.kind == "name" and bound.text != "threshold":
+        raise ParseError(text, bound.position, "a number or `threshold`")
+    value = float(bound.text) if bound.kind == "number" else None
+    return (metric, key), Comparison(aggregate, op.text, value), name.position
+
+
+def _take(text: str, tokens: list[_Token], kinds: tuple[str, ...], expected: str) -> _Token:
+    if not tokens:
+        raise ParseError(text, len(text), expected)
+    if tokens[0].kind not in kinds:
+        raise ParseError(text, tokens[0].position, expected)
+    return tokens.pop(0)
+
+
+class Phase(IntEnum):
+    """The life of an alert. Names and meaning follow Prometheus; RESOLVED is kept apart from OK to be told once."""
+
+    OK = 0
+    """The condition does not hold."""
+    PENDING = 1
+    """It holds, but not yet for as long as the rule asks."""
+    FIRING = 2
+    """It has held long enough: people are told."""
+    RESOLVED = 3
+    """It held and holds no more: people are told that, too."""
+
+
+def judge(phase: Phase, breached: bool, since_us: int, at_us: int, for_us: int) -> Phase:
+    """The phase after a sample (or tick) at ``at_us``; ``since_us``: when the condition began to hold."""
+    if not breached:
+        return Phase.RESOLVED if phase in (Phase.FIRING, Phase.RESOLVED) else Phase.OK
+    if phase is Phase.FIRING or at_us - since_us >= for_us:
+        return Phase.FIRING
+    return Phase.PENDING

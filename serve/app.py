@@ -1,0 +1,47 @@
+"""The gateway as one ASGI application; what Ray Serve deploys and what tests call in-process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from serve import live, page, problems
+from serve.backstage import Backstage, GatewaySpec
+from serve.routes import commands, ingest, operation, read
+
+ABOUT = """Events in, dashboards, alerts and answers out: all from one log.
+
+Send an API key as `Authorization: Bearer hc_…`; Segment's SDKs send it as their write key."""
+
+
+def create_app(spec: GatewaySpec) -> FastAPI:
+    """Routes, errors, live hub and page. Its backstage is made when the application starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        stage = app.state.backstage = Backstage(spec)
+        hub = app.state.hub = live.Hub(stage)
+        tasks = [asyncio.create_task(stage.access.follow()), *hub.start()]
+        yield
+        for task in tasks:
+            task.cancel()
+        stage.log.close()
+
+    app = FastAPI(title="Hindcast", version=spec.version, description=ABOUT, lifespan=lifespan, redoc_url=None)
+    if spec.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(spec.cors_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["authorization", "content-type", "content-encoding", "idempotency-key"],
+        )
+    problems.install(app)
+    for routes in (ingest, commands, read, operation):
+        app.include_router(routes.router)
+    live.install(app)
+    page.install(app)
+    return app

@@ -1,0 +1,213 @@
+"""The live hub: WebSockets that follow the dashboards' topics, snapshot then deltas.
+
+The hub keeps no queue a client, only the place last sent of each topic: while a client is slow its deltas merge on their
+own. Any replica can resume any client, for a place is a commit number of the dashboard's cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import orjson
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+from actors.views import Frame, Place
+from events.errors import Rejected, Transient
+from serve.access import COOKIE
+from serve.backstage import Backstage, is_local
+
+logger = logging.getLogger(__name__)
+HEARTBEAT_S = 5.0
+WINDOW = 8
+"""Frames that a client may have unacknowledged before the hub waits for it."""
+DEFAULT_HZ = 10.0
+POLL_S = 20.0
+UNAUTHORISED, FORBIDDEN_ORIGIN = 4401, 4403
+MAX_TOPICS = 64
+
+
+@dataclass(slots=True)
+class Subscription:
+    id: int
+    place: Place | None
+
+
+@dataclass
+class Client:
+    """One socket: what it follows, and how much it has acknowledged."""
+
+    socket: WebSocket
+    topics: dict[str, Subscription] = field(default_factory=dict[str, Subscription])
+    sent: int = 0
+    acked: int = 0
+    hz: float = DEFAULT_HZ
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.sent += 1
+        message["n"] = self.sent
+        await self.socket.send_bytes(orjson.dumps(message))
+
+    async def show(self, frame: Frame) -> None:
+        """Send a frame of a topic, unless the client has left it meanwhile."""
+        subscription = self.topics.get(frame.topic)
+        if subscription is None:
+            return
+        message: dict[str, Any] = {"op": frame.op, "id": subscription.id, "seq": frame.seq, "epoch": frame.epoch}
+        if frame.op == "snap":
+            message |= {"policy": frame.policy, "cap": frame.cap, "data": frame.data}
+        else:
+            message |= {"prev": frame.prev, "data": frame.data}
+        subscription.place = Place(frame.epoch, frame.seq)
+        await self.send(message)
+
+
+class Subscribe(msgspec.Struct):
+    id: int
+    topic: str
+    after: int | None = None
+    epoch: str | None = None
+
+
+class Hub:
+    """Follows the dashboard hosts once for all clients, and wakes the clients when something moved."""
+
+    def __init__(self, stage: Backstage) -> None:
+        self._stage = stage
+        self._hosts = stage.hosts.where.of_kind("dashboards")
+        self._clients: set[Client] = set()
+        self._at: dict[str, Place | None] = {}
+        self._wanted = asyncio.Event()
+
+    async def follow(self, host: str) -> None:
+        """Run for the life of the replica: learn of every commit on ``host`` that moved a topic somebody follows."""
+        while True:
+            await self._wanted.wait()
+            topics = {t for client in self._clients for t in client.topics}
+            if not topics:
+                self._wanted.clear()
+                continue
+            try:
+                frames = await self._stage.hosts.changes(
+                    host, self._stage.spec.tenant, {t: self._at.get(t) for t in topics}, POLL_S
+                )
+            except Transient as error:
+                await asyncio.sleep(error.retry_after_s)
+                continue
+            for frame in frames:
+                self._at[frame.topic] = Place(frame.epoch, frame.seq)
+            moved = {frame.topic for frame in frames}
+            for client in self._clients:
+                if moved & client.topics.keys():
+                    client.woken.set()
+
+    def start(self) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self.follow(host)) for host in self._hosts]
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One client, from its greeting to its end."""
+        await socket.accept()
+        if code := await self._refusal(socket):
+            await socket.close(code)
+            return
+        client = Client(socket)
+        self._clients.add(client)
+        await client.send({"op": "welcome", "hb": HEARTBEAT_S, "win": WINDOW})
+        writers = [asyncio.create_task(self._write(client)), asyncio.create_task(self._beat(client))]
+        try:
+            while True:
+                await self._hear(client, await socket.receive_text())
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            self._clients.discard(client)
+            for writer in writers:
+                writer.cancel()
+
+    async def _refusal(self, socket: WebSocket) -> int | None:
+        host, origin = socket.headers.get("host", ""), socket.headers.get("origin")
+        spec = self._stage.spec
+        if origin and origin.split("://")[-1] != host and origin not in spec.cors_origins:
+            return FORBIDDEN_ORIGIN
+        header = socket.headers.get("authorization", "")
+        key = header[7:] if header.lower().startswith("bearer ") else socket.cookies.get(COOKIE)
+        if not key and spec.local_viewer and is_local(host):
+            return None
+        try:
+            (await self._stage.access.principal(key)).require("query")
+        except (Rejected, Transient):
+            return UNAUTHORISED
+        return None
+
+    async def _hear(self, client: Client, text: str) -> None:
+        try:
+            message = orjson.loads(text)
+            match message["op"]:
+                case "sub":
+                    await self._subscribe(client, msgspec.convert(message, Subscribe))
+                case "unsub":
+                    client.topics = {t: s for t, s in client.topics.items() if s.id != message["id"]}
+                case "ack":
+                    client.acked = min(client.sent, int(message["n"]))
+                    client.woken.set()
+                case "rate":
+                    client.hz = max(0.2, min(60.0, float(message["hz"])))
+                case "ping":
+                    await client.send({"op": "pong", "t": message["t"]})
+                case op:
+                    await client.send(
+                        {"op": "error", "code": "unknown_op", "message": f"there is no op {str(op)[:40]!r}"}
+                    )
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
+            await client.send({"op": "error", "code": "bad_message", "message": str(error)[:200]})
+
+    async def _subscribe(self, client: Client, wanted: Subscribe) -> None:
+        if len(client.topics) >= MAX_TOPICS:
+            return await client.send({"op": "error", "code": "too_many_topics", "message": f"{MAX_TOPICS} at most"})
+        place = Place(wanted.epoch, wanted.after) if wanted.epoch and wanted.after is not None else None
+        client.topics[wanted.topic] = Subscription(wanted.id, place)
+        self._wanted.set()
+        client.woken.set()
+        return None
+
+    async def _write(self, client: Client) -> None:
+        """Send what the client has not seen, at its rate, and never further ahead than it acknowledges."""
+        while True:
+            await client.woken.wait()
+            client.woken.clear()
+            if client.sent - client.acked >= WINDOW + 4:
+                continue
+            began = time.monotonic()
+            for frame in await self._news(client):
+                await client.show(frame)
+            await asyncio.sleep(max(0.0, 1 / client.hz - (time.monotonic() - began)))
+
+    async def _news(self, client: Client) -> list[Frame]:
+        places: Mapping[str, Place | None] = {topic: s.place for topic, s in client.topics.items()}
+        frames: list[Frame] = []
+        for host in self._hosts:
+            try:
+                frames += await self._stage.hosts.changes(host, self._stage.spec.tenant, places, 0.0)
+            except Transient as error:
+                logger.info("live: %s", error)
+                asyncio.get_running_loop().call_later(error.retry_after_s, client.woken.set)
+        return frames
+
+    async def _beat(self, client: Client) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            await client.send({"op": "hb", "t": time.time()})
+
+
+def install(app: FastAPI) -> None:
+    """Add the socket's route; the hub is in ``app.state.hub`` once the application has started."""
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket) -> None:  # pyright: ignore[reportUnusedFunction]
+        await socket.app.state.hub.serve(socket)

@@ -1,0 +1,161 @@
+"""Commands: keys, alert rules, acknowledgements. Each becomes one event on ``control`` before it is answered."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Annotated, Any, Literal
+
+import orjson
+from analytics.rules import ParseError, parse
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import BaseModel, Field
+
+from events.catalog import CONTROL, rows
+from events.errors import Rejected
+from serve.access import COOKIE, key_hash, new_key, valid_scopes
+from serve.backstage import Backstage, backstage, principal
+from serve.problems import REFUSALS, Missing
+
+router = APIRouter(tags=["commands"], responses=REFUSALS)
+Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]+$")]
+IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+
+
+class NewKey(BaseModel):
+    name: Name = "key"
+    scopes: list[str]
+
+
+class Key(BaseModel):
+    """A key as it is known; ``key`` itself is shown once, when it is made."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created: float = 0.0
+
+
+class MadeKey(Key):
+    key: str
+
+
+class Rule(BaseModel):
+    """An alert rule: ``condition`` over a metric's samples (docs/alerts in the glossary), fired after ``for_s``."""
+
+    name: Name
+    condition: Annotated[str, Field(min_length=1, max_length=500)]
+    threshold: Annotated[float, Field(allow_inf_nan=False)]
+    channels: Annotated[list[str], Field(max_length=20)]
+    severity: Literal["critical", "high", "medium", "low"] = "medium"
+    for_s: Annotated[float, Field(ge=0, le=86_400 * 30)] = 0.0
+
+
+class Session(BaseModel):
+    key: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@router.get("/v1/keys", response_model=list[Key])
+async def list_keys(request: Request) -> list[Key]:
+    await principal(request, "admin")
+    known = backstage(request).access.keys.values()
+    return [Key(**{k: v for k, v in key.items() if k in Key.model_fields}) for key in known]
+
+
+@router.post("/v1/keys", response_model=MadeKey, status_code=201)
+async def create_key(request: Request, wanted: NewKey) -> MadeKey:
+    """Make an API key; it is shown only here."""
+    await principal(request, "admin")
+    stage = backstage(request)
+    scopes = sorted(valid_scopes(wanted.scopes))
+    key, id_ = new_key(), "key_" + secrets.token_hex(6)
+    data = {"id": id_, "name": wanted.name, "scopes": scopes}
+    await command(stage, "key.created", key_hash(key), data)
+    await stage.access.until("keys", key_hash(key), present=True)
+    return MadeKey(id=id_, name=wanted.name, scopes=scopes, key=key, created=time.time())
+
+
+@router.delete("/v1/keys/{id}", status_code=204)
+async def revoke_key(request: Request, id: str) -> Response:
+    await principal(request, "admin")
+    stage = backstage(request)
+    await stage.access.refresh()
+    hashed = next((h for h, known in stage.access.keys.items() if known["id"] == id), None)
+    if hashed is None:
+        raise Missing("id", f"there is no key {id!r}")
+    await command(stage, "key.revoked", hashed, {"id": id})
+    await stage.access.until("keys", hashed, present=False)
+    return Response(status_code=204)
+
+
+@router.get("/v1/alerts/rules", response_model=list[Rule])
+async def list_rules(request: Request) -> list[Rule]:
+    await principal(request, "query")
+    return [Rule.model_validate(rule) for rule in backstage(request).access.rules.values()]
+
+
+@router.post("/v1/alerts/rules", response_model=Rule, status_code=201)
+async def create_rule(request: Request, rule: Rule) -> Rule:
+    """Create a rule, or replace the one of the same name. The evaluator takes it in order with the data."""
+    await principal(request, "control")
+    stage = backstage(request)
+    try:
+        parse(rule.condition)
+    except ParseError as error:
+        raise Rejected("condition", str(error)) from error
+    unknown = [c for c in rule.channels if c not in stage.spec.channels]
+    if unknown:
+        raise Rejected("channels", f"there is no channel {unknown[0]!r}; there are {', '.join(stage.spec.channels)}")
+    await command(stage, "rule.created", rule.name, rule.model_dump())
+    await stage.access.until("rules", rule.name, present=True)
+    return rule
+
+
+@router.delete("/v1/alerts/rules/{name}", status_code=204)
+async def delete_rule(request: Request, name: str) -> Response:
+    await principal(request, "control")
+    stage = backstage(request)
+    await stage.access.refresh()
+    if name not in stage.access.rules:
+        raise Missing("name", f"there is no rule {name!r}")
+    await command(stage, "rule.deleted", name, {})
+    await stage.access.until("rules", name, present=False)
+    return Response(status_code=204)
+
+
+@router.post("/v1/alerts/{id}/acknowledge", status_code=204)
+async def acknowledge(request: Request, id: str, idempotency_key: IdempotencyKey = None) -> Response:
+    """Say that somebody is on it. Repeats with one ``Idempotency-Key`` count once."""
+    who = await principal(request, "control")
+    await command(backstage(request), "alert.acknowledged", id, {"by": who.name}, idempotency_key)
+    return Response(status_code=204)
+
+
+@router.post("/v1/session", status_code=204)
+async def sign_in(request: Request, session: Session) -> Response:
+    """Exchange an API key for a cookie that the page uses."""
+    who = await backstage(request).access.principal(session.key)
+    who.require("query")
+    response = Response(status_code=204)
+    response.set_cookie(COOKIE, session.key, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    return response
+
+
+async def command(
+    stage: Backstage, type_: str, subject: str, data: dict[str, Any], idempotency_key: str | None = None
+) -> None:
+    """Commit one command. The same idempotency key with the same content is accepted once."""
+    now = time.time_ns() // 1000
+    columns = {
+        "id": idempotency_key or secrets.token_hex(16),
+        "source": "gateway",
+        "type": type_,
+        "subject": subject,
+        "time": now,
+        "received": now,
+        "partition_key": subject,
+        "data": orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode(),
+    }
+    receipt = await stage.control.push(rows(CONTROL, columns, 1), None)
+    if receipt.verdict[0] == 2:
+        raise Rejected("idempotency-key", "was used before for another command; use a new one")

@@ -1,0 +1,139 @@
+"""Ingest: Segment's HTTP API and CloudEvents 1.0. An answer comes after the durable commit, with a verdict a row."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import time
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from actors.collectors.push import CONFLICT, DUPLICATE, REUSED
+from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
+from events.errors import Rejected
+from serve.backstage import Backstage, backstage, bearer, principal
+from serve.ingest.bodies import SEGMENT_BYTES, read_body
+from serve.ingest.cloudevents import decode_cloudevents
+from serve.ingest.segment import decode_segment
+from serve.ingest.verdicts import Decoded, Refused
+from serve.problems import REFUSALS
+
+router = APIRouter(tags=["ingest"])
+SHOWN = 100
+WRITE_KEY = re.compile(rb'"writeKey"\s*:\s*"([^"\\]{1,200})"')
+
+
+class Verdict(BaseModel):
+    """A row that was not accepted."""
+
+    index: int
+    id: str | None
+    field: str
+    reason: str
+
+
+class Receipt(BaseModel):
+    """What became of a request's rows. ``rejected`` shows the first 100; all are in ``dead_letters``."""
+
+    success: bool
+    accepted: int
+    duplicate: int
+    rejected: list[Verdict]
+    rejected_total: int
+    offset: int | None
+
+
+def _segment_route(kind: str) -> None:
+    @router.post(f"/v1/{kind}", response_model=Receipt, responses=REFUSALS, summary=f"Segment {kind}")
+    async def segment(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        stage = backstage(request)
+        body = read_body(await request.body(), request.headers.get("content-encoding", ""), SEGMENT_BYTES)
+        await principal(request, "ingest", _write_key(request, body))
+        receipt = await _commit(stage, decode_segment(kind, body, _now()))
+        return _json(receipt, 200)
+
+
+for _kind in ("track", "identify", "page", "screen", "group", "alias", "batch"):
+    _segment_route(_kind)
+
+
+@router.post("/v1/events", response_model=Receipt, responses={**REFUSALS, 207: {"model": Receipt}})
+async def events(request: Request) -> Response:
+    """CloudEvents 1.0: structured, batched or binary mode; NDJSON in bulk. 207 where some rows are refused."""
+    stage = backstage(request)
+    await principal(request, "ingest")
+    limit = stage.spec.max_body_bytes
+    body = read_body(await request.body(), request.headers.get("content-encoding", ""), limit)
+    receipt = await _commit(
+        stage, decode_cloudevents(body, request.headers.get("content-type", ""), request.headers, _now())
+    )
+    bad = receipt["rejected_total"]
+    return _json(receipt, 200 if not bad else 207 if receipt["accepted"] + receipt["duplicate"] else 400)
+
+
+async def _commit(stage: Backstage, decoded: Decoded) -> dict[str, Any]:
+    refused = dead_letters(decoded.refused, _now()) if decoded.refused else None
+    accepted = duplicate = 0
+    offset: int | None = None
+    verdicts = [Verdict(index=r.index, id=r.id, field=r.field, reason=r.reason) for r in decoded.refused]
+    if decoded.batch.num_rows or refused is not None:
+        receipt = await stage.interactions.push(decoded.batch, refused)
+        conflicts = (receipt.verdict == CONFLICT).nonzero()[0].tolist()
+        duplicate = int((receipt.verdict == DUPLICATE).sum())
+        accepted = len(receipt.verdict) - duplicate - len(conflicts)
+        offset = receipt.offset if accepted else None
+        ids = decoded.batch.column("id")
+        verdicts += [
+            Verdict(index=int(decoded.index[i]), id=ids[i].as_py(), field="id", reason=REUSED) for i in conflicts
+        ]
+    verdicts.sort(key=lambda verdict: verdict.index)
+    for outcome, n in (("accepted", accepted), ("duplicate", duplicate), ("rejected", len(verdicts))):
+        stage.counters.rows[outcome] += n
+    return {
+        "success": not verdicts,
+        "accepted": accepted,
+        "duplicate": duplicate,
+        "rejected": [verdict.model_dump() for verdict in verdicts[:SHOWN]],
+        "rejected_total": len(verdicts),
+        "offset": offset,
+    }
+
+
+def dead_letters(refused: list[Refused], received_us: int) -> pa.RecordBatch:
+    """Refused rows as ``dead_letters`` rows."""
+    columns = {
+        "id": [r.id for r in refused],
+        "type": "row.rejected",
+        "time": received_us,
+        "received": received_us,
+        "stream": USER_INTERACTIONS.name,
+        "field": [r.field for r in refused],
+        "reason": [r.reason for r in refused],
+        "payload": [r.payload for r in refused],
+    }
+    return rows(DEAD_LETTERS, columns, len(refused))
+
+
+def _write_key(request: Request, body: bytes) -> str | None:
+    """Segment's write key: the user name of basic auth, else ``writeKey`` in the body."""
+    header = request.headers.get("authorization", "")
+    if header.lower().startswith("basic "):
+        try:
+            return base64.b64decode(header[6:], validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            raise Rejected("authorization", "is not valid basic authentication") from None
+    found = None if bearer(request) else WRITE_KEY.search(body)
+    return found.group(1).decode("utf-8", "replace") if found else None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _json(receipt: dict[str, Any], status: int) -> Response:
+    return Response(orjson.dumps(receipt), status, media_type="application/json")

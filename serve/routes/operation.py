@@ -1,0 +1,96 @@
+"""For operators and their tools: liveness, readiness, Prometheus metrics, status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel
+
+from actors.workers import Health
+from events.catalog import STREAMS
+from serve.backstage import Backstage, backstage, principal
+from serve.problems import REFUSALS
+
+router = APIRouter(tags=["operation"])
+
+
+class CellStatus(BaseModel):
+    cell: str
+    state: str
+    detail: str
+    commit: int
+    rows_behind: int
+
+
+class LogStatus(BaseModel):
+    bytes: int
+
+
+class Status(BaseModel):
+    version: str
+    generation: str
+    placement: str
+    cells: list[CellStatus]
+    log: LogStatus
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """The gateway itself runs."""
+    return {"status": "ok"}
+
+
+@router.get("/ready", responses={503: {"description": "A cell is not running; it is named"}})
+async def ready(request: Request) -> JSONResponse:
+    """Every cell runs: what is sent now is taken."""
+    cells = await backstage(request).hosts.health()
+    waiting = {h.cell: f"{h.state} {h.detail}".strip() for h in cells if h.state != "running"}
+    return JSONResponse({"ready": not waiting, "waiting": waiting}, 503 if waiting else 200)
+
+
+@router.get("/v1/status", response_model=Status, responses=REFUSALS)
+async def status(request: Request) -> Status:
+    """Each cell's state, its last commit and how many rows it has yet to read."""
+    await principal(request, "query")
+    stage = backstage(request)
+    cells = [CellStatus(**h._asdict()) for h in await stage.hosts.health()]
+    spec = stage.spec
+    log = LogStatus(bytes=_log_bytes(stage))
+    return Status(version=spec.version, generation=spec.generation, placement=spec.placement, cells=cells, log=log)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """Prometheus text format 0.0.4."""
+    stage = backstage(request)
+    text = "".join(_exposition(stage, await stage.hosts.health()))
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
+    heads = [
+        ({"stream": stream, "producer": producer}, stage.log.head(stream, producer))
+        for stream in STREAMS
+        for producer in stage.log.producers(stream)
+    ]
+    verdicts = [({"verdict": verdict}, n) for verdict, n in stage.counters.rows.items()]
+    yield from _family("hindcast_rows_total", "counter", "Rows answered by this replica, by verdict", verdicts)
+    up = [({"cell": h.cell}, int(h.state == "running")) for h in cells]
+    yield from _family("hindcast_cell_up", "gauge", "1 while the cell runs", up)
+    lag = [({"cell": h.cell}, h.rows_behind) for h in cells]
+    yield from _family("hindcast_cell_lag_rows", "gauge", "Rows that the cell has yet to read", lag)
+    yield from _family("hindcast_stream_head", "gauge", "Next offset of each producer's stream", heads)
+    yield from _family("hindcast_log_bytes", "gauge", "Bytes of the log on disk", [({}, _log_bytes(stage))])
+
+
+def _family(name: str, kind: str, about: str, samples: list[tuple[dict[str, str], int]]) -> Iterator[str]:
+    yield f"# HELP {name} {about}\n# TYPE {name} {kind}\n"
+    for labels, value in samples:
+        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        yield f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
+
+
+def _log_bytes(stage: Backstage) -> int:
+    return sum(path.stat().st_size for path in stage.spec.log.rglob("*") if path.is_file())
