@@ -1,0 +1,185 @@
+"""Commits wake waiting processes at once; lost bells cost a quarter of a second, never an event."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+from time import monotonic, process_time, sleep
+
+import pytest
+
+from events.doorbell import Doorbell
+from events.sqlite_log import SqliteLog
+from tests.logs.stories import CELL, Writer, tick
+
+SOURCE = ("clock", CELL)
+fork = multiprocessing.get_context("fork")
+
+
+def tell_when_woken(folder: Path, out: Connection, rounds: int) -> None:
+    log = SqliteLog(folder)
+    for n in range(rounds):
+        out.send("waiting")
+        log.wait({SOURCE: n, ("clock", "demo/clock/9"): 0}, 10)
+        out.send(monotonic())
+    log.close()
+
+
+def delays(folder: Path, log: SqliteLog, rounds: int = 9) -> list[float]:
+    """Seconds from the end of a commit here to the waking of another process."""
+    here, there = fork.Pipe(duplex=False)
+    process = fork.Process(target=tell_when_woken, args=(folder, there, rounds), daemon=True)
+    process.start()
+    there.close()
+    writer = Writer(log)
+    found: list[float] = []
+    for _ in range(rounds):
+        assert here.recv() == "waiting"
+        sleep(0.03)
+        writer.commit(tick())
+        committed = monotonic()
+        found.append(here.recv() - committed)
+    process.join(10)
+    return found
+
+
+def test_a_commit_wakes_another_process_at_once(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path)
+    assert median(delays(tmp_path, log)) < 0.05
+    log.close()
+
+
+def test_it_does_so_below_a_path_that_is_too_long_for_a_socket(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 25)
+    log = SqliteLog(folder)
+    assert median(delays(folder, log)) < 0.05
+    log.close()
+    assert not list((folder / "bells").iterdir())
+
+
+def test_without_bells_the_poll_finds_it(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path, doorbell=False)
+    found = delays(tmp_path, log, 3)
+    assert max(found) < 1.5
+    assert not list((tmp_path / "bells").iterdir())
+    log.close()
+
+
+def test_the_bell_of_a_dead_process_is_taken_down(tmp_path: Path) -> None:
+    here, there = fork.Pipe(duplex=False)
+    process = fork.Process(target=tell_when_woken, args=(tmp_path, there, 1), daemon=True)
+    process.start()
+    there.close()
+    assert here.recv() == "waiting"
+    deadline = monotonic() + 5
+    while not list((tmp_path / "bells").iterdir()) and monotonic() < deadline:
+        sleep(0.005)
+    process.kill()
+    process.join()
+    assert len(list((tmp_path / "bells").iterdir())) == 1
+    log = SqliteLog(tmp_path)
+    Writer(log).commit(tick())
+    assert not list((tmp_path / "bells").iterdir())
+    log.close()
+
+
+def test_a_ring_for_somebody_else_is_not_looked_into(tmp_path: Path) -> None:
+    asked: list[frozenset[str] | None] = []
+    bell, other = Doorbell(tmp_path), Doorbell(tmp_path)
+
+    def ready(rung: frozenset[str] | None) -> bool:
+        asked.append(rung)
+        return rung is not None and "mine" in rung
+
+    thread = threading.Thread(target=bell.wait, args=(ready, 5))
+    thread.start()
+    sleep(0.05)
+    other.ring("theirs")
+    sleep(0.05)
+    other.ring("mine")
+    thread.join()
+    assert asked[0] is None
+    assert frozenset({"theirs"}) in asked
+    assert asked[-1] == frozenset({"mine"})
+    bell.close()
+    other.close()
+
+
+def test_more_rings_than_the_queue_holds_make_the_waiter_look_at_everything(tmp_path: Path) -> None:
+    bell, other = Doorbell(tmp_path), Doorbell(tmp_path)
+    bell.wait(lambda _: True, 0)
+    for n in range(2_000):
+        other.ring(f"demo/clock/{n}")
+    asked: list[frozenset[str] | None] = []
+
+    def ready(rung: frozenset[str] | None) -> bool:
+        asked.append(rung)
+        return len(asked) > 1 and rung is None
+
+    start = monotonic()
+    assert bell.wait(ready, 5)
+    assert monotonic() - start < 0.2
+    bell.close()
+    other.close()
+
+
+def test_waiting_uses_next_to_no_processor(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path)
+    Writer(log).commit(tick())
+    threads = [threading.Thread(target=log.wait, args=({SOURCE: 1}, 2)) for _ in range(3)]
+    used = process_time()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert process_time() - used < 0.1
+    log.close()
+
+
+def test_closing_ends_every_wait(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path)
+    Writer(log).commit(tick())
+    ended: list[bool] = []
+    threads = [threading.Thread(target=lambda: ended.append(log.wait({SOURCE: 1}, 30))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    sleep(0.1)
+    start = monotonic()
+    log.close()
+    for thread in threads:
+        thread.join(5)
+    assert ended == [False] * 3
+    assert monotonic() - start < 1
+
+
+@pytest.mark.parametrize("readers", [1, 4])
+def test_a_listener_that_leaves_hands_the_bell_on(tmp_path: Path, readers: int) -> None:
+    """The thread that listened to the socket times out first; the others must still hear the next ring at once."""
+    log, other = SqliteLog(tmp_path), SqliteLog(tmp_path)
+    writer = Writer(other)
+    first = threading.Thread(target=log.wait, args=({SOURCE: 0}, 0.1))
+    first.start()
+    sleep(0.02)
+    woken: list[float] = []
+
+    def wait() -> None:
+        assert log.wait({SOURCE: 0}, 10)
+        woken.append(monotonic())
+
+    threads = [threading.Thread(target=wait) for _ in range(readers)]
+    for thread in threads:
+        thread.start()
+    first.join()
+    sleep(0.03)
+    committed = monotonic()
+    writer.commit(tick())
+    for thread in threads:
+        thread.join()
+    assert len(woken) == readers
+    assert max(woken) - committed < 0.15
+    assert list((tmp_path / "bells").iterdir())
+    log.close()
+    other.close()
