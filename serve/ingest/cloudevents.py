@@ -24,6 +24,7 @@ _JSON_ARRAY = "application/cloudevents-batch+json"
 _STRUCTURED = "application/cloudevents+json"
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 _PLAIN_JSON = ("application/json", "text/json", "")
+_JSON_KINDS = {None, "application/json"}
 _BOM = b"\xef\xbb\xbf"
 
 _SPELLING = Spelling(id="id", subject="subject", time="time", properties="data", context="extensions")
@@ -129,11 +130,9 @@ def _decode_each(texts: Sequence[JsonText], received_us: int) -> Decoded:
 
 def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, received_us: int) -> Decoded:
     events = rows.row
-    properties: list[JsonText] = [bytes(event.data) for event in events]
-    for i, data in enumerate(properties):
-        if data[:1] != b"{":
-            properties[i] = _wrapped(data)
-    plain = all(event.data_base64 is None for event in events)
+    texts = [bytes(event.data) for event in events]
+    properties: list[JsonText] = [data if data[:1] == b"{" else _wrapped(data) for data in texts]
+    plain = not {event.data_base64 for event in events} - {None}
     draft = Draft(
         spelling=_SPELLING,
         index=rows.index,
@@ -174,15 +173,19 @@ def _take_base64(events: list[Event], properties: list[JsonText]) -> dict[int, F
 
 def _contexts(rows: Rows[Event]) -> list[JsonText | None] | None:
     """Extension attributes, and the type and schema of data where they say more than "JSON"."""
+    if rows.extra is None:
+        kinds, schemas = {event.datacontenttype for event in rows.row}, {event.dataschema for event in rows.row}
+        if kinds <= _JSON_KINDS and schemas <= {None}:
+            return None
     extras = rows.extra or [None] * len(rows.row)
     contexts: list[JsonText | None] = []
     for event, extra in zip(rows.row, extras, strict=True):
         kind = event.datacontenttype
-        if extra is None and event.dataschema is None and (kind is None or kind == "application/json"):
+        if extra is None and event.dataschema is None and kind in _JSON_KINDS:
             contexts.append(None)
             continue
         context: dict[str, object] = {}
-        if kind and kind != "application/json":
+        if kind and kind not in _JSON_KINDS:
             context["datacontenttype"] = kind
         if event.dataschema:
             context["dataschema"] = event.dataschema

@@ -13,7 +13,7 @@ import xxhash
 
 from events.catalog import USER_INTERACTIONS, rows
 from serve.ingest.bodies import DEPTH, depth_fault
-from serve.ingest.money import read_amounts
+from serve.ingest.money import read_money
 from serve.ingest.times import parse_times, range_fault
 from serve.ingest.verdicts import Decoded, Fault, Refusals
 
@@ -81,7 +81,7 @@ def assemble(
     check.content_size(properties, context)
     if draft.may_hold_nul:
         check.nul()
-    amounts, money_faults = read_amounts(draft.properties)
+    money, money_faults = read_money(draft.properties)
     for row, fault in money_faults.items():
         check.refuse(row, Fault(f"{check.properties_field(row)}.{fault.field}", fault.reason))
 
@@ -105,9 +105,9 @@ def assemble(
             "received": pa.repeat(pa.scalar(received_us, pa.timestamp("us", tz="UTC")), n),
             "partition_key": pc.if_else(subject.is_valid(), subject, id_column),
             "anonymous_id": anonymous_id,
-            "amount": None if amounts is None else [a.amount for a in amounts],
-            "currency": None if amounts is None else [a.currency for a in amounts],
-            "value": None if amounts is None else [a.value for a in amounts],
+            "amount": money and money.amount,
+            "currency": money and money.currency,
+            "value": money and money.value,
             "properties": properties,
             "context": context,
         },

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -28,14 +30,16 @@ CURRENCY_EXPONENT = {code: _EXPONENTS.get(code, 2) for code in _CODES.split()}
 _INT64 = 2**63 - 1
 _EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _LONGEST = 64
+_BEYOND_FLOAT = Fault("value", "is beyond the range of a 64-bit float; send a smaller number")
 
 
-class Amount(msgspec.Struct, gc=False):
-    """What one row's properties say about money: minor units with their currency, and the plain number ``value``."""
+@dataclass(slots=True)
+class Money:
+    """What rows say about money, a value or None a row: minor units with their currency, and the number ``value``."""
 
-    amount: int | None = None
-    currency: str | None = None
-    value: float | None = None
+    value: list[float | None]
+    amount: list[int | None] | None = None
+    currency: list[str | None] | None = None
 
 
 class _Said(msgspec.Struct, gc=False):
@@ -52,48 +56,57 @@ _said_by_one = msgspec.json.Decoder(_Said)
 _NOTHING = _Said()
 
 
-def read_amounts(properties: Sequence[bytes | msgspec.Raw]) -> tuple[list[Amount] | None, dict[int, Fault]]:
+def read_money(properties: Sequence[bytes | msgspec.Raw]) -> tuple[Money | None, dict[int, Fault]]:
     """The money in each row's properties (JSON objects), and which rows say something that cannot be money.
 
-    None in place of the list where no row says anything. Fields of faults are relative to the properties.
+    None in place of money where no row says anything. Fields of faults are relative to the properties.
     """
     texts = b",".join(properties)
-    if not _may_say_money(texts):
+    if not (b'"value"' in texts or _may_say_amount(texts)):
         return None, {}
     faults: dict[int, Fault] = {}
     try:
         said = _said_by_all.decode(b"[" + texts + b"]")
     except msgspec.MsgspecError:  # a number beyond float64 in one row; the texts are valid JSON objects
         said = [_one(i, text, faults) for i, text in enumerate(properties)]
-    amounts: list[Amount] = []
-    for i, row in enumerate(said):
-        found = Amount()
-        kind = type(row.value)
-        if kind is float:
-            found.value = row.value
-        elif kind is int:
-            try:
-                found.value = float(row.value)
-            except OverflowError:
-                faults[i] = Fault("value", "is beyond the range of a 64-bit float; send a smaller number")
-        if len(row.revenue) or len(row.currency):
-            fault = _money(row, properties[i], found)
-            if fault:
-                faults.setdefault(i, fault)
-        amounts.append(found)
-    return amounts, faults
+    values = [row.value for row in said]
+    if not {type(value) for value in values} <= {float, NoneType}:
+        values = [_number(i, value, faults) for i, value in enumerate(values)]
+    money = Money(values)
+    if _may_say_amount(texts):
+        money.amount, money.currency = [None] * len(said), [None] * len(said)
+        for i, row in enumerate(said):
+            if len(row.revenue) or len(row.currency):
+                found = _amount(row, properties[i])
+                if isinstance(found, Fault):
+                    faults.setdefault(i, found)
+                elif found:
+                    money.amount[i], money.currency[i] = found
+    return money, faults
 
 
-def _may_say_money(texts: bytes) -> bool:
+def _number(index: int, value: object, faults: dict[int, Fault]) -> float | None:
+    """A JSON number as float64; other values of ``value`` are any property, and stay in the properties."""
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        try:
+            return float(value)
+        except OverflowError:
+            faults[index] = _BEYOND_FLOAT
+    return None
+
+
+def _may_say_amount(texts: bytes) -> bool:
     """Keys may be written with escapes (``\\u0076alue``), so any such escape counts as a maybe."""
-    return b'"value"' in texts or b'"revenue"' in texts or b'"currency"' in texts or b"\\u" in texts
+    return b'"revenue"' in texts or b'"currency"' in texts or b"\\u" in texts
 
 
 def _one(index: int, text: bytes | msgspec.Raw, faults: dict[int, Fault]) -> _Said:
     try:
         return _said_by_one.decode(text)
     except msgspec.MsgspecError:
-        faults[index] = Fault("value", "is beyond the range of a 64-bit float; send a smaller number")
+        faults[index] = _BEYOND_FLOAT
         return _NOTHING
 
 
@@ -104,8 +117,8 @@ class _ExactValue(msgspec.Struct, gc=False):
 _exact_value = msgspec.json.Decoder(_ExactValue)
 
 
-def _money(row: _Said, properties: bytes | msgspec.Raw, into: Amount) -> Fault | None:
-    """Fill amount and currency. Beyond the minor unit, amounts are rounded half to even: 0.1 + 0.2 is 30 cents."""
+def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[int, str] | Fault | None:
+    """Minor units and currency. Beyond the minor unit, amounts are rounded half to even: 0.1 + 0.2 is 30 cents."""
     name, text = "revenue", bytes(row.revenue)
     if text in (b"", b"null"):
         name, text = "total", bytes(row.total)
@@ -134,8 +147,7 @@ def _money(row: _Said, properties: bytes | msgspec.Raw, into: Amount) -> Fault |
     minor = int(exact.scaleb(CURRENCY_EXPONENT[currency], _EXACT).quantize(Decimal(1), context=_EXACT))
     if abs(minor) > _INT64:
         return Fault(name, f"{number.decode()} {currency} is beyond what 64-bit minor units can hold")
-    into.amount, into.currency = minor, currency
-    return None
+    return minor, currency
 
 
 def _is_number(text: bytes) -> bool:
