@@ -35,11 +35,8 @@ class ParseError(ValueError):
 
     def __init__(self, text: str, position: int, expected: str) -> None:
         found = text[position:].strip()[:20]
-        super().__init__(
-            f"expected {expected} at character {position + 1}, found {found!r}"
-            if found
-            else f"ends where {expected} should follow"
-        )
+        where = f"at character {position + 1}, found {found!r}" if found else "at the end"
+        super().__init__(f"expected {expected} {where}")
         self.position = position
 
 

@@ -55,13 +55,10 @@ class Document(BaseModel):
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
-class Settings(BaseSettings, Document):
+class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVariableOverride]
     """A whole configuration, checked across its sections."""
 
-    # One configuration class serves both bases; pydantic types it as two.
-    model_config = SettingsConfigDict(  # pyright: ignore[reportIncompatibleVariableOverride]
-        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__"
-    )
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__")
 
     @classmethod
     def load(cls, config: str | Path = "base", **arguments: Any) -> Self:

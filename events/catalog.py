@@ -178,7 +178,8 @@ def _column(type_: pa.DataType, value: object, n: int) -> pa.Array:
     if isinstance(value, pa.ChunkedArray):
         value = value.combine_chunks()
     if isinstance(value, pa.Array):
-        return value if value.type == type_ else value.cast(type_)
+        array: Any = value
+        return array if array.type == type_ else array.cast(type_)
     if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
         if pa.types.is_dictionary(type_):
             return pa.array(value, type_.value_type).dictionary_encode().cast(type_)

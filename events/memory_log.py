@@ -112,6 +112,11 @@ class MemoryLog:
             stored = self._cells.get(cell)
             return (stored.position.number, stored.position.committed) if stored else (0, 0)
 
+    def cursor(self, cell: str) -> Cursor:
+        with self._changed:
+            stored = self._cells.get(cell)
+            return dict(stored.position.cursor) if stored else {}
+
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
         with self._changed:
             stored = self._cells.get(cell)

@@ -107,6 +107,10 @@ class SqliteLog:
         position = reader.position() if reader else Position()
         return position.number, position.committed
 
+    def cursor(self, cell: str) -> Cursor:
+        reader = self._reader(cell)
+        return reader.position().cursor if reader else {}
+
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
         reader = self._reader(cell)
         return reader.snapshots() if reader else []

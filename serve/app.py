@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -22,7 +22,7 @@ def create_app(spec: GatewaySpec) -> FastAPI:
     """Routes, errors, live hub and page. Its backstage is made when the application starts."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         stage = app.state.backstage = Backstage(spec)
         hub = app.state.hub = live.Hub(stage)
         tasks = [asyncio.create_task(stage.access.follow()), *hub.start()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from math import ceil
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -31,8 +32,8 @@ class Failure(BaseModel):
     error: Problem
 
 
-STATUS = {Denied: 401, Forbidden: 403, TooLarge: 413, UnsupportedMedia: 415}
-REFUSALS = {
+STATUS: dict[type[Rejected], int] = {Denied: 401, Forbidden: 403, TooLarge: 413, UnsupportedMedia: 415}
+REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Failure, "description": "The request is wrong: field and reason say how to mend it"},
     401: {"model": Failure, "description": "No API key, or an unknown one"},
     403: {"model": Failure, "description": "The key lacks the scope"},

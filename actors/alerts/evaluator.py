@@ -7,10 +7,10 @@ import of history) give transitions without effects.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -50,7 +50,17 @@ class Instance(msgspec.Struct):
     bound: float
 
     def alert(self, rule: str, key: str) -> str:
-        return xxhash.xxh3_64_hexdigest(f"{rule}\0{key}\0{self.since}")
+        return xxhash.xxh3_64_hexdigest(f"{rule}\0{key}\0{self.since}".encode())
+
+
+class _Judged(NamedTuple):
+    """One sample in the eyes of one rule."""
+
+    key: str
+    at: int
+    breached: bool
+    value: float
+    bound: float
 
 
 class State(msgspec.Struct):
@@ -106,75 +116,54 @@ class AlertEvaluator:
     def _withdraw(self, state: State, name: str, at: int) -> None:
         """A rule goes or changes: what it had firing is resolved."""
         rule = state.rules.get(name)
-        for key, instance in state.instances.pop(name, {}).items():
+        for key, instance in sorted(state.instances.pop(name, {}).items()):
             if rule and instance.phase is Phase.FIRING:
                 self._tell(state, rule, key, instance, "alert.resolved", at, "the rule was changed")
             elif rule and instance.phase is Phase.PENDING:
                 self._tell(state, rule, key, instance, "alert.calmed", at, "the rule was changed")
 
     def _acknowledge(self, state: State, alert: str, by: str, at: int) -> None:
-        for name, instances in state.instances.items():
-            for key, instance in instances.items():
+        for name, instances in sorted(state.instances.items()):
+            for key, instance in sorted(instances.items()):
                 if instance.phase is not Phase.OK and instance.alert(name, key) == alert:
                     rule = state.rules[name]
                     self._tell(state, rule, key, instance, "alert.acknowledged", at, f"by {by}", by=by, effect=False)
 
     def _samples(self, state: State, batch: Batch) -> None:
-        if not state.rules:
-            return
+        """Judge each sample by each rule that is about its metric, in the order of the samples."""
         codes, metrics = labels(batch.table, "metric")
+        judged: list[tuple[int, str, _Judged]] = []
         for name in sorted(state.rules):
             rule = state.rules[name]
             condition = parsed(rule.condition)
             if condition.metric in metrics:
                 chosen = np.flatnonzero(codes == metrics.index(condition.metric))
-                if len(chosen):
-                    self._judge(state, rule, condition, batch, chosen)
+                judged += [(row, name, sample) for row, sample in _judged(rule, condition, batch, chosen)]
+        for _, name, sample in sorted(judged, key=lambda j: j[:2]):
+            self._sample(state, state.rules[name], sample)
 
-    def _judge(self, state: State, rule: Rule, condition: Condition, batch: Batch, chosen: np.ndarray) -> None:
-        table = batch.table.take(chosen)
-        codes, keys = labels(table, "key")
-        ends = times(table, "time")
-        columns = {c.aggregate: _values(table, c.aggregate) for a in condition.alternatives for c in a}
-        breach = condition.holds(columns, rule.threshold)
-        shown = condition.shown
-        values = columns[shown.aggregate]
-        bound = rule.threshold if shown.bound is None else shown.bound
+    def _sample(self, state: State, rule: Rule, sample: _Judged) -> None:
         instances = state.instances.setdefault(rule.name, {})
-        for i in range(len(ends)):
-            key = keys[codes[i]]
-            if (condition.key is not None and key != condition.key) or (not breach[i] and key not in instances):
-                continue
-            self._sample(state, rule, key, instances, bool(breach[i]), int(ends[i]), float(values[i]), bound)
-
-    def _sample(
-        self,
-        state: State,
-        rule: Rule,
-        key: str,
-        instances: dict[str, Instance],
-        breached: bool,
-        at: int,
-        value: float,
-        bound: float,
-    ) -> None:
-        instance = instances.get(key)
+        instance = instances.get(sample.key)
         if instance is None:
-            instance = instances[key] = Instance(Phase.OK, at, 0, value, bound)
-        if at <= instance.last:
+            if not sample.breached:
+                return
+            instance = instances[sample.key] = Instance(Phase.OK, sample.at, 0, sample.value, sample.bound)
+        if sample.at <= instance.last:
             return  # a late revision: what was told then stays told
-        if breached and instance.phase in (Phase.OK, Phase.RESOLVED):
-            instance.since = at
-        instance.last, instance.value, instance.bound = at, value, bound
-        self._move(state, rule, key, instance, judge(instance.phase, breached, instance.since, at, _us(rule)), at)
+        if sample.breached and instance.phase in (Phase.OK, Phase.RESOLVED):
+            instance.since = sample.at
+        instance.last, instance.value, instance.bound = sample.at, sample.value, sample.bound
+        phase = judge(instance.phase, sample.breached, instance.since, sample.at, _us(rule))
+        self._move(state, rule, sample.key, instance, phase, sample.at)
         if instance.phase is Phase.OK:
-            del instances[key]
+            del instances[sample.key]
 
     def _tick(self, state: State, now: int) -> None:
         state.now = max(state.now, now)
         for name in sorted(state.instances):
             rule = state.rules[name]
-            for key, instance in state.instances[name].items():
+            for key, instance in sorted(state.instances[name].items()):
                 if instance.phase is Phase.PENDING and now - instance.last <= STALE_US:
                     self._move(
                         state, rule, key, instance, judge(instance.phase, True, instance.since, now, _us(rule)), now
@@ -252,6 +241,21 @@ class AlertEvaluator:
 
     def load(self, data: bytes) -> State:
         return msgspec.msgpack.decode(data, type=State)
+
+
+def _judged(rule: Rule, condition: Condition, batch: Batch, chosen: np.ndarray) -> Iterator[tuple[int, _Judged]]:
+    """(row, verdict) of the ``chosen`` rows that the rule is about."""
+    table = batch.table.take(chosen)
+    codes, keys = labels(table, "key")
+    ends = times(table, "time")
+    columns = {c.aggregate: _values(table, c.aggregate) for group in condition.alternatives for c in group}
+    breach = condition.holds(columns, rule.threshold)
+    values = columns[condition.shown.aggregate]
+    bound = rule.threshold if condition.shown.bound is None else condition.shown.bound
+    for i, row in enumerate(chosen.tolist()):
+        key = keys[codes[i]]
+        if condition.key is None or key == condition.key:
+            yield row, _Judged(key, int(ends[i]), bool(breach[i]), float(values[i]), bound)
 
 
 def _us(rule: Rule) -> int:

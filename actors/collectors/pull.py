@@ -26,8 +26,8 @@ class Progress(msgspec.Struct):
         """Take in rows: the watermark is the running max of min(time, received), less ``bound_us``."""
         if batch.num_rows == 0:
             return
-        earlier = pc.min_element_wise(batch.column("time"), batch.column("received"))
-        self.latest = max(self.latest, int(np.max(earlier.to_numpy(zero_copy_only=False).view(np.int64))))
+        earlier = pc.call_function("min_element_wise", [batch.column("time"), batch.column("received")])
+        self.latest = max(self.latest, int(np.max(earlier.to_numpy(zero_copy_only=False).astype(np.int64))))
         self.watermark = max(self.watermark, self.latest - bound_us)
 
 

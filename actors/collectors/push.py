@@ -12,7 +12,6 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from actors.collectors.identity import hashes
 from actors.collectors.pull import Progress
@@ -109,7 +108,7 @@ def _conflicts(collector: PushCollector, batch: pa.RecordBatch) -> pa.RecordBatc
     body = batch.column(collector.content[-1])
     columns = {name: batch.column(name) for name in ("id", "source", "subject", "time", "received", "partition_key")}
     fixed = {"type": "row.rejected", "stream": collector.stream.name, "field": "id", "reason": f"id {REUSED}"}
-    payload = pc.cast(pc.coalesce(body, ""), pa.binary())
+    payload = body.fill_null("").cast(pa.binary())
     return rows(DEAD_LETTERS, {**columns, **fixed, "payload": payload}, batch.num_rows)
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from analytics.sketches import HyperLogLog
 
 from actors.collectors.identity import hashes
 from actors.dashboards.buckets import HOUR, MINUTE, SECOND, Buckets
 from actors.dashboards.columns import labels, pairs, times
 from actors.fold import NONE, Batch, Outputs, Topic
+from analytics.sketches import HyperLogLog
 from events.catalog import ANOMALIES, CLOCK, DEAD_LETTERS, USER_INTERACTIONS
 
 PANE = 10 * SECOND

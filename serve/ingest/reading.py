@@ -81,8 +81,7 @@ def read_each(shape: Shape[S], texts: Iterable[JsonText], refusals: Refusals) ->
         except msgspec.ValidationError as error:
             refusals.add(index, *_explained(shape, row, error))
         except msgspec.DecodeError as error:
-            byte, why = _where(str(error))
-            refusals.add(index, None, malformed_fault(row, byte, why))
+            refusals.add(index, None, _malformed(row, error))
         except UnicodeDecodeError as error:
             refusals.add(index, None, Fault("row", f"is not valid UTF-8 text ({error.reason})"))
         else:
@@ -111,6 +110,8 @@ def _explained(shape: Shape[S], row: bytes, error: msgspec.ValidationError) -> t
         fields = _fields.decode(row)
     except msgspec.ValidationError:
         return None, Fault("row", f"must be a JSON object, got {row[:40].decode('utf-8', 'replace')}")
+    except msgspec.DecodeError as malformed:  # beyond the field of the wrong type
+        return None, _malformed(row, malformed)
     contract = shape.contract(fields)
     fault = contract if isinstance(contract, Fault) else explain(contract, row)
     return _readable_id(fields.get(shape.id)), fault or Fault("row", str(error))
@@ -123,8 +124,8 @@ def _readable_id(text: msgspec.Raw | None) -> str | None:
     return value[:256] if isinstance(value, str) and value else None
 
 
-def _where(message: str) -> tuple[int | None, str]:
+def _malformed(row: bytes, error: msgspec.DecodeError) -> Fault:
     """The byte at which msgspec gave up, and why, out of ``JSON is malformed: invalid character (byte 24)``."""
-    why, _, at = message.removeprefix("JSON is malformed: ").partition(" (byte ")
+    why, _, at = str(error).removeprefix("JSON is malformed: ").partition(" (byte ")
     digits = at.rstrip(")")
-    return (int(digits), why) if digits.isdecimal() else (None, why)
+    return malformed_fault(row, int(digits) if digits.isdecimal() else None, why)

@@ -7,10 +7,10 @@ import time
 from typing import Annotated, Any, Literal
 
 import orjson
-from analytics.rules import ParseError, parse
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, Field
 
+from analytics.rules import ParseError, parse
 from events.catalog import CONTROL, rows
 from events.errors import Rejected
 from serve.access import COOKIE, key_hash, new_key, valid_scopes

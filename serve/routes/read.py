@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query
 
-from events.catalog import STREAMS
-from query.engine import Engine
-from query.history import latest_rows, rows_after
-from serve.backstage import Backstage, backstage, principal
-from serve.problems import REFUSALS, Missing
+from serve.problems import REFUSALS
 
 router = APIRouter(tags=["read"], responses=REFUSALS)
 Limit = Annotated[int, Query(ge=1, le=10_000)]

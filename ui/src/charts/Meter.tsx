@@ -1,4 +1,5 @@
-import { useRef } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
+import type uPlot from "uplot";
 import { token } from "../theme";
 import { axis } from "./axis";
 import { Marks } from "./marks";
@@ -19,12 +20,10 @@ type Props = {
 export function Meter(props: Props) {
   const latest = useRef(props);
   latest.current = props;
+  const data = useMemo<uPlot.AlignedData>(() => [props.times, props.values], [props.times]);
   return (
     <div class="plot" role="img" aria-label={props.label}>
-      <Plot
-        options={() => options(latest)}
-        data={[props.times, props.values]}
-      />
+      <Plot options={() => options(latest)} data={data} />
     </div>
   );
 }

@@ -79,6 +79,9 @@ export class Marks {
 
   #paint(draw: (context: CanvasRenderingContext2D) => void) {
     this.#context.save();
+    // The series drawn last may have left its dashes behind.
+    this.#context.setLineDash([]);
+    this.#context.globalAlpha = 1;
     this.#context.beginPath();
     draw(this.#context);
     this.#context.restore();

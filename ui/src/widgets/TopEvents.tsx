@@ -8,11 +8,19 @@ import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 
 const columns: Column<TopEvent>[] = [
-  { title: "Event", wide: true, cell: ({ name }) => <span title={name}>{name}</span> },
-  { title: "Source", cell: ({ source }) => <span class="muted">{source}</span> },
+  {
+    title: "Event",
+    wide: true,
+    cell: ({ name, source }) => (
+      <>
+        <b title={name}>{name}</b>
+        <small>{source}</small>
+      </>
+    ),
+  },
   { title: "Events", numeric: true, cell: ({ n }) => compact(n) },
   {
-    title: "vs hour before",
+    title: "Change",
     numeric: true,
     cell: ({ n, prev }) => {
       const fraction = change(n, prev);
@@ -34,7 +42,7 @@ export function TopEvents({ widget }: { widget: WidgetOf<"top-events"> }) {
       title={widget.title}
       topic={topic}
       shape="rows"
-      note="last hour"
+      note="last hour, against the one before"
       isEmpty={({ rows }) => rows.length === 0}
       empty={
         <Empty title="No events in the last hour">
