@@ -1,0 +1,60 @@
+"""``hindcast demo``: a running system, fed live by the simulated platforms."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import click
+
+from hindcast.simulator import COURSE, SAAS
+
+STOP_S = 8.0
+
+
+class Running(Protocol):
+    """What the demo needs of a system."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def admin_key(self) -> str: ...
+
+    def create_key(self, name: str, scopes: Sequence[str]) -> str: ...
+
+    def wait(self) -> None: ...
+
+
+def run(system: Running, seed: int = 7, rate: float = 40.0) -> None:
+    """Feed a started ``system``, say where it is and how to get in, and wait until it ends (Ctrl-C)."""
+    with simulator(system, seed, rate):
+        click.echo(f"\n  Hindcast is open on  {system.url}\n  Your first API key:  {system.admin_key}")
+        click.echo(f"\n  About {rate:g} events a second come from {COURSE} and {SAAS}. Ctrl-C stops everything.\n")
+        system.wait()
+
+
+@contextmanager
+def simulator(system: Running, seed: int = 7, rate: float = 40.0) -> Iterator[subprocess.Popen[bytes]]:
+    """The simulator as a process of its own, with an ingest key for each platform; ended when the block ends.
+
+    Keys go by the environment, not by arguments: those are for everybody to see.
+    """
+    keys = " ".join(f"{source}={system.create_key(source, ['ingest'])}" for source in (COURSE, SAAS))
+    command = [sys.executable, "-m", "hindcast.simulator", "--address", system.url]
+    command += ["--seed", str(seed), "--rate", str(rate), "--parent", str(os.getpid())]
+    # A session of its own: Ctrl-C reaches the system, which drains while events still come, and then we end this.
+    process = subprocess.Popen(command, env={**os.environ, "HINDCAST_SIMULATOR_KEYS": keys}, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
