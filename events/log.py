@@ -93,7 +93,9 @@ class EventLog(Protocol):
     def commit(self, lease: Lease, commit: Commit) -> int:
         """Append everything or nothing; answers the commit number, also when the same commit comes again.
 
-        Raises ``Fenced`` (a newer epoch), ``Conflict`` (not on the last commit), ``Transient`` (full disk).
+        Raises ``Fenced`` (a newer epoch), ``Conflict`` (not on the last commit), ``Transient`` (full disk), ``Corrupt``
+        (a journal row does not begin where the last one of its source ended) and ``ValueError`` (a stream that the cell
+        did not declare); nothing of the commit is kept then.
         """
         ...
 
@@ -130,7 +132,10 @@ class EventLog(Protocol):
         ...
 
     def trim(self, stream: str, producer: str, below: int) -> None:
-        """Forget entries that lie wholly below offset ``below``; offsets do not change."""
+        """Forget entries that lie wholly below offset ``below``, but never the newest: it carries the watermark.
+
+        Offsets do not change; a read from below gives the oldest entry that is left.
+        """
         ...
 
     def close(self) -> None:
