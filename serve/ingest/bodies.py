@@ -82,7 +82,7 @@ def is_compact(body: bytes) -> bool:
 
 
 def compacted(text: bytes) -> bytes | None:
-    """JSON text without whitespace between its tokens; None where it is no JSON in UTF-8 at all."""
+    """JSON text without whitespace between its tokens; None where they are seen to be no JSON. It is yet to be parsed."""
     if not is_utf8(text):
         return None
     try:
@@ -174,9 +174,9 @@ def malformed_fault(row: bytes, byte: int | None, why: str) -> Fault:
         depth += (mark in (b"[", b"{")) - (mark in (b"]", b"}"))
         if depth == 1 and len(mark) > 1:
             name = mark[1:-1]
-    number = _NOT_A_NUMBER.match(row, byte) if byte is not None else None
-    if number is None and byte:
-        number = _NOT_A_NUMBER.match(row, byte - 1)  # of -Infinity the parser objects to the I
+    number = None
+    if byte:  # of -Infinity the parser objects to the I
+        number = _NOT_A_NUMBER.match(row, byte - 1) or _NOT_A_NUMBER.match(row, byte)
     if number:
         said = number.group().decode()
         return Fault(_label(name), f"{said} is not a number in JSON; send null or leave the field out")

@@ -13,7 +13,7 @@ import msgspec
 from pydantic import TypeAdapter
 
 from events.errors import Rejected
-from serve.ingest.bodies import SEGMENT_BYTES, compacted, few_enough, raw_texts, split_array, within
+from serve.ingest.bodies import SEGMENT_BYTES, compacted, few_enough, is_utf8, raw_texts, split_array, within
 from serve.ingest.columns import Draft, Spelling, assemble
 from serve.ingest.contract import ID_LENGTH, MESSAGES, NAME_LENGTH, TIME_LENGTH, shown
 from serve.ingest.reading import Extra, JsonText, Rows, Shape, read_all, read_each
@@ -149,14 +149,14 @@ _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def write_key(body: bytes) -> str | None:
     """The write key that stands in a Segment body; None where there is none, or the body cannot be read."""
-    try:
-        envelope = _envelope.decode(body.removeprefix(_BOM))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    text = body.removeprefix(_BOM)
+    envelope = _envelope_of(text)
+    if envelope is None:  # some message is no JSON; the key may yet be read
         try:
-            envelope = _envelope.decode(split_array(body.removeprefix(_BOM), b"batch")[0])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Rejected):
+            envelope = _envelope_of(split_array(text, b"batch")[0])
+        except Rejected:
             return None
-    return _text(envelope.writeKey)
+    return _text(envelope.writeKey) if envelope else None
 
 
 def decode_segment(kind: str, body: bytes, received_us: int, source: str = "segment") -> Decoded:
@@ -175,22 +175,22 @@ def decode_segment(kind: str, body: bytes, received_us: int, source: str = "segm
     if kind != "batch":
         return _decode_single(kind, text, received_us, source)
     compact = compacted(text)
-    texts: list[JsonText] | None = None
-    if compact is not None:
-        envelope = _read_envelope(compact)
-        if not len(envelope.batch):
-            raise Rejected("batch", "is required: an array of messages")
-        found = raw_texts(envelope.batch)
+    envelope = None if compact is None else _envelope_of(compact)
+    rows: Rows[Message] | None = None
+    if envelope is not None:
+        found = raw_texts(envelope.batch) if len(envelope.batch) else None
         if found is None:
-            raise Rejected("batch", f"must be an array of messages, got {bytes(envelope.batch)[:40]!r}")
-        texts = list(found)
-        rows = read_all(_SHAPE, envelope.batch) if few_enough(len(texts)) else None
+            raise Rejected("batch", "is required: an array of messages")
+        texts: list[JsonText] = list(found)
+        few_enough(len(texts))
+        rows = read_all(_SHAPE, envelope.batch)
     else:  # some message is no JSON: look at each
         head, split = split_array(text, b"batch")
-        envelope = _read_envelope(head)
+        envelope = _envelope_of(head)
+        if envelope is None:
+            raise Rejected("body", "is not valid JSON around its messages; send it as Segment's SDKs do")
+        few_enough(len(split))
         texts = [compacted(row) or row for row in split]
-        few_enough(len(texts))
-        rows = None
     refusals = Refusals(texts.__getitem__)
     if rows is None:
         rows = read_each(_SHAPE, texts, refusals)
@@ -199,37 +199,37 @@ def decode_segment(kind: str, body: bytes, received_us: int, source: str = "segm
 
 def _decode_single(kind: str, text: bytes, received_us: int, source: str) -> Decoded:
     """One message; its ``type`` need not be said, and must not be another."""
-    row = compacted(text)
-    if row is None:
+    row = compacted(text) or text
+    try:
+        fields = _object.decode(row) if is_utf8(row) else {}
+    except (msgspec.MsgspecError, RecursionError):
         split_array(b"[" + text + b"]")  # raises where it is not even one object
-        row = text
-    else:
-        fields = _object.decode(row)
-        said = fields.setdefault("type", msgspec.Raw(msgspec.json.encode(kind)))
-        if msgspec.json.decode(said) != kind:
+        fields = {}
+    if fields:
+        said = _text(fields.get("type", msgspec.Raw()))
+        if said is None:
+            row = msgspec.json.encode({**fields, "type": kind})
+        elif said != kind:
             refusals = Refusals(lambda index: row)
-            refusals.add(
-                0, None, Fault("type", f"must be {kind} on /v1/{kind}, got {shown(msgspec.json.decode(said))}")
-            )
+            refusals.add(0, None, Fault("type", f"must be {kind} on /v1/{kind}, got {shown(said)}"))
             return _assemble(Rows(), b"", _Envelope(), refusals, 1, received_us, source)
-        row = msgspec.json.encode(fields)
     refusals = Refusals(lambda index: row)
     return _assemble(read_each(_SHAPE, [row], refusals), row, _Envelope(), refusals, 1, received_us, source)
 
 
-def _read_envelope(text: bytes) -> _Envelope:
+def _envelope_of(text: bytes) -> _Envelope | None:
     try:
-        return _envelope.decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Rejected("body", f"is not valid JSON ({error}); send it as Segment's SDKs do") from None
+        return _envelope.decode(text) if is_utf8(text) else None
+    except (msgspec.MsgspecError, RecursionError):
+        return None
 
 
 def _text(value: msgspec.Raw) -> str | None:
-    """A string; of anything else its JSON text, so that the verdict can name it; None for null and nothing."""
-    if not len(value) or bytes(value) == b"null":
+    """A string; of anything else its JSON text, so that a verdict can name it; None for null and nothing."""
+    text = bytes(value)
+    if text in (b"", b"null"):
         return None
-    said = msgspec.json.decode(value)
-    return said if isinstance(said, str) else bytes(value).decode("utf-8", "replace")
+    return msgspec.json.decode(text, type=str) if text[:1] == b'"' else text.decode("utf-8", "replace")
 
 
 def _assemble(
