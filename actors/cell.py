@@ -6,6 +6,7 @@ test, under the fault simulator and in a backtest. After any failed commit the s
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -14,8 +15,8 @@ import msgspec
 import pyarrow as pa
 
 from actors.fold import Batch, Fold, Outputs, Recorded
-from actors.quarantine import Halted, Poison, isolate, quarantined
-from actors.slices import journaled, own_entries, slices_of
+from actors.quarantine import Poison, isolate, quarantined
+from actors.slices import gapless, journaled, own_entries, slices_of
 from events.catalog import QUARANTINE, STREAMS
 from events.entry import EMPTY, NO_WATERMARK, encode
 from events.envelope import CellName
@@ -25,6 +26,7 @@ from events.log import Commit, EventLog, JournalRow, Lease, Output, Snapshot, So
 S = TypeVar("S")
 R = TypeVar("R")
 ARCH = platform.machine()
+logger = logging.getLogger(__name__)
 
 
 class Limits(NamedTuple):
@@ -132,22 +134,28 @@ class Cell(Generic[S]):
         """(state, commit number, content) of the newest snapshot that this fold can use, or of the beginning."""
         for ref in reversed(self._log.snapshots(self.name)):
             if (ref.snapshot.fold_version, ref.snapshot.arch) == (self.fold.version, ARCH):
-                saved = msgspec.msgpack.decode(ref.snapshot.data, type=Saved)
-                return self.fold.load(saved.state), ref.commit, saved
+                try:
+                    saved = msgspec.msgpack.decode(ref.snapshot.data, type=Saved)
+                    return self.fold.load(saved.state), ref.commit, saved
+                except Exception:  # whatever damage makes of it: the log has the truth, an older snapshot may do
+                    logger.exception("%s: snapshot %d is unreadable; refolding", self.name, ref.commit)
         return self.fold.initial(), 0, Saved(b"", {}, {})
 
     def _last_watermark(self, stream: str, head: int) -> int:
         return self._log.read(stream, self.name, head - 1, 1)[-1].header.watermark
 
     def _history(self, base: int, heads: dict[str, int]) -> Iterator[tuple[Batch, bool]]:
-        """What the commits above ``base`` consumed and (for a recorded fold) produced, in commit order."""
+        """What the commits above ``base`` consumed and (for a recorded fold) recorded, in commit order."""
+        folded = 0
         journal = iter(self._log.journal(self.name, base))
         row = next(journal, None)
         writes = self.fold.writes if self._recorded else ()
         for entry in own_entries(self._log, self.name, writes, heads, base):
             while row is not None and row.commit <= entry.header.commit:
                 yield from ((batch, False) for batch in journaled(self._log, row))
-                row = next(journal, None)
+                row, folded = next(journal, None), row.commit
+            if entry.header.commit == folded:
+                continue  # the fold's own emission: folding the input again has made the state that goes with it
             yield Batch(entry.header, entry.header.first, entry.batch(), True), True
         while row is not None:
             yield from ((batch, False) for batch in journaled(self._log, row))
@@ -171,7 +179,7 @@ class Cell(Generic[S]):
             return 0
         outputs = Outputs()
         journal: list[JournalRow] = []
-        state = self.state
+        state = self._taken()
         for batch in slices:
             try:
                 state, emitted = self.fold.fold(state, batch)
@@ -190,13 +198,14 @@ class Cell(Generic[S]):
         """
         if not self._recorded:
             raise TypeError(f"{self.fold.name} records nothing: give it `absorb`, or put its input in the log")
-        try:
-            state, outputs, result = step(self.state)
-        except BaseException:
-            self._state = None
-            raise
+        state, outputs, result = step(self._taken())
         self._commit(state, outputs, [])
         return result
+
+    def _taken(self) -> S:
+        """The state, to be changed: it is gone until the change is committed."""
+        state, self._state = self.state, None
+        return state
 
     def _next(self) -> list[Batch]:
         """What to fold in this step. After a crash: one slice, each source in turn, so that the crash stands alone."""
@@ -210,7 +219,7 @@ class Cell(Generic[S]):
 
     def _unread(self, source: Source) -> Iterator[Batch]:
         after = self._cursor.get(source, 0)
-        for entry in self._log.read(*source, after, self._limits.read_bytes):
+        for entry in gapless(self._log.read(*source, after, self._limits.read_bytes), source, after):
             yield from slices_of(entry, after, entry.header.end)
 
     def _commit(self, state: S, outputs: Outputs, journal: Sequence[JournalRow]) -> None:
@@ -218,7 +227,6 @@ class Cell(Generic[S]):
         if not written and not journal:
             self._state = state
             return
-        self._state = None
         heads = dict(self._heads)
         for o in written:
             heads[o.stream] = heads.get(o.stream, 0) + max(o.payload.rows, 1)
@@ -245,8 +253,7 @@ class Cell(Generic[S]):
         """Commit a snapshot now (on drain), so that the next start has no tail to fold."""
         if self._since_snapshot[1] == 0:
             return
-        state = self.state
-        self._state = None
+        state = self._taken()
         snapshot = self._snapshot(state, self._cursor, self._heads)
         commit = Commit(after=self.seq, nonce=self._nonce(), at=self._now(), snapshot=snapshot)
         self.seq = self._log.commit(self._held(), commit)
@@ -290,9 +297,10 @@ class Cell(Generic[S]):
         if self._crashes[place] < self._limits.crashes:
             raise Poison(self.name, batch, error) from error
         del self._crashes[place]
-        good, poison = isolate(self, batch)
+        tolerable = max(10, (self._consumed + batch.rows) // 100) - self._skipped
+        good, poison = isolate(self, batch, tolerable)
         self.recover()
-        state, outputs = self.state, Outputs()
+        state, outputs = self._taken(), Outputs()
         for part in good:
             state, emitted = self.fold.fold(state, part)
             outputs.extend(emitted)
@@ -300,8 +308,6 @@ class Cell(Generic[S]):
         row = _journal_row(batch)
         self._commit(state, outputs, [msgspec.structs.replace(row, skipped=tuple(o for o, _ in poison))])
         self._skipped += len(poison)
-        if self._skipped > 10 and self._skipped * 100 > self._consumed:
-            raise Halted(f"{self.name}: {self._skipped} of {self._consumed} rows crash it; last: {error!r}")
         return 1
 
 

@@ -28,10 +28,11 @@ class Poison(RuntimeError):
         )
 
 
-def isolate(cell: Cell[Any], batch: Batch) -> tuple[list[Batch], list[tuple[int, str]]]:
+def isolate(cell: Cell[Any], batch: Batch, tolerable: int) -> tuple[list[Batch], list[tuple[int, str]]]:
     """Split ``batch`` into parts that fold and rows that do not: (good parts in order, [(offset, error)]).
 
-    Folds only state that it reloads; commits nothing. Takes O(poison x log rows) reloads.
+    Folds only state that it reloads; commits nothing. Takes O(poison x log rows) reloads. Raises ``Halted`` for more
+    than ``tolerable`` rows, and where the fold crashes at the entry's end (its watermark): no row is to blame for that.
     """
     good: list[Batch] = []
     poison: list[tuple[int, str]] = []
@@ -44,9 +45,14 @@ def isolate(cell: Cell[Any], batch: Batch) -> tuple[list[Batch], list[tuple[int,
         if ok < pending.num_rows:
             poison.append((first + ok, error))
             ok += 1
+            if len(poison) > tolerable:
+                raise Halted(f"{cell.name}: over 1 % of its rows crash it, more than a row's fault; last: {error}")
         pending, first = pending.slice(ok), first + ok
     if batch.last and not (good and good[-1].last):
         good.append(Batch(batch.header, first, batch.table.slice(batch.rows), True))
+    _, error = _folded(cell, good)
+    if error:
+        raise Halted(f"{cell.name} crashes at the end of {batch.stream} of {batch.producer} [{batch.first}…: {error}")
     return good, poison
 
 
@@ -57,16 +63,24 @@ def _longest_good(
     low, high, error = 0, pending.num_rows + 1, ""
     while low < high - 1:
         n = pending.num_rows if high > pending.num_rows else (low + high) // 2
-        cell.recover()
-        state = cell.state
-        for part in before:
-            state, _ = cell.fold.fold(state, part)
-        try:
-            cell.fold.fold(state, Batch(batch.header, first, pending.slice(0, n), False))
+        good, crash = _folded(cell, [*before, Batch(batch.header, first, pending.slice(0, n), False)])
+        if good:
             low = n
-        except Exception as crash:  # noqa: BLE001 - any crash is what is looked for
-            high, error = n, f"{type(crash).__name__}: {crash}"[:500]
+        else:
+            high, error = n, crash
     return low, error
+
+
+def _folded(cell: Cell[Any], parts: Sequence[Batch]) -> tuple[bool, str]:
+    """Whether ``parts`` fold after the committed state, and what was raised if not."""
+    cell.recover()
+    state = cell.state
+    try:
+        for part in parts:
+            state, _ = cell.fold.fold(state, part)
+    except Exception as crash:  # noqa: BLE001 - any crash is what is looked for
+        return False, f"{type(crash).__name__}: {crash}"[:500]
+    return True, ""
 
 
 def quarantined(fold: str, batch: Batch, poison: Sequence[tuple[int, str]]) -> pa.RecordBatch:

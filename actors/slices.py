@@ -9,7 +9,7 @@ from itertools import pairwise
 from actors.fold import Batch
 from events.entry import Entry
 from events.errors import Corrupt
-from events.log import EventLog, JournalRow
+from events.log import EventLog, JournalRow, Source
 
 READ_BYTES = 4 << 20
 
@@ -28,13 +28,22 @@ def slices_of(entry: Entry, start: int, end: int, skipped: Sequence[int] = ()) -
             yield Batch(head, a + 1, table.slice(a + 1 - head.first, b - a - 1), b == head.end)
 
 
+def gapless(entries: Sequence[Entry], source: Source, after: int) -> Sequence[Entry]:
+    """``entries`` as read from offset ``after`` on. Raises ``Corrupt`` where the first ones are not there any more."""
+    if entries and entries[0].header.first > after:
+        stream, producer = source
+        raise Corrupt(f"{stream} of {producer} has no offset {after}: trimmed or lost; restore the archive")
+    return entries
+
+
 def journaled(log: EventLog, row: JournalRow) -> Iterator[Batch]:
     """The batches that a journal row names, from the log. Raises ``Corrupt`` where they are not there any more."""
     after = row.start
     while after < row.end:
-        entries = log.read(row.stream, row.producer, after, 1)
-        if not entries or entries[0].header.first > after:
-            raise Corrupt(f"{row.stream} of {row.producer} has no offset {after}: trimmed or lost; restore the archive")
+        source = (row.stream, row.producer)
+        entries = gapless(log.read(*source, after, 1), source, after)
+        if not entries:
+            raise Corrupt(f"{row.stream} of {row.producer} ends before offset {after}, which was consumed")
         yield from slices_of(entries[0], after, row.end, row.skipped)
         after = min(entries[0].header.end, row.end)
 
@@ -46,7 +55,7 @@ def own_entries(
 
     def numbered(place: int, stream: str) -> Iterator[tuple[int, int, Entry]]:
         after = heads.get(stream, 0)
-        while entries := log.read(stream, cell, after, READ_BYTES):
+        while entries := gapless(log.read(stream, cell, after, READ_BYTES), (stream, cell), after):
             for entry in entries:
                 if entry.header.commit > above:
                     yield entry.header.commit, place, entry

@@ -21,7 +21,7 @@ from events.errors import Conflict, Corrupt, Fenced, Transient
 from events.log import Commit, JournalRow, Lease, SnapshotRef, Source
 from events.memory_log import MemoryLog
 from tests.laws.mutants import Torn
-from tests.laws.oracle import History, check, saved_in
+from tests.laws.oracle import History, check, opened, saved_in
 from tests.laws.toys import BOUND, POISON, Alarm, Brittle, Door, Tally, Toy, Windows
 
 STEPS = 70
@@ -89,7 +89,7 @@ class Wire:
     def read(self, stream: str, producer: str, after: int, max_bytes: int) -> Sequence[Entry]:
         if self._world.fault(crash=1, calm=150) == "crash":
             raise Crash
-        entries = self._log.read(stream, producer, after, max_bytes)
+        entries = opened(self._log.read(stream, producer, after, max_bytes))
         if producer == self._cell:
             return entries
         seen = self._world.visible.get((self._cell, stream, producer), 0)
