@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -39,7 +39,7 @@ def run(system: Running, seed: int = 7, rate: float = 40.0) -> None:
 
 
 @contextmanager
-def simulator(system: Running, seed: int = 7, rate: float = 40.0) -> Iterator[subprocess.Popen[bytes]]:
+def simulator(system: Running, seed: int = 7, rate: float = 40.0) -> Generator[subprocess.Popen[bytes], None, None]:
     """The simulator as a process of its own, with an ingest key for each platform; ended when the block ends.
 
     Keys go by the environment, not by arguments: those are for everybody to see.

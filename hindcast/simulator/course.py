@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hindcast.simulator.rhythm import BUSIEST, arrivals, evenings
@@ -182,5 +183,5 @@ def _course(slug: str) -> dict[str, object]:
     return {"course": slug, "title": COURSES[slug][0]}
 
 
-def _does(learner: Learner, pause_s: float, event: str, properties: dict[str, object]) -> Step:
+def _does(learner: Learner, pause_s: float, event: str, properties: Mapping[str, object]) -> Step:
     return Step(pause_s, "track", {"user_id": learner.id, "event": event, "properties": properties})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hindcast.simulator.rhythm import BUSIEST, arrivals, office_hours
@@ -158,5 +159,5 @@ class MarketingPlatform:
         return {"account": account.id, "plan": account.plan, "revenue": revenue, "currency": account.currency}
 
 
-def _does(account: Account, pause_s: float, event: str, properties: dict[str, object]) -> Step:
+def _does(account: Account, pause_s: float, event: str, properties: Mapping[str, object]) -> Step:
     return Step(pause_s, "track", {"user_id": account.user, "event": event, "properties": properties})
