@@ -1,6 +1,6 @@
 """Durable appends of 1,000-row entries: ``SqliteLog.commit`` beside bare sqlite3 that writes the same bytes.
 
-Both write WAL with ``synchronous=FULL``, one transaction an entry, in turns of 40 within one run, on the same disk.
+Both write WAL with ``synchronous=FULL``, one transaction an entry, entry by entry in turns, on the same disk.
 Prints JSON lines ``{name, value, unit, against, ratio}``; ``python -m benchmarks.append [directory]``.
 """
 
@@ -10,7 +10,7 @@ import json
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -23,6 +23,7 @@ from events.catalog import USER_INTERACTIONS, rows
 from events.entry import Payload, encode, encode_header
 from events.log import Commit, Output
 from events.sqlite_log import SqliteLog
+from events.sqlite_writer import CHECKPOINT_BYTES
 
 ROWS = 1_000
 TURN = 40
@@ -59,16 +60,20 @@ def bare(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
+    db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_BYTES // 4096}")  # as often as ours, not four times as often
     db.execute("CREATE TABLE entry(place INTEGER PRIMARY KEY, header BLOB, payload BLOB)")
     return db
 
 
-def seconds(step: Callable[[int], object], numbers: Sequence[int]) -> float:
-    """Of one step, on average over ``numbers``."""
-    start = perf_counter()
+def mean_seconds(steps: Mapping[str, Callable[[int], object]], numbers: Sequence[int]) -> dict[str, float]:
+    """Of each step, over ``numbers``; the steps take turns, so that whatever else the machine does hits all alike."""
+    taken = dict.fromkeys(steps, 0.0)
     for n in numbers:
-        step(n)
-    return (perf_counter() - start) / len(numbers)
+        for name, step in steps.items():
+            start = perf_counter()
+            step(n)
+            taken[name] += perf_counter() - start
+    return {name: seconds / len(numbers) for name, seconds in taken.items()}
 
 
 def report(name: str, value: float, unit: str, against: float, ratio: float) -> None:
@@ -109,17 +114,14 @@ def main(directory: Path) -> None:
         db.execute("INSERT INTO entry VALUES (?, ?, ?)", (place, head, payloads[k].data))
         db.execute("COMMIT")
 
-    turns = range(TURN)
-    taken: dict[str, list[float]] = {"bare": [], "commit": [], "encode + commit": []}
-    for turn in range(-1, TURNS):  # the first turn warms files and statements up
-        measured = {
-            "bare": seconds(write, turns),
-            "commit": seconds(lambda k: commit(payloads[k]), turns),
-            "encode + commit": seconds(lambda k: commit(encode(USER_INTERACTIONS, made[k])), turns),
-        }
-        if turn >= 0:
-            for name, value in measured.items():
-                taken[name].append(value)
+    steps: dict[str, Callable[[int], object]] = {
+        "bare": write,
+        "commit": lambda k: commit(payloads[k]),
+        "encode + commit": lambda k: commit(encode(USER_INTERACTIONS, made[k])),
+    }
+    mean_seconds(steps, range(TURN))  # warms files and statements up
+    turns = [mean_seconds(steps, range(TURN)) for _ in range(TURNS)]
+    taken = {name: [turn[name] for turn in turns] for name in steps}
     log.close()
     db.close()
 
