@@ -103,7 +103,7 @@ def assemble(
             "subject": subject,
             "time": pa.array(times, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
             "received": pa.repeat(pa.scalar(received_us, pa.timestamp("us", tz="UTC")), n),
-            "partition_key": pc.if_else(subject.is_valid(), subject, id_column),
+            "partition_key": [subject or id for subject, id in zip(draft.subject, ids, strict=True)],
             "anonymous_id": anonymous_id,
             "amount": money and money.amount,
             "currency": money and money.currency,

@@ -74,14 +74,16 @@ def read_money(properties: Sequence[bytes | msgspec.Raw]) -> tuple[Money | None,
         values = [_number(i, value, faults) for i, value in enumerate(values)]
     money = Money(values)
     if _may_say_amount(texts):
-        money.amount, money.currency = [None] * len(said), [None] * len(said)
+        amounts: list[int | None] = [None] * len(said)
+        currencies: list[str | None] = [None] * len(said)
         for i, row in enumerate(said):
             if len(row.revenue) or len(row.currency):
                 found = _amount(row, properties[i])
                 if isinstance(found, Fault):
                     faults.setdefault(i, found)
                 elif found:
-                    money.amount[i], money.currency[i] = found
+                    amounts[i], currencies[i] = found
+        money.amount, money.currency = amounts, currencies
     return money, faults
 
 
