@@ -1,0 +1,239 @@
+"""SQL over the streams of a log: DuckDB, read-only, locked down and bounded.
+
+Every query has a database of its own, in memory and empty but for the streams. It can reach no file, network, setting
+or extension; it is one SELECT, SHOW, DESCRIBE or EXPLAIN; and it ends at its limits of time, memory and rows.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from events.catalog import STREAMS
+from events.errors import Rejected
+from events.log import EventLog
+from query.history import History, schema_of
+from query.rows import as_objects, as_rows
+
+logger = logging.getLogger(__name__)
+
+LATEST = "metrics_latest"
+"""Of each window of ``metrics`` the row with the highest revision."""
+_LATEST_SQL = f"""
+CREATE TEMP VIEW {LATEST} AS FROM metrics QUALIFY 1 = row_number() OVER (
+  PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, "offset" DESC
+)"""
+_BATCH_ROWS = 2048
+_ALLOWED = "send one SELECT (or WITH, FROM, VALUES), SHOW, DESCRIBE, SUMMARIZE or EXPLAIN of such a statement"
+_SETTINGS = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+    "temp_directory": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a query ends. Beyond ``rows`` or ``result_bytes`` the answer is cut; beyond the others it is refused."""
+
+    rows: int = 10_000
+    result_bytes: int = 64 << 20
+    seconds: float = 30.0
+    memory_bytes: int = 512 << 20
+    threads: int = 2
+
+
+class Column(NamedTuple):
+    name: str
+    type: str
+    """DuckDB's name of the type, such as ``BIGINT``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A query's result; ``truncated``: there were more rows. ``cut``: how far each stream that was read went."""
+
+    columns: list[Column]
+    table: pa.Table
+    truncated: bool
+    elapsed_ms: float
+    cut: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+
+    def rows(self) -> list[list[Any]]:
+        """JSON-able values, a list a row."""
+        return as_rows(self.table)
+
+    def objects(self) -> list[dict[str, Any]]:
+        """JSON-able values, an object a row."""
+        return as_objects(self.table)
+
+
+class Engine:
+    """Answers SQL over one log. Safe for several threads; every query stands on its own cut."""
+
+    def __init__(self, log: EventLog, limits: Limits | None = None) -> None:
+        self._log = log
+        self._limits = limits or Limits()
+
+    def run(self, sql: str, *, tenant: str, rows: int | None = None) -> Answer:
+        """The answer to ``sql`` over what ``tenant`` has; at most ``rows`` of it, and never above the engine's limit.
+
+        Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
+        """
+        limits = self._limits
+        wanted = limits.rows if rows is None else min(rows, limits.rows)
+        if wanted < 1:
+            raise Rejected("limit", f"must be 1 or more, got {wanted}")
+        started = perf_counter()
+        tables = _Tables(History(self._log, tenant))
+        with closing(_database(limits)) as db:
+            statement = _admitted(db, sql)
+            named = db.get_table_names(statement)
+            with _deadline(db, limits.seconds) as late:
+                try:
+                    tables.register(db)
+                    columns, table, truncated = _fetch(db, statement, wanted, limits.result_bytes)
+                except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
+                    if tables.failure is not None:
+                        raise tables.failure from error
+                    raise _refused(statement, named, error, limits, late.is_set()) from None
+        return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut)
+
+
+class _Tables:
+    """The streams as DuckDB sees them. What goes wrong in the log meanwhile is kept: it is not the caller's fault."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self.failure: Exception | None = None
+        self.cut: dict[str, Mapping[str, int]] = {}
+
+    def register(self, db: duckdb.DuckDBPyConnection) -> None:
+        from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
+
+        for name in STREAMS:
+            db.register(name, StreamTable(schema_of(name), lambda name=name: self._read(name)))
+        db.execute(_LATEST_SQL)
+        db.execute("BEGIN TRANSACTION READ ONLY")
+
+    def _read(self, stream: str) -> Iterator[pa.RecordBatch]:
+        try:
+            self.cut[stream] = self._history.heads(stream)
+            yield from self._history.batches(stream)
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def _database(limits: Limits) -> duckdb.DuckDBPyConnection:
+    memory = f"{limits.memory_bytes}B"
+    db = duckdb.connect(":memory:", config={**_SETTINGS, "threads": str(limits.threads), "memory_limit": memory})
+    db.execute("SET TimeZone = 'UTC'")
+    db.execute("SET lock_configuration = true")
+    return db
+
+
+def _admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The statement to run. Raises ``Rejected`` where it is none, more than one, or of a kind that is not for reading."""
+    try:
+        statements = db.extract_statements(sql)
+    except duckdb.Error as error:
+        raise Rejected("sql", _words(error)) from None
+    if len(statements) != 1:
+        raise Rejected("sql", f"has {len(statements)} statements; {_ALLOWED}")
+    statement = statements[0]
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        _admitted(db, _explained(statement.query))
+    elif statement.type != duckdb.StatementType.SELECT:
+        raise Rejected("sql", f"is {statement.type.name}, and queries only read; {_ALLOWED}")
+    return statement.query
+
+
+def _explained(sql: str) -> str:
+    """What an EXPLAIN explains: the statement after the word, ANALYZE and its options in brackets."""
+    starts = [start for start, _ in duckdb.tokenize(sql)]
+    words = [sql[a:b].strip().lower() for a, b in zip(starts, [*starts[1:], len(sql)], strict=True)]
+    at = words.index("explain") + 1
+    if words[at] == "analyze":
+        at += 1
+    elif words[at] == "(" and words[at + 1] in ("format", "analyze"):
+        at = words.index(")", at) + 1
+    return sql[starts[at] :]
+
+
+def _fetch(
+    db: duckdb.DuckDBPyConnection, statement: str, rows: int, result_bytes: int
+) -> tuple[list[Column], pa.Table, bool]:
+    relation = db.sql(statement)
+    columns = [Column(name, str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True)]
+    reader = relation.to_arrow_reader(_BATCH_ROWS)
+    found: list[pa.RecordBatch] = []
+    n = size = 0
+    truncated = False
+    for batch in reader:
+        found.append(batch.slice(0, rows - n))
+        n += batch.num_rows
+        size += batch.nbytes
+        truncated = n > rows
+        if truncated or size > result_bytes:
+            truncated = truncated or next(reader, None) is not None
+            break
+    return columns, pa.Table.from_batches(found, reader.schema), truncated
+
+
+@contextmanager
+def _deadline(db: duckdb.DuckDBPyConnection, seconds: float) -> Generator[threading.Event, None, None]:
+    """Interrupt what runs in ``db`` after ``seconds``; the event tells whether that came to pass."""
+    late = threading.Event()
+
+    def interrupt() -> None:
+        late.set()
+        db.interrupt()
+
+    timer = threading.Timer(seconds, interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _refused(statement: str, named: set[str], error: Exception, limits: Limits, late: bool) -> Rejected:
+    if late:
+        return Rejected(
+            "sql", f"ran longer than {limits.seconds:g} s; ask for less time, fewer columns or fewer groups"
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        mib = limits.memory_bytes >> 20
+        return Rejected("sql", f"needs more than {mib} MiB of memory; ask for less time, fewer columns or fewer groups")
+    if isinstance(error, (duckdb.InternalException, duckdb.FatalException)):
+        logger.error("DuckDB failed at %r: %s", statement, error)
+    if isinstance(error, duckdb.CatalogException):
+        return Rejected("sql", f"{_words(error)} Tables: {', '.join(sorted([*STREAMS, LATEST]))}.")
+    if isinstance(error, duckdb.BinderException):
+        return Rejected("sql", _words(error) + _columns(named))
+    return Rejected("sql", _words(error))
+
+
+def _columns(named: set[str]) -> str:
+    tables = {name.lower() for name in named}
+    known = {LATEST: "metrics", **{name: name for name in STREAMS}}
+    return "".join(f" Columns of {t}: {', '.join(schema_of(known[t]).names)}." for t in sorted(tables & known.keys()))
+
+
+def _words(error: Exception) -> str:
+    """DuckDB's message without advice on settings that nobody here can change."""
+    return str(error).partition("\n\nLaunch the database")[0].strip()

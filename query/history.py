@@ -1,0 +1,197 @@
+"""The streams of a log as tables, for one tenant, up to one cut.
+
+A table has the catalog's columns and, of each row, its ``producer``, ``offset`` and ``tenant``. Where a stream has a
+column of that name (quarantine has two), the added one is called ``row_producer``, ``row_offset``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from events.catalog import LABEL, STREAMS, Stream
+from events.entry import Entry, EntryHeader
+from events.errors import Rejected
+from events.log import EventLog
+
+READ_BYTES = 4 << 20
+"""Stored bytes read of a producer at once."""
+CHUNK_ROWS = 65_536
+"""Small entries are handed on together, up to so many rows."""
+
+
+class StreamInfo(NamedTuple):
+    """One stream as its reader sees it: how many rows it has at most, and where each of its producers stands."""
+
+    name: str
+    about: str
+    rows: int
+    """Places in the stream: its rows, and its entries that carry only a watermark."""
+    heads: Mapping[str, int]
+
+
+class Page(NamedTuple):
+    """Rows of a stream in the order of each producer's log, and where to go on: the next offset by producer."""
+
+    rows: pa.Table
+    next: dict[str, int]
+
+
+def stream_of(name: str) -> Stream:
+    """Raises ``Rejected`` with the names that there are."""
+    try:
+        return STREAMS[name]
+    except KeyError:
+        raise Rejected("stream", f"there is no stream {name!r}; there are {', '.join(sorted(STREAMS))}") from None
+
+
+@cache
+def schema_of(stream: str) -> pa.Schema:
+    """The columns of a stream's table."""
+    fields = list(STREAMS[stream].schema)
+    taken = set(STREAMS[stream].schema.names)
+    for name, type_ in (("producer", LABEL), ("offset", pa.int64()), ("tenant", LABEL)):
+        fields.append(pa.field(f"row_{name}" if name in taken else name, type_))
+    return pa.schema(fields)
+
+
+class History:
+    """What ``tenant`` has in ``log``, up to the moment this was made."""
+
+    def __init__(self, log: EventLog, tenant: str) -> None:
+        self._log = log
+        self._tenant = tenant
+        self._heads: dict[str, dict[str, int]] = {}
+
+    def heads(self, stream: str) -> Mapping[str, int]:
+        """The cut of one stream: each producer's next offset, fixed when the stream is first asked for."""
+        heads = self._heads.get(stream)
+        if heads is None:
+            prefix = f"{self._tenant}/"
+            producers = [p for p in self._log.producers(stream_of(stream).name) if p.startswith(prefix)]
+            heads = self._heads[stream] = {p: self._log.head(stream, p) for p in producers}
+        return heads
+
+    def streams(self) -> list[StreamInfo]:
+        """Every stream of the catalog, also those that have no rows yet."""
+        return [
+            StreamInfo(s.name, s.about, sum(self.heads(s.name).values()), self.heads(s.name)) for s in STREAMS.values()
+        ]
+
+    def batches(self, stream: str) -> Iterator[pa.RecordBatch]:
+        """All rows of ``stream`` in bounded batches, producer after producer."""
+        for producer, head in self.heads(stream).items():
+            yield from _chunks(self._entries(stream, producer, 0, head))
+
+    def after(self, stream: str, producer: str, offset: int, limit: int) -> Page:
+        """At most ``limit`` rows of one producer from ``offset`` on."""
+        heads = self.heads(stream)
+        if producer not in heads:
+            known = ", ".join(heads) or "none yet"
+            raise Rejected("producer", f"{stream} has no producer {producer!r}; it has {known}")
+        found: list[pa.RecordBatch] = []
+        n, at = 0, max(offset, 0)
+        for batch in self._rows(stream, producer, at, heads[producer]):
+            part = batch.slice(0, limit - n)
+            found.append(part)
+            n += part.num_rows
+            if n >= limit:
+                break
+        end = _offset(found[-1], -1) + 1 if n >= limit else max(at, heads[producer])
+        return Page(_table(stream, found), {producer: end})
+
+    def last(self, stream: str, limit: int) -> Page:
+        """The newest ``limit`` rows by commit time of all producers together, oldest first."""
+        heads = self.heads(stream)
+        found: list[tuple[int, str, int, pa.RecordBatch]] = []
+        for producer, head in heads.items():
+            found += (
+                (committed, producer, _offset(b, 0), b) for committed, b in self._newest(stream, producer, head, limit)
+            )
+        found.sort(key=lambda f: f[:3])
+        table = _table(stream, [batch for *_, batch in found])
+        return Page(table.slice(max(0, table.num_rows - limit)), dict(heads))
+
+    def _newest(self, stream: str, producer: str, head: int, limit: int) -> list[tuple[int, pa.RecordBatch]]:
+        """At least ``limit`` rows from the end; watermarks take offsets too, so look ever further back."""
+        span = limit
+        while True:
+            start = max(0, head - span)
+            entries = self._entries(stream, producer, start, head)
+            found = [(e.header.committed, b) for e in entries if (b := _rows_of(e, start, head)) is not None]
+            if start == 0 or sum(b.num_rows for _, b in found) >= limit:
+                return found
+            span *= 8
+
+    def _rows(self, stream: str, producer: str, start: int, end: int) -> Iterator[pa.RecordBatch]:
+        entries = self._entries(stream, producer, start, end)
+        return (batch for entry in entries if (batch := _rows_of(entry, start, end)) is not None)
+
+    def _entries(self, stream: str, producer: str, start: int, end: int) -> Iterator[Entry]:
+        at = start
+        while at < end:
+            entries = self._log.read(stream, producer, at, READ_BYTES)
+            if not entries:
+                return
+            for entry in entries:
+                if entry.header.first >= end:
+                    return
+                yield entry
+            at = entries[-1].header.end
+
+
+def _rows_of(entry: Entry, start: int, end: int) -> pa.RecordBatch | None:
+    """The entry's rows within ``[start, end)`` as the table has them; None where it has none."""
+    head = entry.header
+    if head.rows == 0 or head.end <= start:
+        return None
+    batch = entry.batch()
+    whole = _with_place(batch, head, pa.arange(head.first, head.first + head.rows, 1))
+    skip = max(0, start - head.first)
+    return whole.slice(skip, min(head.end, end) - head.first - skip)
+
+
+def _with_place(batch: pa.RecordBatch, head: EntryHeader, offsets: pa.Array) -> pa.RecordBatch:
+    columns = [*batch.columns, _label(head.producer, len(offsets)), offsets, _label(head.tenant, len(offsets))]
+    return pa.record_batch(columns, schema=schema_of(head.stream))
+
+
+def _label(value: str, n: int) -> pa.Array:
+    indices = pa.repeat(pa.scalar(0, pa.int32()), n)
+    return pa.DictionaryArray.from_arrays(indices, pa.array([value], pa.string()))
+
+
+def _offset(batch: pa.RecordBatch, row: int) -> int:
+    return batch.column(batch.num_columns - 2)[row].as_py()  # the added columns come last
+
+
+def _chunks(entries: Iterator[Entry]) -> Iterator[pa.RecordBatch]:
+    """The rows of one producer's entries, small ones together: a scan costs per batch, and so do the added columns."""
+    held: list[Entry] = []
+    rows = size = 0
+    for entry in entries:
+        if entry.header.rows:
+            held.append(entry)
+            rows += entry.header.rows
+            size += entry.header.size
+        if rows >= CHUNK_ROWS or size >= READ_BYTES:
+            yield _joined(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(entries: list[Entry]) -> pa.RecordBatch:
+    head = entries[0].header
+    if len(entries) == 1:
+        return _with_place(entries[0].batch(), head, pa.arange(head.first, head.first + head.rows, 1))
+    table = pa.Table.from_batches([entry.batch() for entry in entries]).unify_dictionaries().combine_chunks()
+    spans = [pa.arange(e.header.first, e.header.first + e.header.rows, 1) for e in entries]
+    return _with_place(table.to_batches()[0], head, pa.concat_arrays(spans))
+
+
+def _table(stream: str, batches: list[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches(batches, schema=schema_of(stream)).unify_dictionaries()

@@ -1,0 +1,91 @@
+"""Arrow values as JSON knows them.
+
+Times are ISO 8601 in UTC (``Z``), whole decimals (DuckDB's HUGEINT) are integers and others text, NaN and infinities
+null, bytes text where they are UTF-8 and ``base64:…`` elsewhere, intervals and the like their text.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+import pyarrow as pa
+
+
+def as_rows(table: pa.Table) -> list[list[Any]]:
+    """A list a row; columns may share a name."""
+    if table.num_columns == 0:
+        return [[] for _ in range(table.num_rows)]
+    return [list(row) for row in zip(*map(_column, table.columns), strict=True)]
+
+
+def as_objects(table: pa.Table) -> list[dict[str, Any]]:
+    """An object a row; of columns with one name the last one wins."""
+    names = table.column_names
+    return [dict(zip(names, row, strict=True)) for row in zip(*map(_column, table.columns), strict=True)]
+
+
+def _column(column: pa.ChunkedArray) -> list[Any]:
+    type_ = column.type
+    if pa.types.is_dictionary(type_):
+        type_ = type_.value_type
+    if pa.types.is_timestamp(type_) and type_.unit == "ns":
+        column = column.cast(pa.timestamp("us", tz=type_.tz), safe=False)
+    values = column.to_pylist()
+    if pa.types.is_integer(type_) or pa.types.is_string(type_) or pa.types.is_boolean(type_):
+        return values
+    return [plain(value) for value in values]
+
+
+def plain(value: object) -> Any:
+    """One Python value as JSON has it."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    for kind, convert in _CONVERT:
+        if isinstance(value, kind):
+            return convert(value)
+    return str(value)
+
+
+def _iso(at: datetime) -> str:
+    if at.tzinfo is None:
+        return at.isoformat()
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _decimal(value: Decimal) -> int | str:
+    return int(value) if value.as_tuple().exponent == 0 else str(value)
+
+
+def _bytes(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return "base64:" + base64.b64encode(value).decode()
+
+
+def _object(value: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): plain(item) for key, item in value.items()}
+
+
+def _list(value: Iterable[Any]) -> list[Any]:
+    return [plain(item) for item in value]
+
+
+_CONVERT = cast(
+    tuple[tuple[type, Callable[[Any], Any]], ...],
+    (
+        (datetime, _iso),
+        (date, date.isoformat),
+        (Decimal, _decimal),
+        (bytes, _bytes),
+        (dict, _object),
+        ((list, tuple), _list),
+    ),
+)
