@@ -11,7 +11,7 @@ export type Widget =
       topic: "user_activity";
       title: string;
       span: number;
-      /** Which measure; which direction is good news; and what the comparison is with, in words. */
+      /** Which measure; which direction is good news; and what it is compared with, in words: "prior 5 min". */
       options: { measure: MeasureName; better: "higher" | "lower"; comparison: string };
     }
   | { kind: "ingest"; topic: "ingest"; title: string; span: number }

@@ -20,7 +20,6 @@ export function Rail() {
           key={route.path}
           href={addressOf(route)}
           aria-current={currentRoute.value === route ? "page" : undefined}
-          aria-label={route.title}
         >
           <Icon name={route.icon} />
           <span>{route.title}</span>
@@ -35,7 +34,12 @@ export function Rail() {
 function AlertBadge() {
   const alerts = Object.values(useTopic("alerts").data.value ?? {});
   const open = alerts.filter(needsAcknowledgement).length;
-  return open > 0 ? <em aria-label={`${open} alerts to acknowledge`}>{open}</em> : null;
+  if (open === 0) return null;
+  return (
+    <em>
+      {open} <span class="unseen">{open === 1 ? "alert" : "alerts"} to acknowledge</span>
+    </em>
+  );
 }
 
 function RailFoot() {

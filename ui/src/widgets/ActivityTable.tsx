@@ -15,7 +15,7 @@ const columns: Column<Row>[] = [
     cell: ({ pane }) => (pane.lo === null || pane.hi === null ? "–" : `${count(pane.lo)}–${count(pane.hi)}`),
   },
   { title: "Score", numeric: true, cell: ({ pane }) => pane.score?.toFixed(1) ?? "–" },
-  { title: "", wide: true, cell: ({ pane, open }) => <State pane={pane} open={open} /> },
+  { title: "Note", wide: true, cell: ({ pane, open }) => <State pane={pane} open={open} /> },
 ];
 
 /** The panes of the chart as rows, newest first. */

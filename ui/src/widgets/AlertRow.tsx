@@ -32,10 +32,10 @@ export function AlertRow({ alert, inTabOrder, onFocus }: Props) {
         <button
           type="button"
           class="button small"
-          aria-label={`Acknowledge: ${alert.title}`}
+          title="Acknowledge (A)"
           onClick={() => acknowledge(alert)}
         >
-          Ack
+          Ack <span class="unseen">{alert.title}</span>
         </button>
       ) : (
         <span class="standing" title={alert.acked_by ? `by ${alert.acked_by}` : undefined}>

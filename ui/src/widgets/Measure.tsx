@@ -31,7 +31,7 @@ function Comparison({ measure, options }: { measure: MeasureData; options: Optio
   const { v, prev } = measure;
   // A measure that is never compared, such as a total, carries the words alone.
   if (prev === undefined) return <span class="versus">{options.comparison}</span>;
-  if (prev === null) return <span class="versus">nothing yet for {options.comparison}</span>;
+  if (prev === null) return <span class="versus">no {options.comparison} yet</span>;
   const fraction = change(v, prev);
   const verdict = v === prev ? "flat" : v > prev === (options.better === "higher") ? "good" : "bad";
   return (
@@ -41,9 +41,8 @@ function Comparison({ measure, options }: { measure: MeasureData; options: Optio
           <span aria-hidden="true">{v > prev ? "↑" : v < prev ? "↓" : "→"}</span> {signedPercent(fraction)}
         </span>
       )}
-      <span class="versus" title={`${count(prev)} in ${options.comparison}`}>
-        vs {count(prev)}
-        <span class="unseen"> in {options.comparison}</span>
+      <span class="versus" title={`${count(prev)} in the ${options.comparison}`}>
+        vs {count(prev)}, {options.comparison}
       </span>
     </>
   );

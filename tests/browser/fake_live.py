@@ -1,0 +1,317 @@
+"""A stand-in for the server that speaks the live protocol, so that the client is tested alone.
+
+It keeps topics in memory, and lets a test misbehave on purpose: drop sockets, skip a delta, start a new epoch, refuse
+a command, demand a session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+import uuid
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.staticfiles import StaticFiles
+
+BUILT = Path(__file__).resolve().parents[2] / "serve" / "ui"
+
+#: What the server sends with every page: nothing but the origin, no eval. Styles may be inline; charts size themselves.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
+)
+
+WINDOW = 8
+HEARTBEAT_SECONDS = 2.0
+UNAUTHENTICATED = 4401
+KEY = "hc_test_key"
+
+Data = dict[str, Any]
+
+
+@dataclass
+class FakeTopic:
+    """A view with a policy, its log offset `seq`, and the last deltas a client may resume from."""
+
+    name: str
+    policy: str
+    data: Data
+    cap: int = 0
+    seq: int = 100
+    epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    deltas: deque[tuple[int, Data]] = field(default_factory=lambda: deque(maxlen=200))
+
+    def push(self, delta: Data) -> None:
+        self.seq += 1
+        self.deltas.append((self.seq, delta))
+        self.data = self._merged(self.data, delta)
+
+    def since(self, after: int) -> Data | None:
+        """All deltas in (after, seq] as one; None when the log no longer reaches back."""
+        wanted = [delta for seq, delta in self.deltas if seq > after]
+        if len(wanted) != self.seq - after:
+            return None
+        joined: Data = {}
+        for delta in wanted:
+            if self.policy == "append":
+                joined = {k: joined.get(k, []) + v for k, v in delta.items()}
+            else:
+                joined = {**joined, **delta}
+        return joined
+
+    def _merged(self, data: Data, delta: Data) -> Data:
+        if self.policy == "append":
+            grown = {k: (data.get(k, []) + v) for k, v in delta.items()}
+            return {**data, **{k: v[-self.cap :] if self.cap else v for k, v in grown.items()}}
+        return {k: v for k, v in {**data, **delta}.items() if v is not None}
+
+
+class FakeSocket:
+    """One client: no queue, only the last offset sent of each topic; deltas merge while credit is spent."""
+
+    def __init__(self, socket: WebSocket, topics: dict[str, FakeTopic]) -> None:
+        self._socket = socket
+        self._topics = topics
+        self._subscribed: dict[int, FakeTopic] = {}
+        self._sent: dict[int, tuple[str, int]] = {}
+        self._acknowledged = 0
+        self._wake = asyncio.Event()
+        self.n = 0
+        self.most_ahead = 0
+        self.binary = False
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def send(self, **frame: Any) -> None:
+        self.n += 1
+        self.most_ahead = max(self.most_ahead, self.n - self._acknowledged)
+        text = json.dumps({**frame, "n": self.n})
+        await (self._socket.send_bytes(text.encode()) if self.binary else self._socket.send_text(text))
+
+    async def write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for id, topic in list(self._subscribed.items()):
+                if self.n - self._acknowledged >= WINDOW:
+                    break
+                await self._catch_up(id, topic)
+            await asyncio.sleep(0.02)
+
+    async def handle(self, frame: Data) -> None:
+        match frame["op"]:
+            case "sub":
+                await self._subscribe(frame)
+            case "unsub":
+                self._subscribed.pop(frame["id"], None)
+            case "ack":
+                self._acknowledged = frame["n"]
+                self.wake()
+            case "ping":
+                await self.send(op="pong", t=frame["t"])
+            case _:
+                pass
+
+    async def _subscribe(self, frame: Data) -> None:
+        topic = self._topics.get(frame["topic"])
+        if topic is None:
+            await self.send(op="error", code="unknown_topic", message="No such topic", topic=frame["topic"])
+            return
+        id = frame["id"]
+        self._subscribed[id] = topic
+        self._sent[id] = (str(frame.get("epoch")), frame.get("after", -1))
+        await self._catch_up(id, topic)
+
+    async def _catch_up(self, id: int, topic: FakeTopic) -> None:
+        epoch, after = self._sent[id]
+        if (epoch, after) == (topic.epoch, topic.seq):
+            return
+        delta = topic.since(after) if epoch == topic.epoch else None
+        if delta is None:
+            await self.send(
+                op="snap",
+                id=id,
+                seq=topic.seq,
+                epoch=topic.epoch,
+                policy=topic.policy,
+                cap=topic.cap or None,
+                data=topic.data,
+            )
+        else:
+            await self.send(op="delta", id=id, prev=after, seq=topic.seq, data=delta)
+        self._sent[id] = (topic.epoch, topic.seq)
+
+    def pretend_sent(self, topic: FakeTopic) -> None:
+        """Makes the client miss what was pushed: the next delta will not continue what it holds."""
+        for id, subscribed in self._subscribed.items():
+            if subscribed is topic:
+                self._sent[id] = (topic.epoch, topic.seq)
+
+    async def heartbeat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await self.send(op="hb")
+
+    async def close(self, code: int) -> None:
+        await self._socket.close(code)
+
+
+class FakeLive:
+    """The server and the levers a test pulls. Every method but `run` is safe to call from the test's thread."""
+
+    def __init__(self, topics: list[FakeTopic], *, needs_session: bool = False) -> None:
+        self.topics = {topic.name: topic for topic in topics}
+        self.needs_session = needs_session
+        self.binary = False
+        #: Frames received from clients, in order.
+        self.received: list[Data] = []
+        #: Commands received: path, headers, body.
+        self.commands: list[tuple[str, dict[str, str], bytes]] = []
+        #: What the acknowledge endpoint answers; 204 acknowledges.
+        self.acknowledge_answers = 204
+        #: Seconds the acknowledge endpoint takes.
+        self.acknowledge_takes = 0.0
+        self.sockets: list[FakeSocket] = []
+        self.refuse_sockets = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.app = self._build()
+
+    # -- levers -------------------------------------------------------------------------------------------------
+
+    def push(self, name: str, delta: Data) -> None:
+        self._call(self._push, name, delta)
+
+    def lose(self, name: str, delta: Data) -> None:
+        """Pushes a delta that never reaches the clients."""
+        self._call(self._lose, name, delta)
+
+    def new_epoch(self, name: str, data: Data) -> None:
+        """The view is rebuilt: other data at a lower offset."""
+        self._call(self._new_epoch, name, data)
+
+    def drop_sockets(self, code: int = 1011) -> None:
+        assert self._loop
+        for client in list(self.sockets):
+            asyncio.run_coroutine_threadsafe(client.close(code), self._loop).result(5)
+
+    def fail(self, name: str, message: str, ref: str) -> None:
+        assert self._loop
+        for client in list(self.sockets):
+            error = client.send(op="error", code="failed", message=message, topic=name, ref=ref)
+            asyncio.run_coroutine_threadsafe(error, self._loop).result(5)
+
+    def subscriptions(self, name: str) -> list[Data]:
+        return [frame for frame in self.received if frame["op"] == "sub" and frame["topic"] == name]
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _call(self, function: Any, *arguments: Any) -> None:
+        assert self._loop
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (function(*arguments), done.set()))
+        assert done.wait(5)
+
+    def _push(self, name: str, delta: Data) -> None:
+        self.topics[name].push(delta)
+        for client in self.sockets:
+            client.wake()
+
+    def _lose(self, name: str, delta: Data) -> None:
+        topic = self.topics[name]
+        topic.push(delta)
+        for client in self.sockets:
+            client.pretend_sent(topic)
+
+    def _new_epoch(self, name: str, data: Data) -> None:
+        topic = self.topics[name]
+        topic.epoch, topic.seq, topic.data = uuid.uuid4().hex[:8], 1, data
+        topic.deltas.clear()
+
+    def _build(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.middleware("http")
+        async def policy(request: Request, answer: Any) -> Response:
+            response: Response = await answer(request)
+            response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+            return response
+
+        @app.post("/v1/session")
+        async def session(request: Request) -> Response:
+            if (await request.json()).get("key") != KEY:
+                return Response(status_code=401)
+            response = Response(status_code=204)
+            response.set_cookie("session", "valid", httponly=True, samesite="strict")
+            return response
+
+        @app.post("/v1/alerts/{id}/acknowledge")
+        async def acknowledge(id: str, request: Request) -> Response:
+            self.commands.append((request.url.path, dict(request.headers), await request.body()))
+            await asyncio.sleep(self.acknowledge_takes)
+            if self.acknowledge_answers == 204:
+                alert = {**self.topics["alerts"].data[id], "acknowledged": True, "acked_by": "ada"}
+                self._push("alerts", {id: alert})
+            return Response(status_code=self.acknowledge_answers)
+
+        @app.websocket("/live")
+        async def live(socket: WebSocket) -> None:
+            if self.refuse_sockets:
+                await socket.close()  # before the handshake: the browser sees a failed connection
+                return
+            await socket.accept()
+            if self.needs_session and socket.cookies.get("session") != "valid":
+                await socket.close(UNAUTHENTICATED)
+                return
+            await self._serve(FakeSocket(socket, self.topics), socket)
+
+        app.mount("/", StaticFiles(directory=BUILT, html=True))
+        return app
+
+    async def _serve(self, client: FakeSocket, socket: WebSocket) -> None:
+        client.binary = self.binary
+        self.sockets.append(client)
+        tasks = [asyncio.create_task(client.write()), asyncio.create_task(client.heartbeat())]
+        try:
+            await client.send(op="welcome", hb=HEARTBEAT_SECONDS, win=WINDOW)
+            while True:
+                frame = json.loads(await socket.receive_text())
+                self.received.append(frame)
+                await client.handle(frame)
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # the client, or the test, hung up
+        finally:
+            self.sockets.remove(client)
+            for task in tasks:
+                task.cancel()
+
+    @contextlib.contextmanager
+    def run(self) -> Generator[str]:
+        """Serves on a free loopback port until the block ends; yields the address."""
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=1))
+        ready = threading.Event()
+
+        async def main() -> None:
+            self._loop = asyncio.get_running_loop()
+            ready.set()
+            await server.serve([listener])
+
+        thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
+        thread.start()
+        assert ready.wait(5)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+            listener.close()

@@ -1,0 +1,161 @@
+"""Data for the fake server: a busy afternoon, and a first start with nothing in it. Seeded, so pictures compare."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from typing import Any
+
+from .fake_live import FakeTopic
+
+PANE = 10
+CAP = 600
+
+
+def measure(value: float, prev: float | None, start: float, noise: float = 0.04, seed: int = 1) -> dict[str, Any]:
+    rng, level, spark = random.Random(seed), start, []
+    for i in range(40):
+        level += (value - level) / (40 - i) + rng.gauss(0, noise * abs(value))
+        spark.append(round(max(0.0, level), 2))
+    return {"v": value, "prev": prev, "spark": [*spark[:-1], value]}
+
+
+def activity(now: float, panes: int = 360) -> dict[str, Any]:
+    rng = random.Random(7)
+    last = int(now // PANE) * PANE
+    series: dict[str, Any] = {}
+    for i in range(panes):
+        start = last - (panes - 1 - i) * PANE
+        expected = 410 + 60 * math.sin(i / 43) + 35 * math.sin(i / 11)
+        count = max(0.0, expected + rng.gauss(0, 17))
+        if i == panes - 52:
+            count *= 1.55
+        if i in (panes - 121, panes - 120):
+            count *= 0.45
+        score = abs(count - expected) / 17
+        series[str(start)] = {
+            "y": round(count),
+            "exp": round(expected, 1),
+            "lo": round(expected - 55, 1),
+            "hi": round(expected + 55, 1),
+            "score": round(score, 2),
+            "anom": score > 6,
+        }
+    series[str(last)] = {**series[str(last)], "y": 130, "score": None, "anom": False}
+    return series
+
+
+def heat() -> dict[str, int]:
+    rng = random.Random(3)
+    counts: dict[str, int] = {}
+    for day in range(7):
+        for hour in range(24):
+            shape = 420 * math.exp(-((hour - 10.5) ** 2) / 14) + 380 * math.exp(-((hour - 15.5) ** 2) / 18)
+            shape += 120 * math.exp(-((hour - 20.5) ** 2) / 6)
+            counts[f"{day}-{hour}"] = round(max(0.0, shape * (1 if day < 5 else 0.42) * (1 + rng.gauss(0, 0.09))))
+    return counts
+
+
+def columns(now: float, levels: dict[str, tuple[float, float]], points: int = CAP) -> dict[str, list[float]]:
+    """Wandering series, one point a second up to now; levels are (mean, step)."""
+    rng = random.Random(11)
+    table: dict[str, list[float]] = {"t": [round(now - points + 1 + i, 3) for i in range(points)]}
+    for name, (mean, step) in levels.items():
+        value, series = mean, []
+        for _ in range(points):
+            value = max(0.0, value + 0.05 * (mean - value) + rng.gauss(0, step))
+            series.append(round(value, 2))
+        table[name] = series
+    return table
+
+
+def alert(
+    id: str, severity: str, title: str, detail: str, at: float, state: str, by: str | None = None
+) -> dict[str, Any]:
+    return {
+        "id": id,
+        "rule": id,
+        "severity": severity,
+        "title": title,
+        "detail": detail,
+        "t": at,
+        "state": state,
+        "acknowledged": by is not None,
+        "acked_by": by,
+    }
+
+
+def busy(now: float | None = None) -> list[FakeTopic]:
+    now = now or time.time()
+    alerts = [
+        alert("a1", "critical", "Ingest lag above 500 ms", "p95 742 ms > 500 ms for 2 min", now - 180, "firing"),
+        alert("a2", "high", "Activity below what is expected", "−55 % vs expected, score 13.2", now - 1260, "firing"),
+        alert("a3", "medium", "Memory above 85 %", "87.4 % > 85 % for 5 min", now - 5400, "firing"),
+        alert("a4", "medium", "Rejected rows above 1 %", "1.8 % > 1 % for 10 min", now - 8100, "firing", by="grace"),
+        alert("a5", "low", "Disk at 81 %", "81 % > 80 %", now - 30, "pending"),
+        alert("a6", "low", "Late events from ios-sdk 4.1", "p99 lateness 42 min", now - 26500, "resolved"),
+    ]
+    top = [
+        ("Lesson Completed", "courses", 18412, 17120),
+        ("Page Viewed", "courses", 14903, 15544),
+        ("Campaign Sent", "marketing", 9120, 7004),
+        ("Email Opened", "marketing", 6433, 6390),
+        ("Course Purchased", "courses", 812, 790),
+        ("Trial Started", "marketing", 164, None),
+    ]
+    return [
+        FakeTopic(
+            "user_activity",
+            "latest",
+            {
+                "active_users": measure(8412, 7967, 7400, seed=2),
+                "events_per_minute": measure(2471, 2602, 2650, seed=3),
+                "events_total": {k: v for k, v in measure(1284310, None, 1.2e6, 0.0, seed=4).items() if k != "prev"},
+                "rejected": measure(37, 21, 18, 0.1, seed=5),
+            },
+        ),
+        FakeTopic("activity_series", "upsert", activity(now)),
+        FakeTopic("activity_heat", "upsert", heat()),
+        FakeTopic(
+            "top_events",
+            "latest",
+            {
+                "rows": [
+                    {"name": n, "source": s, "n": v, "prev": p, "spark": measure(v, p, p or 0, 0.06, seed=v)["spark"]}
+                    for n, s, v, p in top
+                ]
+            },
+        ),
+        FakeTopic(
+            "system_health",
+            "append",
+            columns(now, {"cpu": (46, 3.1), "mem": (63, 0.3), "disk": (71, 0.02), "net": (840, 90)}),
+            cap=CAP,
+        ),
+        FakeTopic("ingest", "append", columns(now, {"rate": (1240, 60), "lag": (12, 1.2)}), cap=CAP),
+        FakeTopic("alerts", "upsert", {row["id"]: row for row in alerts}),
+    ]
+
+
+def first_start() -> list[FakeTopic]:
+    """Topics as a server publishes them before the first event."""
+    nothing = {"v": 0, "prev": None, "spark": []}
+    return [
+        FakeTopic(
+            "user_activity",
+            "latest",
+            {
+                "active_users": nothing,
+                "events_per_minute": nothing,
+                "events_total": {"v": 0, "spark": []},
+                "rejected": nothing,
+            },
+        ),
+        FakeTopic("activity_series", "upsert", {}),
+        FakeTopic("activity_heat", "upsert", {}),
+        FakeTopic("top_events", "latest", {"rows": []}),
+        FakeTopic("system_health", "append", {"t": [], "cpu": [], "mem": [], "disk": [], "net": []}, cap=CAP),
+        FakeTopic("ingest", "append", {"t": [], "rate": [], "lag": []}, cap=CAP),
+        FakeTopic("alerts", "upsert", {}),
+    ]
