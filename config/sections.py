@@ -6,8 +6,18 @@ import re
 from typing import Annotated, Any, Literal, Self
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
+from analytics import rules
 from events.catalog import STREAMS
 
 Aggregate = Literal["count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct"]
@@ -109,14 +119,25 @@ class Anomaly(Section):
 
 
 class Alert(Section):
-    """A rule: ``metric.aggregate{key="…"} > threshold``, held for ``for_s`` seconds of event time."""
+    """A rule: ``metric.aggregate{key="…"} > threshold`` (see ``analytics.rules``), held for ``for_s`` s of event time."""
 
     name: Title
     condition: str = Field(min_length=1, max_length=1_000)
-    threshold: float
+    threshold: float = Field(allow_inf_nan=False)
     channels: tuple[Word, ...] = ("dashboard",)
     severity: Severity = "medium"
     for_s: float = Field(default=0.0, ge=0)
+
+    @field_validator("condition")
+    @classmethod
+    def _is_a_condition(cls, text: str) -> str:
+        rules.parse(text)
+        return text
+
+    @property
+    def metric(self) -> str:
+        """The metric that the condition is about."""
+        return rules.parse(self.condition).metric
 
 
 class DashboardChannel(Section):

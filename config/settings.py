@@ -98,6 +98,10 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
         except ValidationError as error:
             raise refuse(error, cls, origin) from None
 
+    def replaced(self, **arguments: Any) -> Self:
+        """These settings with ``arguments`` (as for ``load``) laid over them. Raises ``Rejected``."""
+        return self._build(self.model_dump(exclude_unset=True), arguments, "in the settings")
+
     @property
     def channel_names(self) -> frozenset[str]:
         """The channels that a rule may name; ``dashboard`` is always there."""
@@ -135,6 +139,9 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
         for anomaly in self.anomalies:
             if anomaly.metric not in known:
                 yield f"anomalies: there is no metric {anomaly.metric!r}; there are {_listed(known)}"
+        for alert in self.alerts:
+            if alert.metric not in known:
+                yield f"alerts: {alert.name!r} is about {alert.metric!r}, which is no metric; there are {_listed(known)}"
 
     def _unknown_channels(self) -> Iterator[str]:
         for alert in self.alerts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from hindcast.simulator import COURSE, SAAS
 STOP_S = 8.0
 
 
-class Running(Protocol):
+class Open(Protocol):
     """What the demo needs of a system."""
 
     @property
@@ -25,12 +25,12 @@ class Running(Protocol):
     @property
     def admin_key(self) -> str: ...
 
-    def create_key(self, name: str, scopes: Sequence[str]) -> str: ...
+    def create_key(self, name: str, scopes: list[str]) -> str: ...
 
     def wait(self) -> None: ...
 
 
-def run(system: Running, seed: int = 7, rate: float = 40.0) -> None:
+def run(system: Open, seed: int = 7, rate: float = 40.0) -> None:
     """Feed a started ``system``, say where it is and how to get in, and wait until it ends (Ctrl-C)."""
     with simulator(system, seed, rate):
         click.echo(f"\n  Hindcast is open on  {system.url}\n  Your first API key:  {system.admin_key}")
@@ -39,7 +39,7 @@ def run(system: Running, seed: int = 7, rate: float = 40.0) -> None:
 
 
 @contextmanager
-def simulator(system: Running, seed: int = 7, rate: float = 40.0) -> Generator[subprocess.Popen[bytes], None, None]:
+def simulator(system: Open, seed: int = 7, rate: float = 40.0) -> Generator[subprocess.Popen[bytes], None, None]:
     """The simulator as a process of its own, with an ingest key for each platform; ended when the block ends.
 
     Keys go by the environment, not by arguments: those are for everybody to see.

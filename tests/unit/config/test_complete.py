@@ -38,7 +38,7 @@ def test_named_streams_get_the_metrics_of_the_base_preset() -> None:
 
 def test_a_stream_may_bring_its_own_metrics() -> None:
     streams = {"user_interactions": {"metrics": [{"name": "orders", "types": ["Order Completed"]}]}}
-    settings = Settings.from_complete(complete(streams=streams))
+    settings = Settings.from_complete(complete(streams=streams, alerts=[]))
     assert [(m.name, m.stream, m.types) for m in settings.metrics] == [
         ("orders", "user_interactions", ("Order Completed",))
     ]
@@ -69,6 +69,7 @@ def test_models_are_kept_and_reported_as_planned() -> None:
         ({"alerts": [{k: v for k, v in RULE.items() if k != "threshold"}]}, "alerts[0].threshold"),
         ({"dashboards": [{"id": "x", "name": "X", "widgets": [{"id": "a", "type": "pie"}]}]}, "user_activity"),
         ({"dashbords": []}, "keys there are alerts"),
+        ({"streams": ["user_interactions"]}, "is about 'cpu.percent', which is no metric"),
     ],
 )
 def test_what_is_not_valid_is_refused_with_what_is(changes: dict[str, Any], reason: str) -> None:

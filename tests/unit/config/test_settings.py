@@ -104,6 +104,8 @@ def test_an_unknown_key_in_the_environment_names_its_variable(monkeypatch: pytes
         ("metrics: [{name: a, stream: alerts}, {name: a, stream: alerts}]", "'a' is there 2 times"),
         ("anomalies: [{metric: ghost}]", "there is no metric 'ghost'"),
         ("alerts: [{name: a, condition: x.count > 1, threshold: 1, channels: [sms]}]", "channels are dashboard"),
+        ("alerts: [{name: a, condition: cpu > threshold, threshold: 1}]", "alerts[0].condition"),
+        ("alerts: [{name: a, condition: ghost.count > threshold, threshold: 1}]", "'ghost', which is no metric"),
         ("channels: [{name: a, kind: webhook, url: nowhere, secret: 0123456789abcdef}]", "valid URL"),
         ("channels: [{name: a, kind: carrier-pigeon}]", "carrier-pigeon"),
         ("server: [1]", "server"),
@@ -134,3 +136,17 @@ def test_secrets_do_not_show(tmp_path: Path) -> None:
     settings = Settings.load(written(tmp_path, text))
     assert "correct-horse" not in repr(settings)
     assert settings.channel_names == {"dashboard", "ops"}
+
+
+def test_settings_can_be_changed_and_are_checked_again() -> None:
+    settings = Settings.load("base", server={"port": 1, "max_body_bytes": 2_000}, tenant="acme")
+    changed = settings.replaced(server={"port": 2}, data_dir="elsewhere")
+    assert (changed.server.port, changed.server.max_body_bytes, changed.tenant) == (2, 2_000, "acme")
+    assert changed.metrics == settings.metrics
+    with pytest.raises(Rejected, match=r"server\.port"):
+        settings.replaced(server={"port": -1})
+
+
+def test_other_variables_of_the_family_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HINDCAST_KEY", "hc_for_the_client")
+    assert Settings.load("base").tenant == "main"
