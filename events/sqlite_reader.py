@@ -39,8 +39,8 @@ class CellReader:
         known = self._known
         if db.execute(_STAMP).fetchone() == (known.epoch, known.number):
             return known
-        self._known = decode_position(db.execute(SELECT_POSITION).fetchone())
-        return self._known
+        now = self._known = decode_position(db.execute(SELECT_POSITION).fetchone())
+        return now  # not self._known: another thread may have put an older one there
 
     def head(self, stream: str) -> int:
         tail = self.position().streams.get(stream)
