@@ -99,7 +99,6 @@ class Engine:
         tables = _Tables(History(self._log, tenant))
         with closing(_database(limits)) as db:
             statement = _admitted(db, sql)
-            named = db.get_table_names(statement)
             with _deadline(db, limits.seconds) as late:
                 try:
                     tables.register(db)
@@ -107,7 +106,7 @@ class Engine:
                 except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
                     if tables.failure is not None:
                         raise tables.failure from error
-                    raise _refused(statement, named, error, limits, late.is_set()) from None
+                    raise _refused(statement, error, limits, late.is_set()) from None
         return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut)
 
 
@@ -162,14 +161,18 @@ def _admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
 
 def _explained(sql: str) -> str:
     """What an EXPLAIN explains: the statement after the word, ANALYZE and its options in brackets."""
-    starts = [start for start, _ in duckdb.tokenize(sql)]
-    words = [sql[a:b].strip().lower() for a, b in zip(starts, [*starts[1:], len(sql)], strict=True)]
+    starts, words = _tokens(sql)
     at = words.index("explain") + 1
     if words[at] == "analyze":
         at += 1
     elif words[at] == "(" and words[at + 1] in ("format", "analyze"):
         at = words.index(")", at) + 1
     return sql[starts[at] :]
+
+
+def _tokens(sql: str) -> tuple[list[int], list[str]]:
+    starts = [start for start, _ in duckdb.tokenize(sql)]
+    return starts, [sql[a:b].strip().lower() for a, b in zip(starts, [*starts[1:], len(sql)], strict=True)]
 
 
 def _fetch(
@@ -211,7 +214,7 @@ def _deadline(db: duckdb.DuckDBPyConnection, seconds: float) -> Generator[thread
         timer.join()
 
 
-def _refused(statement: str, named: set[str], error: Exception, limits: Limits, late: bool) -> Rejected:
+def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Rejected:
     if late:
         return Rejected(
             "sql", f"ran longer than {limits.seconds:g} s; ask for less time, fewer columns or fewer groups"
@@ -224,12 +227,12 @@ def _refused(statement: str, named: set[str], error: Exception, limits: Limits, 
     if isinstance(error, duckdb.CatalogException):
         return Rejected("sql", f"{_words(error)} Tables: {', '.join(sorted([*STREAMS, LATEST]))}.")
     if isinstance(error, duckdb.BinderException):
-        return Rejected("sql", _words(error) + _columns(named))
+        return Rejected("sql", _words(error) + _columns(statement))
     return Rejected("sql", _words(error))
 
 
-def _columns(named: set[str]) -> str:
-    tables = {name.lower() for name in named}
+def _columns(statement: str) -> str:
+    tables = {word.strip('"') for word in _tokens(statement)[1]}
     known = {LATEST: "metrics", **{name: name for name in STREAMS}}
     return "".join(f" Columns of {t}: {', '.join(schema_of(known[t]).names)}." for t in sorted(tables & known.keys()))
 
