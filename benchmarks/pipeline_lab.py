@@ -121,7 +121,7 @@ class Collector:
             except OSError:
                 pass  # the reader is away; it reads on when it returns
             loop = work[0][2]
-            loop.call_soon_threadsafe(lambda w=work: [f.set_result(done) for _, f, _ in w if not f.done()])
+            loop.call_soon_threadsafe(lambda w=work, d=done: [f.set_result(d) for _, f, _ in w if not f.done()])
 
     async def append(self, bodies: list[bytes]) -> float:
         """Answers the wall-clock second of the durable commit."""
