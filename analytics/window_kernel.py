@@ -1,0 +1,294 @@
+"""The scan behind ``windows``: rows in order, windows that close on the way, late changes, expiry.
+
+The kernel stops before a row for which memory may not suffice and says of what (``WANT``); the caller makes more and calls
+again from that row. So no row is ever half done, and how memory grows changes no result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import float64, int32, int64, types, uint64
+
+from analytics.typed import F64, I32, I64, U64, kernel, reads
+from analytics.window_memory import (
+    CELLS,
+    CHUNKS,
+    CHUNKS_TOP,
+    CLOSED,
+    COUNT,
+    DIRTY,
+    FREE,
+    KEY,
+    LAST_HEAD,
+    MAX,
+    MEMORY,
+    MIN,
+    NEXT,
+    OPEN,
+    OUT,
+    REVISION,
+    ROOM,
+    ROWS,
+    STALE,
+    SUM,
+    TOP,
+    VALUES,
+    WANT,
+    WATERMARK,
+    WIN,
+    Memory,
+    add_hash,
+    add_value,
+    distinct,
+    drop_cell,
+    find,
+    new_cell,
+    quantiles,
+)
+
+FAR = 1 << 61
+"""Times further from 1970 than this many us (73,000 years) count as this far: no arithmetic overflows."""
+
+
+@kernel()
+def push(m: Memory, heap: Any, register: Any, cell: Any) -> None:
+    at = m.registers[register]
+    m.registers[register] += 1
+    while at > 0:
+        above = (at - 1) >> 1
+        if m.cells[m.lists[heap, above], WIN] <= m.cells[cell, WIN]:
+            break
+        m.lists[heap, at] = m.lists[heap, above]
+        at = above
+    m.lists[heap, at] = cell
+
+
+@kernel()
+def _pop(m: Memory, heap: Any, register: Any) -> None:
+    m.registers[register] -= 1
+    n = m.registers[register]
+    cell = m.lists[heap, n]
+    at = 0
+    while True:
+        below = 2 * at + 1
+        if below >= n:
+            break
+        if below + 1 < n and m.cells[m.lists[heap, below + 1], WIN] < m.cells[m.lists[heap, below], WIN]:
+            below += 1
+        if m.cells[cell, WIN] <= m.cells[m.lists[heap, below], WIN]:
+            break
+        m.lists[heap, at] = m.lists[heap, below]
+        at = below
+    m.lists[heap, at] = cell
+
+
+@kernel()
+def emit_cell(m: Memory, cell: Any, width: Any, sketched: Any) -> None:
+    """Write the cell's sample to the next output row; there must be room."""
+    row = m.registers[OUT]
+    m.registers[OUT] += 1
+    m.out[row, 0] = m.cells[cell, WIN] * width
+    m.out[row, 1] = m.cells[cell, KEY]
+    m.out[row, 2] = m.cells[cell, COUNT]
+    m.out[row, 3] = m.cells[cell, VALUES]
+    m.out[row, 4] = distinct(m, cell) if sketched else -1
+    m.out[row, 5] = m.cells[cell, REVISION]
+    m.out[row, 6] = m.too_late[m.cells[cell, KEY]]
+    some = m.cells[cell, VALUES] > 0
+    m.outf[row, 0] = m.cellsf[cell, SUM]
+    m.outf[row, 1] = m.cellsf[cell, MIN] if some else np.nan
+    m.outf[row, 2] = m.cellsf[cell, MAX] if some else np.nan
+    quantiles(m, cell, m.outf[row, 3:])
+
+
+@kernel()
+def _sorted_cells(m: Memory, head: Any) -> Any:
+    """The cells of a window by key."""
+    order = np.empty(m.cells[head, COUNT], np.int64)
+    cell = m.cells[head, NEXT]
+    for i in range(order.shape[0]):
+        order[i] = (m.cells[cell, KEY] << 32) | cell
+        cell = m.cells[cell, NEXT]
+    if order.shape[0] > 1:
+        order.sort()
+    return order
+
+
+@kernel()
+def _emit_stale(m: Memory, width: Any, sketched: Any) -> None:
+    """Re-emit the late-changed cells by window and key."""
+    n = m.registers[STALE]
+    wins = np.empty(n, np.int64)
+    keys = np.empty(n, np.int64)
+    for i in range(n):
+        wins[i] = m.cells[m.lists[2, i], WIN]
+        keys[i] = (m.cells[m.lists[2, i], KEY] << 32) | m.lists[2, i]
+    by_key = np.argsort(keys)
+    by_win = np.argsort(wins[by_key], kind="mergesort")
+    for i in range(n):
+        cell = keys[by_key[by_win[i]]] & 0xFFFFFFFF
+        emit_cell(m, cell, width, sketched)
+        m.cells[cell, REVISION] += 1
+        m.cells[cell, DIRTY] = 0
+    m.registers[STALE] = 0
+
+
+@kernel()
+def _raise_watermark(m: Memory, to: Any, width: Any, lateness: Any, sketched: Any) -> Any:
+    """Close, re-emit and expire up to a greater watermark; False if there is no room for the samples."""
+    room = m.out.shape[0]
+    if m.registers[STALE] and to // width > m.registers[WATERMARK] // width:
+        if m.registers[OUT] + m.registers[STALE] > room:
+            return False
+        _emit_stale(m, width, sketched)
+    while m.registers[OPEN]:
+        head = int64(m.lists[0, 0])
+        if (m.cells[head, WIN] + 1) * width > to:
+            break
+        if m.registers[OUT] + m.cells[head, COUNT] > room:
+            return False
+        for packed in _sorted_cells(m, head):
+            cell = packed & 0xFFFFFFFF
+            emit_cell(m, cell, width, sketched)
+            m.cells[cell, REVISION] += 1
+        _pop(m, 0, OPEN)
+        push(m, 1, CLOSED, head)
+    # Kept up to a multiple of the width, so that what was changed late has been emitted before it goes.
+    keep = -(-lateness // width) * width
+    while m.registers[CLOSED]:
+        head = int64(m.lists[1, 0])
+        if (m.cells[head, WIN] + 1) * width + keep > to:
+            break
+        cell = m.cells[head, NEXT]
+        while cell >= 0:
+            after = m.cells[cell, NEXT]
+            drop_cell(m, cell)
+            cell = after
+        _pop(m, 1, CLOSED)
+        drop_cell(m, head)
+    m.registers[WATERMARK] = to
+    return True
+
+
+@kernel()
+def _find_or_make(m: Memory, win: Any, key: Any, closed: Any) -> Any:
+    cell = int64(m.last[key])
+    if m.cells[cell, KEY] == key and m.cells[cell, WIN] == win:
+        return cell
+    cell = find(m, win, key)
+    if cell < 0:
+        head = m.registers[LAST_HEAD]
+        if m.cells[head, KEY] != -1 or m.cells[head, WIN] != win:
+            head = find(m, win, -1)
+            if head < 0:
+                head = new_cell(m, win, -1)
+                if closed:
+                    push(m, 1, CLOSED, head)
+                else:
+                    push(m, 0, OPEN, head)
+            m.registers[LAST_HEAD] = head
+        cell = new_cell(m, win, key)
+        m.cells[cell, NEXT] = m.cells[head, NEXT]
+        m.cells[head, NEXT] = cell
+        m.cells[head, COUNT] += 1
+    m.last[key] = cell
+    return cell
+
+
+@kernel(
+    int64(
+        MEMORY,
+        int64,
+        int64,
+        int64,
+        types.boolean,
+        int64,
+        reads(int64),
+        reads(int64),
+        reads(int32),
+        reads(float64),
+        reads(uint64),
+    )
+)
+def scan(
+    m: Memory,
+    width: int,
+    lateness: int,
+    bound: int,
+    sketched: bool,
+    begin: int,
+    time: I64,
+    received: I64,
+    key: I32,
+    value: F64,
+    hashes: U64,
+) -> int:
+    """Take rows from ``begin``; the row it stopped before (``WANT`` says why), or their number."""
+    m.registers[WANT] = 0
+    for i in range(begin, time.shape[0]):
+        if m.registers[FREE] < 0 and m.registers[TOP] + 2 > m.cells.shape[0]:
+            m.registers[WANT] = CELLS
+            return i
+        if m.registers[FREE] >= 0 and m.registers[TOP] + 1 > m.cells.shape[0]:
+            m.registers[WANT] = CELLS
+            return i
+        if sketched and m.registers[CHUNKS_TOP] + ROOM > m.words.shape[0]:
+            m.registers[WANT] = CHUNKS
+            return i
+        t = min(max(time[i], -FAR), FAR)
+        reach = min(t, min(max(received[i], -FAR), FAR)) - bound
+        if reach > m.registers[WATERMARK] and not _raise_watermark(m, reach, width, lateness, sketched):
+            m.registers[WANT] = ROWS
+            return i
+        win = t // width
+        k = int64(key[i])
+        closed = (win + 1) * width <= m.registers[WATERMARK]
+        if closed and (win + 1) * width + lateness <= m.registers[WATERMARK]:
+            m.too_late[k] += 1
+            continue
+        cell = _find_or_make(m, win, k, closed)
+        m.cells[cell, COUNT] += 1
+        v = value[i]
+        if np.isfinite(v):
+            if sketched:
+                add_value(m, cell, v)
+            m.cells[cell, VALUES] += 1
+            m.cellsf[cell, SUM] += v
+            m.cellsf[cell, MIN] = min(m.cellsf[cell, MIN], v)
+            m.cellsf[cell, MAX] = max(m.cellsf[cell, MAX], v)
+        if sketched and hashes[i] != uint64(0):
+            add_hash(m, cell, hashes[i])
+        if closed and m.cells[cell, DIRTY] == 0:
+            m.cells[cell, DIRTY] = 1
+            m.lists[2, m.registers[STALE]] = cell
+            m.registers[STALE] += 1
+    return time.shape[0]
+
+
+@kernel(types.boolean(MEMORY, int64, int64, int64, types.boolean))
+def punctuate(m: Memory, to: int, width: int, lateness: int, sketched: bool) -> bool:
+    """Raise the watermark without a row; False if there is no room for the samples (then make some and repeat)."""
+    m.registers[WANT] = ROWS
+    to = min(max(to, -FAR), FAR)
+    return to <= m.registers[WATERMARK] or _raise_watermark(m, to, width, lateness, sketched)
+
+
+@kernel(types.boolean(MEMORY, int64, types.boolean))
+def glance(m: Memory, width: int, sketched: bool) -> bool:
+    """Emit the open windows' cells by window and key, changing nothing; False if there is no room."""
+    n = m.registers[OPEN]
+    heads = np.empty(n, np.int64)
+    wins = np.empty(n, np.int64)
+    total = int64(0)
+    for i in range(n):
+        heads[i] = m.lists[0, i]
+        wins[i] = m.cells[heads[i], WIN]
+        total += m.cells[heads[i], COUNT]
+    if total > m.out.shape[0]:
+        return False
+    for i in np.argsort(wins):
+        for packed in _sorted_cells(m, heads[i]):
+            emit_cell(m, packed & 0xFFFFFFFF, width, sketched)
+    return True
