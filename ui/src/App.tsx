@@ -2,6 +2,7 @@ import { live } from "./live";
 import { currentRoute } from "./routes";
 import { Help } from "./shell/Help";
 import { Notices } from "./shell/Notices";
+import { PageTitle } from "./shell/PageTitle";
 import { Rail } from "./shell/Rail";
 import { SignIn } from "./shell/SignIn";
 import { TopBar } from "./shell/TopBar";
@@ -19,6 +20,7 @@ export function App() {
       <a class="skip" href="#main" onClick={skipToContent}>
         Skip to content
       </a>
+      <PageTitle />
       <Rail />
       <div class="body">
         <TopBar />

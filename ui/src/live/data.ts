@@ -29,8 +29,8 @@ export type TopEvent = { name: string; source: string; n: number; prev: number |
 /** One sample a second: percent of each resource, network in kB/s. */
 export type SystemHealth = { t: number[]; cpu: number[]; mem: number[]; disk: number[]; net: number[] };
 
-/** One sample a second: events/s, and the 95th percentile of received → committed in ms. */
-export type Ingest = { t: number[]; rate: number[]; lag: number[] };
+/** One sample a second: events/s, and the 95th percentile of received → committed in ms, null without a commit. */
+export type Ingest = { t: number[]; rate: number[]; lag: (number | null)[] };
 
 export type Severity = "critical" | "high" | "medium" | "low";
 

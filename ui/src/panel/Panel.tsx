@@ -54,7 +54,7 @@ export function Panel<T>(props: Props<T>) {
           </span>
         )}
         {tools}
-        {table && (
+        {table && data !== null && !props.isEmpty(data) && (
           <button
             type="button"
             class="button square small"

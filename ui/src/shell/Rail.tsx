@@ -1,4 +1,4 @@
-import { needsAcknowledgement } from "../alerts/acknowledge";
+import { useOpenAlerts } from "../alerts/useOpenAlerts";
 import { count, withUnit } from "../format";
 import { useTopic } from "../live";
 import { addressOf, currentRoute, routes } from "../routes";
@@ -32,8 +32,7 @@ export function Rail() {
 }
 
 function AlertBadge() {
-  const alerts = Object.values(useTopic("alerts").data.value ?? {});
-  const open = alerts.filter(needsAcknowledgement).length;
+  const open = useOpenAlerts();
   if (open === 0) return null;
   return (
     <em>

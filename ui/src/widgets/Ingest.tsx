@@ -1,7 +1,8 @@
 import { count, withUnit } from "../format";
 import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
-import { Tile } from "./Tile";
+import type { Ingest as IngestData } from "../live/data";
+import { Tile, type Figure } from "./Tile";
 
 /** Seconds of trend in the tile; the topic keeps more. */
 const TREND = 60;
@@ -11,16 +12,20 @@ const RESTLESS = 15;
 /** A tile for what comes in now, and how long it takes to be safe. */
 export function Ingest({ widget }: { widget: WidgetOf<"ingest"> }) {
   const topic = useTopic("ingest");
-  return (
-    <Tile
-      title={widget.title}
-      topic={topic}
-      restless={RESTLESS}
-      figure={({ rate, lag }) => ({
-        value: count(rate.at(-1) ?? 0),
-        below: <span class="versus">p95 lag {withUnit(count(lag.at(-1) ?? 0), "ms")}, last second</span>,
-        trend: rate.slice(-TREND),
-      })}
-    />
-  );
+  return <Tile title={widget.title} topic={topic} restless={RESTLESS} figure={figure} />;
+}
+
+function figure({ rate, lag }: IngestData): Figure {
+  const [lastRate, lastLag] = [rate.at(-1), lag.at(-1)];
+  if (lastRate === undefined) return { value: "–", below: <span class="versus">no samples yet</span>, trend: [] };
+  return {
+    value: count(lastRate),
+    // A second without a commit has no lag to tell of.
+    below: (
+      <span class="versus">
+        {lastLag == null ? "nothing committed" : `p95 lag ${withUnit(count(lastLag), "ms")}`}, last second
+      </span>
+    ),
+    trend: rate.slice(-TREND),
+  };
 }
