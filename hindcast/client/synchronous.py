@@ -1,0 +1,205 @@
+"""``Client``: every call of the API, waiting for its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+
+import httpx
+
+from hindcast.client import calls
+from hindcast.client.address import place_of, settings
+from hindcast.client.answers import (
+    Key,
+    MadeKey,
+    Receipt,
+    Result,
+    Rows,
+    Rule,
+    Sample,
+    Status,
+    StreamStatus,
+    Topic,
+    TopicData,
+)
+from hindcast.client.calls import Event
+from hindcast.client.exchange import TRIES, Call, Unreachable, exchange
+from hindcast.client.tables import SHAPES, Form
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+
+class Client:
+    """The whole API, synchronous. ``tries``: how often a call is sent before ``Unreachable`` is raised."""
+
+    def __init__(self, address: str, key: str | None = None, *, tries: int = TRIES, timeout_s: float = 30.0) -> None:
+        self._http = httpx.Client(**settings(address, key, timeout_s))
+        self._tries = tries
+
+    @classmethod
+    def local(cls, data_dir: str | Path = "data", **options: Any) -> Self:
+        """A client with every scope, of the system that runs on ``data_dir``."""
+        return cls(*place_of(data_dir), **options)
+
+    def _do(self, call: Call[T], tries: int | None = None) -> T:
+        steps = exchange(call, tries or self._tries)
+        pause = next(steps)
+        try:
+            while True:
+                time.sleep(pause)
+                try:
+                    reply = self._http.send(call.request(self._http))
+                except httpx.TransportError as error:
+                    pause = steps.send(error)
+                else:
+                    pause = steps.send(reply)
+        except StopIteration as done:
+            return done.value
+
+    def send(self, events: Iterable[Event], *, source: str = calls.SOURCE) -> Receipt:
+        """Send CloudEvents, or objects with ``type`` and any of id, source, subject, time, data; or Segment messages.
+
+        Goes out in batches as ``events`` yields them. Returns after the durable commit of the last one.
+        """
+        total = calls.empty_receipt()
+        for call in calls.send(events, source):
+            total = calls.added(total, self._do(call), calls.rows_in(total))
+        return total
+
+    def track(self, event: str, user_id: str | None = None, properties: Event | None = None, **more: Any) -> Receipt:
+        """Segment's ``track``; ``more`` are its other fields, such as ``anonymousId`` or ``context``."""
+        return self._do(calls.segment("track", {"event": event, "userId": user_id, "properties": properties, **more}))
+
+    def identify(self, user_id: str | None = None, traits: Event | None = None, **more: Any) -> Receipt:
+        return self._do(calls.segment("identify", {"userId": user_id, "traits": traits, **more}))
+
+    def page(
+        self, name: str | None = None, user_id: str | None = None, properties: Event | None = None, **more: Any
+    ) -> Receipt:
+        return self._do(calls.segment("page", {"name": name, "userId": user_id, "properties": properties, **more}))
+
+    def screen(
+        self, name: str | None = None, user_id: str | None = None, properties: Event | None = None, **more: Any
+    ) -> Receipt:
+        return self._do(calls.segment("screen", {"name": name, "userId": user_id, "properties": properties, **more}))
+
+    def group(self, group_id: str, user_id: str | None = None, traits: Event | None = None, **more: Any) -> Receipt:
+        return self._do(calls.segment("group", {"groupId": group_id, "userId": user_id, "traits": traits, **more}))
+
+    def alias(self, user_id: str, previous_id: str, **more: Any) -> Receipt:
+        return self._do(calls.segment("alias", {"userId": user_id, "previousId": previous_id, **more}))
+
+    @overload
+    def query(self, sql: str, *, limit: int | None = None, form: Literal["rows"] = "rows") -> list[dict[str, Any]]: ...
+    @overload
+    def query(self, sql: str, *, limit: int | None = None, form: Literal["arrow"]) -> pa.Table: ...
+    @overload
+    def query(self, sql: str, *, limit: int | None = None, form: Literal["pandas"]) -> Any: ...
+    def query(self, sql: str, *, limit: int | None = None, form: Form = "rows") -> Any:
+        """One read-only SQL statement over the streams: a list of objects, an Arrow table or a pandas frame.
+
+        A cut answer warns (``RuntimeWarning``); ``result`` tells it without.
+        """
+        return SHAPES[form](self.result(sql, limit=limit), warn=True)
+
+    def result(self, sql: str, *, limit: int | None = None) -> Result:
+        """Like ``query``, with the columns' types, the time taken, and whether rows were cut off."""
+        return self._do(calls.query(sql, limit))
+
+    def streams(self) -> list[StreamStatus]:
+        return self._do(calls.streams())
+
+    def rows(self, stream: str, *, last: int = 100) -> Rows:
+        """The newest rows of a stream."""
+        return self._do(calls.last_rows(stream, last))
+
+    def tail(
+        self, stream: str, *, last: int = 10, follow: bool = True, every_s: float = 0.5
+    ) -> Iterator[dict[str, Any]]:
+        """The ``last`` newest rows, and then each new one as it is committed; ends only if not ``follow``."""
+        steps = calls.tail(stream, last, follow, every_s)
+        step = next(steps, None)
+        while step is not None:
+            answer = None
+            if isinstance(step, Call):
+                answer = self._do(step)
+            elif isinstance(step, list):
+                yield from step
+            else:
+                time.sleep(step)
+            try:
+                step = steps.send(answer)
+            except StopIteration:
+                return
+
+    def metrics(
+        self, metric: str = "", *, key: str = "", since: datetime | float = 0.0, limit: int = 1000
+    ) -> list[Sample]:
+        """Samples of a metric, newest window first, each in its latest revision."""
+        return self._do(calls.metrics(metric, key, since, limit))
+
+    def alerts(self) -> list[dict[str, Any]]:
+        return self._do(calls.alerts())
+
+    def acknowledge(self, alert: str) -> None:
+        self._do(calls.acknowledge(alert))
+
+    def rules(self) -> list[Rule]:
+        return self._do(calls.rules())
+
+    def set_rule(self, rule: Event) -> Rule:
+        """Create an alert rule, or replace the one of the same name."""
+        return self._do(calls.set_rule(rule))
+
+    def delete_rule(self, name: str) -> None:
+        self._do(calls.delete_rule(name))
+
+    def dashboards(self) -> list[Topic]:
+        return self._do(calls.dashboards())
+
+    def dashboard(self, topic: str) -> TopicData:
+        return self._do(calls.dashboard(topic))
+
+    def keys(self) -> list[Key]:
+        return self._do(calls.keys())
+
+    def create_key(self, name: str, scopes: Sequence[str]) -> MadeKey:
+        """A new API key with ``scopes`` (ingest, query, control, admin); it is shown only now."""
+        return self._do(calls.create_key(name, scopes))
+
+    def revoke_key(self, id: str) -> None:
+        self._do(calls.revoke_key(id))
+
+    def status(self) -> Status:
+        return self._do(calls.status())
+
+    def ready(self, wait_s: float = 0.0) -> bool:
+        """Whether every cell runs; waits up to ``wait_s`` for it."""
+        deadline = time.monotonic() + wait_s
+        while not self._is_ready():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.2)
+        return True
+
+    def _is_ready(self) -> bool:
+        try:
+            return self._do(calls.readiness(), tries=1)["ready"]
+        except Unreachable:
+            return False
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
