@@ -60,7 +60,17 @@ MIDDLES = _middles()
 
 
 @kernel(int64(float64))
-def bucket_of(value: float) -> int:
+def _bits(value: Any) -> Any:
+    return np.float64(value).view(np.int64)
+
+
+@kernel(float64(int64))
+def _float(bits: Any) -> Any:
+    return np.int64(bits).view(np.float64)
+
+
+@kernel(int64(float64))
+def bucket_of(value: Any) -> Any:
     """The bucket of a finite value."""
     magnitude = abs(value)
     if magnitude < 2.0**LOWEST:
@@ -68,8 +78,8 @@ def bucket_of(value: float) -> int:
     if magnitude >= 2.0**HIGHEST:
         bucket = BUCKETS
     else:
-        bits = np.float64(magnitude).view(np.int64)
-        s = np.int64((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000).view(np.float64) - 1.0
+        bits = _bits(magnitude)
+        s = _float((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000) - 1.0
         part = min(int64(OCTAVE * (((6 / 35 * s - 3 / 5) * s + 10 / 7) * s)), OCTAVE - 1)
         bucket = ((bits >> 52) - 1023 - LOWEST) * OCTAVE + part + 1
     return bucket if value > 0 else -bucket

@@ -77,7 +77,7 @@ def pack_cells(m: Memory, order: I64, ints: I64, floats: F64) -> None:
 
 
 @kernel(int64(MEMORY, reads(int64), writes(uint32)))
-def pack_sketches(m: Memory, order: I64, words: U32) -> int:
+def pack_sketches(m: Memory, order: I64, words: U32) -> Any:
     """Write the cells' sketches to ``words`` as far as they fit; the number of words in all."""
     used = int64(0)
     for i in range(order.shape[0]):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +61,8 @@ class WindowSpec:
             raise ValueError(f"there are 1 to 2^31 keys, not {self.max_keys}")
 
 
-class Samples(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Samples:
     """One row a (window, key), in order of emission. NaN where there was no value or the spec has no sketches."""
 
     start: I64
@@ -101,7 +102,22 @@ def _samples(m: Memory) -> Samples:
     if n == 0:
         return NOTHING
     i, f = m.out[:n].T.copy(), m.outf[:n].T.copy()
-    return Samples(i[0], i[1].astype(np.int32), i[2], i[3], *f, i[4], i[5].astype(np.int32), i[6])
+    start, key, count, values, distinct, revision, late = (i[c] for c in range(7))
+    return Samples(
+        start,
+        key.astype(np.int32),
+        count,
+        values,
+        f[0],
+        f[1],
+        f[2],
+        f[3],
+        f[4],
+        f[5],
+        distinct,
+        revision.astype(np.int32),
+        late,
+    )
 
 
 _I64, _I32, _F64 = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0)

@@ -1,0 +1,259 @@
+"""Is this value unusual for its key? A streaming score against a robust moving level, many keys at once.
+
+Per key an exponentially weighted level and mean absolute deviation follow the values, each innovation clipped at three
+standard deviations (Huber 1964; Gelper, Fried, Croux 2010), so that a spike does not teach the spike. After ``shift_rows``
+anomalies in a row on one side the level has shifted: it moves to their mean.
+
+The score is 1 - P(|T| >= |z|) for Student's t with 8 degrees of freedom: heavier tails than the normal because scale and
+level are estimates and metrics are spiky. Its distribution function is algebraic, so there is no transcendental
+function here at all. A row is an anomaly if its tail probability is below the one that ``false_alarms_per_week`` allows
+at the sampling interval. What this promises holds for noise like that; bursts of zeros or seasons it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import float64, int8, int32, int64, types, uint8, void
+
+from analytics.typed import F64, I8, I32, I64, U8, Bools, column, kernel, reads, writes
+
+WEEK_US = 7 * 24 * 3_600_000_000
+WARMING, READY = 0, 1
+VERSION = 1
+
+_SEEN, _RUN = 0, 1
+_LEVEL, _DEVIATION, _RUN_SUM = 0, 1, 2
+_SIGMA = 1.2533141373155003  # sqrt(pi / 2): standard deviation of normal noise from its mean absolute deviation
+_CLIP = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalySpec:
+    """How watchful to be, in false alarms a week and key, and how fast to learn."""
+
+    false_alarms_per_week: float = 1.0
+    interval_us: int = 10_000_000
+    """Time between two values of a key."""
+    memory_rows: int = 60
+    """Values that the level remembers, about."""
+    warm_up_rows: int = 30
+    shift_rows: int = 12
+    max_keys: int = 1 << 20
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tail < 0.5:
+            raise ValueError(f"{self.false_alarms_per_week} false alarms a week at {self.interval_us} us: no such tail")
+        if self.warm_up_rows < 2 or self.memory_rows < 2 or self.shift_rows < 2:
+            raise ValueError("warm-up, memory and shift take at least 2 rows each")
+
+    @property
+    def tail(self) -> float:
+        """The two-sided tail probability below which a value is an anomaly."""
+        return self.false_alarms_per_week * self.interval_us / WEEK_US
+
+
+class Scores(NamedTuple):
+    """One row for each input row. While warming and for NaN: score 0, bounds NaN."""
+
+    score: F64
+    """[0, 1]: 1 - the probability of a value at least this far out."""
+    expected: F64
+    lower: F64
+    upper: F64
+    """Outside of [lower, upper] is an anomaly."""
+    direction: I8
+    """-1 below, 1 above, 0 as expected or unknown."""
+    is_anomaly: Bools
+    status: U8
+    """WARMING or READY."""
+
+
+class AnomalyState:
+    """What is known of each key; grows with the keys."""
+
+    __slots__ = ("counts", "levels", "newest", "spec", "threshold")
+
+    def __init__(self, spec: AnomalySpec) -> None:
+        self.spec = spec
+        self.threshold = quantile(spec.tail)
+        self.counts: I64 = np.zeros((0, 2), np.int64)
+        self.levels: F64 = np.zeros((0, 3))
+        self.newest: I64 = np.zeros(0, np.int64)
+
+    def know(self, keys: int) -> None:
+        """Make room for keys below ``keys``."""
+        have = len(self.newest)
+        if keys > have:
+            more = max(keys, 2 * have) - have
+            self.counts = np.concatenate([self.counts, np.zeros((more, 2), np.int64)])
+            self.levels = np.concatenate([self.levels, np.zeros((more, 3))])
+            self.newest = np.concatenate([self.newest, np.full(more, np.iinfo(np.int64).min)])
+
+    def dump(self) -> dict[str, Any]:
+        """Plain arrays and ints of the keys seen. Equal histories give equal dumps."""
+        keys = np.flatnonzero(self.counts[:, _SEEN])
+        return {
+            "version": VERSION,
+            "keys": keys,
+            "counts": self.counts[keys],
+            "levels": self.levels[keys],
+            "newest": self.newest[keys],
+        }
+
+    @classmethod
+    def load(cls, spec: AnomalySpec, dump: Mapping[str, Any]) -> AnomalyState:
+        """The state that ``dump`` shows. Raises ``ValueError`` for another version."""
+        if dump["version"] != VERSION:
+            raise ValueError(f"anomaly state of version {dump['version']}, this is version {VERSION}")
+        state, keys = cls(spec), column(dump["keys"], np.int64)
+        state.know(int(keys.max(initial=-1)) + 1)
+        state.counts[keys], state.levels[keys] = dump["counts"], dump["levels"]
+        state.newest[keys] = dump["newest"]
+        return state
+
+
+def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
+    """Score each row against what its key's earlier rows let expect, then learn from it.
+
+    ``key``: int32[n] in [0, max_keys); ``time``: int64[n] us; ``value``: float64[n]. Values that are not finite are
+    skipped. A row not newer than its key's newest (a revision) is scored, not learned from. Raises ``ValueError``, before any
+    row is taken, if lengths differ or a key is out of range.
+    """
+    n = len(key)
+    if not n == len(time) == len(value):
+        raise ValueError("the columns differ in length")
+    keys = column(key, np.int32)
+    if n and not (keys.min() >= 0 and keys.max() < state.spec.max_keys):
+        raise ValueError(f"keys are 0 to {state.spec.max_keys - 1}")
+    state.know(int(keys.max(initial=-1)) + 1)
+    numbers = np.empty((4, n))
+    direction, anomalous, status = np.empty(n, np.int8), np.empty(n, np.bool_), np.empty(n, np.uint8)
+    spec = state.spec
+    _scan(
+        state.counts,
+        state.levels,
+        state.newest,
+        state.threshold,
+        2.0 / (spec.memory_rows + 1.0),
+        spec.warm_up_rows,
+        spec.shift_rows,
+        keys,
+        column(time, np.int64),
+        column(value, np.float64),
+        numbers,
+        direction,
+        anomalous,
+        status,
+    )
+    expected, lower, upper = numbers[1], numbers[2], numbers[3]
+    return Scores(numbers[0], expected, lower, upper, direction, anomalous, status)
+
+
+@kernel(float64(float64))
+def tail(z: float) -> float:
+    """P(|T| >= |z|) for Student's t with 8 degrees of freedom (Abramowitz and Stegun 26.7.4), accurate far out too."""
+    c = 8.0 / (8.0 + z * z)
+    if c > 0.1:
+        return max(0.0, 1.0 - np.sqrt(1.0 - c) * (1.0 + c * (0.5 + c * (0.375 + c * 0.3125))))
+    # What cancels above, as its own series: the rest of the expansion of 1 / sqrt(1 - c), times sqrt(1 - c).
+    term, rest = 0.3125 * c * c * c, 0.0
+    for k in range(4, 24):
+        term *= c * (2.0 * k - 1.0) / (2.0 * k)
+        rest += term
+    return np.sqrt(1.0 - c) * rest
+
+
+def quantile(probability: float) -> float:
+    """The |z| whose two-sided tail is ``probability``, by bisection."""
+    low, high = 0.0, 1e6
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if tail(middle) > probability else (low, middle)
+    return high
+
+
+@kernel(
+    void(
+        writes(int64, 2),
+        writes(float64, 2),
+        writes(int64),
+        float64,
+        float64,
+        int64,
+        int64,
+        reads(int32),
+        reads(int64),
+        reads(float64),
+        writes(float64, 2),
+        writes(int8),
+        writes(types.boolean),
+        writes(uint8),
+    )
+)
+def _scan(
+    counts: I64,
+    levels: F64,
+    newest: I64,
+    threshold: float,
+    alpha: float,
+    warm_up: int,
+    shift: int,
+    key: I32,
+    time: I64,
+    value: F64,
+    numbers: F64,
+    direction: I8,
+    anomalous: Bools,
+    status: U8,
+) -> None:
+    for i in range(key.shape[0]):
+        k = key[i]
+        v = value[i]
+        seen, level, deviation = counts[k, _SEEN], levels[k, _LEVEL], levels[k, _DEVIATION]
+        ready = seen >= warm_up
+        # A constant series has no scale of its own; a thousandth of its level is one.
+        sigma = max(_SIGMA * deviation, 1e-3 * abs(level), 1e-12)
+        numbers[0, i] = 0.0
+        numbers[1, i] = level if seen else np.nan
+        numbers[2, i] = level - threshold * sigma if ready else np.nan
+        numbers[3, i] = level + threshold * sigma if ready else np.nan
+        direction[i], anomalous[i], status[i] = 0, False, READY if ready else WARMING
+        if not np.isfinite(v):
+            numbers[2, i] = numbers[3, i] = np.nan
+            continue
+        off = v - level
+        side = 1 if off > 0 else (-1 if off < 0 else 0)
+        strange = ready and abs(off) > threshold * sigma
+        if ready:
+            numbers[0, i] = 1.0 - tail(off / sigma)
+            direction[i], anomalous[i] = side, strange
+        if time[i] <= newest[k]:
+            continue
+        newest[k] = time[i]
+        counts[k, _SEEN] = seen + 1
+        weight = max(alpha, 1.0 / (seen + 1.0))
+        if not ready:
+            # Plain means at first; the deviation is from the mean before the row, and the first row has none.
+            levels[k, _LEVEL] = level + weight * off
+            if seen:
+                levels[k, _DEVIATION] = deviation + max(alpha, 1.0 / seen) * (abs(off) - deviation)
+            continue
+        run = counts[k, _RUN]
+        if strange:
+            same = run * side > 0
+            run = run + side if same else side
+            levels[k, _RUN_SUM] = levels[k, _RUN_SUM] + v if same else v
+        else:
+            run = 0
+        counts[k, _RUN] = run
+        if abs(run) >= shift:
+            levels[k, _LEVEL] = levels[k, _RUN_SUM] / abs(run)
+            counts[k, _RUN] = 0
+            continue
+        clipped = min(abs(off), _CLIP * sigma)
+        levels[k, _LEVEL] = level + weight * side * clipped
+        levels[k, _DEVIATION] = deviation + weight * (clipped - deviation)
