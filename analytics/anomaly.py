@@ -120,7 +120,7 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
     """Score each row against what its key's earlier rows let expect, then learn from it.
 
     ``key``: int32[n] in [0, max_keys); ``time``: int64[n] us; ``value``: float64[n]. Values that are not finite are
-    skipped. A row not newer than its key's newest (a revision) is scored, not learned from. Raises ``ValueError``, before any
+    skipped. A row not newer than its key's newest (a revision) is scored, not learned from. Raises ``ValueError`` before any
     row is taken, if lengths differ or a key is out of range.
     """
     n = len(key)
