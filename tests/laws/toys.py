@@ -67,7 +67,7 @@ class Door(Toy):
         ids = request.column("id").to_pylist()
         seen = set(state[0])
         verdict = ["duplicate" if i in seen else "accepted" for i in ids]
-        fresh = request.filter(pa.array([v == "accepted" for v in verdict]))
+        fresh = request.filter(pa.array([v == "accepted" for v in verdict], pa.bool_()))
         if self.twist and fresh.num_rows:
             fresh = fresh.set_column(0, fresh.schema.field(0), pa.array([f"twisted {i}" for i in fresh["id"]]))
         if fresh.num_rows:

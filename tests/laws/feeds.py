@@ -1,0 +1,172 @@
+"""Input for folds: entries of any stream, made from a seed, so that two processes can make the same ones."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from hypothesis import strategies as st
+
+from actors.fold import Batch
+from events.catalog import STREAMS, rows
+from events.entry import NO_WATERMARK, EntryHeader
+from tests.laws.toys import int_column
+
+RAW = ("user_interactions", "system_metrics")
+"""Streams whose watermark is known at each row; of the others only the header says it, at the end of an entry."""
+BOUND_US = 5_000_000
+BASE_US = 1_760_000_000_000_000
+RULE = {"condition": "events.count > 5", "threshold": 5.0, "channels": ["dashboard"], "for_s": 20.0}
+GAUGES = ("cpu.percent", "memory.percent", "disk.percent", "network.bytes_per_s")
+VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
+    ("user_interactions", "type"): ("order.placed", "page.viewed", "events"),
+    ("user_interactions", "properties"): ("{}", '{"plan":"pro"}', None),
+    ("user_interactions", "currency"): ("EUR", "USD", None),
+    ("system_metrics", "type"): GAUGES,
+    ("system_metrics", "source"): ("host-a", "host-b"),
+    ("metrics", "metric"): ("events", *GAUGES),
+    ("metrics", "width_us"): (10_000_000,),
+    ("metrics", "revision"): (0, 0, 0, 1),
+    ("anomalies", "metric"): ("events", *GAUGES),
+    ("alerts", "type"): ("alert.pending", "alert.fired", "alert.resolved", "alert.acknowledged", "alert.calmed"),
+    ("alerts", "time"): (BASE_US, BASE_US - 90_000_000_000, BASE_US + 1),
+    ("control", "type"): ("rule.created", "rule.created", "rule.deleted", "alert.acknowledged"),
+    ("control", "subject"): ("r", "s"),
+    ("dead_letters", "stream"): ("user_interactions", "control"),
+    ("outbox", "channel"): ("dashboard", "webhook"),
+    ("outbox", "body"): ("{}",),
+}
+"""What a column may hold; the others hold a few plain values of their type, and now and then none."""
+
+
+class Feed(NamedTuple):
+    """One entry to come: rows of a producer, or none and only a watermark."""
+
+    stream: str
+    producer: str
+    table: pa.RecordBatch
+    watermark: int
+    committed: int
+
+
+def make(seed: int, entries: int, most_rows: int, streams: Sequence[str]) -> list[Feed]:
+    """``entries`` feeds of the given streams; of each stream two producers."""
+    rng = random.Random(seed)
+    now, marks, feeds = BASE_US, dict[tuple[str, str], int](), list[Feed]()
+    for number in range(entries):
+        stream = rng.choice(streams)
+        producer = f"t/{stream}/{0 if stream in ('clock', 'control') else rng.randrange(2)}"
+        now += rng.choice((0, 1, 900_000, 7_000_000, 40_000_000))
+        n = 0 if rng.random() < 0.08 else 1 if stream == "clock" else rng.randint(0, most_rows)
+        table = _rows(rng, stream, n, now, number)
+        mark = max(marks.get((stream, producer), NO_WATERMARK), _mark(table))
+        if n == 0:
+            mark = max(mark, now - 2 * BOUND_US)
+        marks[stream, producer] = mark
+        feeds.append(Feed(stream, producer, table, mark, now + 1000))
+    return feeds
+
+
+def _mark(table: pa.RecordBatch) -> int:
+    pairs = zip(int_column(table, "time"), int_column(table, "received"), strict=True)
+    return max((min(t, r) - BOUND_US for t, r in pairs), default=NO_WATERMARK)
+
+
+def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.RecordBatch:
+    ids = [f"{rng.randrange(6)}" if rng.random() < 0.05 else f"{stream} {number} {i}" for i in range(n)]
+    columns: dict[str, Any] = {"id": ids, "received": [now] * n}
+    columns["time"] = [now if stream == "clock" else _when(rng, now) for _ in range(n)]
+    columns["source"] = [rng.choice(("site-a", "site-b")) for _ in range(n)]
+    for field in STREAMS[stream].schema:
+        wanted = VALUES.get((stream, field.name))
+        if wanted or field.name not in columns:
+            columns[field.name] = [rng.choice(wanted) if wanted else _plain(rng, field, now) for _ in range(n)]
+    if stream == "control":
+        columns["data"] = [_rule(rng, name) for name in columns["subject"]]
+    return rows(STREAMS[stream], columns, n)
+
+
+def _rule(rng: random.Random, name: str) -> str:
+    """What a command about the rule ``name`` may say, whatever its type."""
+    return json.dumps({**RULE, "name": name, "for_s": rng.choice((0.0, 20.0)), "by": "ada"})
+
+
+def _when(rng: random.Random, now: int) -> int:
+    if rng.random() < 0.02:
+        return 4_102_444_800_000_000  # 2100
+    return now - rng.choice((0, 1, 300_000, 4_000_000, 9_000_000, 70_000_000))
+
+
+def _plain(rng: random.Random, field: pa.Field, now: int) -> Any:
+    if pa.types.is_timestamp(field.type):
+        return now // 10_000_000 * 10_000_000 - rng.choice((0, 10_000_000))
+    if pa.types.is_floating(field.type):
+        return rng.choice((0.1, 0.2, 3.3, 7.0, 1e16, -1e16, 42.5))
+    if pa.types.is_boolean(field.type):
+        return rng.random() < 0.5
+    if pa.types.is_integer(field.type):
+        return rng.choice((0, 1, 7, 100))
+    if pa.types.is_binary(field.type):
+        return b"\x00x"
+    return rng.choice(("a", "b", "c"))
+
+
+def feeds(*streams: str, entries: int = 12, most_rows: int = 12) -> st.SearchStrategy[list[Feed]]:
+    """Entries of ``streams``."""
+    return st.builds(make, st.integers(0, 2**32), st.integers(0, entries), st.integers(1, most_rows), st.just(streams))
+
+
+# -- the same rows, cut otherwise ----------------------------------------------------------------------------------
+
+
+def batches(fed: Sequence[Feed], cuts: Callable[[int], Sequence[int]] = lambda n: ()) -> Iterator[Batch]:
+    """The feeds as a cell would take them; ``cuts(n)`` says where to slice an entry of n rows."""
+    heads: dict[tuple[str, str], int] = {}
+    for number, feed in enumerate(fed, 1):
+        first = heads.get(feed[:2], 0)
+        n = feed.table.num_rows
+        version = STREAMS[feed.stream].version
+        header = EntryHeader(
+            feed.stream, feed.producer, "t", first, n, number, feed.committed, 1, version, feed.watermark
+        )
+        heads[feed[:2]] = header.end
+        places = [0, *sorted(c for c in cuts(n) if 0 < c < n), n]
+        for a, b in pairwise(places):
+            yield Batch(header, first + a, feed.table.slice(a, b - a), b == n)
+
+
+def recut(fed: Sequence[Feed], cuts: Callable[[int], Sequence[int]]) -> list[Feed]:
+    """The same rows in more entries, each with the watermark that it would have been written with."""
+    marks: dict[tuple[str, str], int] = {}
+    finer: list[Feed] = []
+    for feed in fed:
+        n = feed.table.num_rows
+        places = [0, *sorted(c for c in cuts(n) if 0 < c < n), n]
+        for a, b in pairwise(places):
+            part = feed.table.slice(a, b - a)
+            mark = marks.get(feed[:2], NO_WATERMARK)
+            mark = feed.watermark if b == n else max(mark, _mark(part)) if feed.stream in RAW else mark
+            marks[feed[:2]] = mark
+            finer.append(feed._replace(table=pa.record_batch(part.columns, schema=part.schema), watermark=mark))
+    return finer
+
+
+def plain(found: Sequence[pa.RecordBatch]) -> list[Any]:
+    """Rows of batches in a form that compares bit by bit: dictionaries opened, NaN equal to NaN, -0.0 unlike 0.0."""
+    if not found:
+        return []
+    table = pa.Table.from_batches(found)
+    return list(zip(*(_bits(table.column(name)) for name in table.column_names), strict=True))
+
+
+def _bits(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_floating(column.type):
+        return [None if v is None else v.hex() for v in column.to_pylist()]
+    if pa.types.is_timestamp(column.type):
+        return pc.cast(column, pa.int64()).to_pylist()
+    return column.to_pylist()

@@ -1,0 +1,104 @@
+"""Every fold there is. A new one joins by one line: how to make it, what it reads, and what the world tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from actors.alerts.evaluator import AlertEvaluator
+from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
+from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.collectors.pull import PullCollector
+from actors.collectors.push import Arrivals, control, user_interactions
+from actors.dashboards.alert_system import AlertSystem
+from actors.dashboards.system_health import SystemHealth
+from actors.dashboards.user_activity import UserActivity
+from actors.fold import Fold, Outputs
+from actors.notifier import Notifier, rows_of
+from events.catalog import CLOCK, SYSTEM_METRICS
+from tests.laws.feeds import Feed, feeds
+from tests.laws.toys import Alarm, Brittle, Door, Tally, Windows
+
+Told = tuple[Any, Outputs, Any]
+NOTHING: st.SearchStrategy[list[Feed]] = st.just([])
+
+
+class Case(NamedTuple):
+    """A fold and its input."""
+
+    make: Callable[[], Any]
+    reads: st.SearchStrategy[list[Feed]] | None = None
+    """Entries of the streams that it reads."""
+    told: st.SearchStrategy[list[Feed]] | None = None
+    """What the world tells a recorded fold, one request or result a feed."""
+    record: Callable[[Any, Any, Feed], Told] | None = None
+    """(fold, state, feed) -> (state, outputs, answer), as ``Cell.record`` wants it."""
+
+    @property
+    def reads_or_nothing(self) -> st.SearchStrategy[list[Feed]]:
+        return NOTHING if self.reads is None else self.reads
+
+    @property
+    def told_or_nothing(self) -> st.SearchStrategy[list[Feed]]:
+        return NOTHING if self.told is None else self.told
+
+    @property
+    def name(self) -> str:
+        fold: Fold[Any] = self.make()
+        return fold.name
+
+
+def toy_admits(fold: Door, state: Any, feed: Feed) -> Told:
+    return fold.admit(state, feed.table)
+
+
+def push_admits(fold: Any, state: Any, feed: Feed) -> Told:
+    """A request; or, where there is none, the clock's word that nothing comes."""
+    if feed.table.num_rows == 0:
+        return fold.idle(state, feed.committed + 60_000_000)
+    state, outputs, verdict = fold.admit(state, Arrivals(feed.table, None))
+    return state, outputs, verdict.tolist()
+
+
+def pull_admits(fold: Any, state: Any, feed: Feed) -> Told:
+    return fold.admit(state, feed.table)
+
+
+def settles(fold: Notifier, state: Any, feed: Feed) -> Told:
+    """The oldest message that is owed was sent; nothing happens where none is."""
+    if not state:
+        return state, Outputs(), None
+    key = next(iter(state))
+    sent = {"type": "notification.sent", "idempotency_key": key, "channel": "dashboard", "attempts": 1, "error": None}
+    return fold.settle(state, rows_of([sent]))
+
+
+SPECS = (
+    MetricSpec("events", "user_interactions"),
+    MetricSpec("revenue", "user_interactions", ("order.placed",), key="currency", value="value", distinct="subject"),
+    MetricSpec("{type}", "system_metrics", key="source", value="value"),
+)
+WATCHED = (AnomalySpec("events"), AnomalySpec("cpu.percent", "mean"))
+
+FOLDS: list[Case] = [
+    # toys
+    Case(Door, told=feeds("user_interactions"), record=toy_admits),
+    Case(Windows, feeds("user_interactions")),
+    Case(lambda: Alarm("alarm"), feeds("metrics")),
+    Case(lambda: Tally("tally"), feeds("user_interactions", "clock")),
+    Case(lambda: Brittle("brittle"), feeds("user_interactions")),
+    # products
+    Case(lambda: user_interactions(window=64), told=feeds("user_interactions"), record=push_admits),
+    Case(control, told=feeds("control"), record=push_admits),
+    Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
+    Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),
+    Case(Notifier, feeds("outbox"), told=feeds("outbox"), record=settles),
+    Case(lambda: MetricsAnalyzer(SPECS), feeds("user_interactions", "system_metrics", entries=20)),
+    Case(lambda: AnomalyAnalyzer(WATCHED), feeds("metrics", entries=20)),
+    Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
+    Case(AlertSystem, feeds("alerts", "clock")),
+    Case(SystemHealth, feeds("system_metrics", "user_interactions", "clock")),
+    Case(UserActivity, feeds("user_interactions", "dead_letters", "anomalies", "clock")),
+]
