@@ -11,6 +11,7 @@ from typing import Protocol
 
 import click
 
+from hindcast.client import Client
 from hindcast.simulator import COURSE, SAAS
 
 STOP_S = 8.0
@@ -24,8 +25,6 @@ class Open(Protocol):
 
     @property
     def admin_key(self) -> str: ...
-
-    def create_key(self, name: str, scopes: list[str]) -> str: ...
 
     def wait(self) -> None: ...
 
@@ -44,7 +43,7 @@ def simulator(system: Open, seed: int = 7, rate: float = 40.0) -> Generator[subp
 
     Keys go by the environment, not by arguments: those are for everybody to see.
     """
-    keys = " ".join(f"{source}={system.create_key(source, ['ingest'])}" for source in (COURSE, SAAS))
+    keys = " ".join(f"{source}={key}" for source, key in _fresh_keys(system).items())
     command = [sys.executable, "-m", "hindcast.simulator", "--address", system.url]
     command += ["--seed", str(seed), "--rate", str(rate), "--parent", str(os.getpid())]
     # A session of its own: Ctrl-C reaches the system, which drains while events still come, and then we end this.
@@ -58,3 +57,12 @@ def simulator(system: Open, seed: int = 7, rate: float = 40.0) -> Generator[subp
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _fresh_keys(system: Open) -> dict[str, str]:
+    """An ingest key for each platform, named after it; those of earlier runs are revoked."""
+    with Client(system.url, system.admin_key) as client:
+        for key in client.keys():  # noqa: SIM118 - a call of the API, no mapping
+            if key["name"] in (COURSE, SAAS):
+                client.revoke_key(key["id"])
+        return {source: client.create_key(source, ["ingest"])["key"] for source in (COURSE, SAAS)}

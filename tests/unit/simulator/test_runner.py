@@ -25,23 +25,41 @@ ROOT = Path(__file__).parents[3]
 
 
 class Receiver:
-    """An HTTP server that keeps the messages of Segment batches, each with the write key it came by."""
+    """A system as the simulator sees it: keeps the messages of Segment batches, each with the write key it came by."""
 
     def __init__(self, port: int = 0, status: int = 200) -> None:
         self.got: list[tuple[str, dict[str, Any]]] = []
         got = self.got
 
+        self.keys = keys = [{"id": "key_old", "name": COURSE}, {"id": "key_mine", "name": "mine"}]
+
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.answer(200, keys)
+
+            def do_DELETE(self) -> None:
+                keys[:] = [key for key in keys if not self.path.endswith(key["id"])]
+                self.answer(204)
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
+                if self.path == "/v1/keys":
+                    wanted = json.loads(body)
+                    assert wanted["scopes"] == ["ingest"]
+                    self.answer(201, {**wanted, "id": f"key_{wanted['name']}", "key": f"hc_{wanted['name']}"})
+                    return
                 assert self.headers["content-encoding"] == "gzip"
                 key = base64.b64decode(self.headers["authorization"].removeprefix("Basic ")).decode().rstrip(":")
                 if status == 200:
                     got.extend((key, message) for message in json.loads(gzip.decompress(body))["batch"])
-                self.send_response(status)
-                self.send_header("content-length", "2")
+                self.answer(status)
+
+            def answer(self, code: int, content: object = None) -> None:
+                body = b"" if content is None else json.dumps(content).encode()
+                self.send_response(code)
+                self.send_header("content-length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(b"{}")
+                self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
                 return
@@ -73,10 +91,6 @@ class System:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def create_key(self, name: str, scopes: object) -> str:
-        assert scopes == ["ingest"]
-        return f"hc_{name}"
-
     def wait(self) -> None:
         return
 
@@ -98,6 +112,7 @@ def test_each_platform_posts_with_its_own_key_and_name(receiver: Receiver) -> No
     with simulator(System(receiver.url), seed=3, rate=200) as process:
         assert until(lambda: {key for key, _ in receiver.got} == {f"hc_{COURSE}", f"hc_{SAAS}"})
     assert process.returncode == 0
+    assert [key["id"] for key in receiver.keys] == ["key_mine"], "keys of earlier runs are revoked, and no others"
     for key, message in receiver.got:
         assert key == f"hc_{message['context']['app']['name']}"
         assert message["messageId"]
