@@ -21,6 +21,8 @@ class State(msgspec.Struct):
     """By SHA-256 of the key: id, name, scopes, created."""
     rules: dict[str, dict[str, Any]] = {}
     """By name: the rule as it was accepted."""
+    configured: dict[str, dict[str, Any]] = {}
+    """By name: the rules as the configuration last gave them, whatever people did to them since."""
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Directory:
     version: int = 1
     reads: tuple[str, ...] = (CONTROL.name,)
     writes: tuple[str, ...] = ()
-    topics: Sequence[Topic] = (Topic("keys", "upsert"), Topic("rules", "upsert"))
+    topics: Sequence[Topic] = (Topic("keys", "upsert"), Topic("rules", "upsert"), Topic("configured", "upsert"))
     _keys: set[str] = field(default_factory=set[str], repr=False)
     _rules: set[str] = field(default_factory=set[str], repr=False)
 
@@ -49,17 +51,22 @@ class Directory:
                     state.keys.pop(subject, None)
                     self._keys.add(subject)
                 case "rule.created":
-                    state.rules[subject] = json.loads(row["data"])
+                    rule = json.loads(row["data"])
+                    state.rules[subject] = rule
+                    if rule.get("origin") == "configuration":
+                        state.configured[subject] = rule
                     self._rules.add(subject)
                 case "rule.deleted":
                     state.rules.pop(subject, None)
+                    if json.loads(row["data"]).get("origin") == "configuration":
+                        state.configured.pop(subject, None)
                     self._rules.add(subject)
                 case _:
                     pass
         return state, NONE
 
     def view(self, state: State, topic: str) -> Mapping[str, Any]:
-        return dict(state.keys if topic == "keys" else state.rules)
+        return dict({"keys": state.keys, "rules": state.rules, "configured": state.configured}[topic])
 
     def changes(self, state: State) -> Mapping[str, Mapping[str, Any]]:
         keys, self._keys = self._keys, set()
@@ -67,6 +74,7 @@ class Directory:
         deltas = {
             "keys": {k: state.keys.get(k) for k in sorted(keys)},
             "rules": {r: state.rules.get(r) for r in sorted(rules)},
+            "configured": {r: state.configured.get(r) for r in sorted(rules)},
         }
         return {topic: delta for topic, delta in deltas.items() if delta}
 

@@ -89,10 +89,19 @@ NONE = Outputs()
 class Fold(Protocol[S]):
     """A pure fold. It owns its state and may mutate it; ``dump``/``load`` are exact inverses."""
 
-    name: str
-    version: int
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int:
+        """Counts the shapes of the state: a snapshot of another version is not loaded but folded anew."""
+        ...
+
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+
+    @property
+    def writes(self) -> tuple[str, ...]: ...
 
     def initial(self) -> S: ...
 
@@ -129,7 +138,8 @@ class Topic:
 class Viewed(Protocol):
     """A fold whose state people look at."""
 
-    topics: Sequence[Topic]
+    @property
+    def topics(self) -> Sequence[Topic]: ...
 
     def view(self, state: Any, topic: str) -> Mapping[str, Any]:
         """The topic's whole data as plain JSON values; read-only."""

@@ -99,3 +99,16 @@ def placed(
     groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.name}")
     consumers = tuple(c.name for c in cells if c.kind in ("analyzers", "dashboards"))
     return tuple(HostSpec(name, log, generation, tuple(group), consumers, bounds) for name, group in groups)
+
+
+@dataclass(frozen=True, slots=True)
+class HostMap:
+    """Names of the hosts, and of the cells that each one runs."""
+
+    namespace: str
+    cells: Mapping[str, str]
+    """Cell name to host name."""
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Hosts of one kind: one when packed, several when spread."""
+        return sorted({host for host in self.cells.values() if host.split(":")[0] == kind})

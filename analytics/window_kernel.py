@@ -13,6 +13,7 @@ from numba import float64, int32, int64, types, uint64
 
 from analytics.typed import F64, I32, I64, U64, kernel, reads
 from analytics.window_memory import (
+    AT,
     CELLS,
     CHUNKS,
     CHUNKS_TOP,
@@ -96,6 +97,7 @@ def emit_cell(m: Memory, cell: Any, width: Any, sketched: Any) -> None:
     m.out[row, 4] = distinct(m, cell) if sketched else -1
     m.out[row, 5] = m.cells[cell, REVISION]
     m.out[row, 6] = m.too_late[m.cells[cell, KEY]]
+    m.out[row, 7] = m.registers[AT]
     some = m.cells[cell, VALUES] > 0
     m.outf[row, 0] = m.cellsf[cell, SUM]
     m.outf[row, 1] = m.cellsf[cell, MIN] if some else np.nan
@@ -237,13 +239,16 @@ def scan(
         if sketched and m.registers[CHUNKS_TOP] + ROOM > m.words.shape[0]:
             m.registers[WANT] = CHUNKS
             return i
+        m.registers[AT] = i
         t = min(max(time[i], -FAR), FAR)
         reach = min(t, min(max(received[i], -FAR), FAR)) - bound
         if reach > m.registers[WATERMARK] and not _raise_watermark(m, reach, width, lateness, sketched):
             m.registers[WANT] = ROWS
             return i
-        win = t // width
         k = int64(key[i])
+        if k < 0:
+            continue
+        win = t // width
         closed = (win + 1) * width <= m.registers[WATERMARK]
         if closed and (win + 1) * width + lateness <= m.registers[WATERMARK]:
             m.too_late[k] += 1
@@ -271,6 +276,7 @@ def scan(
 def punctuate(m: Memory, to: int, width: int, lateness: int, sketched: bool) -> bool:
     """Raise the watermark without a row; False if there is no room for the samples (then make some and repeat)."""
     m.registers[WANT] = ROWS
+    m.registers[AT] = FAR
     to = min(max(to, -FAR), FAR)
     return to <= m.registers[WATERMARK] or _raise_watermark(m, to, width, lateness, sketched)
 

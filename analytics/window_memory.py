@@ -18,7 +18,7 @@ from analytics.typed import F64, I32, I64, U8, U32, kernel, writes
 COLUMNS = 16
 WIN, KEY, COUNT, VALUES, SUM, MIN, MAX, NEXT, REVISION, DIRTY, QAT, QCAP, QBASE, HAT, HCAP, HN = range(COLUMNS)
 
-WATERMARK, TOP, FREE, OPEN, CLOSED, STALE, CHUNKS_TOP, OUT, WANT, LAST_HEAD = range(10)
+WATERMARK, TOP, FREE, OPEN, CLOSED, STALE, CHUNKS_TOP, OUT, WANT, LAST_HEAD, AT = range(11)
 """Registers: watermark, cells ever used, free list, lengths of both heaps and of the list of late-changed cells,
 words of chunks ever used, rows emitted, what there was too little of, the head used last."""
 

@@ -84,6 +84,8 @@ class Samples:
     """0 when first emitted; a greater one replaces it."""
     too_late: I64
     """All rows of this key refused so far: a counter."""
+    row: I64
+    """The row of the call that raised the watermark far enough; beyond every row for a punctuation."""
 
     @property
     def mean(self) -> F64:
@@ -121,7 +123,7 @@ def _samples(m: Memory) -> Samples:
 
 
 _I64, _I32, _F64 = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0)
-NOTHING = Samples(_I64, _I32, _I64, _I64, _F64, _F64, _F64, _F64, _F64, _F64, _I64, _I32, _I64)
+NOTHING = Samples(_I64, _I32, _I64, _I64, _F64, _F64, _F64, _F64, _F64, _F64, _I64, _I32, _I64, _I64)
 """No samples."""
 
 
@@ -185,7 +187,8 @@ def advance(state: WindowState, time: I64, received: I64, key: I32, value: F64, 
     """Take rows in order and answer what closed or was revised on the way.
 
     ``time``, ``received``: int64[n], us UTC (beyond 73,000 years from 1970 they count as that). ``key``: int32[n] in
-    [0, max_keys). ``value``: float64[n]; what is not finite is no value. ``distinct_hash``: uint64[n], 0 for none.
+    [0, max_keys), or -1 for a row that only raises the watermark. ``value``: float64[n]; what is not finite is no value.
+    ``distinct_hash``: uint64[n], 0 for none.
     Raises ``ValueError``, before any row is taken, if lengths differ or a key is out of range.
     """
     n = len(time)
@@ -233,7 +236,7 @@ def peek(state: WindowState) -> Samples:
 
 
 def _memory(cells: int, words: int) -> Memory:
-    registers = np.zeros(10, np.int64)
+    registers = np.zeros(11, np.int64)
     registers[WATERMARK], registers[FREE] = NO_WATERMARK, -1
     ints = np.zeros((cells, COLUMNS), np.int64)
     ints[:, KEY] = -2
@@ -249,15 +252,15 @@ def _memory(cells: int, words: int) -> Memory:
         chunks,
         chunks.view(np.uint8),
         np.zeros(16, np.int64),
-        np.zeros((64, 7), np.int64),
+        np.zeros((64, 8), np.int64),
         np.zeros((64, 6)),
     )
 
 
 def _know_keys(state: WindowState, greatest: int, least: int = 0) -> None:
     m, limit = state.memory, state.spec.max_keys
-    if least < 0 or greatest >= limit:
-        raise ValueError(f"keys are 0 to {limit - 1}, not {least if least < 0 else greatest}")
+    if least < -1 or greatest >= limit:
+        raise ValueError(f"keys are -1 to {limit - 1}, not {least if least < -1 else greatest}")
     if greatest >= len(m.last):
         more = max(greatest + 1, 2 * len(m.last)) - len(m.last)
         state.memory = m._replace(

@@ -111,6 +111,10 @@ class EventLog(Protocol):
         """Every cell that ever declared to write ``stream``, sorted."""
         ...
 
+    def cells(self) -> Sequence[str]:
+        """Every cell that was ever acquired, sorted."""
+        ...
+
     def journal(self, cell: str, after: int) -> Sequence[JournalRow]:
         """Journal rows of the commits above ``after``, in the order consumed."""
         ...

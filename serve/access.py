@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +11,10 @@ from typing import Any
 from actors.views import Frame, Place
 from events.errors import Rejected, Transient
 from serve.hosts import Hosts
+from serve.keys import key_hash
 
 logger = logging.getLogger(__name__)
 
-SCOPES = ("ingest", "query", "control", "admin")
-"""``admin`` implies all of them."""
 COOKIE = "hindcast_key"
 FOLLOW_S = 20.0
 
@@ -45,24 +42,6 @@ class Principal:
 
 
 LOCAL = Principal("local", "local viewer", frozenset({"query", "control"}))
-
-
-def new_key() -> str:
-    """``hc_`` and 240 random bits; shown once, stored as its hash."""
-    return "hc_" + secrets.token_urlsafe(30)
-
-
-def key_hash(key: str) -> str:
-    """SHA-256 in hex. The key has full entropy, so a slow hash would add nothing."""
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def valid_scopes(scopes: list[str]) -> frozenset[str]:
-    """Raises ``Rejected`` for an empty list or an unknown scope."""
-    unknown = [s for s in scopes if s not in SCOPES]
-    if unknown or not scopes:
-        raise Rejected("scopes", f"must be some of {', '.join(SCOPES)}; got {scopes}")
-    return frozenset(scopes)
 
 
 class Access:

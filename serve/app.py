@@ -1,4 +1,4 @@
-"""The gateway as one ASGI application; what Ray Serve deploys and what tests call in-process."""
+"""The two ASGI applications that Ray Serve deploys: the gateway and the live hub."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from serve import live, page, problems
-from serve.backstage import Backstage, GatewaySpec
+from serve.backstage import Backstage
 from serve.routes import commands, ingest, operation, read
+from serve.spec import GatewaySpec
 
 ABOUT = """Events in, dashboards, alerts and answers out: all from one log.
 
 Send an API key as `Authorization: Bearer hc_…`; Segment's SDKs send it as their write key."""
 
 
-def create_app(spec: GatewaySpec) -> FastAPI:
-    """Routes, errors, live hub and page. Its backstage is made when the application starts."""
+def create_gateway(spec: GatewaySpec) -> FastAPI:
+    """Routes, errors and the page. Its backstage is made when the application starts."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         stage = app.state.backstage = Backstage(spec)
-        hub = app.state.hub = live.Hub(stage)
-        tasks = [asyncio.create_task(stage.access.follow()), *hub.start()]
+        following = asyncio.create_task(stage.access.follow())
         yield
-        for task in tasks:
-            task.cancel()
+        following.cancel()
         stage.log.close()
 
     app = FastAPI(title="Hindcast", version=spec.version, description=ABOUT, lifespan=lifespan, redoc_url=None)
@@ -42,6 +41,23 @@ def create_app(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for routes in (ingest, commands, read, operation):
         app.include_router(routes.router)
-    live.install(app)
     page.install(app)
+    return app
+
+
+def create_live(spec: GatewaySpec) -> FastAPI:
+    """The live hub, deployed apart so that sockets and ingest do not wait for each other."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        stage = Backstage(spec)
+        hub = app.state.hub = live.Hub(stage)
+        tasks = [asyncio.create_task(stage.access.follow()), *hub.start()]
+        yield
+        for task in tasks:
+            task.cancel()
+        stage.log.close()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    live.install(app)
     return app

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from fastapi import Request
 
@@ -12,25 +11,10 @@ from events.errors import Rejected
 from events.sqlite_log import SqliteLog
 from serve.access import COOKIE, LOCAL, Access, Principal
 from serve.coalescer import Coalescer
-from serve.hosts import HostMap, Hosts
+from serve.hosts import Hosts
+from serve.spec import GatewaySpec
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1", "testserver")
-
-
-@dataclass(frozen=True, slots=True)
-class GatewaySpec:
-    """All that the gateway needs to know; it reads no settings of its own."""
-
-    tenant: str
-    hosts: HostMap
-    log: Path
-    generation: str
-    placement: str
-    version: str
-    local_viewer: bool = True
-    channels: tuple[str, ...] = ("dashboard",)
-    cors_origins: tuple[str, ...] = ()
-    max_body_bytes: int = 5_000_000
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
 from actors.host import pack
 from actors.intake import Ack
+from actors.topology import HostMap
 from actors.views import Frame, Place
 from actors.workers import Health
 from events.errors import Fenced, Overloaded, Rejected, Transient
@@ -21,19 +21,6 @@ from events.errors import Fenced, Overloaded, Rejected, Transient
 R = TypeVar("R")
 OURS = (Rejected, Transient, Overloaded, Fenced)
 RETRY_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class HostMap:
-    """Names of the hosts, and of the cells that each one runs."""
-
-    namespace: str
-    cells: Mapping[str, str]
-    """Cell name to host name."""
-
-    def of_kind(self, kind: str) -> list[str]:
-        """Hosts of one kind: one when packed, several when spread."""
-        return sorted({host for host in self.cells.values() if host.split(":")[0] == kind})
 
 
 class Hosts:

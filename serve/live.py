@@ -170,6 +170,11 @@ class Hub:
     async def _subscribe(self, client: Client, wanted: Subscribe) -> None:
         if len(client.topics) >= MAX_TOPICS:
             return await client.send({"op": "error", "code": "too_many_topics", "message": f"{MAX_TOPICS} at most"})
+        if wanted.topic not in {t.name for t in self._stage.spec.topics}:
+            message = f"there is no topic {wanted.topic[:80]!r}"
+            return await client.send(
+                {"op": "error", "code": "unknown_topic", "message": message, "topic": wanted.topic}
+            )
         place = Place(wanted.epoch, wanted.after) if wanted.epoch and wanted.after is not None else None
         client.topics[wanted.topic] = Subscription(wanted.id, place)
         self._wanted.set()
@@ -208,6 +213,6 @@ class Hub:
 def install(app: FastAPI) -> None:
     """Add the socket's route; the hub is in ``app.state.hub`` once the application has started."""
 
-    @app.websocket("/live")
+    @app.websocket("/")
     async def live(socket: WebSocket) -> None:  # pyright: ignore[reportUnusedFunction]
         await socket.app.state.hub.serve(socket)

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import xxhash
 
-from actors.dashboards.columns import labels, times
+from actors.columns import labels, times
 from actors.fold import Batch, Outputs
 from analytics.rules import Condition, Phase, judge, parse
 from events.catalog import ALERTS, CLOCK, CONTROL, METRICS, OUTBOX, rows

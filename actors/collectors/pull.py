@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from actors.fold import Batch, Outputs
 from events.catalog import Stream
@@ -26,8 +25,8 @@ class Progress(msgspec.Struct):
         """Take in rows: the watermark is the running max of min(time, received), less ``bound_us``."""
         if batch.num_rows == 0:
             return
-        earlier = pc.call_function("min_element_wise", [batch.column("time"), batch.column("received")])
-        self.latest = max(self.latest, int(np.max(earlier.to_numpy(zero_copy_only=False).astype(np.int64))))
+        time, received = (batch.column(name).cast(pa.int64()).to_numpy() for name in ("time", "received"))
+        self.latest = max(self.latest, int(np.minimum(time, received).max()))
         self.watermark = max(self.watermark, self.latest - bound_us)
 
 

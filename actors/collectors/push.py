@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from actors.collectors.identity import hashes
 from actors.collectors.pull import Progress
 from actors.fold import Batch, Outputs
+from actors.hashing import hashes
 from analytics import dedup
 from events.catalog import CONTROL, DEAD_LETTERS, USER_INTERACTIONS, Stream, rows
 from events.errors import Corrupt

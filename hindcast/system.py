@@ -1,0 +1,294 @@
+"""The system: one object that owns a running Hindcast, from its data directory to its HTTP port."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import httpx
+
+from actors.fold import Topic, Viewed
+from actors.topology import Bounds, HostMap, HostSpec, placed
+from config.settings import Settings
+from events.catalog import CONTROL, rows
+from events.errors import Rejected, Transient
+from hindcast import runtime, topology
+from hindcast.datadir import DataDir, Running
+from serve.keys import SCOPES, key_hash
+from serve.spec import GatewaySpec
+
+if TYPE_CHECKING:
+    from hindcast.client import Client
+
+logger = logging.getLogger(__name__)
+Placement = Literal["auto", "packed", "spread"]
+START_S = 60.0
+"""How long a start may take before it is given up."""
+STOP_S = 30.0
+
+
+class System:
+    """A running system on this machine.
+
+    >>> with System("demo", data_dir="data") as system:  # doctest: +SKIP
+    ...     system.client.send([...])
+
+    ``config``: a preset's name, a YAML file, or ``Settings``. Everything it writes is below the data directory; a second
+    start on the same directory resumes where the first one was. One system a process; not thread-safe.
+    """
+
+    def __init__(
+        self,
+        config: str | Path | Settings = "base",
+        *,
+        data_dir: str | Path | None = None,
+        address: str | None = None,
+        port: int | None = None,
+        placement: Placement | None = None,
+    ) -> None:
+        server = {name: value for name, value in (("address", address), ("port", port)) if value is not None}
+        arguments: dict[str, Any] = {"server": server} if server else {}
+        arguments |= {"placement": placement} if placement else {}
+        arguments |= {"data_dir": str(data_dir)} if data_dir else {}
+        if isinstance(config, Settings):
+            config = Settings.model_validate({**config.model_dump(), **arguments}) if arguments else config
+            self.settings = config
+        else:
+            self.settings = Settings.load(config, **arguments)
+        self.data = DataDir(self.settings.data_dir.absolute())
+        self._hosts: list[tuple[HostSpec, Any]] = []
+        self._stop_asked = threading.Event()
+        self._running = False
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start Ray, the actors and Serve; returns when every cell runs and the page answers.
+
+        Raises ``Rejected`` (directory or port in use) and ``Transient`` (not ready in a minute); both leave nothing behind.
+        """
+        self.data.claim()
+        try:
+            port = self._free_port()
+            os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
+            runtime.start_ray(self.data.path)
+            specs = self._specs()
+            self._start_hosts(specs)
+            self._tell_configuration(specs)
+            self._deploy(specs, port)
+            self._await_ready()
+        except BaseException:
+            self.stop()
+            raise
+        self._running = True
+        return self
+
+    def _free_port(self) -> int:
+        server = self.settings.server
+        with socket.socket(socket.AF_INET6 if ":" in server.address else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((server.address, server.port))
+            except OSError as error:
+                raise Rejected(
+                    "server.port", f"{server.address}:{server.port}: {error.strerror}; choose another with --port"
+                ) from error
+            port = int(probe.getsockname()[1])
+        self.url = f"http://{server.address}:{port}"
+        return port
+
+    def _specs(self) -> tuple[HostSpec, ...]:
+        bounds = Bounds(self.settings.log.min_free_mb << 20, self.settings.log.max_lag_rows)
+        found = topology.cells(self.settings, self.data.path)
+        return placed(found, self.settings.placement, log=self.data.log, generation=self.data.generation, bounds=bounds)
+
+    def _start_hosts(self, specs: tuple[HostSpec, ...]) -> None:
+        import ray
+
+        from actors.host import Host, options
+
+        remote: Any = ray.remote(Host)
+        self._hosts = [(spec, remote.options(**options(spec, runtime.NAMESPACE)).remote(spec)) for spec in specs]
+        ray.get([host.ready.remote() for _, host in self._hosts], timeout=START_S)
+
+    def _tell_configuration(self, specs: tuple[HostSpec, ...]) -> None:
+        """Make the configured key and rules known through ``control``: only what differs from the last time."""
+        import ray
+
+        from actors.host import pack
+
+        known: dict[str, dict[str, Any]] = {"keys": {}, "configured": {}}
+        tenant = self.settings.tenant
+        host = self._host_of(f"{tenant}/directory/0")
+        for frame in ray.get(host.changes.remote(tenant, dict.fromkeys(known), 5.0), timeout=START_S):
+            known[frame.topic] = dict(frame.data)
+        told = list(self._news(known["keys"], known["configured"]))
+        if not told:
+            return
+        now = time.time_ns() // 1000
+        columns = {
+            "id": [f"{self.data.generation}:{now}:{i}" for i in range(len(told))],
+            "source": "configuration",
+            "type": [type_ for type_, _, _ in told],
+            "subject": [subject for _, subject, _ in told],
+            "time": now,
+            "received": now,
+            "data": [json.dumps(data, sort_keys=True) for _, _, data in told],
+        }
+        cell = f"{tenant}/control/0"
+        ray.get(self._host_of(cell).push.remote(cell, pack(rows(CONTROL, columns, len(told))), None), timeout=START_S)
+
+    def _news(self, keys: Mapping[str, Any], configured: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+        """(type, subject, data) of the commands that bring the directory to what the settings say."""
+        told: list[tuple[str, str, dict[str, Any]]] = []
+        hashed = key_hash(self.data.admin_key)
+        if hashed not in keys:
+            told.append(("key.created", hashed, {"id": "key_admin", "name": "first key", "scopes": list(SCOPES)}))
+        wanted = {
+            rule.name: rule.model_dump(mode="json") | {"origin": "configuration"} for rule in self.settings.alerts
+        }
+        told += [("rule.created", name, rule) for name, rule in wanted.items() if configured.get(name) != rule]
+        told += [("rule.deleted", name, {"origin": "configuration"}) for name in configured if name not in wanted]
+        return told
+
+    def _host_of(self, cell: str) -> Any:
+        return next(host for spec, host in self._hosts if any(c.name == cell for c in spec.cells))
+
+    def _deploy(self, specs: tuple[HostSpec, ...], port: int) -> None:
+        from serve.app import create_gateway, create_live
+
+        server = self.settings.server
+        spec = GatewaySpec(
+            tenant=self.settings.tenant,
+            hosts=HostMap(runtime.NAMESPACE, {cell.name: host.name for host in specs for cell in host.cells}),
+            log=self.data.log,
+            generation=self.data.generation,
+            placement="packed" if any(host.name == "collectors" for host in specs) else "spread",
+            version=version("hindcast"),
+            local_viewer=server.local_viewer and server.address in ("127.0.0.1", "localhost", "::1"),
+            topics=_topics(specs),
+            channels=tuple(topology.channels(self.settings)),
+            cors_origins=server.cors_origins,
+            max_body_bytes=server.max_body_bytes,
+        )
+        self._placement = spec.placement
+        replicas = 1 if (os.cpu_count() or 1) < 4 else 2
+        apps = {"live": (partial(create_live, spec), "/live"), "gateway": (partial(create_gateway, spec), "/")}
+        runtime.deploy(apps, server.address, port, replicas)
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + START_S
+        said = "no answer"
+        while time.monotonic() < deadline:
+            try:
+                answer = httpx.get(f"{self.url}/ready", timeout=5.0)
+                said = answer.text[:500]
+                if answer.status_code == 200:
+                    break
+            except httpx.HTTPError as error:
+                said = str(error)
+            time.sleep(0.1)
+        else:
+            raise Transient(f"the system is not ready after {START_S:.0f} s: {said}")
+        self.data.announce(
+            Running(
+                address=self.url,
+                pid=os.getpid(),
+                ray_address=runtime.ray_address(),
+                namespace=runtime.NAMESPACE,
+                placement=self._placement,
+                started=time.time(),
+                version=version("hindcast"),
+            )
+        )
+
+    def wait(self) -> None:
+        """Block until Ctrl-C, SIGTERM or ``ask_stop``; a second signal ends the process at once."""
+
+        def asked(number: int, _: FrameType | None) -> None:
+            if self._stop_asked.is_set():
+                raise KeyboardInterrupt
+            self._stop_asked.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, asked)
+        while not self._stop_asked.wait(0.5):
+            pass
+
+    def ask_stop(self) -> None:
+        """Let ``wait`` return."""
+        self._stop_asked.set()
+
+    def stop(self) -> None:
+        """Take no more requests, drain every host, end all that was started. Harmless where nothing runs."""
+        import ray
+
+        if ray.is_initialized():
+            runtime.stop_serve()
+            drained = [host.drain.remote() for _, host in self._hosts]
+            done, late = ray.wait(drained, num_returns=len(drained), timeout=STOP_S) if drained else ([], [])
+            if late:
+                logger.warning("%d of %d hosts did not drain in %.0f s", len(late), len(done) + len(late), STOP_S)
+            for _, host in self._hosts:
+                ray.kill(host, no_restart=True)
+            runtime.stop_ray()
+        self._hosts = []
+        self._running = False
+        self.data.release()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    # -- use -------------------------------------------------------------------------------------------------------
+
+    @property
+    def admin_key(self) -> str:
+        """The first API key, with every scope."""
+        return self.data.admin_key
+
+    @property
+    def client(self) -> Client:
+        """A client of this system with every scope."""
+        from hindcast.client import Client
+
+        return Client(self.url, self.admin_key)
+
+    def create_key(self, name: str, scopes: list[str]) -> str:
+        """A new API key with ``scopes`` (ingest, query, control, admin)."""
+        headers = {"authorization": f"Bearer {self.admin_key}"}
+        answer = httpx.post(f"{self.url}/v1/keys", json={"name": name, "scopes": scopes}, headers=headers, timeout=30.0)
+        answer.raise_for_status()
+        return str(answer.json()["key"])
+
+    @staticmethod
+    def down(data_dir: str | Path, timeout_s: float = STOP_S + 15) -> bool:
+        """Stop the system that runs on ``data_dir``; False where none does. Raises ``Transient`` if it will not end."""
+        running = DataDir(Path(data_dir).absolute()).running()
+        if running is None:
+            return False
+        os.kill(running.pid, signal.SIGTERM)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if DataDir(Path(data_dir).absolute()).running() is None:
+                return True
+            time.sleep(0.1)
+        raise Transient(f"process {running.pid} has not stopped within {timeout_s:.0f} s; look at its terminal")
+
+
+def _topics(specs: tuple[HostSpec, ...]) -> tuple[Topic, ...]:
+    folds = [cell.fold for host in specs for cell in host.cells if cell.kind == "dashboards"]
+    return tuple(topic for fold in folds if isinstance(fold, Viewed) for topic in fold.topics)

@@ -1,0 +1,78 @@
+"""From settings to cells: the one place that knows what runs for which configuration."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from actors.alerts.evaluator import AlertEvaluator
+from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
+from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.channels import Channel, DashboardChannel, WebhookChannel
+from actors.clock import Clock
+from actors.collectors.pull import PullCollector
+from actors.collectors.push import control, user_interactions
+from actors.dashboards.alert_system import AlertSystem
+from actors.dashboards.system_health import SystemHealth
+from actors.dashboards.user_activity import UserActivity
+from actors.directory import Directory
+from actors.notifier import Notifier
+from actors.sources.machine import Machine
+from actors.topology import CellSpec, Notify, Polled, Push
+from config.sections import Metric
+from config.sections import WebhookChannel as WebhookSection
+from config.settings import Settings
+from events.catalog import CLOCK, SYSTEM_METRICS
+
+SECOND = 1_000_000
+
+
+def cells(settings: Settings, data: Path) -> tuple[CellSpec, ...]:
+    """Every cell that ``settings`` ask for."""
+    tenant = settings.tenant
+    metrics = tuple(_metric(m, settings.collectors.bound_s) for m in settings.metrics)
+    anomalies = tuple(AnomalySpec(a.metric, a.aggregate, a.false_alarms_per_week) for a in settings.anomalies)
+    interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
+    found = [
+        CellSpec("collectors", interactions, tenant, Push()),
+        CellSpec("collectors", control(), tenant, Push(guarded=False)),
+        CellSpec("analyzers", MetricsAnalyzer(metrics), tenant),
+        CellSpec("analyzers", AnomalyAnalyzer(anomalies), tenant),
+        CellSpec("dashboards", UserActivity(), tenant),
+        CellSpec("dashboards", SystemHealth(), tenant),
+        CellSpec("dashboards", AlertSystem(), tenant),
+        CellSpec("alerts", AlertEvaluator(), tenant),
+        CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
+        CellSpec("edges", Directory(), tenant),
+        CellSpec("edges", Notifier(), tenant, Notify(channels(settings))),
+    ]
+    if settings.sources.machine.enabled:
+        machine = Polled(partial(Machine, data), settings.sources.machine.every_s)
+        found.append(CellSpec("collectors", PullCollector("system_metrics", SYSTEM_METRICS), tenant, machine))
+    return tuple(found)
+
+
+def _metric(metric: Metric, bound_s: float) -> MetricSpec:
+    return MetricSpec(
+        name=metric.name,
+        stream=metric.stream,
+        types=metric.types,
+        key=metric.key,
+        value=metric.value,
+        distinct=metric.distinct,
+        width_us=int(metric.width_s * SECOND),
+        lateness_us=int(metric.lateness_s * SECOND),
+        bound_us=int(bound_s * SECOND),
+        sketches=metric.sketches,
+    )
+
+
+def channels(settings: Settings) -> dict[str, Channel]:
+    """The notification channels by name; ``dashboard`` is always there."""
+    found: dict[str, Channel] = {"dashboard": DashboardChannel()}
+    for channel in settings.channels:
+        if isinstance(channel, WebhookSection):
+            found[channel.name] = WebhookChannel(str(channel.url), channel.secret.get_secret_value())
+        else:
+            found[channel.name] = DashboardChannel()
+    return found

@@ -1,0 +1,27 @@
+"""What a gateway is told: the one thing that crosses from the composition root to its replicas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from actors.fold import Topic
+from actors.topology import HostMap
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySpec:
+    """All that the gateway needs to know; it reads no settings of its own."""
+
+    tenant: str
+    hosts: HostMap
+    log: Path
+    generation: str
+    placement: str
+    version: str
+    local_viewer: bool = True
+    topics: tuple[Topic, ...] = ()
+    """What the dashboards show."""
+    channels: tuple[str, ...] = ("dashboard",)
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: int = 5_000_000
