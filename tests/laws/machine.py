@@ -158,7 +158,8 @@ def twice(outputs: Outputs) -> Outputs:
     doubled = Outputs()
     for stream, emission in outputs.items():
         for batch in (*emission.batches, *emission.batches):
-            doubled.emit(stream, batch, emission.watermark)
+            doubled.emit(stream, batch)
+        doubled.emit(stream, watermark=emission.watermark)
     return doubled
 
 
