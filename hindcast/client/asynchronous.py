@@ -42,6 +42,7 @@ class AsyncClient:
 
     def __init__(self, address: str, key: str | None = None, *, tries: int = TRIES, timeout_s: float = 30.0) -> None:
         self._http = httpx.AsyncClient(**settings(address, key, timeout_s))
+        self.address = str(self._http.base_url)
         self._tries = tries
 
     @classmethod

@@ -41,6 +41,7 @@ class Client:
 
     def __init__(self, address: str, key: str | None = None, *, tries: int = TRIES, timeout_s: float = 30.0) -> None:
         self._http = httpx.Client(**settings(address, key, timeout_s))
+        self.address = str(self._http.base_url)
         self._tries = tries
 
     @classmethod

@@ -1,0 +1,35 @@
+"""``hindcast``: the command line. Every command imports what it needs when it runs, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import click
+
+from hindcast.cli.doctor import doctor
+from hindcast.cli.keys import keys
+from hindcast.cli.output import Commands
+from hindcast.cli.read import query, streams, tail
+from hindcast.cli.run import demo, down, up
+from hindcast.cli.send import send
+from hindcast.cli.status import status
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"hindcast {version('hindcast')}")
+        context.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+def main() -> None:
+    """One event log that becomes live dashboards and alerts, with the same answer live and over all history.
+
+    Exit codes: 0 done, 1 done but something is wrong (the output says what), 2 used wrongly, 3 the system cannot be
+    reached.
+    """
+
+
+for _command in (up, demo, down, status, doctor, send, tail, streams, query, keys):
+    main.add_command(_command)

@@ -1,0 +1,90 @@
+"""``hindcast up | demo | down``: start and stop a system on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from hindcast.cli.output import Option, each, note
+from hindcast.cli.target import data_dir_option
+
+if TYPE_CHECKING:
+    from hindcast.system import System
+
+Placement = Literal["auto", "packed", "spread"]
+start_options: Option = each(
+    data_dir_option,
+    click.option("--port", type=click.IntRange(0, 65535), help="Port of the page and the API.  [default: 8000]"),
+    click.option("--address", help="Address to listen on.  [default: 127.0.0.1, this machine only]"),
+    click.option(
+        "--placement",
+        type=click.Choice(["auto", "packed", "spread"]),
+        help="One actor a kind, or one a cell; auto is packed below four cores.",
+    ),
+)
+
+
+def config_option(default: str) -> Option:
+    return click.option(
+        "--config", default=default, show_default=True, help="A YAML file, or a preset: base, course, saas, demo."
+    )
+
+
+def _system(config: str, data_dir: Path, port: int | None, address: str | None, placement: Placement | None) -> System:
+    from hindcast.system import System
+
+    return System(config, data_dir=data_dir, address=address, port=port, placement=placement)
+
+
+@click.command()
+@config_option("base")
+@start_options
+def up(config: str, data_dir: Path, port: int | None, address: str | None, placement: Placement | None) -> None:
+    """Start a system on the data directory and run it until Ctrl-C, which drains it; starting again resumes."""
+    note("Starting (some seconds) …")
+    system = _system(config, data_dir, port, address, placement)
+    with system:
+        click.echo(f"\n  Hindcast is open on  {system.url}\n  Your first API key:  {system.admin_key}\n")
+        system.wait()
+        note("Draining …")
+    note("Stopped; `hindcast up` on the same directory resumes here.")
+
+
+@click.command()
+@config_option("demo")
+@start_options
+@click.option("--seed", type=int, default=7, show_default=True, help="Of the simulated people and machines.")
+@click.option("--rate", type=click.FloatRange(0.1, 10_000), default=40.0, show_default=True, help="Events a second.")
+def demo(
+    config: str,
+    data_dir: Path,
+    port: int | None,
+    address: str | None,
+    placement: Placement | None,
+    seed: int,
+    rate: float,
+) -> None:
+    """Start a system and feed it live: a simulated course platform and a SaaS, through the public HTTP endpoint."""
+    note("Starting (some seconds) …")
+    system = _system(config, data_dir, port, address, placement)
+    with system:
+        from hindcast.demo import run
+
+        run(system, seed, rate)
+        note("Draining …")
+    note("Stopped; starting again on the same directory resumes here.")
+
+
+@click.command()
+@data_dir_option
+def down(data_dir: Path) -> None:
+    """Stop the system that runs on the data directory: it drains, then ends."""
+    from hindcast.system import System
+
+    note("Draining …")
+    if System.down(data_dir):
+        click.echo(f"Stopped the system on {data_dir}.")
+    else:
+        click.echo(f"No system runs on {data_dir}.")

@@ -1,0 +1,34 @@
+"""``hindcast status``: what runs, how far it is, and what waits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from hindcast.cli.output import WRONG, print_json, print_table, size
+from hindcast.cli.target import Target, json_option, target_options
+
+
+@click.command()
+@target_options
+@json_option
+def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:
+    """Show every cell of the running system. Exit code 1 if one does not run, 3 if no system answers."""
+    from events.errors import Transient
+
+    target = Target(data_dir, address, key)
+    if not target.runs():
+        raise Transient(f"no system runs on {data_dir}; start one with `hindcast up --data-dir {data_dir}`")
+    with target.client(tries=2) as client:
+        found = client.status()
+        url = str(client.address)
+    bad = [cell for cell in found["cells"] if cell["state"] != "running"]
+    if as_json:
+        print_json({**found, "address": url})
+    else:
+        click.echo(f"Hindcast {found['version']} on {url}, {found['placement']}, log {size(found['log']['bytes'])}\n")
+        print_table(found["cells"], ["cell", "state", "commit", "rows_behind", "detail"])
+    if bad:
+        sys.exit(WRONG)

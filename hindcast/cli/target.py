@@ -1,0 +1,96 @@
+"""Which system a command talks to: an address that was given, the one that runs on a data directory, or only its log."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from events.errors import Rejected
+from hindcast.cli.output import Option, each
+
+if TYPE_CHECKING:
+    from events.sqlite_log import SqliteLog
+    from hindcast.client import Client
+
+data_dir_option: Option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="data",
+    envvar="HINDCAST_DATA_DIR",
+    show_default=True,
+    show_envvar=True,
+    help="The system's directory.",
+)
+json_option: Option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+target_options: Option = each(
+    data_dir_option,
+    click.option("--address", envvar="HINDCAST_ADDRESS", show_envvar=True, help="A system elsewhere, as a URL."),
+    click.option("--key", envvar="HINDCAST_KEY", show_envvar=True, help="Its API key (here: the directory's own)."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """``address`` and ``key`` win over ``data_dir``."""
+
+    data_dir: Path
+    address: str | None
+    key: str | None
+
+    def client(self, tries: int = 5) -> Client:
+        """Raises ``Rejected`` where no system runs on the directory and no address was given."""
+        from hindcast.client import Client
+        from hindcast.client.address import place_of
+
+        if self.address is not None:
+            return Client(self.address, self.key or self._own_key(self.address), tries=tries)
+        address, key = place_of(self.data_dir)
+        return Client(address, self.key or key, tries=tries)
+
+    def _own_key(self, address: str) -> str | None:
+        """The directory's key, if that address is the directory's system: keys are not shown to strangers."""
+        from hindcast.datadir import DataDir
+
+        running = DataDir(self.data_dir).running()
+        if running is None or running.address.rstrip("/") != address.rstrip("/"):
+            return None
+        return DataDir(self.data_dir).admin_key
+
+    def runs(self) -> bool:
+        """Whether there is a system to ask over HTTP."""
+        from hindcast.datadir import DataDir
+
+        return self.address is not None or DataDir(self.data_dir).running() is not None
+
+    @contextmanager
+    def log(self) -> Generator[SqliteLog, None, None]:
+        """The directory's log, read without a system. Raises ``Rejected`` where there is none."""
+        from events.sqlite_log import SqliteLog
+
+        folder = self.data_dir / "log"
+        if not (folder / "cells").is_dir():
+            raise Rejected(
+                "data_dir",
+                f"there is no log in {self.data_dir}; name the right one with --data-dir, or start a system "
+                "(`hindcast up`)",
+            )
+        log = SqliteLog(folder, doorbell=False)
+        try:
+            yield log
+        finally:
+            log.close()
+
+
+def tenant_of(log: SqliteLog, wanted: str | None) -> str:
+    """The tenant to read: the one that was named, or the only one that there is."""
+    tenants = sorted({cell.partition("/")[0] for cell in log.cells()})
+    if wanted is None and len(tenants) > 1:
+        raise Rejected("tenant", f"the log has several: {', '.join(tenants)}; choose one with --tenant")
+    if wanted is not None and wanted not in tenants:
+        raise Rejected("tenant", f"the log has no {wanted!r}; it has {', '.join(tenants) or 'none'}")
+    return wanted or (tenants[0] if tenants else "main")
