@@ -254,6 +254,8 @@ def _scan(
             levels[k, _LEVEL] = levels[k, _RUN_SUM] / abs(run)
             counts[k, _RUN] = 0
             continue
+        if abs(run) > 1:
+            continue  # a shift in the making: widening the band now would hide it half way
         clipped = min(abs(off), _CLIP * sigma)
         levels[k, _LEVEL] = level + weight * side * clipped
         levels[k, _DEVIATION] = deviation + weight * (clipped - deviation)

@@ -104,7 +104,7 @@ def _samples(m: Memory) -> Samples:
     if n == 0:
         return NOTHING
     i, f = m.out[:n].T.copy(), m.outf[:n].T.copy()
-    start, key, count, values, distinct, revision, late = (i[c] for c in range(7))
+    start, key, count, values, distinct, revision, late, row = (i[c] for c in range(8))
     return Samples(
         start,
         key.astype(np.int32),
@@ -119,6 +119,7 @@ def _samples(m: Memory) -> Samples:
         distinct,
         revision.astype(np.int32),
         late,
+        row,
     )
 
 
