@@ -176,7 +176,8 @@ def _column(type_: pa.DataType, value: object, n: int) -> pa.Array:
     if value is None:
         return pa.nulls(n, type_)
     if isinstance(value, pa.ChunkedArray):
-        value = value.combine_chunks()
+        chunked: Any = value
+        value = chunked.combine_chunks()
     if isinstance(value, pa.Array):
         array: Any = value
         return array if array.type == type_ else array.cast(type_)

@@ -78,7 +78,7 @@ class Coalescer:
                 if not request.answer.done():
                     request.answer.set_result(Receipt(mine, offset if accepted else -1))
                 offset, at = offset + accepted, at + len(mine)
-        except Exception as error:  # every request learns it; the ASGI layer turns it into an answer and logs bugs
+        except Exception as error:  # noqa: BLE001 - every request learns it; the ASGI layer answers and logs bugs
             for request in requests:
                 if not request.answer.done():
                     request.answer.set_exception(error if isinstance(error, Transient) else _copied(error))

@@ -1,0 +1,50 @@
+# `make run` and `make test` work from a fresh clone with git, make and Python 3.11-3.13 (with venv); nothing else.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: run setup setup-dev test check fast bench ui lock clean
+
+run: setup ## start the demo: Ray, the actors, Serve, live input; prints the URL and a first API key
+	@exec $(BIN)/hindcast demo
+
+setup: $(VENV)/.ready ## the environment that `make run` needs
+
+setup-dev: $(VENV)/.ready-dev ## and what the tests and checks need
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --config-settings editable_mode=compat -e .
+	$(BIN)/python -m compileall -q actors analytics config events hindcast query serve
+	$(BIN)/python -m analytics.warm
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+test: setup-dev ## the whole suite
+	$(BIN)/python -m pytest
+
+check: setup-dev ## format, lint, types, import rules, fast tests: under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/python -m pytest -m "not slow and not cluster" -x
+
+bench: setup-dev ## every figure beside its yardstick, into bench/results.json
+	$(BIN)/python -m benchmarks
+
+ui: ## build the web client into serve/ui (needs Node)
+	cd ui && npm ci && npm run check && npm run build
+
+lock: ## renew the lock files (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

@@ -1,0 +1,114 @@
+"""A system as its user runs it: ``hindcast up`` in a process of its own, reached over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+START_S = 120.0
+
+
+def free_port() -> int:
+    """A loopback port that is free now; its private ports (+10,000) stay below 65,536."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port + 10_100 < 65_536 or port - 10_000 > 1024:
+            return port
+
+
+@dataclass
+class Running:
+    """A started system. ``http`` has the admin key."""
+
+    process: subprocess.Popen[bytes]
+    data: Path
+    url: str
+    key: str
+    output: Path
+    http: httpx.Client = field(repr=False)
+
+    def stop(self) -> int:
+        """Ctrl-C, as its user would; answers the exit code. Raises where it does not end in a minute."""
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """SIGKILL to the system and all that it started."""
+        for process in [*self.processes(), psutil.Process(self.process.pid)]:
+            process.kill()
+        self.process.wait(10)
+
+    def processes(self) -> list[psutil.Process]:
+        """All that the system started, by pid."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def named(self, title: str) -> list[psutil.Process]:
+        """Ray processes whose title begins so: ``ray::Host``, ``ray::ServeReplica:gateway``."""
+        found: list[psutil.Process] = []
+        for process in self.processes():
+            try:
+                if " ".join(process.cmdline()).startswith(title):
+                    found.append(process)
+            except psutil.NoSuchProcess:
+                pass
+        return found
+
+    def post(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.http.post(path, **arguments)
+
+    def get(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.http.get(path, **arguments)
+
+    def sql(self, statement: str) -> list[list[Any]]:
+        """Rows of a query."""
+        answer = self.post("/v1/query", json={"sql": statement})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["rows"]
+
+    def until(self, question: Any, wanted: Any = True, timeout_s: float = 30.0) -> Any:
+        """Ask ``question()`` until it answers ``wanted`` (or something true); fails with the last answer."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            answer = question()
+            if answer == wanted or (wanted is True and answer):
+                return answer
+            assert time.monotonic() < deadline, f"after {timeout_s} s it is still {answer!r}, not {wanted!r}"
+            time.sleep(0.1)
+
+
+def start(folder: Path, config: str, *options: str, port: int | None = None) -> Running:
+    """Start a system on ``folder`` and wait until it is ready; fails with its output where it is not."""
+    port = port or free_port()
+    output = folder / "output.txt"
+    data = folder / "data"
+    command = [sys.executable, "-m", "hindcast", "up", "--config", config, "--data-dir", str(data), "--port", str(port)]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    with output.open("ab") as file:
+        process = subprocess.Popen([*command, *options], stdout=file, stderr=subprocess.STDOUT, env=environment)
+    deadline = time.monotonic() + START_S
+    while not (data / "runtime.json").exists():
+        said = output.read_text()[-3000:]
+        assert process.poll() is None, f"it ended with {process.returncode}:\n{said}"
+        assert time.monotonic() < deadline, f"not ready after {START_S} s:\n{said}"
+        time.sleep(0.1)
+    url, key = f"http://127.0.0.1:{port}", (data / "admin.key").read_text().strip()
+    client = httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=30.0)
+    return Running(process, data, url, key, output, client)
