@@ -188,6 +188,20 @@ def test_a_failed_topic_names_its_reference_and_can_be_retried(visit: Visit) -> 
     expect(panel).to_contain_text("Lesson Completed")
 
 
+def test_figures_that_cannot_be_drawn_cost_their_panel_only(visit: Visit) -> None:
+    fake = FakeLive(busy())
+    page = visit(fake)
+    live(page)
+    panel = page.locator(".cell", has_text="Top events")
+    expect(panel).to_contain_text("Lesson Completed")
+    fake.push("top_events", {"rows": 7})
+    expect(panel).to_contain_text("could not be drawn")
+    fake.push("top_events", {"rows": [{"name": "Mended", "source": "courses", "n": 1, "prev": 1, "spark": [1]}]})
+    expect(tile(page, "Active users, 5 min")).to_contain_text("8,412")
+    panel.get_by_role("button", name="Retry").click()
+    expect(panel).to_contain_text("Mended")
+
+
 def test_a_server_that_cannot_be_reached_is_told_and_found_again(visit: Visit) -> None:
     fake = FakeLive(busy())
     fake.refuse_sockets = True
@@ -266,6 +280,21 @@ def test_a_key_in_the_address_signs_in_and_disappears(visit: Visit) -> None:
     page = visit(FakeLive(busy(), needs_session=True), path=f"/#key={KEY}")
     expect(tile(page, "Active users, 5 min")).to_contain_text("8,412")
     assert KEY not in page.url
+
+
+def test_a_link_with_a_key_works_in_a_tab_that_is_already_open(visit: Visit) -> None:
+    page = visit(FakeLive(busy(), needs_session=True))
+    expect(page.get_by_label("API key")).to_be_visible()
+    page.evaluate(f"location.hash = 'key={KEY}'")
+    expect(tile(page, "Active users, 5 min")).to_contain_text("8,412")
+    assert KEY not in page.url
+
+
+def test_letters_typed_into_a_field_are_no_shortcuts(visit: Visit) -> None:
+    page = visit(FakeLive(busy(), needs_session=True))
+    page.get_by_label("API key").press_sequentially("tp")
+    expect(page.get_by_label("API key")).to_have_value("tp")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 def test_a_session_that_ends_brings_the_sign_in_back(visit: Visit) -> None:

@@ -4,10 +4,18 @@ import { render } from "preact";
 import { App } from "./App";
 import { live } from "./live";
 import { notify } from "./notices";
-import { adoptKeyFromAddress } from "./session";
+import { addressHasKey, adoptKeyFromAddress } from "./session";
 import { listenForShortcuts } from "./shortcuts";
 
 live.onFailure = (failure) => notify(`${failure.message} (ref ${failure.ref ?? failure.code})`);
 listenForShortcuts();
 render(<App />, document.getElementById("app")!);
-void adoptKeyFromAddress().then(() => live.connect());
+
+async function start() {
+  if (addressHasKey()) await adoptKeyFromAddress();
+  live.connect();
+}
+
+// A link with a key may also be opened in a tab that is already here.
+addEventListener("hashchange", () => addressHasKey() && void start());
+void start();

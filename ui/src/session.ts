@@ -17,11 +17,14 @@ export async function signIn(key: string): Promise<SignIn> {
   }
 }
 
-/** Signs in with the key of a link that ends in `#key=…`, and takes the key out of the address bar and history. */
+const KEY_PREFIX = "#key=";
+
+/** Whether the address is a link that carries a key. */
+export const addressHasKey = () => location.hash.startsWith(KEY_PREFIX);
+
+/** Signs in with the key of such a link, and takes the key out of the address bar and the history. */
 export async function adoptKeyFromAddress(): Promise<void> {
-  const prefix = "#key=";
-  if (!location.hash.startsWith(prefix)) return;
-  const key = decodeURIComponent(location.hash.slice(prefix.length));
+  const key = decodeURIComponent(location.hash.slice(KEY_PREFIX.length));
   history.replaceState(null, "", location.pathname + location.search);
   await signIn(key);
 }

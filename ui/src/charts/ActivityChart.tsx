@@ -82,9 +82,8 @@ function options(latest: { current: ActivitySeries }, read: (reading: Reading | 
       points: {
         size: 9,
         width: 2,
-        stroke: () => token("--panel"),
-        fill: () => line,
-        show: (_, i) => (i < CLOSED ? (false as unknown as HTMLElement) : (undefined as unknown as HTMLElement)),
+        stroke: (_, i) => (i < CLOSED ? "transparent" : token("--panel")),
+        fill: (_, i) => (i < CLOSED ? "transparent" : line),
       },
     },
     scales: { x: { time: true }, y: { range: (u) => activityRange(u.data) } },

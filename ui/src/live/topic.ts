@@ -35,6 +35,12 @@ export class Topic<T> {
     this.#position = null;
   }
 
+  /** Drops the data too, where they themselves are the trouble. */
+  discard() {
+    this.forget();
+    this.data.value = null;
+  }
+
   replace(snapshot: Snapshot) {
     this.#policy = snapshot.policy;
     this.#cap = snapshot.cap ?? 0;

@@ -13,8 +13,9 @@ const words: Record<LinkState, string> = {
 };
 
 function toggle() {
-  if (live.state.peek() === "paused") live.resume();
-  else live.pause();
+  const state = live.state.peek();
+  if (state === "paused") live.resume();
+  else if (state !== "signed-out") live.pause();
 }
 
 /** Says whether the numbers move and how old they are; pauses and resumes. */

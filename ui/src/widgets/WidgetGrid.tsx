@@ -2,6 +2,7 @@ import type { ComponentType } from "preact";
 import type { Layout, Widget, WidgetKind, WidgetOf } from "../layout";
 import { Activity } from "./Activity";
 import { Alerts } from "./Alerts";
+import { Boundary } from "./Boundary";
 import { Heat } from "./Heat";
 import { Ingest } from "./Ingest";
 import { Measure } from "./Measure";
@@ -31,7 +32,9 @@ export function WidgetGrid({ layout }: { layout: Layout }) {
         >
           {row.widgets.map((widget) => (
             <div key={widget.title} class="cell" data-span={widget.span} style={{ "--span": widget.span }}>
-              <Placed widget={widget} />
+              <Boundary title={widget.title} topic={widget.topic}>
+                <Placed widget={widget} />
+              </Boundary>
             </div>
           ))}
         </div>
