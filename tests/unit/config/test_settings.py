@@ -150,3 +150,11 @@ def test_settings_can_be_changed_and_are_checked_again() -> None:
 def test_other_variables_of_the_family_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HINDCAST_KEY", "hc_for_the_client")
     assert Settings.load("base").tenant == "main"
+
+
+def test_the_configuration_that_the_readme_shows_works(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    shown = readme.split("```yaml\n# mine.yaml\n")[1].split("```")[0]
+    settings = Settings.load(written(tmp_path, shown))
+    assert "refunds" in {metric.name for metric in settings.metrics}
+    assert "ops" in settings.channel_names
