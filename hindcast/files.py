@@ -96,7 +96,7 @@ def _raw(path: str) -> Generator[tuple[io.BufferedReader, int | None], None, Non
         return
     try:
         size = Path(path).stat().st_size
-        file = io.BufferedReader(io.FileIO(path))
+        file = cast(io.BufferedReader, io.BufferedReader(io.FileIO(path)))
     except OSError as error:
         raise Rejected("file", f"cannot read {path}: {error.strerror}") from None
     with file:
