@@ -92,7 +92,8 @@ def _raw(path: str) -> Generator[tuple[io.BufferedReader, int | None], None, Non
     if path == "-":
         import sys
 
-        yield cast(io.BufferedReader, sys.stdin.buffer), None
+        stdin: Any = sys.stdin.buffer
+        yield stdin if hasattr(stdin, "peek") else cast(io.BufferedReader, io.BufferedReader(stdin)), None
         return
     try:
         size = Path(path).stat().st_size

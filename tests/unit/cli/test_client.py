@@ -24,7 +24,9 @@ def event(n: int, **more: Any) -> dict[str, Any]:
 def test_a_local_client_finds_its_system(served: Any) -> None:
     with Client.local(served.data_dir) as client:
         assert client.send([event(1)])["accepted"] == 1
-        assert client.query("SELECT subject, type FROM user_interactions") == [{"subject": "u1", "type": "order.placed"}]
+        assert client.query("SELECT subject, type FROM user_interactions") == [
+            {"subject": "u1", "type": "order.placed"}
+        ]
         assert client.ready()
         assert client.status()["cells"][0]["state"] == "running"
 
@@ -73,7 +75,7 @@ def test_a_lost_answer_is_repeated_only_where_that_is_harmless() -> None:
 def test_giving_up_says_what_was_heard(served: Any) -> None:
     for _ in range(3):
         served.busy(503, 0)
-    with pytest.raises(Unreachable, match="3 tries.*consumers lag"):
+    with pytest.raises(Unreachable, match=r"3 tries.*consumers lag"):
         Client.local(served.data_dir, tries=3).streams()
     with pytest.raises(Unreachable, match="ConnectError"):
         Client("127.0.0.1:1", "k", tries=2).streams()
@@ -83,7 +85,7 @@ def test_a_refusal_names_field_reason_and_reference(served: Any) -> None:
     with pytest.raises(ApiError) as refused:
         Client(served.url, "wrong").streams()
     assert (refused.value.status, refused.value.field, refused.value.ref) == (401, "key", "r1")
-    with pytest.raises(ApiError, match="Candidate bindings|Columns of"):
+    with pytest.raises(ApiError, match=r"Candidate bindings|Columns of"):
         Client.local(served.data_dir).query("SELECT nope FROM user_interactions")
     assert len([1 for _, path, _ in served.requests if path == "/v1/query"]) == 1
 
@@ -121,11 +123,18 @@ def test_answers_come_as_arrow_with_their_types(served: Any) -> None:
     client = Client.local(served.data_dir)
     client.send([event(1)])
     table = client.query(
-        "SELECT time, 1::BIGINT AS n, sum(2)::HUGEINT AS big, 1.50::DECIMAL(9,2) AS money, DATE '2026-01-31' AS day, [1] AS l "
-        "FROM user_interactions GROUP BY ALL",
+        "SELECT time, 1::BIGINT AS n, sum(2)::HUGEINT AS big, 1.50::DECIMAL(9,2) AS money, DATE '2026-01-31' AS day, "
+        "[1] AS l FROM user_interactions GROUP BY ALL",
         form="arrow",
     )
-    types = ["timestamp[us, tz=UTC]", "int64", "decimal128(38, 0)", "decimal128(9, 2)", "date32[day]", "list<item: int64>"]
+    types = [
+        "timestamp[us, tz=UTC]",
+        "int64",
+        "decimal128(38, 0)",
+        "decimal128(9, 2)",
+        "date32[day]",
+        "list<item: int64>",
+    ]
     assert [str(type_) for type_ in table.schema.types] == types
     assert str(table["money"][0].as_py()) == "1.50"
     assert client.query("SELECT 1::BIGINT AS n WHERE false", form="arrow").num_rows == 0

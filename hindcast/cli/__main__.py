@@ -1,0 +1,3 @@
+from hindcast.cli import main
+
+main(prog_name="hindcast")
