@@ -159,6 +159,7 @@ def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: i
     from ray import serve
     from ray.serve.config import HTTPOptions, ProxyLocation
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=HTTPOptions(host=address, port=port))
     for name, (build, prefix) in apps.items():
 

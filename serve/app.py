@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve import live, page, problems
 from serve.backstage import Backstage
@@ -45,7 +46,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     return app
 
 
-def create_live(spec: GatewaySpec) -> FastAPI:
+def create_live(spec: GatewaySpec) -> ASGIApp:
     """The live hub, deployed apart so that sockets and ingest do not wait for each other."""
 
     @asynccontextmanager
@@ -60,4 +61,11 @@ def create_live(spec: GatewaySpec) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     live.install(app)
-    return app
+
+    async def at_prefix(scope: Scope, receive: Receive, send: Send) -> None:
+        """Deployed under ``/live``, what is left of that very path is nothing; routes begin with a slash."""
+        if scope["type"] == "websocket" and scope["path"] == scope.get("root_path"):
+            scope = {**scope, "path": scope["path"] + "/"}
+        await app(scope, receive, send)
+
+    return at_prefix

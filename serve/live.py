@@ -38,7 +38,7 @@ class Subscription:
     place: Place | None
 
 
-@dataclass
+@dataclass(eq=False)
 class Client:
     """One socket: what it follows, and how much it has acknowledged."""
 

@@ -115,6 +115,10 @@ class UserActivity:
     def _tick(self, state: State, now: int) -> None:
         state.now = max(state.now, now)
         state.totals.setdefault(state.now // MINUTE * MINUTE, state.total)
+        pane = state.now // PANE * PANE
+        if pane not in state.panes.counts:
+            state.panes.counts[pane] = {}  # quiet is a value, not a gap
+            self._panes.add(pane)
         self._panes.update(state.panes.prune(state.now))
         self._hours.update(state.hours.prune(state.now))
         for buckets in (state.types, state.refused):
