@@ -227,7 +227,7 @@ def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Re
     if isinstance(error, duckdb.CatalogException):
         return Rejected("sql", f"{_words(error)} Tables: {', '.join(sorted([*STREAMS, LATEST]))}.")
     if isinstance(error, duckdb.BinderException):
-        return Rejected("sql", _words(error) + _columns(statement))
+        return Rejected("sql", f"{_words(error)}.{_columns(statement)}")
     return Rejected("sql", _words(error))
 
 
@@ -238,5 +238,6 @@ def _columns(statement: str) -> str:
 
 
 def _words(error: Exception) -> str:
-    """DuckDB's message without advice on settings that nobody here can change."""
-    return str(error).partition("\n\nLaunch the database")[0].strip()
+    """DuckDB's message on one line, where it does not point into the SQL; without advice that nobody here can follow."""
+    text = str(error).partition("\n\nLaunch the database")[0].strip()
+    return text if "\nLINE " in text else " ".join(text.split())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hindcast.cli.output import WRONG, print_json, print_table, size
+from hindcast.cli.output import UNREACHABLE, WRONG, fail, print_json, print_table, size
 from hindcast.cli.target import Target, json_option, target_options
 
 
@@ -16,11 +16,9 @@ from hindcast.cli.target import Target, json_option, target_options
 @json_option
 def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:
     """Show every cell of the running system. Exit code 1 if one does not run, 3 if no system answers."""
-    from events.errors import Transient
-
     target = Target(data_dir, address, key)
     if not target.runs():
-        raise Transient(f"no system runs on {data_dir}; start one with `hindcast up --data-dir {data_dir}`")
+        fail(f"no system runs on {data_dir}; start one with `hindcast up --data-dir {data_dir}`", UNREACHABLE)
     with target.client(tries=2) as client:
         found = client.status()
         url = str(client.address)

@@ -137,6 +137,7 @@ def test_a_wrong_query_is_explained(served: Any) -> None:
         wrong = run("query", "SELECT nope FROM metrics", *where)
         assert wrong.exit_code == 2
         assert "Columns of metrics: id, source" in wrong.stderr
+        assert wrong.stderr.count("\n") == 1
     assert run("query", "SELECT 1", "--address", served.url, "--key", "wrong").exit_code == 2
 
 
