@@ -49,12 +49,13 @@ def use(client: Client) -> None:
     client.set_rule(RULE)
 
     # Every event says when it happened. The answer comes once all of them are durable.
-    receipt = client.send(orders(), source="example-shop")
+    events = orders()
+    receipt = client.send(events, source="example-shop")
     print(f"accepted {receipt['accepted']}, duplicates {receipt['duplicate']}, refused {receipt['rejected_total']}")
     assert receipt["accepted"] == 212
 
     # The same ids again count as duplicates: retrying is always safe.
-    again = client.send(orders(), source="example-shop")
+    again = client.send(events, source="example-shop")
     assert (again["accepted"], again["duplicate"]) == (0, 212), again
 
     alert = eventually("the alert", lambda: firing(client))
@@ -75,15 +76,14 @@ def use(client: Client) -> None:
     assert [(row["type"], row["n"]) for row in rows] == [("order.placed", 200), ("order.refunded", 12)]
 
 
-START = datetime.now(UTC) - timedelta(seconds=5)
-
-
 def orders() -> list[dict[str, object]]:
-    """200 orders within four seconds, and twelve refunds within one of them."""
-    return [
-        *(order("placed", n, START + timedelta(milliseconds=20 * n), 25.0) for n in range(200)),
-        *(order("refunded", n, START + timedelta(milliseconds=2_000 + 50 * n), -25.0) for n in range(12)),
+    """200 orders within the last four seconds, and twelve refunds within one of them, in the order they happened."""
+    start = datetime.now(UTC) - timedelta(seconds=4)
+    events = [
+        *(order("placed", n, start + timedelta(milliseconds=20 * n), 25.0) for n in range(200)),
+        *(order("refunded", n, start + timedelta(milliseconds=2_000 + 50 * n), -25.0) for n in range(12)),
     ]
+    return sorted(events, key=lambda event: str(event["time"]))
 
 
 def order(what: str, number: int, at: datetime, revenue: float) -> dict[str, object]:
