@@ -27,7 +27,7 @@ from hindcast.simulator.world import COURSE, SAAS, events
 )
 @click.option("--seed", default=7, show_default=True, help="The same seed makes the same people do the same things.")
 @click.option(
-    "--rate", default=40.0, show_default=True, type=click.FloatRange(0.1, 5_000), help="Mean events a second."
+    "--rate", default=40.0, show_default=True, type=click.FloatRange(0.1, 10_000), help="Mean events a second."
 )
 @click.option("--parent", type=int, help="Stop once this process is no longer the parent.")
 def main(address: str, keys: tuple[str, ...], seed: int, rate: float, parent: int | None) -> None:
