@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from actors.analyzers.arrays import Packed, pack, unpack
 from actors.columns import labels, times
-from actors.fold import NONE, Batch, Outputs
+from actors.fold import Batch, Outputs
 from analytics import anomaly
 from analytics.keys import Keys
 from events.catalog import ANOMALIES, METRICS, rows
+from events.entry import NO_WATERMARK
 
 MAX_KEYS = 1 << 20
 STATUS = np.array(["warming", "ready"], dtype=object)
@@ -61,8 +62,15 @@ class AnomalyAnalyzer:
         return {}
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        if not batch.rows:
-            return state, NONE
+        outputs = Outputs()
+        if batch.watermark != NO_WATERMARK:
+            outputs.emit(ANOMALIES.name, watermark=batch.watermark)
+        if batch.rows and (found := self._found(state, batch)):
+            outputs.emit(ANOMALIES.name, _in_order(found))
+        return state, outputs
+
+    def _found(self, state: State, batch: Batch) -> list[tuple[np.ndarray, pa.RecordBatch]]:
+        """(rows of the batch, what each spec says of them)."""
         codes, metrics = labels(batch.table, "metric")
         first = batch.table.column("revision").to_numpy(zero_copy_only=False) == 0
         found: list[tuple[np.ndarray, pa.RecordBatch]] = []
@@ -71,11 +79,7 @@ class AnomalyAnalyzer:
                 chosen = np.flatnonzero(first & (codes == metrics.index(spec.metric)))
                 if len(chosen):
                     found.append((chosen, self._scored(state, place, batch.table.take(pa.array(chosen)))))
-        if not found:
-            return state, NONE
-        outputs = Outputs()
-        outputs.emit(ANOMALIES.name, _in_order(found), batch.watermark)
-        return state, outputs
+        return found
 
     def _scored(self, state: State, place: int, table: pa.RecordBatch) -> pa.RecordBatch:
         spec = self.specs[place]
