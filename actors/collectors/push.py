@@ -18,6 +18,7 @@ from actors.fold import Batch, Outputs
 from actors.hashing import hashes
 from analytics import dedup
 from events.catalog import CONTROL, DEAD_LETTERS, USER_INTERACTIONS, Stream, rows
+from events.entry import NO_WATERMARK
 from events.errors import Corrupt
 
 IDENTITY = ("source", "id")
@@ -83,7 +84,7 @@ class PushCollector:
         """Let the watermark follow the clock while nothing arrives (a punctuation) and it can still close anything."""
         outputs, progress = Outputs(), state.progress
         reach = now_us - self.bound_us
-        quiet = now_us - progress.latest >= self.idle_us
+        quiet = progress.latest != NO_WATERMARK and now_us - progress.latest >= self.idle_us
         if quiet and progress.watermark < min(reach, progress.latest + self.horizon_us):
             progress.watermark = reach
             outputs.emit(self.stream.name, watermark=reach)

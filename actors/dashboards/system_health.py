@@ -89,7 +89,7 @@ class SystemHealth:
         if second <= state.shown:
             return
         by_lag = state.arrived.get(second, {})
-        point = {"t": float(second), "rate": sum(by_lag.values()), "lag": _p95(by_lag)}
+        point = {"t": float(second), "rate": float(sum(by_lag.values())), "lag": _p95(by_lag)}
         self._append("ingest", state.ingest, point)
         state.shown = second
         state.arrived = {s: lags for s, lags in state.arrived.items() if s > second}
@@ -108,10 +108,10 @@ class SystemHealth:
         return {topic: {c: v[-n:] for c, v in self.view(state, topic).items()} for topic, n in fresh.items()}
 
     def dump(self, state: State) -> bytes:
-        return msgspec.msgpack.encode(state, order="deterministic")
+        return msgspec.msgpack.encode(msgspec.to_builtins(state, str_keys=True), order="deterministic")
 
     def load(self, data: bytes) -> State:
-        return msgspec.msgpack.decode(data, type=State)
+        return msgspec.convert(msgspec.msgpack.decode(data), State, str_keys=True)
 
 
 def _p95(by_lag: Mapping[int, int]) -> float | None:

@@ -217,10 +217,16 @@ class UserActivity:
         ]
 
     def dump(self, state: State) -> bytes:
-        return msgspec.msgpack.encode(state, enc_hook=HyperLogLog.dump, order="deterministic")
+        plain = msgspec.to_builtins(state, str_keys=True, builtin_types=(bytes,), enc_hook=HyperLogLog.dump)
+        return msgspec.msgpack.encode(plain, order="deterministic")
 
     def load(self, data: bytes) -> State:
-        return msgspec.msgpack.decode(data, type=State, dec_hook=lambda _, sketch: HyperLogLog.load(sketch))
+        plain = msgspec.msgpack.decode(data)
+        return msgspec.convert(plain, State, str_keys=True, builtin_types=(bytes,), dec_hook=_sketch)
+
+
+def _sketch(_: type, data: bytes) -> HyperLogLog:
+    return HyperLogLog.load(data)
 
 
 def _oldest(state: State) -> int:
