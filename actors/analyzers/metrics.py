@@ -81,7 +81,7 @@ class MetricsAnalyzer:
 
     specs: tuple[MetricSpec, ...]
     name: str = "metrics"
-    version: int = 1
+    version: int = 2
     writes: tuple[str, ...] = (METRICS.name,)
     reads: tuple[str, ...] = field(init=False)
 
@@ -173,9 +173,16 @@ class _Columns:
         return self._once("distinct", name, lambda: self._hashes(name))
 
     def keys(self, spec: MetricSpec, keys: Keys) -> np.ndarray:
-        """int32[n]: dense ids of ``metric<tab>key``; each is "" where the spec names one metric or has no key."""
+        """int32[n]: dense ids of the keys, or of ``metric<tab>key`` where a column names the metrics."""
         n = self._table.num_rows
-        metric, metrics = self._labels(spec.named_by) if spec.named_by else (np.zeros(n, np.int32), [""])
+        if spec.named_by is None:
+            if spec.key is None:
+                return keys.encode(np.zeros(n, np.int32), [""])
+            column = self._table.column(spec.key)
+            if pa.types.is_string(column.type):
+                return _text_ids(column, keys)
+            return keys.encode(*self._labels(spec.key))
+        metric, metrics = self._labels(spec.named_by)
         key, names = self._labels(spec.key) if spec.key else (np.zeros(n, np.int32), [""])
         dictionary = [f"{m}{SEPARATOR}{k}" for m in metrics for k in names]
         return keys.encode((metric * len(names) + key).astype(np.int32), dictionary)
@@ -214,16 +221,20 @@ def _in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
 
 
 def _sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: str) -> pa.RecordBatch:
-    split = [name.partition(SEPARATOR) for name in keys.names]
-    metrics = pa.array([metric or spec.name for metric, _, _ in split], pa.string())
-    names = pa.array([key for _, _, key in split], pa.string())
     ids = pa.array(samples.key, pa.int32())
+    if spec.named_by is None:
+        metric = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), samples.rows), [spec.name])
+        key = _label(_text(keys), ids)
+    else:
+        split = [name.partition(SEPARATOR) for name in keys.names]
+        metric = _label(pa.array([m for m, _, _ in split], pa.string()), ids)
+        key = _label(pa.array([k for _, _, k in split], pa.string()), ids)
     columns = {
         "type": "metric.sampled",
         "partition_key": producer,
         "time": samples.start + spec.width_us,
-        "metric": _label(metrics, ids),
-        "key": _label(names, ids),
+        "metric": metric,
+        "key": key,
         "start": samples.start,
         "width_us": spec.width_us,
         "count": samples.count,
@@ -238,6 +249,21 @@ def _sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: s
         "revision": samples.revision,
     }
     return rows(METRICS, columns, samples.rows)
+
+
+def _text_ids(column: pa.Array, keys: Keys) -> np.ndarray:
+    """int32[n]: ids of a string column; null is the key ""."""
+    if column.null_count:
+        column = column.fill_null("")
+    _, offsets, text = column.buffers()
+    places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return keys.encode_text(places, np.frombuffer(text or b"\0", np.uint8))
+
+
+def _text(keys: Keys) -> pa.Array:
+    """The names by id, as a string column."""
+    offsets, text = keys.text()
+    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(text))
 
 
 def _known(column: np.ndarray, values: np.ndarray) -> pa.Array:
