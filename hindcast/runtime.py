@@ -58,6 +58,8 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_enable_metrics_collection": "false",
         "RAY_prestart_worker_first_driver": "false",
+        # Ray's workers are niced to 15 by default: any busy program on the machine would then starve ingest and alerts.
+        "RAY_worker_niceness": "0",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(_launcher(proxy)),

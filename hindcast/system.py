@@ -166,7 +166,8 @@ class System:
         return next(host for spec, host in self._hosts if any(c.name == cell for c in spec.cells))
 
     def _deploy(self, specs: tuple[HostSpec, ...], port: int) -> None:
-        from serve.app import create_gateway, create_live
+        from serve.app import create_gateway
+        from serve.live import create_live
 
         server = self.settings.server
         spec = GatewaySpec(

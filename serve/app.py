@@ -1,4 +1,4 @@
-"""The two ASGI applications that Ray Serve deploys: the gateway and the live hub."""
+"""The ASGI application that answers everything but the live socket; see ``serve.live`` for that."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve import live, page, problems
+from serve import page, problems
 from serve.backstage import Backstage
 from serve.routes import commands, ingest, operation, read
 from serve.spec import GatewaySpec
@@ -44,28 +43,3 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         app.include_router(routes.router)
     page.install(app)
     return app
-
-
-def create_live(spec: GatewaySpec) -> ASGIApp:
-    """The live hub, deployed apart so that sockets and ingest do not wait for each other."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        stage = Backstage(spec)
-        hub = app.state.hub = live.Hub(stage)
-        tasks = [asyncio.create_task(stage.access.follow()), *hub.start()]
-        yield
-        for task in tasks:
-            task.cancel()
-        stage.log.close()
-
-    app = FastAPI(lifespan=lifespan, openapi_url=None)
-    live.install(app)
-
-    async def at_prefix(scope: Scope, receive: Receive, send: Send) -> None:
-        """Deployed under ``/live``, what is left of that very path is nothing; routes begin with a slash."""
-        if scope["type"] == "websocket" and scope["path"] == scope.get("root_path"):
-            scope = {**scope, "path": scope["path"] + "/"}
-        await app(scope, receive, send)
-
-    return at_prefix

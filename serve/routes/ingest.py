@@ -12,7 +12,7 @@ import pyarrow as pa
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from actors.collectors.push import CONFLICT, DUPLICATE, REUSED
+from actors.collectors.arrivals import CONFLICT, DUPLICATE, REUSED
 from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
 from events.errors import Rejected
 from serve.backstage import Backstage, backstage, bearer, principal
