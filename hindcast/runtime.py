@@ -62,6 +62,9 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
         "RAY_worker_niceness": "0",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        # A proxy that needs longer than 5 s three times is killed by default, and the start with it: a busy machine does.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(_launcher(proxy)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "c"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "a"),
