@@ -167,7 +167,8 @@ def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: i
             """An ASGI application as a Serve deployment."""
 
         def built(build: Callable[[], Any] = build) -> Any:
-            """Serve takes a plain function for a builder, nothing else that can be called."""
+            """Serve takes a plain function for a builder, nothing else that can be called. It runs in the replica."""
+            keep_replica_on_loopback()
             return build()
 
         deployment = serve.deployment(
@@ -186,6 +187,22 @@ def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: i
             route_prefix=prefix,
             logging_config={"enable_access_log": False, "log_level": "WARNING"},
         )
+
+
+def keep_replica_on_loopback() -> None:
+    """Bind this replica's gRPC port, which takes pickles from whoever reaches it, to loopback.
+
+    Serve opens it on every interface once the application is built, and has no setting for it.
+    """
+    from ray.serve._private import replica as module
+
+    replica: Any = module
+    add_port = replica.add_port_to_grpc_server
+
+    def on_loopback(server: Any, address: str) -> int:
+        return add_port(server, address.replace("[::]", "127.0.0.1"))
+
+    replica.add_port_to_grpc_server = on_loopback
 
 
 def stop_serve() -> None:

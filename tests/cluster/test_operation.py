@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
@@ -73,7 +74,9 @@ def test_nobody_outside_this_machine_can_reach_any_of_its_ports(running: Running
     for process in [psutil.Process(running.process.pid), *running.processes()]:
         for socket in process.net_connections("inet"):
             if socket.status == psutil.CONN_LISTEN:
-                listening.setdefault(socket.laddr.ip, set()).add(socket.laddr.port)
+                address = ip_address(socket.laddr.ip)
+                mapped = getattr(address, "ipv4_mapped", None)
+                listening.setdefault(str(mapped or address), set()).add(socket.laddr.port)
     assert set(listening) <= {"127.0.0.1", "::1"}, listening
     assert httpx.URL(running.url).port in listening["127.0.0.1"]
 
