@@ -35,6 +35,23 @@ def every_event_once(history: History, sent: Mapping[str, Event]) -> None:
     assert not history.rows("dead_letters", DOOR, "id")
 
 
+def takes_everything_in_order(history: History, cell: str) -> None:
+    """The cell's journal has no gap and no overlap, and no event or sample that it reads is beyond its end.
+
+    What comes by the clock alone (ticks, watermarks) may have come while the system drained.
+    """
+    cursor: dict[tuple[str, str], int] = {}
+    for row in history.log.journal(cell, 0):
+        source = (row.stream, row.producer)
+        assert row.start == cursor.get(source, 0), f"{cell} took {source} from {row.start}, not {cursor.get(source, 0)}"
+        assert not row.skipped, f"{cell} set rows aside: {row}"
+        cursor[source] = row.end
+    for source, at in cursor.items():
+        if source[0] in ("user_interactions", "metrics"):
+            last = max((e.header.end for e in history.entries(*source) if e.header.rows), default=0)
+            assert at >= last, f"{cell} stopped at {at} of {last} in {source}"
+
+
 def windows_of(
     sent: Mapping[str, Event], width_us: int, types: tuple[str, ...] | None, by: str
 ) -> dict[Window, tuple[Any, ...]]:
