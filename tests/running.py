@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -111,6 +112,14 @@ class Running:
             time.sleep(0.1)
 
 
+def announced(data: Path, pid: int) -> bool:
+    """Whether the process says that its system is ready."""
+    try:
+        return json.loads((data / "runtime.json").read_text())["pid"] == pid
+    except FileNotFoundError:
+        return False
+
+
 def start(folder: Path, config: str, *options: str, port: int | None = None) -> Running:
     """Start a system on ``folder`` and wait until it is ready; fails with its output where it is not."""
     port = port or free_port()
@@ -123,7 +132,7 @@ def start(folder: Path, config: str, *options: str, port: int | None = None) -> 
             [*command, *options], stdout=file, stderr=subprocess.STDOUT, env=environment, process_group=0
         )
     deadline = time.monotonic() + START_S
-    while not (data / "runtime.json").exists():
+    while not announced(data, process.pid):
         said = output.read_text()[-3000:]
         assert process.poll() is None, f"it ended with {process.returncode}:\n{said}"
         assert time.monotonic() < deadline, f"not ready after {START_S} s:\n{said}"

@@ -18,7 +18,7 @@ LATE = 0.03
 TWICE = 0.05
 BATCH_ROWS = (20, 400)
 CONNECTIONS = 4
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 """How long one request may be tried: longer than any restart takes."""
 
 
