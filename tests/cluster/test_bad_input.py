@@ -8,6 +8,7 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -91,10 +92,8 @@ def test_a_body_without_an_end_is_not_held(running: Running) -> None:
             held = max(held, gateway.memory_info().rss - before)
             yield b" " * 1_000_000
 
-    try:
+    with suppress(httpx.TransportError):  # the connection may be closed before we have read the answer
         assert running.post("/v1/events", content=endless(), headers=BATCH).status_code == 413
-    except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
-        pass  # the connection was closed before we had read the answer
     assert held < 60_000_000
     assert running.get("/health").status_code == 200
 
