@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run setup setup-dev test check fast bench ui lock clean
+SEED ?= 1
+
+.PHONY: run setup setup-dev test test-kill check fast bench ui lock clean
 
 run: setup ## start the demo: Ray, the actors, Serve, live input; prints the URL and a first API key
 	@exec $(BIN)/hindcast demo
@@ -28,6 +30,9 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 
 test: setup-dev ## the whole suite
 	$(BIN)/python -m pytest
+
+test-kill: setup-dev ## kill processes under load for minutes, in both placements (SEED=1 chooses which, when and what)
+	HINDCAST_KILLS=$(SEED) $(BIN)/python -m pytest tests/chaos
 
 check: setup-dev ## format, lint, types, import rules, fast tests: under a minute
 	$(BIN)/ruff format --check .

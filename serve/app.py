@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from serve import page, problems
 from serve.backstage import Backstage
+from serve.limits import BodyLimit
 from serve.routes import commands, ingest, operation, read
 from serve.spec import GatewaySpec
 
@@ -31,6 +32,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         stage.log.close()
 
     app = FastAPI(title="Hindcast", version=spec.version, description=ABOUT, lifespan=lifespan, redoc_url=None)
+    app.add_middleware(BodyLimit, most=spec.max_body_bytes)
     if spec.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,21 +42,37 @@ class Running:
     http: httpx.Client = field(repr=False)
 
     def stop(self) -> int:
-        """Ctrl-C, as its user would; answers the exit code. Raises where it does not end in a minute."""
+        """Ctrl-C, as a terminal sends it to the whole process group; answers the exit code.
+
+        Fails where it does not end in a minute, or leaves a process or a port behind.
+        """
         self.http.close()
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        try:
-            return self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+            started = self.processes()
+            os.killpg(self.process.pid, signal.SIGINT)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            self.gone(started)
+        return self.process.returncode
+
+    def gone(self, started: list[psutil.Process]) -> None:
+        """Fails where one of the processes is still there, or something listens on the port."""
+        _, left = psutil.wait_procs(started, timeout=5)
+        assert not left, f"left behind: {left}"
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", httpx.URL(self.url).port or 0)) != 0, f"{self.url} still listens"
 
     def kill(self) -> None:
-        """SIGKILL to the system and all that it started."""
-        for process in [*self.processes(), psutil.Process(self.process.pid)]:
-            process.kill()
+        """SIGKILL to the system and all that it started, as a power cut would."""
+        started = [psutil.Process(self.process.pid), *self.processes()]
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.process.wait(10)
+        psutil.wait_procs(started, timeout=10)
 
     def processes(self) -> list[psutil.Process]:
         """All that the system started, by pid."""
@@ -94,6 +112,14 @@ class Running:
             time.sleep(0.1)
 
 
+def announced(data: Path, pid: int) -> bool:
+    """Whether the process says that its system is ready."""
+    try:
+        return json.loads((data / "runtime.json").read_text())["pid"] == pid
+    except FileNotFoundError:
+        return False
+
+
 def start(folder: Path, config: str, *options: str, port: int | None = None) -> Running:
     """Start a system on ``folder`` and wait until it is ready; fails with its output where it is not."""
     port = port or free_port()
@@ -102,9 +128,11 @@ def start(folder: Path, config: str, *options: str, port: int | None = None) -> 
     command = [sys.executable, "-m", "hindcast", "up", "--config", config, "--data-dir", str(data), "--port", str(port)]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     with output.open("ab") as file:
-        process = subprocess.Popen([*command, *options], stdout=file, stderr=subprocess.STDOUT, env=environment)
+        process = subprocess.Popen(
+            [*command, *options], stdout=file, stderr=subprocess.STDOUT, env=environment, process_group=0
+        )
     deadline = time.monotonic() + START_S
-    while not (data / "runtime.json").exists():
+    while not announced(data, process.pid):
         said = output.read_text()[-3000:]
         assert process.poll() is None, f"it ended with {process.returncode}:\n{said}"
         assert time.monotonic() < deadline, f"not ready after {START_S} s:\n{said}"
