@@ -58,12 +58,12 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_enable_metrics_collection": "false",
         "RAY_prestart_worker_first_driver": "false",
+        # A request's rows go with the call, not through the object store and back.
+        "RAY_max_direct_call_object_size": str(8 << 20),
         # Ray's workers are niced to 15 by default: any busy program on the machine would then starve ingest and alerts.
         "RAY_worker_niceness": "0",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        # A proxy that needs longer than 5 s three times is killed by default, and the start with it: a busy machine does.
-        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(_launcher(proxy)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "c"),
@@ -80,6 +80,7 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(behind + 3),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "5",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+        # A proxy that needs longer than 5 s three times is killed by default, and the start with it: a busy machine does.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         "RAY_SERVE_HAPROXY_RETRIES": "10",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
