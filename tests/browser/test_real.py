@@ -10,7 +10,6 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.chaos.killer import runs_cell
 from tests.cluster.words import BATCH, event, fresh
 from tests.running import Running, free_port, start
 
@@ -77,15 +76,8 @@ def test_the_page_follows_its_system_through_events_kills_and_a_restart(up: Call
     expect(total(page)).to_have_text("12")
     expect(page.locator(".panel", has_text="Top events")).to_contain_text("thing.done")
 
-    for what, victims in (
-        ("gateway", system.named("ray::ServeReplica:gateway")),
-        ("dashboards", runs_cell(system, "user_activity")),
-        ("live hub", system.named("ray::ServeReplica:live")),
-        ("proxy", [p for p in system.processes() if p.name() == "haproxy"]),
-    ):
-        assert victims, what
-        for victim in victims:
-            victim.kill()
+    for victim in ("ray::ServeReplica:gateway", "ray::Host", "ray::ServeReplica:live", "haproxy"):
+        assert system.strike(victim), victim
         before = shown(page)
         post(system, 10)
         expect(total(page)).to_have_text(str(before + 10), timeout=RESUMED_MS)
