@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -110,5 +111,8 @@ def test_an_alert_is_acknowledged_on_the_page(running: Running, page: Page) -> N
     expect(row).to_be_visible(timeout=RESUMED_MS)
     row.get_by_role("button", name=re.compile("^Ack")).click()
     expect(row).to_contain_text(re.compile("acknowledged|acked", re.IGNORECASE))
-    shown = [a for a in running.get("/v1/alerts").json()["alerts"] if a["rule"] == name]
-    assert [a["acknowledged"] for a in shown] == [True]
+    running.until(lambda: [a["acknowledged"] for a in alerts(running) if a["rule"] == name], [True])
+
+
+def alerts(running: Running) -> list[dict[str, Any]]:
+    return running.get("/v1/alerts").json()["alerts"]
