@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from typing import Any
 NAMESPACE = "hindcast"
 SOCKET_PATH_BYTES = 107
 RAY_SOCKETS = len("/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
+SESSIONS_KEPT = 2
+"""Of Ray's session folders, for their logs."""
 PORTS = 100
 """Ports above the public one that Serve's proxy and replicas may take, on loopback."""
 
@@ -124,10 +127,13 @@ def _launcher(proxy: Path) -> Path:
 def end_leftovers(data: Path) -> None:
     """End what a system that was killed has left of itself: HAProxy, which outlives Ray and holds the port.
 
-    Call it with the data directory claimed: then nothing that works on its session can be anybody's.
+    Also forgets all but the newest of Ray's session folders: each start makes one, and nobody else takes them away. Call it
+    with the data directory claimed: then nothing that works on its session can be anybody's.
     """
     import psutil
 
+    for old in sorted(session_folder(data).glob("session_2*"))[:-SESSIONS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
     session = str(session_folder(data)) + "/"
     for process in psutil.process_iter(["name", "cmdline"]):
         if process.info["name"] == "haproxy" and any(session in word for word in process.info["cmdline"] or ()):
