@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+logger = logging.getLogger(__name__)
 NAMESPACE = "hindcast"
 SOCKET_PATH_BYTES = 107
 RAY_SOCKETS = len("/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
@@ -144,8 +145,9 @@ def end_leftovers(data: Path) -> None:
 def start_ray(data: Path) -> None:
     """A small local cluster: no dashboard, no log monitor, 80 MB of object store. ``environment`` must be in place."""
     import ray
-    from ray._private import parameter
+    from ray._private import parameter, worker
 
+    _hush(worker)
     original = parameter.RayParams.__init__
 
     def slim(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -168,6 +170,15 @@ def start_ray(data: Path) -> None:
         )
     finally:
         parameter.RayParams.__init__ = original
+
+
+def _hush(worker: Any) -> None:
+    """Send what the raylet reports, our own stopping of Serve among it, to the log: Ray prints it between our lines."""
+
+    def noted(batch: dict[str, Any], **_: Any) -> None:
+        logger.info("%s", "\n".join(batch["lines"]))
+
+    worker.print_to_stdstream = noted
 
 
 def attach_ray(data: Path, address: str) -> None:

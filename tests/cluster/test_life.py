@@ -62,6 +62,7 @@ def test_it_resumes_after_ctrl_c_after_a_power_cut_and_in_another_placement(up: 
     said = system.output.read_text()
     assert "Draining" in said
     assert "Traceback" not in said
+    assert "raylet" not in said
     assert not (system.data / "runtime.json").exists()
 
     system = up("--placement", "spread")
