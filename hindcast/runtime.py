@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+logger = logging.getLogger(__name__)
 NAMESPACE = "hindcast"
 SOCKET_PATH_BYTES = 107
 RAY_SOCKETS = len("/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
+SESSIONS_KEPT = 2
+"""Of Ray's session folders, for their logs."""
 PORTS = 100
 """Ports above the public one that Serve's proxy and replicas may take, on loopback."""
 
@@ -130,10 +134,13 @@ def _launcher(proxy: Path) -> Path:
 def end_leftovers(data: Path) -> None:
     """End what a system that was killed has left of itself: HAProxy, which outlives Ray and holds the port.
 
-    Call it with the data directory claimed: then nothing that works on its session can be anybody's.
+    Also forgets all but the newest of Ray's session folders: each start makes one, and nobody else takes them away. Call it
+    with the data directory claimed: then nothing that works on its session can be anybody's.
     """
     import psutil
 
+    for old in sorted(session_folder(data).glob("session_2*"))[:-SESSIONS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
     session = str(session_folder(data)) + "/"
     for process in psutil.process_iter(["name", "cmdline"]):
         if process.info["name"] == "haproxy" and any(session in word for word in process.info["cmdline"] or ()):
@@ -144,8 +151,9 @@ def end_leftovers(data: Path) -> None:
 def start_ray(data: Path) -> None:
     """A small local cluster: no dashboard, no log monitor, 80 MB of object store. ``environment`` must be in place."""
     import ray
-    from ray._private import parameter
+    from ray._private import parameter, worker
 
+    _hush(worker)
     original = parameter.RayParams.__init__
 
     def slim(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -168,6 +176,15 @@ def start_ray(data: Path) -> None:
         )
     finally:
         parameter.RayParams.__init__ = original
+
+
+def _hush(worker: Any) -> None:
+    """Send what the raylet reports, our own stopping of Serve among it, to the log: Ray prints it between our lines."""
+
+    def noted(batch: dict[str, Any], **_: Any) -> None:
+        logger.info("%s", "\n".join(batch["lines"]))
+
+    worker.print_to_stdstream = noted
 
 
 def attach_ray(data: Path, address: str) -> None:

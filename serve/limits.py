@@ -7,9 +7,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serve.ingest.verdicts import TooLarge
 from serve.problems import answer
 
+DRAINED = 50
+"""Times the bound that is read of a refused body before its sender is cut off."""
+
 
 class BodyLimit:
-    """Answers 413 to a body of more than ``most`` bytes: at once where its length is told, else as soon as it is beyond.
+    """Answers 413 to a body of more than ``most`` bytes, of which no route sees or keeps the rest.
 
     Ray Serve and HAProxy have no such bound; without it one request of any size would be read whole before it is refused.
     """
@@ -48,7 +51,16 @@ class BodyLimit:
         return None
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await answer(413, "body", self._reason, {"connection": "close"})(scope, receive, send)
+        """Answer once the body is through, holding nothing of it: a sender that is cut off would not read the answer."""
+        drained, headers = 0, None
+        message = await receive()
+        while message["type"] == "http.request" and message.get("more_body"):
+            drained += len(message["body"])
+            if drained > DRAINED * self._most:
+                headers = {"connection": "close"}
+                break
+            message = await receive()
+        await answer(413, "body", self._reason, headers)(scope, receive, send)
 
     @property
     def _reason(self) -> str:

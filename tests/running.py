@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -56,6 +57,9 @@ class Running:
                 self.kill()
                 raise
             self.gone(started)
+        elsewhere = self.data / "ray.path"  # Ray's session, where the test's folder has too long a path
+        if elsewhere.exists():
+            shutil.rmtree(elsewhere.read_text(), ignore_errors=True)
         return self.process.returncode
 
     def gone(self, started: list[psutil.Process]) -> None:
@@ -69,14 +73,22 @@ class Running:
         """SIGKILL to the system and all that it started, as a power cut would."""
         started = [psutil.Process(self.process.pid), *self.processes()]
         for process in started:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+            struck(process)
         self.process.wait(10)
         psutil.wait_procs(started, timeout=10)
 
     def processes(self) -> list[psutil.Process]:
         """All that the system started, by pid."""
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def strike(self, *names: str) -> int:
+        """SIGKILL to every process whose title begins so, or that is called so; answers how many there were."""
+        found = [p for name in names for p in self.named(name)]
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                if process.name() in names:
+                    found.append(process)
+        return sum(struck(process) for process in found)
 
     def named(self, title: str) -> list[psutil.Process]:
         """Ray processes whose title begins so: ``ray::Host``, ``ray::ServeReplica:gateway``."""
@@ -110,6 +122,15 @@ class Running:
                 return answer
             assert time.monotonic() < deadline, f"after {timeout_s} s it is still {answer!r}, not {wanted!r}"
             time.sleep(0.1)
+
+
+def struck(process: psutil.Process) -> bool:
+    """SIGKILL; False where it was gone already."""
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return False
+    return True
 
 
 def announced(data: Path, pid: int) -> bool:

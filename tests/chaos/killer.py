@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.running import Running
+from tests.running import Running, struck
 
 CELLS = {
     "collectors": "user_interactions", "analyzers": "metrics", "dashboards": "user_activity",
@@ -51,18 +51,17 @@ class Killer(threading.Thread):
         began = time.monotonic()
         for target in self._plan:
             time.sleep(self._random.uniform(*self._pause_s))
-            process = self._find(target)
+            process = self._strike(target)
             if process is not None:
-                process.kill()
                 self.kills.append(Kill(target, process.pid, time.monotonic() - began))
 
-    def _find(self, target: str) -> psutil.Process | None:
-        """The target's process, waiting for one that was killed lately to be back."""
-        deadline = time.monotonic() + 30
+    def _strike(self, target: str) -> psutil.Process | None:
+        """Kill the target's process, waiting for one that was killed lately to be back; None where it does not come."""
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             found = runs_cell(self._system, CELLS[target]) if target in CELLS else _titled(self._system, TITLES[target])
-            if found:
-                return self._random.choice(found)
+            if found and struck(chosen := self._random.choice(found)):
+                return chosen
             time.sleep(0.2)
         return None
 
