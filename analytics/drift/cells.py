@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from analytics.cells import dense, equal_mass, within_one
 from analytics.typed import F64, I32, I64
 
 Kind = Literal["numeric", "categorical"]
@@ -62,24 +63,14 @@ def kind_of(name: str, sample: str, values: npt.NDArray[Any]) -> Kind | None:
 
 def numeric(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any], most: int) -> Cells:
     """Cells of equal pooled mass, equal values always together; one for each distinct value where ``most`` allows it."""
-    both = np.concatenate([reference.astype(np.float64), current.astype(np.float64)])
-    absent = ~np.isfinite(both)
-    values, inverse, count = np.unique(both[~absent], return_inverse=True, return_counts=True)
-    place = (np.cumsum(count) - count / 2) / max(count.sum(), 1)  # in (0, 1): the middle of the value's rows
-    cell = np.arange(len(values)) if len(values) <= most else _dense((place * most).astype(np.int64))
-    width = int(cell[-1]) + 2 if len(values) else 1
-    code = np.full(len(both), width - 1, np.int32)
-    code[~absent] = cell[inverse]
-    weight = np.bincount(cell, count, width - 1)
-    # Scaled first, so that 1e308 does not overflow: all that follows is relative.
-    scaled = values / max(float(np.abs(values).max(initial=0.0)), np.finfo(float).tiny)
-    means = np.bincount(cell, scaled * count, width - 1) / weight
-    deviation = (
-        np.sqrt(np.average((scaled - np.average(scaled, weights=count)) ** 2, weights=count)) if width > 2 else 1.0
-    )
-    bin_of_cell = _dense((np.cumsum(weight) - weight / 2) * BINS // max(weight.sum(), 1))
-    bins = np.searchsorted(bin_of_cell, np.arange(int(bin_of_cell[-1]) + 1 if width > 1 else 0))
-    return Cells(name, "numeric", code, width, np.diff(means) / deviation, bins.astype(np.int64))
+    both = within_one(np.concatenate([reference.astype(np.float64), current.astype(np.float64)]))
+    code, rows, means = equal_mass(both, most)
+    width = len(rows) + 1
+    deviation = float(np.std(both[code >= 0])) if len(rows) > 1 else 1.0
+    code[code < 0] = width - 1
+    bin_of_cell = dense((np.cumsum(rows) - rows / 2) * BINS // max(int(rows.sum()), 1))
+    bins = np.searchsorted(bin_of_cell, np.unique(bin_of_cell)).astype(np.int64)
+    return Cells(name, "numeric", code, width, np.diff(means) / deviation, bins)
 
 
 def categorical(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Cells:
@@ -110,8 +101,3 @@ def _codes(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> tuple[I64,
     names: dict[str, int] = {}
     ids = [-1 if v is None or v != v else names.setdefault(str(v), len(names)) for v in met]
     return np.array(ids, np.int64)[raw], list(names)
-
-
-def _dense(ascending: npt.NDArray[Any]) -> I64:
-    """0, 1, 2 ... for the distinct numbers of an ascending array."""
-    return np.cumsum(np.diff(ascending, prepend=ascending[:1]) != 0)

@@ -1,0 +1,248 @@
+"""Which series go together, and at what lag? All pairs, with an honest p-value each and control of false discoveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from analytics.cells import equal_mass, within_one
+from analytics.correlation.linear import at_lags, best_lags
+from analytics.correlation.report import Correlations, Method, Pair, Status
+from analytics.correlation.tables import DISTANCE_CELLS, Coded, coded, information_cells, search
+from analytics.correlation.whitening import innovations, redundancy
+from analytics.typed import F64, I64, Bools
+
+_NORMAL_975 = 1.959963984540054
+
+
+def correlate(
+    values: F64,
+    *,
+    names: Sequence[str],
+    max_lag: int = 0,
+    method: Method = "pearson",
+    partial: bool = False,
+    fdr: float = 0.05,
+    any_dependence: bool = False,
+    min_effective: int = 10,
+) -> Correlations:
+    """Relations among the columns of float64[n, p], rows in order of time and evenly spaced; NaN and infinities are missing.
+
+    Every pair is searched over lags -``max_lag`` to ``max_lag`` rows. What is judged are the series' innovations (see
+    ``whitening``), so that autocorrelation, trends and random walks do not pass for relations; these are independent from
+    lag to lag, so the best is corrected by Sidak's (1967) 1 - (1 - p)^lags. ``fdr`` bounds the expected share of false pairs
+    among those found: by Benjamini and Hochberg (1995), or with ``any_dependence`` by Benjamini and Yekutieli (2001), which
+    holds whatever the pairs have in common.
+
+    ``partial``: given all other columns, at lag 0, over the rows where all have a value. ``spearman`` and
+    ``mutual_information`` look at ranks only. A pair whose effective sample size (rows over ``redundancy``) or rows of
+    innovations are below ``min_effective`` is ``not enough data``; a column of one value makes its pairs ``constant``.
+
+    Raises ``ValueError`` for a shape, name or option that makes no sense.
+    """
+    table = _checked(values, names, max_lag, method, partial, fdr, min_effective)
+    p = table.shape[0]
+    first, second = (side.astype(np.int64) for side in np.triu_indices(p, 1))
+    if method in ("spearman", "mutual_information"):
+        table = np.stack([_ranks(row) for row in table])
+    here = np.isfinite(table)
+    varies = np.where(here, table, np.inf).min(1, initial=np.inf) < np.where(here, table, -np.inf).max(
+        1, initial=-np.inf
+    )
+    fresh, coefficients = innovations(table)
+    excess = redundancy(coefficients)[first, second]
+    if partial:
+        found = _partial(table, fresh, first, second, varies, names)
+    elif method in ("pearson", "spearman"):
+        found = _linear(table, fresh, first, second, max_lag)
+    else:
+        found = _by_table(table, fresh, first, second, max_lag, method == "distance")
+    effective = found.n / np.maximum(excess, 1.0)
+    judged = (found.tested >= max(min_effective, 3)) & (effective >= min_effective) & varies[first] & varies[second]
+    q = _adjusted(found.p_value, judged, any_dependence)
+    lower, upper = _interval(found.coefficient, effective, p if partial else 2)
+    linear = method in ("pearson", "spearman")
+    enough = here.sum(1) >= min_effective
+    pairs: list[Pair] = []
+    for k in range(len(first)):
+        i, j = int(first[k]), int(second[k])
+        ok = bool(judged[k])
+        still = (enough[i] and not varies[i]) or (enough[j] and not varies[j])
+        status: Status = "judged" if ok else "constant" if still else "not enough data"
+        pairs.append(
+            Pair(
+                first=names[i],
+                second=names[j],
+                status=status,
+                lag=int(found.lag[k]) if ok else None,
+                coefficient=float(found.coefficient[k]) if ok else None,
+                lower=float(lower[k]) if ok and linear and lower[k] > -1 else None,
+                upper=float(upper[k]) if ok and linear and upper[k] < 1 else None,
+                innovations=float(found.innovations[k]) if ok else None,
+                p_value=float(found.p_value[k]) if ok else None,
+                q_value=float(q[k]) if ok else None,
+                significant=ok and bool(q[k] <= fdr),
+                n=int(found.n[k]),
+                effective=float(effective[k]),
+            )
+        )
+    return Correlations(method, partial, max_lag, fdr, tuple(pairs))
+
+
+class _Found(NamedTuple):
+    """A row for each pair."""
+
+    lag: I64
+    coefficient: F64
+    n: I64
+    innovations: F64
+    tested: I64
+    """Rows of innovations."""
+    p_value: F64
+
+
+def _checked(
+    values: F64, names: Sequence[str], max_lag: int, method: str, partial: bool, fdr: float, min_effective: int
+) -> F64:
+    """float64[p, n], scaled and centred, NaN where missing."""
+    if values.ndim != 2:
+        raise ValueError(f"values of {values.ndim} dimensions: pass one row a time and one column a series")
+    n, p = values.shape
+    if len(names) != p or len(set(names)) != p:
+        raise ValueError(f"{len(set(names))} different names for {p} columns")
+    if p < 2 or not n:
+        raise ValueError(f"{p} columns of {n} rows: a correlation needs two columns and a row")
+    if method not in ("pearson", "spearman", "distance", "mutual_information"):
+        raise ValueError(f"method {method!r}: choose pearson, spearman, distance or mutual_information")
+    if max_lag < 0 or (max_lag and max_lag >= n):
+        raise ValueError(f"max_lag {max_lag} with {n} rows: choose 0 to {max(n - 1, 0)}")
+    if partial and (max_lag or method not in ("pearson", "spearman")):
+        raise ValueError("partial goes with pearson or spearman at lag 0: set max_lag=0")
+    if not 0 < fdr < 1:
+        raise ValueError(f"fdr {fdr}: choose a share between 0 and 1")
+    if min_effective < 4:
+        raise ValueError(f"min_effective {min_effective}: a correlation needs at least 4 rows")
+    columns = np.asarray(values, np.float64).T
+    scaled = [within_one(np.where(np.isfinite(c), c, np.nan)) for c in columns]
+    return np.stack([c - np.mean(c, where=np.isfinite(c)) if np.isfinite(c).any() else c for c in scaled])
+
+
+def _ranks(row: F64) -> F64:
+    """Mean ranks as shares of the values, from -0.5 to 0.5; NaN stays."""
+    code, rows, _ = equal_mass(row, len(row))
+    middle = (np.cumsum(rows) - rows / 2) / max(int(rows.sum()), 1) - 0.5
+    return np.where(code >= 0, np.append(middle, np.nan)[code], np.nan)
+
+
+def _linear(table: F64, fresh: F64, first: I64, second: I64, max_lag: int) -> _Found:
+    best = best_lags(fresh, max_lag)
+    ahead = best.t2[first, second] >= best.t2[second, first]
+    i, j = np.where(ahead, first, second), np.where(ahead, second, first)
+    lag = np.where(ahead, best.lag[i, j], -best.lag[i, j])
+    coefficient, n = np.empty(len(first)), np.empty(len(first), np.int64)
+    at_lags(table, first, second, lag, coefficient, n)
+    tested, t2 = best.n[i, j], best.t2[i, j]
+    p = _student(t2, tested - 2)
+    return _Found(lag, coefficient, n, best.coefficient[i, j], tested, _of_best(p, 2 * max_lag + 1))
+
+
+def _by_table(table: F64, fresh: F64, first: I64, second: I64, max_lag: int, by_distance: bool) -> _Found:
+    from scipy.special import chdtrc
+
+    most = DISTANCE_CELLS if by_distance else information_cells(fresh.shape[1])
+    new = coded(fresh, most)
+    edge = np.full(len(first), max_lag, np.int64)
+    statistic, innovations_, tested, lag = _search(new, by_distance, first, second, -edge, edge)
+    coefficient, n = _search(coded(table, most), by_distance, first, second, lag, lag)[1:3]
+    if by_distance:
+        p = _gamma_tail(statistic, new.cumulants[first], new.cumulants[second])
+    else:
+        a, b = (np.maximum(new.cells[side], 2) for side in (first, second))
+        # Williams's (1976) correction of G for few rows, for cells of equal mass.
+        correction = 1 + (a + 1) * (b + 1) / (6 * np.maximum(tested, 1))
+        p = chdtrc((a - 1) * (b - 1), np.maximum(statistic, 0.0) / correction)
+    return _Found(lag, coefficient, n, innovations_, tested, _of_best(p, 2 * max_lag + 1))
+
+
+def _search(new: Coded, by_distance: bool, first: I64, second: I64, low: I64, high: I64) -> tuple[F64, F64, I64, I64]:
+    pairs = len(first)
+    statistic, coefficient = np.empty(pairs), np.empty(pairs)
+    n, lag = np.empty(pairs, np.int64), np.empty(pairs, np.int64)
+    search(new.code, new.means, new.cells, by_distance, first, second, low, high, 4, statistic, coefficient, n, lag)
+    return statistic, coefficient, n, lag
+
+
+def _gamma_tail(statistic: F64, x: F64, y: F64) -> F64:
+    """P(n dCov^2 >= statistic) for independent series with these cumulants (Hall, Buckley, Eagleson)."""
+    from scipy.special import chdtrc
+
+    first, second, third = (factor * x[:, k] * y[:, k] for k, factor in enumerate((1.0, 2.0, 8.0)))
+    known = third > 0
+    freedom = 8 * second**3 / np.where(known, third, 1.0) ** 2
+    scaled = (statistic - first) / np.sqrt(np.where(known, second, 1.0)) * np.sqrt(2 * freedom) + freedom
+    return np.where(known & (scaled > 0), chdtrc(np.where(known, freedom, 1.0), np.maximum(scaled, 0.0)), 1.0)
+
+
+def _partial(table: F64, fresh: F64, first: I64, second: I64, varies: Bools, names: Sequence[str]) -> _Found:
+    use = np.flatnonzero(varies)
+    (raw, n), (new, tested) = (_given_others(side, use, names) for side in (table, fresh))
+    r = new[first, second]
+    freedom = tested - len(use)
+    p = _student(r * r * freedom / (1 - r * r), np.full(len(r), freedom))
+    pairs = np.zeros(len(r), np.int64)
+    # Rows that the other columns use up tell nothing about the pair.
+    spare = max(freedom + 2, 0)
+    return _Found(pairs, raw[first, second], pairs + n, r, pairs + spare, p)
+
+
+def _given_others(table: F64, use: I64, names: Sequence[str]) -> tuple[F64, int]:
+    """Partial correlations float64[p, p] by the inverse of the correlations, 0 where not known, and the complete rows."""
+    found = np.zeros((len(table), len(table)))
+    rows = table[use][:, np.isfinite(table[use]).all(0)]
+    n = rows.shape[1]
+    if n <= len(use) + 1 or len(use) < 2 or (rows.min(1) == rows.max(1)).any():
+        return found, n
+    values, vectors = np.linalg.eigh(np.corrcoef(rows))
+    if values[0] < 1e-10:
+        involved = [names[use[k]] for k in np.flatnonzero(np.abs(vectors[:, 0]) > 1e-3)]
+        clique = ", ".join(map(repr, involved))
+        raise ValueError(f"{clique} determine one another: leave one out for partial correlations")
+    inverse = (vectors / values) @ vectors.T
+    scale = np.sqrt(np.diag(inverse))
+    found[np.ix_(use, use)] = np.clip(-inverse / scale / scale[:, None], -1 + 1e-15, 1 - 1e-15)
+    return found, n
+
+
+def _student(t2: F64, freedom: I64) -> F64:
+    """Two-sided tail of Student's t; 1 without degrees of freedom."""
+    from scipy.special import stdtr
+
+    known = (freedom > 0) & (t2 >= 0)
+    return np.where(known, 2 * stdtr(np.maximum(freedom, 1), -np.sqrt(np.maximum(t2, 0.0))), 1.0)
+
+
+def _of_best(p: F64, lags: int) -> F64:
+    return -np.expm1(lags * np.log1p(-np.minimum(p, 1 - 1e-16)))
+
+
+def _adjusted(p: F64, judged: Bools, any_dependence: bool) -> F64:
+    """q-values of the judged pairs, 1 for the others."""
+    q = np.ones(len(p))
+    m = int(judged.sum())
+    if m:
+        chosen = np.flatnonzero(judged)
+        order = chosen[np.argsort(p[chosen], kind="stable")]
+        rank = np.arange(1, m + 1)
+        factor = float((1 / rank).sum()) if any_dependence else 1.0
+        q[order] = np.minimum(np.minimum.accumulate((p[order] * factor * m / rank)[::-1])[::-1], 1.0)
+    return q
+
+
+def _interval(coefficient: F64, effective: F64, columns: int) -> tuple[F64, F64]:
+    """Fisher's (1921) interval of a correlation given ``columns - 2`` others; (-1, 1) where nothing is known."""
+    freedom = effective - 3 - (columns - 2)
+    half = np.where(freedom > 0, _NORMAL_975 / np.sqrt(np.maximum(freedom, 1e-9)), 40.0)
+    middle = np.arctanh(np.clip(coefficient, -1 + 1e-15, 1 - 1e-15))
+    return np.tanh(middle - half), np.tanh(middle + half)
