@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from analytics.cells import equal_mass, within_one
 from analytics.correlation.linear import at_lags, best_lags
-from analytics.correlation.report import Correlations, Method, Pair, Status
+from analytics.correlation.report import Correlations, Method
+from analytics.correlation.significance import Found, all_pairs, conclude, of_best, student
 from analytics.correlation.tables import DISTANCE_CELLS, Coded, coded, information_cells, search
 from analytics.correlation.whitening import innovations, redundancy
 from analytics.typed import F64, I64, Bools
-
-_NORMAL_975 = 1.959963984540054
 
 
 def correlate(
@@ -44,7 +42,7 @@ def correlate(
     """
     table = _checked(values, names, max_lag, method, partial, fdr, min_effective)
     p = table.shape[0]
-    first, second = (side.astype(np.int64) for side in np.triu_indices(p, 1))
+    first, second = all_pairs(p)
     if method in ("spearman", "mutual_information"):
         table = np.stack([_ranks(row) for row in table])
     here = np.isfinite(table)
@@ -59,48 +57,13 @@ def correlate(
         found = _linear(table, fresh, first, second, max_lag)
     else:
         found = _by_table(table, fresh, first, second, max_lag, method == "distance")
+    enough = here.sum(1) >= min_effective
     effective = found.n / np.maximum(excess, 1.0)
     judged = (found.tested >= max(min_effective, 3)) & (effective >= min_effective) & varies[first] & varies[second]
-    q = _adjusted(found.p_value, judged, any_dependence)
-    lower, upper = _interval(found.coefficient, effective, p if partial else 2)
-    linear = method in ("pearson", "spearman")
-    enough = here.sum(1) >= min_effective
-    pairs: list[Pair] = []
-    for k in range(len(first)):
-        i, j = int(first[k]), int(second[k])
-        ok = bool(judged[k])
-        still = (enough[i] and not varies[i]) or (enough[j] and not varies[j])
-        status: Status = "judged" if ok else "constant" if still else "not enough data"
-        pairs.append(
-            Pair(
-                first=names[i],
-                second=names[j],
-                status=status,
-                lag=int(found.lag[k]) if ok else None,
-                coefficient=float(found.coefficient[k]) if ok else None,
-                lower=float(lower[k]) if ok and linear and lower[k] > -1 else None,
-                upper=float(upper[k]) if ok and linear and upper[k] < 1 else None,
-                innovations=float(found.innovations[k]) if ok else None,
-                p_value=float(found.p_value[k]) if ok else None,
-                q_value=float(q[k]) if ok else None,
-                significant=ok and bool(q[k] <= fdr),
-                n=int(found.n[k]),
-                effective=float(effective[k]),
-            )
-        )
-    return Correlations(method, partial, max_lag, fdr, tuple(pairs))
-
-
-class _Found(NamedTuple):
-    """A row for each pair."""
-
-    lag: I64
-    coefficient: F64
-    n: I64
-    innovations: F64
-    tested: I64
-    """Rows of innovations."""
-    p_value: F64
+    still = (enough & ~varies)[first] | (enough & ~varies)[second]
+    given = p - 2 if partial else 0 if method in ("pearson", "spearman") else None
+    pairs = conclude(names, found, judged, still, effective, given=given, fdr=fdr, any_dependence=any_dependence)
+    return Correlations(method, partial, max_lag, fdr, pairs)
 
 
 def _checked(
@@ -136,7 +99,7 @@ def _ranks(row: F64) -> F64:
     return np.where(code >= 0, np.append(middle, np.nan)[code], np.nan)
 
 
-def _linear(table: F64, fresh: F64, first: I64, second: I64, max_lag: int) -> _Found:
+def _linear(table: F64, fresh: F64, first: I64, second: I64, max_lag: int) -> Found:
     best = best_lags(fresh, max_lag)
     ahead = best.t2[first, second] >= best.t2[second, first]
     i, j = np.where(ahead, first, second), np.where(ahead, second, first)
@@ -144,11 +107,11 @@ def _linear(table: F64, fresh: F64, first: I64, second: I64, max_lag: int) -> _F
     coefficient, n = np.empty(len(first)), np.empty(len(first), np.int64)
     at_lags(table, first, second, lag, coefficient, n)
     tested, t2 = best.n[i, j], best.t2[i, j]
-    p = _student(t2, tested - 2)
-    return _Found(lag, coefficient, n, best.coefficient[i, j], tested, _of_best(p, 2 * max_lag + 1))
+    p = student(t2, tested - 2)
+    return Found(lag, coefficient, n, best.coefficient[i, j], tested, of_best(p, 2 * max_lag + 1))
 
 
-def _by_table(table: F64, fresh: F64, first: I64, second: I64, max_lag: int, by_distance: bool) -> _Found:
+def _by_table(table: F64, fresh: F64, first: I64, second: I64, max_lag: int, by_distance: bool) -> Found:
     from scipy.special import chdtrc
 
     most = DISTANCE_CELLS if by_distance else information_cells(fresh.shape[1])
@@ -163,7 +126,7 @@ def _by_table(table: F64, fresh: F64, first: I64, second: I64, max_lag: int, by_
         # Williams's (1976) correction of G for few rows, for cells of equal mass.
         correction = 1 + (a + 1) * (b + 1) / (6 * np.maximum(tested, 1))
         p = chdtrc((a - 1) * (b - 1), np.maximum(statistic, 0.0) / correction)
-    return _Found(lag, coefficient, n, innovations_, tested, _of_best(p, 2 * max_lag + 1))
+    return Found(lag, coefficient, n, innovations_, tested, of_best(p, 2 * max_lag + 1))
 
 
 def _search(new: Coded, by_distance: bool, first: I64, second: I64, low: I64, high: I64) -> tuple[F64, F64, I64, I64]:
@@ -185,16 +148,16 @@ def _gamma_tail(statistic: F64, x: F64, y: F64) -> F64:
     return np.where(known & (scaled > 0), chdtrc(np.where(known, freedom, 1.0), np.maximum(scaled, 0.0)), 1.0)
 
 
-def _partial(table: F64, fresh: F64, first: I64, second: I64, varies: Bools, names: Sequence[str]) -> _Found:
+def _partial(table: F64, fresh: F64, first: I64, second: I64, varies: Bools, names: Sequence[str]) -> Found:
     use = np.flatnonzero(varies)
     (raw, n), (new, tested) = (_given_others(side, use, names) for side in (table, fresh))
     r = new[first, second]
     freedom = tested - len(use)
-    p = _student(r * r * freedom / (1 - r * r), np.full(len(r), freedom))
+    p = student(r * r * freedom / (1 - r * r), np.full(len(r), freedom))
     pairs = np.zeros(len(r), np.int64)
     # Rows that the other columns use up tell nothing about the pair.
     spare = max(freedom + 2, 0)
-    return _Found(pairs, raw[first, second], pairs + n, r, pairs + spare, p)
+    return Found(pairs, raw[first, second], pairs + n, r, pairs + spare, p)
 
 
 def _given_others(table: F64, use: I64, names: Sequence[str]) -> tuple[F64, int]:
@@ -213,36 +176,3 @@ def _given_others(table: F64, use: I64, names: Sequence[str]) -> tuple[F64, int]
     scale = np.sqrt(np.diag(inverse))
     found[np.ix_(use, use)] = np.clip(-inverse / scale / scale[:, None], -1 + 1e-15, 1 - 1e-15)
     return found, n
-
-
-def _student(t2: F64, freedom: I64) -> F64:
-    """Two-sided tail of Student's t; 1 without degrees of freedom."""
-    from scipy.special import stdtr
-
-    known = (freedom > 0) & (t2 >= 0)
-    return np.where(known, 2 * stdtr(np.maximum(freedom, 1), -np.sqrt(np.maximum(t2, 0.0))), 1.0)
-
-
-def _of_best(p: F64, lags: int) -> F64:
-    return -np.expm1(lags * np.log1p(-np.minimum(p, 1 - 1e-16)))
-
-
-def _adjusted(p: F64, judged: Bools, any_dependence: bool) -> F64:
-    """q-values of the judged pairs, 1 for the others."""
-    q = np.ones(len(p))
-    m = int(judged.sum())
-    if m:
-        chosen = np.flatnonzero(judged)
-        order = chosen[np.argsort(p[chosen], kind="stable")]
-        rank = np.arange(1, m + 1)
-        factor = float((1 / rank).sum()) if any_dependence else 1.0
-        q[order] = np.minimum(np.minimum.accumulate((p[order] * factor * m / rank)[::-1])[::-1], 1.0)
-    return q
-
-
-def _interval(coefficient: F64, effective: F64, columns: int) -> tuple[F64, F64]:
-    """Fisher's (1921) interval of a correlation given ``columns - 2`` others; (-1, 1) where nothing is known."""
-    freedom = effective - 3 - (columns - 2)
-    half = np.where(freedom > 0, _NORMAL_975 / np.sqrt(np.maximum(freedom, 1e-9)), 40.0)
-    middle = np.arctanh(np.clip(coefficient, -1 + 1e-15, 1 - 1e-15))
-    return np.tanh(middle - half), np.tanh(middle + half)
