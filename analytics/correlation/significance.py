@@ -49,14 +49,15 @@ def conclude(
     q = _adjusted(found.p_value, judged, any_dependence)
     lower, upper = _interval(found.coefficient, effective, given)
     pairs: list[Pair] = []
-    for k, (i, j) in enumerate(zip(*(side.tolist() for side in all_pairs(len(names))), strict=True)):
+    first, second = all_pairs(len(names))
+    for k in range(len(first)):
         ok = bool(judged[k])
         status: Status = "judged" if ok else "constant" if still[k] else "not enough data"
         bounded = ok and lower[k] < upper[k]
         pairs.append(
             Pair(
-                first=names[i],
-                second=names[j],
+                first=names[int(first[k])],
+                second=names[int(second[k])],
                 status=status,
                 lag=int(found.lag[k]) if ok else None,
                 coefficient=float(found.coefficient[k]) if ok else None,
@@ -73,12 +74,12 @@ def conclude(
     return tuple(pairs)
 
 
-def student(t2: F64, freedom: I64) -> F64:
+def student(t2: F64, freedom: F64 | I64) -> F64:
     """Two-sided tail of Student's t; 1 without degrees of freedom."""
     from scipy.special import stdtr
 
     known = (freedom > 0) & (t2 >= 0)
-    return np.where(known, 2 * stdtr(np.maximum(freedom, 1), -np.sqrt(np.maximum(t2, 0.0))), 1.0)
+    return np.where(known, 2 * stdtr(np.maximum(freedom, 1e-9), -np.sqrt(np.maximum(t2, 0.0))), 1.0)
 
 
 def of_best(p: F64, lags: int) -> F64:

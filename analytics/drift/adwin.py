@@ -130,7 +130,7 @@ class DriftState:
 def _used(counts: I32) -> Bools:
     """Which of the buckets' sums hold something."""
     used = np.arange(BUCKETS + 1) < counts[:, _FILLED:, None]
-    return np.repeat(used.reshape(len(counts), -1), 2, 1)
+    return np.repeat(used, 2, 2).reshape(len(counts), _SUMS - 2)
 
 
 def update(state: DriftState, key: I32, value: F64) -> Changes:

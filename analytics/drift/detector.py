@@ -21,7 +21,7 @@ class DriftDetector:
         self._references[model_id] = reference
 
     def detect_drift(self, model_id: str, data: Table) -> DriftReport:
-        """Compare ``data`` with the model's reference. Columns that the reference lacks (a prediction's id, say) are left out.
+        """Compare ``data`` with the model's reference; columns that the reference lacks are left out.
 
         Raises ``ValueError`` for a model without a reference, and as ``compare`` does.
         """

@@ -270,9 +270,9 @@ def _column(
     for i, name in enumerate(measures.names(cells)):
         a, b = (n, m) if name == "missing" else values
         strength = float(verdict.thresholds[place][i])
-        if a and b and strength < inf:
+        if a and b and not (name == "missing" and not any(missing)):
             limit = measures.from_strength(name, strength, a * b / (a + b))
-            within = can_alarm and not (name in measures.AT_MOST_ONE and limit > 1)
+            within = can_alarm and limit < inf and not (name in measures.AT_MOST_ONE and limit > 1)
             found.append(Measure(name, float(value[i]), limit if within else None, float(verdict.p_values[place][i])))
     drifted = p <= alarm_rate
     return ColumnDrift(
