@@ -123,9 +123,9 @@ def correlations(
     """Pearson correlations of all pairs at their best lag, from sums alone; options as for ``correlate``.
 
     The values themselves are gone, so their innovations are out of reach: a coefficient is judged by Student's t with the
-    effective sample size of ``redundancy``, the autoregressions fitted to the sums at lags up to the window's own ``max_lag``
-    (24 or more for hourly data). That holds its level, too, but finds less than ``correlate`` where series are strongly
-    autocorrelated. The correction for the lags searched is Sidak's, an upper bound as neighbouring lags resemble each other.
+    effective sample size of ``redundancy``, from autoregressions fitted to the sums at lags up to the window's own
+    ``max_lag`` (24 or more for hourly data). That holds its level, too, but finds less than ``correlate`` where series are
+    strongly autocorrelated. Sidak's correction for the lags is cautious here, as neighbouring lags resemble each other.
     """
     lags, p = moments.sums.shape[1] - 1, moments.sums.shape[2]
     searched = lags if max_lag is None else max_lag
