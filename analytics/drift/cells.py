@@ -75,7 +75,7 @@ def numeric(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any], m
 
 def categorical(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Cells:
     """A cell for each category, the rare ones together in the last before that of missing values."""
-    raw, labels = _codes(reference, current)
+    raw, labels = _codes(name, reference, current)
     split = len(reference)
     count = np.bincount(raw[raw >= 0], minlength=len(labels))
     known = np.bincount(raw[:split][raw[:split] >= 0], minlength=len(labels)) > 0
@@ -94,10 +94,14 @@ def categorical(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any
     return Cells(name, "categorical", cell[raw].astype(np.int32), width, np.zeros(0), bins, shown, share, rare)
 
 
-def _codes(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> tuple[I64, list[str]]:
+def _codes(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> tuple[I64, list[str]]:
     """Ids of the values of both samples, -1 for missing ones, and the ids' names."""
-    met: dict[Any, int] = {}
-    raw = np.array([met.setdefault(v, len(met)) for part in (reference, current) for v in part.tolist()], np.int64)
+    both = reference.tolist() + current.tolist()
+    try:
+        met = {value: i for i, value in enumerate(dict.fromkeys(both))}
+    except TypeError as error:
+        raise ValueError(f"column {name!r} holds lists or tables: pass numbers or strings") from error
+    raw = np.fromiter(map(met.__getitem__, both), np.int64, len(both))
     names: dict[str, int] = {}
     ids = [-1 if v is None or v != v else names.setdefault(str(v), len(names)) for v in met]
     return np.array(ids, np.int64)[raw], list(names)
