@@ -71,28 +71,28 @@ def test_the_changed_column_is_named_and_no_other(
 
 def test_a_fixed_psi_alarms_on_most_identical_samples_of_100_and_ours_does_not() -> None:
     fixed = ours = 0
-    runs = 150
+    runs = 100
     for seed in range(runs):
         before, now = rng(seed).normal(size=100), rng(10_000 + seed).normal(size=100)
         edges = np.quantile(before, np.linspace(0, 1, 11)[1:-1])
         p, q = (np.maximum(np.bincount(np.searchsorted(edges, x), minlength=10) / 100, 1e-4) for x in (before, now))
         fixed += float(((p - q) * np.log(p / q)).sum()) > 0.1
         ours += compare({"x": before}, {"x": now}, alarm_rate=0.05, seed=seed).drifted
-    assert fixed / runs == pytest.approx(0.85, abs=0.07)
+    assert fixed / runs == pytest.approx(0.85, abs=0.1)
     assert binom.cdf(ours, runs, 0.05) > 0.001 and binom.sf(ours - 1, runs, 0.05) > 0.001
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "m"), [(60, 40), (1500, 1200), (5000, 40)])
 def test_the_alarm_rate_is_the_stated_one_whatever_the_sizes(n: int, m: int) -> None:
-    runs, rate = 400, 0.05
+    runs, rate = 250, 0.05
     alarms = sum(compare(table(n, 2 * s), table(m, 2 * s + 1), alarm_rate=rate, seed=s).drifted for s in range(runs))
     assert binom.ppf(0.001, runs, rate) <= alarms <= binom.ppf(0.999, runs, rate)
 
 
 @pytest.mark.slow
 def test_columns_that_did_not_drift_alarm_no_more_often_where_others_did() -> None:
-    runs, rate, false = 300, 0.05, 0
+    runs, rate, false = 200, 0.05, 0
     for s in range(runs):
         report = compare(table(300, 2 * s), shifted(table(300, 2 * s + 1)), alarm_rate=rate, seed=s)
         false += bool(set(report.drifted_columns) - {"amount"})
@@ -194,7 +194,7 @@ def test_each_model_is_compared_with_its_own_reference() -> None:
 SIZES = st.tuples(st.integers(1, 1300), st.integers(1, 40)).map(lambda s: (s[0], s[0] * 2 if s[1] > 30 else s[1]))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(SIZES, st.integers(0, 1000))
 def test_the_order_of_rows_and_of_samples_does_not_matter(sizes: tuple[int, int], seed: int) -> None:
     before, now = table(sizes[0], 2 * seed), table(sizes[1], 2 * seed + 1)
@@ -209,7 +209,7 @@ def test_the_order_of_rows_and_of_samples_does_not_matter(sizes: tuple[int, int]
             assert [b.value, c.value] == pytest.approx([a.value] * 2, abs=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(2, 400), st.integers(0, 1000))
 def test_what_looks_at_ranks_only_does_not_see_the_unit(n: int, seed: int) -> None:
     before, now = rng(seed).normal(size=n), rng(seed + 1).normal(0.3, 1, n)
@@ -221,7 +221,7 @@ def test_what_looks_at_ranks_only_does_not_see_the_unit(n: int, seed: int) -> No
     assert value(plain, "x", "wasserstein") == pytest.approx(value(moved, "x", "wasserstein"), rel=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(1, 200), st.integers(0, 1000))
 def test_a_sample_has_not_drifted_from_itself(n: int, seed: int) -> None:
     rows = table(n, seed)

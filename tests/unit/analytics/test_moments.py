@@ -24,7 +24,7 @@ def same(one: Moments, other: Moments) -> bool:
     return all(np.asarray(a[k]).tobytes() == np.asarray(b[k]).tobytes() for k in a)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 700), st.integers(0, 20), st.lists(st.integers(0, 700), max_size=6), st.randoms())
 def test_cuts_and_the_order_of_merging_change_no_bit(n: int, max_lag: int, cuts: list[int], chance) -> None:
     values = rows(n, n)
