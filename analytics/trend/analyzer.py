@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analytics.trend import growth, seasonality
-from analytics.trend.changepoints import ChangePoint, change_points
+from analytics.trend.changepoints import ChangePoint, Shape, search
 from analytics.trend.direction import PAIRED, Direction, Slope, Test, blocks, direction
 from analytics.trend.growth import Growth
 from analytics.trend.seasonality import Season
@@ -29,6 +28,8 @@ class Trend:
     test: Test | None
     slope: Slope | None
     season: Season | None
+    shape: Shape
+    """Whether ``changes`` part levels or lines."""
     changes: tuple[ChangePoint, ...]
     growth: Growth | None
     alpha: float
@@ -56,16 +57,26 @@ def analyze(time_us: I64, value: F64, *, alpha: float = 0.05, period: int | None
     notes = remarks(series)
     if len(series) < ANSWERABLE:
         notes.append(f"not enough data: {len(series)} distinct times with a value, at least {ANSWERABLE} are needed")
-        return Trend(series.rows, len(series), None, None, None, None, (), None, alpha, tuple(notes))
+        return Trend(series.rows, len(series), None, None, None, None, "levels", (), None, alpha, tuple(notes))
     place = places(series.time_us)
     season = seek_season(series, place, period, notes)
     level = series.value if season is None or place is None else without(series.value, place, season.period)
     found, test, slope = judge(series, level, place, season, alpha, notes)
-    changed = change_points(level)
+    changed = search(level[:, None], series.exponent)
     notes.extend(changed.notes)
-    changes = tuple(replace_scale(point, series) for point in changed.points)
+    changes = tuple(replace(point, time_us=int(series.time_us[point.index])) for point in changed.points)
     return Trend(
-        series.rows, len(series), found, test, slope, season, changes, grown(series, season, notes), alpha, tuple(notes)
+        series.rows,
+        len(series),
+        found,
+        test,
+        slope,
+        season,
+        changed.shape,
+        changes,
+        grown(series, season, notes),
+        alpha,
+        tuple(notes),
     )
 
 
@@ -117,20 +128,6 @@ def judge(
         notes.append("the slope is beyond what a float can hold")
         return found, test, None
     return found, test, Slope(value, lower, upper, 1 - alpha, unit)
-
-
-def replace_scale(point: ChangePoint, series: Series) -> ChangePoint:
-    """``point`` of the scaled series with its time, in the unit of the data."""
-    original: Callable[[float], float] = lambda x: float(np.ldexp(x, series.exponent))  # noqa: E731
-    with np.errstate(over="ignore"):
-        size = float(np.clip(original(point.size), -np.finfo(float).max, np.finfo(float).max))
-    return replace(
-        point,
-        time_us=int(series.time_us[point.index]),
-        before=original(point.before),
-        after=original(point.after),
-        size=size,
-    )
 
 
 def grown(series: Series, season: Season | None, notes: list[str]) -> Growth | None:
