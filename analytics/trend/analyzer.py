@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from analytics.trend import growth, seasonality
 from analytics.trend.changepoints import ChangePoint, Shape, search
 from analytics.trend.direction import PAIRED, Direction, Slope, Test, blocks, direction

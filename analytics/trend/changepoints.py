@@ -195,5 +195,7 @@ def describe(table: F64, places: I64, shape: int, exponent: int) -> list[ChangeP
 def in_unit(index: int, inside: tuple[float, float, float, float, float], p: float, exponent: int) -> ChangePoint:
     """A change whose numbers are ``inside`` times two to the ``exponent``."""
     with np.errstate(over="ignore"):
-        before, after, size, *slopes = (float(x) if np.isfinite(x) else None for x in np.ldexp(np.array(inside), exponent))
+        before, after, size, *slopes = (
+            float(x) if np.isfinite(x) else None for x in np.ldexp(np.array(inside), exponent)
+        )
     return ChangePoint(index, None, before, after, size, slopes[0], slopes[1], p, 1 - p)
