@@ -8,7 +8,8 @@ Among all cuts into levels, and all into lines, the one with the least squared r
 3 log n is the modified BIC's price for a change of level in white noise (Zhang, Siegmund 2007), (1 + r) / (1 - r) what
 serial correlation r makes of a sum's variance, r after von Neumann (1941). In what wanders smoothly, or jumps far, r comes
 near 1 and tells changes from correlation no more: there a cut must explain a share of all variance, as it must for
-an eye that looks at the whole plot. Lines pay one price more than levels, for their slopes. How ``SHARE`` was chosen: docs/quality/trend.md.
+an eye that looks at the whole plot. Lines pay one price more than levels, for their slopes. How ``SHARE`` was chosen:
+docs/quality/trend.md.
 """
 
 from __future__ import annotations
