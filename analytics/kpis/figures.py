@@ -1,13 +1,14 @@
 """The figures of one period from exact counts, and their merge over partitions.
 
-Counts add up exactly where the partitions' subjects are different ones (events are partitioned by subject, so they are). Everything
-derived is computed from the merged counts and never from partitions' rates.
+Counts add up exactly where the partitions' subjects are different ones (events are partitioned by subject, so they are).
+Everything derived is computed from the merged counts and never from partitions' rates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from analytics.kpis.amounts import LARGEST, Average, Money, Rate
 from analytics.kpis.definitions import ENGAGEMENT_WEIGHTS
@@ -56,23 +57,24 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         """Both partitions as one. Raises ``ValueError`` for a sum beyond int64."""
-        return Counts(**{f.name: added(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(Counts)})
+        mine, others = asdict(self), asdict(other)
+        return Counts(**{name: added(name, mine[name], others[name]) for name in mine})
 
 
-def added(name: str, one: int | Mapping[str, int], other: int | Mapping[str, int]) -> int | dict[str, int]:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
+def added(name: str, one: Any, other: Any) -> Any:
+    if isinstance(one, dict):
         return {
             currency: (Money(one.get(currency, 0), currency) + Money(other.get(currency, 0), currency)).minor
             for currency in sorted({*one, *other})
         }
-    if isinstance(one, Mapping) or isinstance(other, Mapping) or one + other > LARGEST:
-        raise ValueError(f"{name} cannot be added: beyond 64 bits, or not the same kind of figure")
+    if one + other > LARGEST:
+        raise ValueError(f"{name} of two partitions is beyond 64 bits")
     return one + other
 
 
 @dataclass(frozen=True, slots=True)
 class LifetimeValue:
-    """Margin x expected lifetime, with the interval at ``level`` that the churn rate's leaves. None: no bound, or unknown."""
+    """Margin x expected lifetime, with the interval at ``level`` that the churn rate's leaves; None where there is none."""
 
     value: Money | None
     lower: Money | None

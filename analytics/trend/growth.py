@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from analytics.kpis import growth_rate
 from analytics.typed import F64, I64
 
 
@@ -21,15 +20,6 @@ class Growth:
     version: int = 1
 
 
-def rate(current: float, previous: float) -> float | None:
-    """``(current - previous) / previous`` as a fraction; None on a base of zero or below, and where it is beyond a float."""
-    if not previous > 0:
-        return None
-    with np.errstate(over="ignore"):
-        grown = float(np.float64(current) / previous - 1)
-    return grown if np.isfinite(grown) else None
-
-
 def between(time_us: I64, value: F64, step_us: int, season_us: int | None) -> Growth | None:
     """The newest of two equal lengths against the older; whole seasons where there is one. None where a half is empty.
 
@@ -43,4 +33,4 @@ def between(time_us: I64, value: F64, step_us: int, season_us: int | None) -> Gr
     if not newer.any() or not older.any():
         return None
     current, previous = float(value[newer].mean()), float(value[older].mean())
-    return Growth(rate(current, previous), current, previous, half)
+    return Growth(growth_rate(current, previous), current, previous, half)

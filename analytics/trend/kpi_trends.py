@@ -44,7 +44,7 @@ class TrendAnalyzer:
         return analyze(time_us, value, alpha=self.alpha, period=period)
 
     def analyze_trends(self, kpis: Mapping[str, History], period: Period) -> dict[str, KpiTrend]:
-        """Each figure's growth, of ``period`` against the one before, and its direction, of all rows before the period's end."""
+        """Each figure's growth, of ``period`` against the one before, and its direction over all rows up to its end."""
         return {name: self.of(history, period) for name, history in kpis.items()}
 
     def of(self, history: History, period: Period) -> KpiTrend:
