@@ -1,0 +1,142 @@
+"""Combine the pool for one series: weights from rolling origins, and never worse there than the seasonal naive."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytics.forecast.models import SEASONAL_NAIVE, Model, pool
+from analytics.forecast.season import detect
+from analytics.typed import F64, I64
+
+_ORIGINS = 4
+_FAILURES = (ValueError, ArithmeticError, IndexError, RuntimeError, TypeError, np.linalg.LinAlgError)
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What every model of the pool forecast from every origin, oldest first."""
+
+    models: tuple[str, ...]
+    actual: F64
+    """[origins, steps]"""
+    forecast: F64
+    """[models, origins, steps]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """The forecast of one series, and what it stands on."""
+
+    point: F64
+    seasons: tuple[int, ...]
+    weights: dict[str, float]
+    errors: F64
+    """[origins, steps] actual less forecast, of this very combination; no rows where the history allows no backtest."""
+    error: float | None
+    """Mean absolute error over ``errors``."""
+    naive_error: float | None
+    """The seasonal naive's, from the same origins."""
+    notes: tuple[str, ...]
+
+
+def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) -> Combined:
+    """Forecast ``y``; ``candidates`` are the seasons to test, ``unknown`` lets it look for one of its own."""
+    if np.ptp(y) == 0:
+        zeros = np.zeros((min(_ORIGINS, y.shape[0] - 1), 1))
+        return Combined(
+            np.full(horizon, y[-1]), (), {SEASONAL_NAIVE: 1.0}, zeros, 0.0, 0.0, ("the history is constant",)
+        )
+    seasons = detect(y, candidates, unknown)
+    models = pool(y, seasons)
+    trials = rehearse(y, seasons, models, horizon)
+    weights, notes = weigh(trials), list[str]()
+    ahead = {m.name: _run(m, y, horizon, seasons) for m in models if weights.get(m.name, 0.0) > 0}
+    failed = [name for name, f in ahead.items() if f is None]
+    if failed:
+        notes.append(f"failed and left out: {', '.join(failed)}")
+    good = {name: f for name, f in ahead.items() if f is not None}
+    total = sum(weights[name] for name in good)
+    weights = {name: weights[name] / total for name in good}
+    point = np.sum([weights[name] * f for name, f in good.items()], axis=0)
+    if trials.actual.shape[0] == 0:
+        return Combined(
+            point, seasons, weights, trials.actual, None, None, (*notes, "history too short for a backtest")
+        )
+    naive = trials.forecast[trials.models.index(SEASONAL_NAIVE)]
+    mixed = np.zeros_like(trials.actual)
+    for name, weight in weights.items():
+        mixed = mixed + weight * trials.forecast[trials.models.index(name)]
+    errors = trials.actual - mixed
+    ours, theirs = float(np.abs(errors).mean()), float(np.abs(trials.actual - naive).mean())
+    if weights.get(SEASONAL_NAIVE, 0.0) == 1.0:
+        notes.append("no combination beat the seasonal naive in the backtest")
+    return Combined(point, seasons, weights, errors, ours, theirs, tuple(notes))
+
+
+def origins(n: int, horizon: int, season: int) -> tuple[I64, int]:
+    """The lengths of history to forecast from, oldest first, and how many steps: fewer for a short series."""
+    shortest = max(2 * season + 2, 6) if season > 1 else 6
+    if n - 1 < shortest:
+        shortest = max(3, n // 2)
+    steps = min(horizon, max(1, (n - shortest + 1) // 2))
+    if n - steps < shortest:
+        return np.empty(0, np.int64), steps
+    stride = max(1, min(steps, (n - steps - shortest) // max(1, _ORIGINS - 1)))
+    ends = n - steps - stride * np.arange(_ORIGINS)
+    return ends[ends >= shortest][::-1].astype(np.int64), steps
+
+
+def rehearse(y: F64, seasons: tuple[int, ...], models: tuple[Model, ...], horizon: int) -> Trials:
+    """Let every model forecast from rolling origins, each from scratch; a model that fails once is left out."""
+    ends, steps = origins(y.shape[0], horizon, seasons[0] if seasons else 1)
+    actual = np.array([y[e : e + steps] for e in ends]).reshape(ends.shape[0], steps)
+    names, made = list[str](), list[F64]()
+    for model in models:
+        forecasts = [_run(model, y[:e], steps, seasons) for e in ends]
+        good = [f for f in forecasts if f is not None]
+        if len(good) == len(forecasts):
+            names.append(model.name)
+            made.append(np.array(good).reshape(ends.shape[0], steps))
+    return Trials(tuple(names), actual, np.array(made).reshape(len(made), ends.shape[0], steps))
+
+
+def weigh(trials: Trials) -> dict[str, float]:
+    """The weight of each model, adding up to one: better in the trials is more, and the mixture beats the naive there.
+
+    Inverse errors, as in Bates and Granger (1969) without the correlations, which short histories do not give. Between
+    that mixture and the seasonal naive it takes the point nearest the mixture where the mean absolute error, which is convex
+    along the way, is not above the naive's.
+    """
+    others = [name for name in trials.models if name != SEASONAL_NAIVE]
+    if not others:
+        return {SEASONAL_NAIVE: 1.0}
+    if trials.actual.shape[0] == 0:
+        return {name: 1 / len(others) for name in others}
+    naive = trials.forecast[trials.models.index(SEASONAL_NAIVE)]
+    made = np.array([trials.forecast[trials.models.index(name)] for name in others])
+    error = np.abs(made - trials.actual).mean((1, 2))
+    share = (error.min() + 1e-12) / (error + 1e-12)
+    share = np.where(error <= 2 * error.min(), share**2, 0.0)
+    share = share / share.sum()
+    mixture = np.tensordot(share, made, 1)
+    limit = float(np.abs(trials.actual - naive).mean())
+    part = next(
+        (p for p in np.linspace(1, 0, 21) if np.abs(trials.actual - (naive + p * (mixture - naive))).mean() <= limit),
+        0.0,
+    )
+    weights = {name: float(part * s) for name, s in zip(others, share, strict=True) if part * s > 0}
+    return weights | ({SEASONAL_NAIVE: float(1 - part)} if part < 1 else {})
+
+
+def _run(model: Model, y: F64, horizon: int, seasons: tuple[int, ...]) -> F64 | None:
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            made = model.run(y, horizon, seasons)
+    except _FAILURES:
+        return None
+    wild = 100 * (np.abs(y).max() + np.ptp(y))
+    return made if np.isfinite(made).all() and np.abs(made).max() <= wild else None
