@@ -12,6 +12,9 @@ from analytics.forecast.season import detect
 from analytics.typed import F64, I64
 
 _ORIGINS = 4
+_HOPELESS = 2.0
+_EVIDENCE = 24
+"""Errors of the backtest that weigh as much as the prior of equal weights."""
 _FAILURES = (ValueError, ArithmeticError, IndexError, RuntimeError, TypeError, np.linalg.LinAlgError)
 
 
@@ -104,31 +107,31 @@ def rehearse(y: F64, seasons: tuple[int, ...], models: tuple[Model, ...], horizo
 
 
 def weigh(trials: Trials) -> dict[str, float]:
-    """The weight of each model, adding up to one: better in the trials is more, and the mixture beats the naive there.
+    """The weight of each model, adding up to one; the mixture is never worse in the trials than the naive.
 
-    Inverse errors, as in Bates and Granger (1969) without the correlations, which short histories do not give. Between
-    that mixture and the seasonal naive it takes the point nearest the mixture where the mean absolute error, which is convex
-    along the way, is not above the naive's.
+    Inverse squared errors, as in Bates and Granger (1969) without the correlations, drawn to equal weights where trials
+    are few; a model with twice the least error gets nothing. If that loses against the naive, it goes towards the best
+    single model of the trials (it may be the naive) just as far as it takes not to lose.
     """
-    others = [name for name in trials.models if name != SEASONAL_NAIVE]
-    if not others:
-        return {SEASONAL_NAIVE: 1.0}
     if trials.actual.shape[0] == 0:
-        return {name: 1 / len(others) for name in others}
-    naive = trials.forecast[trials.models.index(SEASONAL_NAIVE)]
-    made = np.array([trials.forecast[trials.models.index(name)] for name in others])
-    error = np.abs(made - trials.actual).mean((1, 2))
-    share = (error.min() + 1e-12) / (error + 1e-12)
-    share = np.where(error <= 2 * error.min(), share**2, 0.0)
-    share = share / share.sum()
-    mixture = np.tensordot(share, made, 1)
-    limit = float(np.abs(trials.actual - naive).mean())
-    part = next(
-        (p for p in np.linspace(1, 0, 21) if np.abs(trials.actual - (naive + p * (mixture - naive))).mean() <= limit),
-        0.0,
-    )
-    weights = {name: float(part * s) for name, s in zip(others, share, strict=True) if part * s > 0}
-    return weights | ({SEASONAL_NAIVE: float(1 - part)} if part < 1 else {})
+        return {name: 1 / len(trials.models) for name in trials.models}
+    error = np.abs(trials.forecast - trials.actual).mean((1, 2))
+    relative = (error.min() + 1e-12) / (error + 1e-12)
+    naive = trials.models.index(SEASONAL_NAIVE)
+    kept = relative >= 1 / _HOPELESS
+    if kept.sum() > 1:
+        kept[naive] = False
+    few = 1 / (1 + trials.actual.size / _EVIDENCE)
+    share = np.where(kept, relative**2, 0.0)
+    share = few * kept / kept.sum() + (1 - few) * share / share.sum()
+    best = np.eye(len(trials.models))[error.argmin()]
+    for part in np.linspace(0, 1, 21):
+        mixed = (1 - part) * share + part * best
+        if np.abs(trials.actual - np.tensordot(mixed, trials.forecast, 1)).mean() <= error[naive]:
+            break
+    else:
+        mixed = best
+    return {name: float(w) for name, w in zip(trials.models, mixed, strict=True) if w > 0}
 
 
 def _run(model: Model, y: F64, horizon: int, seasons: tuple[int, ...]) -> F64 | None:

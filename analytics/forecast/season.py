@@ -1,9 +1,8 @@
-"""Which seasons a series has, and what it is without them."""
+"""Which seasons a series has."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,76 +17,22 @@ _CYCLES = 2.0
 def detect(y: F64, candidates: Sequence[int], unknown: bool = False) -> tuple[int, ...]:
     """The seasons of ``y``, shortest first, out of ``candidates``; with ``unknown`` also the strongest of its own.
 
-    A season is there if the autocorrelation at its lag, of the series less its trend and less the seasons already
-    found, stands out of what white noise with the correlations at shorter lags allows (Bartlett 1946, as in the M4
-    competition's seasonality test), and removing its profile explains some of the variance.
+    A season is there if the autocorrelation at its lag, of the series less its trend, stands out of what the correlations at
+    shorter lags allow (Bartlett 1946, as in the M4 competition's seasonality test). One made of whole shorter seasons found
+    before (a week of days) is there if its lag correlates more than the other whole days do.
     """
     rest, found = y - _trend(y), list[int]()
     for season in candidates:
-        if season < 2 or y.shape[0] < _CYCLES * season + 2 or not _stands_out(rest, season):
+        if season < 2 or y.shape[0] < _CYCLES * season + 2 or np.ptp(rest) <= 1e-12 * np.abs(y).max():
             continue
-        found.append(season)
-        rest = rest - profile(rest, season)[np.arange(y.shape[0]) % season]
+        inner = next((s for s in reversed(found) if season % s == 0 and season >= 4 * s), 0)
+        if _stands_above_inner(rest, season, inner) if inner else _stands_out(rest, season):
+            found.append(season)
     if unknown and not found:
         season = _strongest(y)
-        if season and _stands_out(y - _trend(y), season):
+        if season and _stands_out(rest, season):
             found.append(season)
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Adjusted:
-    """A series without its seasons, and what to add (or multiply) to the steps ahead."""
-
-    level: F64
-    ahead: F64
-    multiplicative: bool
-
-    def restore(self, forecast: F64) -> F64:
-        """``forecast`` of the level, with the seasons again."""
-        return forecast * self.ahead if self.multiplicative else forecast + self.ahead
-
-
-def adjust(y: F64, seasons: Sequence[int], horizon: int) -> Adjusted:
-    """``y`` less its seasons, by STL for each in turn (Cleveland et al. 1990; MSTL, Bandara et al. 2021).
-
-    The last cycle of each is carried ahead. On the logarithm where all values are positive and swings grow with the level.
-    """
-    from statsforecast.mstl import mstl
-
-    logs = multiplicative(y, seasons[0])
-    x = np.log(y) if logs else y
-    usable = [s for s in seasons if 2 * s + 2 <= y.shape[0]]
-    if not usable:
-        return Adjusted(y, np.zeros(horizon), False)
-    parts = mstl(x, period=usable if len(usable) > 1 else usable[0], stl_kwargs={"robust": False})
-    ahead, season_sum = np.zeros(horizon), np.zeros(y.shape[0])
-    for s in usable:
-        part = parts["seasonal" if len(usable) == 1 else f"seasonal{s}"].to_numpy(np.float64)
-        season_sum += part
-        ahead += part[-s:][np.arange(horizon) % s]
-    level = x - season_sum
-    return Adjusted(np.exp(level), np.exp(ahead), True) if logs else Adjusted(level, ahead, False)
-
-
-def multiplicative(y: F64, season: int) -> bool:
-    """Whether the swings within a season grow with its level, which must be far from zero."""
-    cycles = y.shape[0] // season
-    if cycles < 4 or season < 2 or y.min() <= 0:
-        return False
-    folded = y[y.shape[0] - cycles * season :].reshape(cycles, season)
-    level, swing = folded.mean(1), folded.std(1)
-    if level.std() == 0 or swing.std() == 0 or y.min() < 0.05 * level.mean():
-        return False
-    return bool(np.corrcoef(level, swing)[0, 1] > 0.5)
-
-
-def profile(rest: F64, season: int) -> F64:
-    """float64[season] median of each place of the season, less their mean."""
-    full = -(-rest.shape[0] // season) * season
-    folded = np.concatenate([rest, np.full(full - rest.shape[0], np.nan)]).reshape(-1, season)
-    shape = np.nanmedian(folded, axis=0)
-    return shape - shape.mean()
 
 
 def _trend(y: F64) -> F64:
@@ -104,11 +49,18 @@ def autocorrelation(y: F64, lags: int) -> F64:
 
 
 def _stands_out(rest: F64, season: int) -> bool:
-    if np.ptp(rest) <= 1e-12 * max(1.0, float(np.abs(rest).max())):
-        return False
-    r = autocorrelation(rest, season)
-    limit = _CRITICAL * np.sqrt((1 + 2 * (r[1:season] ** 2).sum()) / rest.shape[0])
-    return bool(r[season] > limit)
+    """In the series or in its differences, which a wandering level does not hide it from."""
+    for x in (rest, np.diff(rest)):
+        r = autocorrelation(x, season)
+        if r[season] > _CRITICAL * np.sqrt((1 + 2 * (r[1:season] ** 2).sum()) / x.shape[0]):
+            return True
+    return False
+
+
+def _stands_above_inner(rest: F64, season: int, inner: int) -> bool:
+    r = autocorrelation(rest, season) * (rest.shape[0] / np.arange(rest.shape[0], rest.shape[0] - season - 1, -1))
+    others = r[2 * inner : season - inner : inner]
+    return bool(r[season] > float(others.mean()) + _CRITICAL / np.sqrt(rest.shape[0]))
 
 
 def _strongest(y: F64) -> int:
