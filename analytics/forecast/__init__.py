@@ -4,6 +4,8 @@ Importing this costs nothing; statsforecast (seconds) is loaded by the first for
 """
 
 from analytics.forecast.engine import Evidence, Forecasts, forecast
+from analytics.forecast.evaluation import Backtest, Score, backtest
+from analytics.forecast.hierarchy import reconcile
 from analytics.forecast.series import Skipped
 
-__all__ = ["Evidence", "Forecasts", "Skipped", "forecast"]
+__all__ = ["Backtest", "Evidence", "Forecasts", "Score", "Skipped", "backtest", "forecast", "reconcile"]

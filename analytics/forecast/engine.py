@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analytics.forecast.calendar import Frequency
 from analytics.forecast.ensemble import Combined, combine
 from analytics.forecast.intervals import half_widths
 from analytics.forecast.series import Series, Skipped, series_of
 from analytics.typed import F64, I64
 
-_DEFAULT_LEVELS = (80, 95)
+DEFAULT_LEVELS = (80, 95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def forecast(
     value: npt.ArrayLike,
     *,
     horizon: int,
-    levels: Sequence[float] = _DEFAULT_LEVELS,
+    levels: Sequence[float] = DEFAULT_LEVELS,
     period: int | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -76,59 +77,78 @@ def forecast(
     from its own rows alone. Series that are never negative get no negative forecast or bound. ValueError as ``series_of``
     says, for a horizon below one, levels outside (0, 100), and if no series can be forecast.
     """
-    wanted = tuple(sorted(set(levels)))
-    if horizon < 1 or not wanted or wanted[0] <= 0 or wanted[-1] >= 100:
-        raise ValueError(f"horizon {horizon} and levels {tuple(levels)}: at least one step, levels within (0, 100)")
-    if period is not None and period < 1:
-        raise ValueError(f"period is at least 1, not {period}")
+    wanted = checked(horizon, levels, period)
     parts = list(series_of(key, time, value, period))
     skipped = [part for part in parts if isinstance(part, Skipped)]
-    made = list[tuple[Series, Combined, F64, dict[float, F64], dict[float, F64]]]()
+    made = list[tuple[Series, Outcome]]()
     for done, part in enumerate(parts):
         if isinstance(part, Series):
-            one = _one(part, horizon, wanted, period)
-            if isinstance(one, Skipped):
-                skipped.append(one)
+            outcome = one(part.value, part.frequency, horizon, wanted, period)
+            if outcome is None:
+                skipped.append(
+                    Skipped(part.key, "its forecast or a bound exceeds the largest float64: divide the values")
+                )
             else:
-                made.append(one)
+                made.append((part, outcome))
         if progress is not None:
             progress(done + 1, len(parts))
     if not made:
         raise ValueError(f"no series can be forecast; series {skipped[0].key!r}: {skipped[0].reason}")
     keys = np.empty(len(made), np.asarray(key).dtype)
-    keys[:] = [series.key for series, *_ in made]
+    keys[:] = [series.key for series, _ in made]
     return Forecasts(
         np.repeat(keys, horizon),
         np.tile(np.arange(1, horizon + 1), len(made)),
-        np.concatenate([series.frequency.after(series.times, horizon) for series, *_ in made]),
-        np.concatenate([point for _, _, point, _, _ in made]),
-        {level: np.concatenate([lo[level] for *_, lo, _ in made]) for level in wanted},
-        {level: np.concatenate([hi[level] for *_, hi in made]) for level in wanted},
-        tuple(_evidence(series, combined) for series, combined, *_ in made),
+        np.concatenate([series.frequency.after(series.times, horizon) for series, _ in made]),
+        np.concatenate([outcome.point for _, outcome in made]),
+        {level: np.concatenate([outcome.lo[level] for _, outcome in made]) for level in wanted},
+        {level: np.concatenate([outcome.hi[level] for _, outcome in made]) for level in wanted},
+        tuple(_evidence(series, outcome.combined) for series, outcome in made),
         tuple(skipped),
     )
 
 
-def _one(
-    series: Series, horizon: int, levels: tuple[float, ...], period: int | None
-) -> tuple[Series, Combined, F64, dict[float, F64], dict[float, F64]] | Skipped:
-    y = series.value
-    scale = _scale(y)
-    combined = combine(
-        y / scale, series.frequency.seasons(period), period is None and series.frequency.unit == "ordinal", horizon
-    )
+def checked(horizon: int, levels: Sequence[float], period: int | None) -> tuple[float, ...]:
+    """The levels, ascending; ValueError for a horizon, level or period that cannot be."""
+    wanted = tuple(sorted(set(levels)))
+    if horizon < 1 or not wanted or wanted[0] <= 0 or wanted[-1] >= 100:
+        raise ValueError(f"horizon {horizon} and levels {tuple(levels)}: at least one step, levels within (0, 100)")
+    if period is not None and period < 1:
+        raise ValueError(f"period is at least 1, not {period}")
+    return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The forecast of one regular history, float64[horizon] each, in the history's units."""
+
+    point: F64
+    lo: dict[float, F64]
+    hi: dict[float, F64]
+    single: dict[str, F64]
+    combined: Combined
+    """In units of the history's own scale."""
+
+
+def one(
+    history: F64, frequency: Frequency, horizon: int, levels: tuple[float, ...], period: int | None
+) -> Outcome | None:
+    """Forecast ``history``, a value a step without holes; None if a number leaves the range of float64."""
+    scale = _scale(history)
+    y = history / scale
+    combined = combine(y, frequency.seasons(period), period is None and frequency.unit == "ordinal", horizon)
     floor = 0.0 if y.min() >= 0 else -np.inf
     point = np.maximum(combined.point, floor)
-    wide = half_widths(combined.errors, levels, horizon, float(np.abs(np.diff(y / scale)).mean()))
+    wide = half_widths(combined.errors, combined.independent, levels, y, horizon)
     lo, hi, nested = dict[float, F64](), dict[float, F64](), np.zeros(horizon)
     with np.errstate(over="ignore"):
         for level in levels:
             nested = np.maximum(nested, wide[level])
             lo[level], hi[level] = np.maximum(point - nested, floor) * scale, (point + nested) * scale
         point = point * scale
-    if not all(np.isfinite(x).all() for x in (point, *lo.values(), *hi.values())):
-        return Skipped(series.key, "the forecast or its bounds exceed the largest float64: divide the values first")
-    return series, combined, point, lo, hi
+        single = {name: np.maximum(f, floor) * scale for name, f in combined.single.items()}
+    finite = all(np.isfinite(x).all() for x in (point, *lo.values(), *hi.values()))
+    return Outcome(point, lo, hi, single, combined) if finite else None
 
 
 def _scale(y: F64) -> float:

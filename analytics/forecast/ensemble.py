@@ -27,6 +27,8 @@ class Trials:
     """[origins, steps]"""
     forecast: F64
     """[models, origins, steps]"""
+    independent: float
+    """How many of the origins would not overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,14 @@ class Combined:
     """The forecast of one series, and what it stands on."""
 
     point: F64
+    single: dict[str, F64]
+    """What each model says alone."""
     seasons: tuple[int, ...]
     weights: dict[str, float]
     errors: F64
     """[origins, steps] actual less forecast, of this very combination; no rows where the history allows no backtest."""
+    independent: float
+    """How many origins ``errors`` are worth: those whose steps overlap count in part."""
     error: float | None
     """Mean absolute error over ``errors``."""
     naive_error: float | None
@@ -49,25 +55,25 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
     """Forecast ``y``; ``candidates`` are the seasons to test, ``unknown`` lets it look for one of its own."""
     if np.ptp(y) == 0:
         zeros = np.zeros((min(_ORIGINS, y.shape[0] - 1), 1))
-        return Combined(
-            np.full(horizon, y[-1]), (), {SEASONAL_NAIVE: 1.0}, zeros, 0.0, 0.0, ("the history is constant",)
-        )
+        flat = np.full(horizon, y[-1])
+        single, weights = {SEASONAL_NAIVE: flat}, {SEASONAL_NAIVE: 1.0}
+        return Combined(flat, single, (), weights, zeros, 1.0, 0.0, 0.0, ("the history is constant",))
     seasons = detect(y, candidates, unknown)
     models = pool(y, seasons)
     trials = rehearse(y, seasons, models, horizon)
     weights, notes = weigh(trials), list[str]()
-    ahead = {m.name: _run(m, y, horizon, seasons) for m in models if weights.get(m.name, 0.0) > 0}
-    failed = [name for name, f in ahead.items() if f is None]
+    tried = ((m.name, _run(m, y, horizon, seasons)) for m in models if m.name in trials.models)
+    single = {name: f for name, f in tried if f is not None}
+    failed = [name for name in weights if name not in single]
     if failed:
-        notes.append(f"failed and left out: {', '.join(failed)}")
-    good = {name: f for name, f in ahead.items() if f is not None}
-    total = sum(weights[name] for name in good)
-    weights = {name: weights[name] / total for name in good}
-    point = np.sum([weights[name] * f for name, f in good.items()], axis=0)
+        notes.append(f"failed on the whole history and left out: {', '.join(failed)}")
+    weights = {name: w for name, w in weights.items() if name in single} or {SEASONAL_NAIVE: 1.0}
+    total = sum(weights.values())
+    weights = {name: w / total for name, w in weights.items()}
+    point = np.sum([w * single[name] for name, w in weights.items()], axis=0)
     if trials.actual.shape[0] == 0:
-        return Combined(
-            point, seasons, weights, trials.actual, None, None, (*notes, "history too short for a backtest")
-        )
+        notes.append("history too short for a backtest")
+        return Combined(point, single, seasons, weights, trials.actual, 0.0, None, None, tuple(notes))
     naive = trials.forecast[trials.models.index(SEASONAL_NAIVE)]
     mixed = np.zeros_like(trials.actual)
     for name, weight in weights.items():
@@ -76,7 +82,7 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
     ours, theirs = float(np.abs(errors).mean()), float(np.abs(trials.actual - naive).mean())
     if weights.get(SEASONAL_NAIVE, 0.0) == 1.0:
         notes.append("no combination beat the seasonal naive in the backtest")
-    return Combined(point, seasons, weights, errors, ours, theirs, tuple(notes))
+    return Combined(point, single, seasons, weights, errors, trials.independent, ours, theirs, tuple(notes))
 
 
 def origins(n: int, horizon: int, season: int) -> tuple[I64, int]:
@@ -103,7 +109,8 @@ def rehearse(y: F64, seasons: tuple[int, ...], models: tuple[Model, ...], horizo
         if len(good) == len(forecasts):
             names.append(model.name)
             made.append(np.array(good).reshape(ends.shape[0], steps))
-    return Trials(tuple(names), actual, np.array(made).reshape(len(made), ends.shape[0], steps))
+    independent = 1 + (ends[-1] - ends[0]) / steps if ends.shape[0] else 0.0
+    return Trials(tuple(names), actual, np.array(made).reshape(len(made), *actual.shape), float(independent))
 
 
 def weigh(trials: Trials) -> dict[str, float]:
