@@ -24,7 +24,7 @@ class Pair:
     upper: float | None
     """95 % interval of a pearson or spearman coefficient at this lag, by the effective sample size."""
     innovations: float | None
-    """The same coefficient of the innovations, on which the p-value rests."""
+    """The same coefficient of the innovations' normal scores, on which the p-value rests."""
     p_value: float | None
     """Corrected for the lags searched, not for the number of pairs."""
     q_value: float | None

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analytics.cells import equal_mass, within_one
+from analytics.cells import within_one
 from analytics.correlation.linear import at_lags, best_lags
 from analytics.correlation.report import Correlations, Method
 from analytics.correlation.significance import Found, all_pairs, conclude, of_best, student
 from analytics.correlation.tables import DISTANCE_CELLS, Coded, coded, information_cells, search
-from analytics.correlation.whitening import innovations, redundancy
+from analytics.correlation.whitening import evened, innovations, ranks, redundancy
 from analytics.typed import F64, I64, Bools
 
 
@@ -28,11 +28,11 @@ def correlate(
 ) -> Correlations:
     """Relations among the columns of float64[n, p], rows in order of time and evenly spaced; NaN and infinities are missing.
 
-    Every pair is searched over lags -``max_lag`` to ``max_lag`` rows. What is judged are the series' innovations (see
-    ``whitening``), so that autocorrelation, trends and random walks do not pass for relations; these are independent from
-    lag to lag, so the best is corrected by Sidak's (1967) 1 - (1 - p)^lags. ``fdr`` bounds the expected share of false pairs
-    among those found: by Benjamini and Hochberg (1995), or with ``any_dependence`` by Benjamini and Yekutieli (2001), which
-    holds whatever the pairs have in common.
+    Every pair is searched over lags -``max_lag`` to ``max_lag`` rows. What is judged are the normal scores of the series'
+    innovations (see ``whitening``), so that autocorrelation, trends, random walks and spikes do not pass for relations;
+    these are independent from lag to lag, so the best is corrected by Sidak's (1967) 1 - (1 - p)^lags. ``fdr`` bounds the
+    expected share of false pairs among those found: by Benjamini and Hochberg (1995), or with ``any_dependence`` by
+    Benjamini and Yekutieli (2001), which holds whatever the pairs have in common.
 
     ``partial``: given all other columns, at lag 0, over the rows where all have a value. ``spearman`` and
     ``mutual_information`` look at ranks only. A pair whose effective sample size (rows over ``redundancy``) or rows of
@@ -44,12 +44,13 @@ def correlate(
     p = table.shape[0]
     first, second = all_pairs(p)
     if method in ("spearman", "mutual_information"):
-        table = np.stack([_ranks(row) for row in table])
+        table = np.stack([ranks(row) for row in table]) - 0.5
     here = np.isfinite(table)
     varies = np.where(here, table, np.inf).min(1, initial=np.inf) < np.where(here, table, -np.inf).max(
         1, initial=-np.inf
     )
     fresh, coefficients = innovations(table)
+    fresh = evened(fresh)
     excess = redundancy(coefficients)[first, second]
     if partial:
         found = _partial(table, fresh, first, second, varies, names)
@@ -90,13 +91,6 @@ def _checked(
     columns = np.asarray(values, np.float64).T
     scaled = [within_one(np.where(np.isfinite(c), c, np.nan)) for c in columns]
     return np.stack([c - np.mean(c, where=np.isfinite(c)) if np.isfinite(c).any() else c for c in scaled])
-
-
-def _ranks(row: F64) -> F64:
-    """Mean ranks as shares of the values, from -0.5 to 0.5; NaN stays."""
-    code, rows, _ = equal_mass(row, len(row))
-    middle = (np.cumsum(rows) - rows / 2) / max(int(rows.sum()), 1) - 0.5
-    return np.where(code >= 0, np.append(middle, np.nan)[code], np.nan)
 
 
 def _linear(table: F64, fresh: F64, first: I64, second: I64, max_lag: int) -> Found:

@@ -13,6 +13,7 @@ from math import log10
 import numpy as np
 from numba import float64, void
 
+from analytics.cells import equal_mass
 from analytics.typed import F64, I64, kernel, reads, writes
 
 GRID = 1024
@@ -78,6 +79,36 @@ def innovations(values: F64) -> tuple[F64, F64]:
     found = np.empty_like(centred)
     _innovate(np.ascontiguousarray(centred), np.ascontiguousarray(coefficients), found)
     return found[:, coefficients.shape[1] - 1 :], coefficients
+
+
+def evened(fresh: F64) -> F64:
+    """Innovations as draws from one normal distribution, float64[p, up to n] of float64[p, n]; NaN stays.
+
+    By their normal scores (van der Waerden 1952), so that a spike in each of two series is no relation at some lag; and each
+    over the size that the sizes before it predict (an autoregression of absolute values, after Engle 1982), so that calm
+    and wild spells that two series happen to share are none either.
+    """
+    scores = normal_scores(fresh)
+    size = np.abs(scores)
+    news, _ = innovations(size)
+    lost = size.shape[1] - news.shape[1]
+    usual = np.nanmean(np.where(np.isfinite(size).any(1, keepdims=True), size, 1.0), 1, keepdims=True)
+    expected = np.maximum(size[:, lost:] - news, 0.1 * usual)
+    return normal_scores(scores[:, lost:] / np.where(usual > 0, expected, 1.0))
+
+
+def ranks(row: F64) -> F64:
+    """Mean ranks of float64[n] as shares of the values, above 0 and below 1; NaN stays."""
+    code, rows, _ = equal_mass(row, len(row))
+    middle = (np.cumsum(rows) - rows / 2) / max(int(rows.sum()), 1)
+    return np.where(code >= 0, np.append(middle, np.nan)[code], np.nan)
+
+
+def normal_scores(values: F64) -> F64:
+    """Each of float64[p, n] as quantiles of the standard normal distribution at its ranks."""
+    from scipy.special import ndtri
+
+    return ndtri(np.stack([ranks(row) for row in values]))
 
 
 def redundancy(coefficients: F64) -> F64:
