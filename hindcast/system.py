@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
-START_S = 60.0
+START_S = 180.0
 """How long a start may take before it is given up."""
 STOP_S = 30.0
 
@@ -78,7 +78,7 @@ class System:
     def start(self) -> Self:
         """Start Ray, the actors and Serve; returns when every cell runs and the page answers.
 
-        Raises ``Rejected`` (directory or port in use) and ``Transient`` (not ready in a minute); both leave nothing behind.
+        Raises ``Rejected`` (directory or port in use) and ``Transient`` (not ready in three minutes); both leave nothing behind.
         """
         self.data.claim()
         try:
