@@ -50,13 +50,6 @@ class Frequency:
             return days.astype(np.int64) * DAY + last % DAY
         return last + ahead * self.size
 
-    def calendar_days(self, times: I64) -> I64:
-        """int64[n] days in each of the months that begin (or end) at ``times``; empty if the unit is not one month."""
-        if self.unit != "month" or self.size != 1:
-            return np.empty(0, np.int64)
-        months = times.view("datetime64[us]").astype("datetime64[M]")
-        return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
-
     def seasons(self, period: int | None = None) -> tuple[int, ...]:
         """Season lengths worth a test, shortest first; ``period``, the caller's own, and what usually comes with it."""
         if period is not None:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.forecast import Forecasts, Skipped, backtest, forecast, reconcile
-from analytics.forecast.calendar import infer
+from analytics.forecast.calendar import Frequency, infer
 from analytics.forecast.season import detect
 from analytics.forecast.series import Series, fill, series_of
+from analytics.forecast.trading import effect, regressor
 
 DAY = 86_400_000_000
 RNG = np.random.default_rng(7)
@@ -79,6 +80,18 @@ class TestWhatItSays:
             "import sys, analytics.forecast; sys.exit(bool({'statsforecast', 'pandas', 'sklearn'} & set(sys.modules)))"
         )
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+    def test_trading_days_are_learnt_where_they_are_plain(self) -> None:
+        months = times("2010-01", 120, "M")
+        days = regressor(Frequency("month", 1), months, 120, 0)
+        assert days is not None
+        base = np.exp(5 + 0.1 * np.sin(np.arange(120) * np.pi / 6) + RNG.normal(0, 0.01, 120))
+        moved = base * np.exp(0.01 * days)
+        made = alone(moved[:108], months[:108], horizon=12)
+        assert "trading days" in made.series[0].notes[-1]
+        blind = alone(moved[:108], horizon=12, period=12)
+        assert np.abs(made.forecast - moved[108:]).mean() < 0.8 * np.abs(blind.forecast - moved[108:]).mean()
+        assert effect(base[:108], days) is None
 
 
 class TestInvariants:
