@@ -35,7 +35,7 @@ def main() -> None:
     key = np.repeat(np.arange(len(histories)), [len(h) for h in histories])
     time, value = np.concatenate([np.arange(len(h)) for h in histories]), np.concatenate(histories)
     frame = pd.DataFrame({"unique_id": key, "ds": time, "y": value})
-    by_name = {model.name: model for model in pool(np.arange(1.0, 50.0), (12,))}
+    by_name = {model.name: model for model in pool(np.arange(1.0, 50.0), (12,), (12,))}
     for name, library in LIBRARY.items():
         took = {"ours": 0.0, "library": 0.0}
         for who in ("library", "ours", "library", "ours"):

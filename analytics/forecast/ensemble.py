@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.forecast.models import SEASONAL_NAIVE, Model, pool
-from analytics.forecast.season import detect
+from analytics.forecast.season import confirmed, detect
 from analytics.typed import F64, I64
 
 _ORIGINS = 4
@@ -58,7 +58,8 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
         single, weights = {SEASONAL_NAIVE: flat}, {SEASONAL_NAIVE: 1.0}
         return Combined(flat, single, (), weights, zeros, 1.0, 0.0, 0.0, ("the history is constant",))
     seasons = detect(y, candidates, unknown)
-    models = pool(y, seasons)
+    stated = confirmed(y, seasons)
+    models = pool(y, seasons, stated)
     trials = rehearse(y, seasons, models, horizon)
     weights, notes = weigh(trials), list[str]()
     tried = ((m.name, _run(m, y, horizon, seasons)) for m in models if m.name in trials.models)
@@ -72,7 +73,7 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
     point = np.sum([w * single[name] for name, w in weights.items()], axis=0)
     if trials.actual.shape[0] == 0:
         notes.append("history too short for a backtest")
-        return Combined(point, single, seasons, weights, trials.actual, 0.0, None, None, tuple(notes))
+        return Combined(point, single, stated, weights, trials.actual, 0.0, None, None, tuple(notes))
     naive = trials.forecast[trials.models.index(SEASONAL_NAIVE)]
     mixed = np.zeros_like(trials.actual)
     for name, weight in weights.items():
@@ -81,7 +82,7 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
     ours, theirs = float(np.abs(errors).mean()), float(np.abs(trials.actual - naive).mean())
     if weights.get(SEASONAL_NAIVE, 0.0) == 1.0:
         notes.append("no combination beat the seasonal naive in the backtest")
-    return Combined(point, single, seasons, weights, errors, trials.independent, ours, theirs, tuple(notes))
+    return Combined(point, single, stated, weights, errors, trials.independent, ours, theirs, tuple(notes))
 
 
 def origins(n: int, horizon: int, season: int) -> tuple[I64, int]:

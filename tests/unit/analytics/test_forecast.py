@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analytics.forecast import Forecasts, Skipped, backtest, forecast, reconcile
 from analytics.forecast.calendar import Frequency, infer
-from analytics.forecast.season import detect
+from analytics.forecast.season import confirmed, detect
 from analytics.forecast.series import Series, fill, series_of
 from analytics.forecast.trading import effect, regressor
 
@@ -224,3 +224,10 @@ class TestSeasons:
         assert detect(hours, (24, 168))[0] == 24
         assert sum(bool(detect(rng.normal(0, 1, 120), (12,))) for _ in range(40)) <= 8
         assert detect(np.tile([1.0, 2, 5, 2, 1, 0, 0], 12) + rng.normal(0, 0.1, 84), (), True) == (7,)
+
+    def test_a_wandering_level_is_not_called_a_season(self) -> None:
+        walks = [1000 + np.random.default_rng(seed).normal(0, 1, 400).cumsum() for seed in range(40)]
+        assert sum(bool(confirmed(walk, detect(walk, (7,)))) for walk in walks) <= 5
+        assert confirmed(SEASONAL, (12,)) == (12,)
+        walk = alone(walks[0], times("2022-01-01", 400, "D"))
+        assert walk.series[0].seasons == () and walk.series[0].naive_error is not None
