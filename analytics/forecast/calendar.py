@@ -67,6 +67,8 @@ class Frequency:
     def __str__(self) -> str:
         if self.unit == "ordinal":
             return f"every {self.size}" if self.size > 1 else "by one"
+        if self.unit == "month" and self.size in (3, 12):
+            return "every quarter" if self.size == 3 else "every year"
         if self.unit != "us":
             return f"every {self.size} {self.unit}s" if self.size > 1 else f"every {self.unit}"
         for span, name in (

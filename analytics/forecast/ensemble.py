@@ -72,7 +72,7 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
     weights = {name: w / total for name, w in weights.items()}
     point = np.sum([w * single[name] for name, w in weights.items()], axis=0)
     if trials.actual.shape[0] == 0:
-        notes.append("history too short for a backtest")
+        notes.append("history too short for a backtest: the seasonal naive alone")
         return Combined(point, single, stated, weights, trials.actual, 0.0, None, None, tuple(notes))
     naive = trials.forecast[trials.models.index(SEASONAL_NAIVE)]
     mixed = np.zeros_like(trials.actual)
@@ -121,7 +121,7 @@ def weigh(trials: Trials) -> dict[str, float]:
     single model of the trials (it may be the naive) just as far as it takes not to lose.
     """
     if trials.actual.shape[0] == 0:
-        return {name: 1 / len(trials.models) for name in trials.models}
+        return {SEASONAL_NAIVE: 1.0}
     error = np.abs(trials.forecast - trials.actual).mean((1, 2))
     relative = (error.min() + 1e-12) / (error + 1e-12)
     naive = trials.models.index(SEASONAL_NAIVE)

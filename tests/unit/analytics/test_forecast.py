@@ -173,6 +173,11 @@ class TestBadTables:
         with pytest.raises(ValueError, match="microseconds or ordinals"):
             alone(WALK[:3], np.array([0.5, 1.5, 2.5]))
 
+    def test_three_values_are_carried_on_and_it_says_why(self) -> None:
+        made = alone(np.array([1.0, 2.0, 3.0]))
+        assert (made.forecast == 3).all() and (made.hi[95] > made.hi[80]).all()
+        assert made.series[0].error is None and "too short for a backtest" in made.series[0].notes[0]
+
     def test_a_series_too_short_is_named_beside_the_others(self) -> None:
         made = forecast(
             np.r_[["short"], np.full(20, "long")], np.r_[0, np.arange(20)], np.r_[1.0, WALK[:20]], horizon=2
