@@ -1,6 +1,7 @@
-"""M4 hourly and weekly: OWA, coverage and seconds, beside the published. ``python -m benchmarks.m4 [hourly] [weekly] [--sample N]``
+"""M4 hourly and weekly: OWA, coverage and seconds, beside the published.
 
-The series come without times: the season is given (24, 52), as the competition did. MASE is over 24 steps hourly, one weekly.
+``python -m benchmarks.m4 [hourly] [weekly] [--sample N]``. The series come without times: the season is given (24, 52), as
+in the competition. MASE is over 24 steps hourly, over one weekly.
 """
 
 from __future__ import annotations

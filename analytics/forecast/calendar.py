@@ -50,13 +50,6 @@ class Frequency:
             return days.astype(np.int64) * DAY + last % DAY
         return last + ahead * self.size
 
-    def calendar_days(self, times: I64) -> I64:
-        """int64[n] days in each of the months that begin (or end) at ``times``; empty if the unit is not one month."""
-        if self.unit != "month" or self.size != 1:
-            return np.empty(0, np.int64)
-        months = times.view("datetime64[us]").astype("datetime64[M]")
-        return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
-
     def seasons(self, period: int | None = None) -> tuple[int, ...]:
         """Season lengths worth a test, shortest first; ``period``, the caller's own, and what usually comes with it."""
         if period is not None:
@@ -74,6 +67,8 @@ class Frequency:
     def __str__(self) -> str:
         if self.unit == "ordinal":
             return f"every {self.size}" if self.size > 1 else "by one"
+        if self.unit == "month" and self.size in (3, 12):
+            return "every quarter" if self.size == 3 else "every year"
         if self.unit != "us":
             return f"every {self.size} {self.unit}s" if self.size > 1 else f"every {self.unit}"
         for span, name in (

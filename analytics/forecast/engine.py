@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from analytics.forecast.calendar import Frequency
 from analytics.forecast.ensemble import Combined, combine
 from analytics.forecast.intervals import half_widths
 from analytics.forecast.series import Series, Skipped, series_of
+from analytics.forecast.trading import effect, regressor
 from analytics.typed import F64, I64
 
 DEFAULT_LEVELS = (80, 95)
@@ -83,7 +84,8 @@ def forecast(
     made = list[tuple[Series, Outcome]]()
     for done, part in enumerate(parts):
         if isinstance(part, Series):
-            outcome = one(part.value, part.frequency, horizon, wanted, period)
+            days = regressor(part.frequency, part.times, part.value.shape[0], horizon)
+            outcome = one(part.value, part.frequency, horizon, wanted, period, days)
             if outcome is None:
                 skipped.append(
                     Skipped(part.key, "its forecast or a bound exceeds the largest float64: divide the values")
@@ -131,12 +133,24 @@ class Outcome:
 
 
 def one(
-    history: F64, frequency: Frequency, horizon: int, levels: tuple[float, ...], period: int | None
+    history: F64,
+    frequency: Frequency,
+    horizon: int,
+    levels: tuple[float, ...],
+    period: int | None,
+    trading: F64 | None = None,
 ) -> Outcome | None:
-    """Forecast ``history``, a value a step without holes; None if a number leaves the range of float64."""
+    """Forecast ``history``, a value a step without holes; None if a number leaves the range of float64.
+
+    ``trading`` is the regressor of trading days of the history's steps and those ahead.
+    """
     scale = _scale(history)
     y = history / scale
+    factor = None if trading is None else effect(y, trading)
+    if factor is not None:
+        y = y / factor[: y.shape[0]]
     combined = combine(y, frequency.seasons(period), period is None and frequency.unit == "ordinal", horizon)
+    ahead = np.full(horizon, scale) if factor is None else scale * factor[y.shape[0] :]
     floor = 0.0 if y.min() >= 0 else -np.inf
     point = np.maximum(combined.point, floor)
     wide = half_widths(combined.errors, combined.independent, levels, y, horizon)
@@ -144,9 +158,11 @@ def one(
     with np.errstate(over="ignore"):
         for level in levels:
             nested = np.maximum(nested, wide[level])
-            lo[level], hi[level] = np.maximum(point - nested, floor) * scale, (point + nested) * scale
-        point = point * scale
-        single = {name: np.maximum(f, floor) * scale for name, f in combined.single.items()}
+            lo[level], hi[level] = np.maximum(point - nested, floor) * ahead, (point + nested) * ahead
+        point = point * ahead
+        single = {name: np.maximum(f, floor) * ahead for name, f in combined.single.items()}
+    if factor is not None:
+        combined = replace(combined, notes=(*combined.notes, "adjusted for the trading days of each month"))
     finite = all(np.isfinite(x).all() for x in (point, *lo.values(), *hi.values()))
     return Outcome(point, lo, hi, single, combined) if finite else None
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.forecast.models import SEASONAL_NAIVE, Model, pool
-from analytics.forecast.season import detect
+from analytics.forecast.season import confirmed, detect
 from analytics.typed import F64, I64
 
 _ORIGINS = 4
 _HOPELESS = 2.0
 _EVIDENCE = 24
 """Errors of the backtest that weigh as much as the prior of equal weights."""
-_FAILURES = (ValueError, ArithmeticError, IndexError, RuntimeError, TypeError, np.linalg.LinAlgError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,8 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
         single, weights = {SEASONAL_NAIVE: flat}, {SEASONAL_NAIVE: 1.0}
         return Combined(flat, single, (), weights, zeros, 1.0, 0.0, 0.0, ("the history is constant",))
     seasons = detect(y, candidates, unknown)
-    models = pool(y, seasons)
+    stated = confirmed(y, seasons)
+    models = pool(y, seasons, stated)
     trials = rehearse(y, seasons, models, horizon)
     weights, notes = weigh(trials), list[str]()
     tried = ((m.name, _run(m, y, horizon, seasons)) for m in models if m.name in trials.models)
@@ -72,8 +72,8 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
     weights = {name: w / total for name, w in weights.items()}
     point = np.sum([w * single[name] for name, w in weights.items()], axis=0)
     if trials.actual.shape[0] == 0:
-        notes.append("history too short for a backtest")
-        return Combined(point, single, seasons, weights, trials.actual, 0.0, None, None, tuple(notes))
+        notes.append("history too short for a backtest: the seasonal naive alone")
+        return Combined(point, single, stated, weights, trials.actual, 0.0, None, None, tuple(notes))
     naive = trials.forecast[trials.models.index(SEASONAL_NAIVE)]
     mixed = np.zeros_like(trials.actual)
     for name, weight in weights.items():
@@ -82,7 +82,7 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
     ours, theirs = float(np.abs(errors).mean()), float(np.abs(trials.actual - naive).mean())
     if weights.get(SEASONAL_NAIVE, 0.0) == 1.0:
         notes.append("no combination beat the seasonal naive in the backtest")
-    return Combined(point, single, seasons, weights, errors, trials.independent, ours, theirs, tuple(notes))
+    return Combined(point, single, stated, weights, errors, trials.independent, ours, theirs, tuple(notes))
 
 
 def origins(n: int, horizon: int, season: int) -> tuple[I64, int]:
@@ -121,7 +121,7 @@ def weigh(trials: Trials) -> dict[str, float]:
     single model of the trials (it may be the naive) just as far as it takes not to lose.
     """
     if trials.actual.shape[0] == 0:
-        return {name: 1 / len(trials.models) for name in trials.models}
+        return {SEASONAL_NAIVE: 1.0}
     error = np.abs(trials.forecast - trials.actual).mean((1, 2))
     relative = (error.min() + 1e-12) / (error + 1e-12)
     naive = trials.models.index(SEASONAL_NAIVE)
@@ -146,7 +146,7 @@ def _run(model: Model, y: F64, horizon: int, seasons: tuple[int, ...]) -> F64 | 
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             made = model.run(y, horizon, seasons)
-    except _FAILURES:
+    except Exception:  # noqa: BLE001  statsforecast raises plain Exception where a history does not suit a model
         return None
     wild = 100 * (np.abs(y).max() + np.ptp(y))
     return made if np.isfinite(made).all() and np.abs(made).max() <= wild else None

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from analytics.forecast.engine import DEFAULT_LEVELS, checked, one
 from analytics.forecast.models import SEASONAL_NAIVE
 from analytics.forecast.series import Series, Skipped, series_of
+from analytics.forecast.trading import regressor
 from analytics.typed import F64
 
 OURS = "ensemble"
@@ -94,12 +95,15 @@ def _rolled(
     """Per model (MASE, sMAPE, coverage); empty where not even one origin has enough history."""
     made: dict[str, list[tuple[float, float]]] = {}
     covered: dict[float, list[float]] = {level: [] for level in levels}
+    days = regressor(series.frequency, series.times, series.value.shape[0], 0)
     for back in range(origins, 0, -1):
         end = series.value.shape[0] - back * horizon
         if end < max(4, horizon // 2):
             continue
         history, actual = series.value[:end], series.value[end : end + horizon]
-        outcome = one(history, series.frequency, horizon, levels, period)
+        outcome = one(
+            history, series.frequency, horizon, levels, period, None if days is None else days[: end + horizon]
+        )
         if outcome is None:
             continue
         season = outcome.combined.seasons[0] if outcome.combined.seasons else 1

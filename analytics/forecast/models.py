@@ -20,7 +20,7 @@ _LONGEST_ETS_SEASON = 24
 _SPARSE_SHARE = 0.4
 """Zeros among the values from which demand is sparse."""
 _SHORT_HISTORY = 300
-"""Up to here the dynamic Theta model is quick, and worth its time."""
+"""Up to here dynamic Theta and seasonal ETS are quick: above, the first is left out and the second looks back no further."""
 _MEMORY = 1000
 """Values that the smoothing models look back on: they forget faster than that."""
 
@@ -44,10 +44,9 @@ def _library(name: str, seasonal: bool = True, **options: object) -> Run:
     def run(y: F64, horizon: int, seasons: tuple[int, ...]) -> F64:
         from statsforecast import models
 
+        memory = _SHORT_HISTORY if name == "AutoETS" and seasons else _MEMORY
         season = {"season_length": seasons[0] if seasons else 1} if seasonal else {}
-        return np.asarray(
-            getattr(models, name)(**season, **options).forecast(y[-_MEMORY:], horizon)["mean"], np.float64
-        )
+        return np.asarray(getattr(models, name)(**season, **options).forecast(y[-memory:], horizon)["mean"], np.float64)
 
     return run
 
@@ -72,7 +71,6 @@ def _seasonal_smoothing(y: F64, horizon: int, seasons: tuple[int, ...]) -> F64:
     return _library("SeasonalExponentialSmoothingOptimized")(y, horizon, seasons[-1:])
 
 
-_NAIVE = Model(SEASONAL_NAIVE, seasonal_naive)
 _ETS = Model("ETS", _library("AutoETS"))
 _CES = Model("CES", _library("AutoCES"))
 _THETA = Model("Theta", _library("Theta"))
@@ -81,24 +79,32 @@ _DIFFERENCE = Model("autoregression of differences", _difference_regression)
 _SEASONAL = Model("autoregression of seasonal differences", _seasonal_regression)
 _CYCLE = Model("regression on past cycles", _cycle_regression)
 _SMOOTHING = Model("seasonal smoothing", _seasonal_smoothing)
-_SHORT = (_NAIVE, _ETS, _CES, _THETA, _DIFFERENCE)
-_LONG = (_NAIVE, _DIFFERENCE, _SEASONAL, _CYCLE, _CES, _THETA, _SMOOTHING)
+_SHORT = (_ETS, _CES, _THETA, _DIFFERENCE)
+_LONG = (_DIFFERENCE, _SEASONAL, _CYCLE, _CES, _THETA, _SMOOTHING)
 _LEVEL = tuple(Model(f"{model.name} without season", _without_season(model.run)) for model in (_DIFFERENCE, _ETS, _CES))
 _SPARSE = (
-    _NAIVE,
     Model("Croston", _library("CrostonOptimized", seasonal=False)),
     Model("TSB", _library("TSB", seasonal=False, alpha_d=0.1, alpha_p=0.1)),
     Model("ADIDA", _library("ADIDA", seasonal=False)),
 )
 
 
-def pool(y: F64, seasons: Sequence[int]) -> tuple[Model, ...]:
-    """The models worth a try: for sparse demand, for no or one short season, for long and several seasons."""
+def pool(y: F64, seasons: Sequence[int], stated: Sequence[int]) -> tuple[Model, ...]:
+    """The models worth a try: for sparse demand, for no or one short season, for long and several seasons.
+
+    The naive among them goes by the ``stated`` seasons alone.
+    """
+    chosen = _models(y, seasons)
+    naive = Model(SEASONAL_NAIVE, lambda y, horizon, _: seasonal_naive(y, horizon, tuple(stated)))
+    return (naive, *chosen)
+
+
+def _models(y: F64, seasons: Sequence[int]) -> tuple[Model, ...]:
     if y.min() >= 0 and (y == 0).mean() > _SPARSE_SHARE:
         return _SPARSE
     if seasons and seasons[0] > _LONGEST_ETS_SEASON:
         return _LONG + _LEVEL
     if len(seasons) > 1 or (seasons and seasons[0] == _LONGEST_ETS_SEASON):
-        return _LONG
+        return (*_LONG, _LEVEL[0])
     short = _SHORT if y.shape[0] > _SHORT_HISTORY else (*_SHORT, _DOTM)
     return (*short, _SEASONAL) if seasons and y.shape[0] > _SHORT_HISTORY else short

@@ -19,7 +19,8 @@ def detect(y: F64, candidates: Sequence[int], unknown: bool = False) -> tuple[in
 
     A season is there if the autocorrelation at its lag, of the series less its trend, stands out of what the correlations at
     shorter lags allow (Bartlett 1946, as in the M4 competition's seasonality test). One made of whole shorter seasons found
-    before (a week of days) is there if its lag correlates more than the other whole days do.
+    before (a week of days) is there if its lag correlates more than the other whole days do. A wandering level passes for a
+    season here: models that look for one lose little by it, and ``confirmed`` says what is one.
     """
     rest, found = y - _trend(y), list[int]()
     for season in candidates:
@@ -49,12 +50,30 @@ def autocorrelation(y: F64, lags: int) -> F64:
 
 
 def _stands_out(rest: F64, season: int) -> bool:
-    """In the series or in its differences, which a wandering level does not hide it from."""
+    """In the series or in its differences, where a wandering level does not hide it."""
     for x in (rest, np.diff(rest)):
         r = autocorrelation(x, season)
         if r[season] > _CRITICAL * np.sqrt((1 + 2 * (r[1:season] ** 2).sum()) / x.shape[0]):
             return True
     return False
+
+
+def confirmed(y: F64, seasons: Sequence[int]) -> tuple[int, ...]:
+    """Those of ``seasons`` that are more than the memory of a wandering level, which ``detect`` lets pass.
+
+    The autocorrelation at the season's lag must stand above those half a season before and after, where a random walk's
+    lies on the line between them.
+    """
+    rest, found = y - _trend(y), list[int]()
+    for season in seasons:
+        half = season // 2
+        r = autocorrelation(rest, min(season + half, rest.shape[0] - 1))
+        above = r[season] - (r[season - half] + r[-1]) / 2
+        differences = autocorrelation(np.diff(rest), season)
+        limit = _CRITICAL * np.sqrt((1 + 2 * (differences[1:season] ** 2).sum()) / rest.shape[0])
+        if above > _CRITICAL * np.sqrt(1.5 / rest.shape[0]) or differences[season] > limit:
+            found.append(season)
+    return tuple(found)
 
 
 def _stands_above_inner(rest: F64, season: int, inner: int) -> bool:

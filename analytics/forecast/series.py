@@ -109,7 +109,7 @@ def _regular(
         )
     if known.shape[0] > times.shape[0] + start:
         notes.append(f"{known.shape[0] - times.shape[0] - start} trailing rows without a value: it begins before them")
-    begin = _after_long_gap(at, max(frequency.seasons(period), default=1))
+    begin = _after_long_gap(at, min(frequency.seasons(period), default=1))
     if begin:
         notes.append(f"the history begins after a gap of {int(at[begin] - at[begin - 1]) - 1} steps")
         times, values, at = times[begin:], values[begin:], at[begin:] - at[begin]
