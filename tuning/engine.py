@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analytics.models.schema import WrongInput
 from analytics.models.table import TableModel
 from tuning.assembling import cost_of, finish_model
 from tuning.candidates import SPACES, Candidate, portfolio
@@ -113,7 +114,11 @@ def _folder(config: Config) -> Generator[Path]:
         return
     folder = config.folder / "run"
     folder.mkdir(parents=True, exist_ok=True)
-    yield folder
+    try:
+        yield folder
+    except WrongInput:
+        shutil.rmtree(folder, ignore_errors=True)  # nothing to go on with
+        raise
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -341,12 +346,13 @@ class _Run:
             found.append((trials, {n: w / share for n, w in done.items()}))
             if share < 0.999:
                 break
-        text = (
-            f"The shipped model is fitted anew on all {len(self.prepared.y):,} rows ({len(found)} x folds); its score is that of "
-            "the same recipe without the holdout."
-            if found
-            else "The shipped model is the one that was judged on the holdout: a refit on all rows did not fit into the budget."
-        )
+        text = "The shipped model is the judged one: a refit on all rows did not fit into the budget."
+        if found:
+            folds = len(found[0][0].parts.serving) * len(found)
+            text = (
+                f"The shipped model is fitted anew on all {len(self.prepared.y):,} rows, in {folds} folds; its score is "
+                "that of the same recipe without the holdout."
+            )
         self.notes.append(Note(code="refit", text=text))
         return found
 

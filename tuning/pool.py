@@ -129,11 +129,8 @@ class Pool:
         for worker in list(self._workers):
             self._end(worker)
         self._control.close()
-        try:
-            self._process.wait(2.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self

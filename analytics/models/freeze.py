@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def from_hist(model: Any, classes: int, features: int) -> TreeEnsemble:
     """Histogram gradient boosting without categorical splits."""
     trees: list[Tree] = []
     columns: list[int] = []
-    for stage in cast(Any, model)._predictors:
+    for stage in model._predictors:
         for k, predictor in enumerate(stage):
             nodes = predictor.nodes
             leaf = nodes["is_leaf"].astype(bool)
@@ -100,7 +100,7 @@ def from_hist(model: Any, classes: int, features: int) -> TreeEnsemble:
                 )
             )
             columns.append(k)
-    shift = np.asarray(cast(Any, model)._baseline_prediction, np.float64).ravel()
+    shift = np.asarray(model._baseline_prediction, np.float64).ravel()
     return flatten(
         trees,
         column=np.array(columns, np.int32),
@@ -126,11 +126,11 @@ def from_lightgbm(text: str, classes: int, features: int) -> TreeEnsemble:
             none = np.empty(0, np.float64)
             trees.append(_boosted(none, none, none, none, none, value))
             continue
-        parts = [
+        left, right, feature, threshold, decision = (
             np.array(fields[name].split(), np.float64)
             for name in ("left_child", "right_child", "split_feature", "threshold", "decision_type")
-        ]
-        trees.append(_boosted(*parts, value))
+        )
+        trees.append(_boosted(left, right, feature, threshold, decision, value))
     return flatten(
         trees,
         column=(np.arange(len(trees)) % outputs).astype(np.int32),

@@ -104,7 +104,7 @@ class TreeEnsemble:
     """Trees that are added up, then scaled, shifted and linked.
 
     A node is (feature, threshold, right, missing_left): a value goes left if it is ≤ the threshold, a missing one if
-    ``missing_left``. A leaf has feature -1; its value is ``threshold``, or row ``right`` of ``values`` where that has columns.
+    ``missing_left``. A leaf has feature -1; its value is ``threshold``, or row ``right`` of ``values`` if that has columns.
     """
 
     roots: npt.NDArray[np.int32]
