@@ -86,13 +86,16 @@ def finish_model(
         np.ascontiguousarray(prepared.x[np.sort(chosen)]),
     )  # fmt: skip
     if len(y) >= FEWEST_FOR_SETS:
+        from threadpoolctl import threadpool_limits
+
         some = np.sort(np.random.default_rng(seed).permutation(len(y))[:20_000])
         if prepared.classes:
             table = np.column_stack([1 - seen, seen]) if prepared.classes == 2 else seen
             model.sets = PredictionSets().fit(table[some], y[some].astype(np.int64))
         else:
             features = prepared.x[rows[some]].astype(np.float64)
-            model.intervals = storable(Intervals().fit(features, seen[some, 0], y[some], seed=seed))
+            with threadpool_limits(1):  # OpenMP's threads spin against the workers'
+                model.intervals = storable(Intervals().fit(features, seen[some, 0], y[some], seed=seed))
     return model
 
 

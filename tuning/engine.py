@@ -21,14 +21,17 @@ from analytics.models.schema import WrongInput
 from analytics.models.table import TableModel
 from tuning.assembling import cost_of, finish_model
 from tuning.candidates import SPACES, Candidate, portfolio
+from tuning.clock import Clock
 from tuning.config import LEAST_BUDGET_S, Config, Progress, Row
 from tuning.folding import Rows
+from tuning.on_ray import cluster_cores, search_on_ray
 from tuning.pool import Pool
-from tuning.preparing import Prepared, parts_of, prepare, whole_parts, write_custom
+from tuning.preparing import Prepared, parts_of, prepare, write_custom
 from tuning.proposals import Proposer
 from tuning.reading import Arrays, digest
 from tuning.recipes import Task
 from tuning.recorder import Event
+from tuning.refit import Refit
 from tuning.report import Note
 from tuning.scoring import gain_of, metric_of
 from tuning.search import run_all, search_trials, search_until
@@ -38,8 +41,6 @@ from tuning.trials import Entry, Store, Trials, write_parts
 F64 = npt.NDArray[np.float64]
 Weights = dict[int, float]
 Watch = Callable[[Progress], None]
-_GROW_ROWS = 30_000
-"""Up to so many rows the holdout's share is worth a refit on all rows."""
 
 
 @dataclass
@@ -59,36 +60,6 @@ class Outcome:
     data_hash: str
     holdout: F64 = field(default_factory=lambda: np.empty(0))
     """The judged model's predictions of the holdout: values, or probabilities of every class."""
-
-
-class Clock:
-    """The budget: what is over, and what the end must keep for itself."""
-
-    def __init__(self, config: Config) -> None:
-        self.began = config.started
-        self.budget_s = None if config.trials is not None else config.budget_s
-        self.refit_s = 0.0
-        """Expected time of the refit on all rows."""
-
-    def elapsed(self) -> float:
-        return time.monotonic() - self.began
-
-    def left(self) -> float | None:
-        return None if self.budget_s is None else self.budget_s - self.elapsed()
-
-    @property
-    def end(self) -> float:
-        return float("inf") if self.budget_s is None else self.began + self.budget_s - self.finish_s
-
-    @property
-    def finish_s(self) -> float:
-        """For selection, holdout, importance, plots and files."""
-        return 0.0 if self.budget_s is None else float(np.clip(0.08 * self.budget_s, 1.5, 8.0))
-
-    def search_end(self) -> float:
-        if self.budget_s is None:
-            return float("inf")
-        return max(self.end - self.refit_s, self.began + 0.5 * self.budget_s)
 
 
 def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outcome:
@@ -141,22 +112,24 @@ class _Run:
         self.store = Store(self.folder / "fits")
         before = self._earlier(data_hash)
         task = Task(p.features, p.classes, absolute=self.metric == "mae")
-        Rows.write(self.folder / "rows", p.x, p.y, task, in_time=p.times is not None)
+        self.rows = Rows(p.x, p.y, task, in_time=p.times is not None)
+        self.rows.write(self.folder / "rows")
         write_custom(self.folder / "rows", config.custom)
         parts = parts_of(p, config.seed)
         write_parts(self.folder / "rows", parts)
         self.trials = Trials(parts, p.y, p.outputs, self.gain, self.store, config.seed, self._cap(parts), self._record)
+        self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed)
         known = [c for c in before if config.trials is None]
         first = known + [c for c in (*config.warm_starts, *self._first()) if c.key not in {k.key for k in known}]
         self.resumed = len(before)
         kinds = ("custom",) if config.custom is not None else config.kinds
         spaces = {**SPACES, "custom": config.space}
-        self.proposer = Proposer(first, kinds, config.seed, spaces)
+        baseline = Candidate("dummy", {}, "baseline")
+        self.proposer = Proposer([baseline, *first], kinds, config.seed, spaces)
         self._say("experiment.resumed" if before else "experiment.started", {
             "problem": p.target.problem, "target": config.target, "rows": len(p.y), "seed": config.seed,
             "budget_s": self.clock.budget_s, "trials": len(before) if before else config.trials, "data": data_hash,
         })  # fmt: skip
-        run_all(self.trials, self.pool, [self.trials.open(Candidate("dummy", {}, "baseline"))])
 
     def _first(self) -> tuple[Candidate, ...]:
         if self.config.custom is not None:
@@ -220,11 +193,13 @@ class _Run:
         """Until the budget's part for it is over, the trials are done, or Ctrl-C."""
         try:
             if self.config.trials is not None:
-                search_trials(self.trials, self.pool, self.proposer, self.config.trials, self._weigh, self._show)
+                search_trials(self.trials, self.pool, self.proposer, self.config.trials + 1, self._weigh, self._show)
             elif self.clock.budget_s is not None and self.clock.budget_s < LEAST_BUDGET_S:
                 text = f"A budget of {self.clock.budget_s:g} s is too short to search: only the first two models are fitted."
                 self.notes.append(Note(code="budget", text=text, severity="warning"))
                 run_all(self.trials, self.pool, [self.trials.open(c) for c in self._first()[:2]], self._show)
+            elif self._on_ray():
+                search_on_ray(self.trials, self.rows, self.config, self.clock.search_end, self._first(), self._show)
             else:
                 search_until(self.trials, self.pool, self.proposer, self.clock.search_end, self._weigh, self._show)
             if not self.trials.models():
@@ -240,6 +215,16 @@ class _Run:
             self.pool.drop()
             self.notes.append(Note(code="interrupted", text="The search was ended by hand: this is the best so far."))
 
+    def _on_ray(self) -> bool:
+        """A connected cluster that has more cores than this machine pays for large tables and budgets; else local processes
+        have begun fitting before Ray has started."""
+        if self.config.custom is not None or self.config.search == "local":
+            return False
+        if self.config.search == "ray":
+            return True
+        large = self.prepared.x.size > 2_000_000 and self.config.budget_s >= 60
+        return large and cluster_cores() > self.config.cores
+
     def _weigh(self) -> Weights:
         """Weights of the ensemble so far; renewed when entries have finished, but not all the time."""
         done = self.trials.models()
@@ -248,30 +233,19 @@ class _Run:
         if len(done) != count and time.monotonic() - at >= pause:
             self.weights = self._selected()
             self._weighed = (len(done), time.monotonic())
-            self.clock.refit_s = self._refit_cost(self.weights) * 1.25
+            self.clock.refit_s = self.refit.expected_s(self.weights) * 1.1
         return self.weights
 
-    def _selected(self, copies: int = 1) -> Weights:
+    def _selected(self) -> Weights:
         """Greedy selection among finished models, within the limits of what is shipped."""
         done = self.trials.models()[:25]
         if not done:
             return {}
-        costs = [cost_of(e, self.trials, copies) for e in done]
+        costs = [cost_of(e, self.trials) for e in done]
         found = greedy(
             [self.trials.out_of_fold(e) for e in done], self.trials.y, self.gain, costs, Limits(), self.config.seed
         )
         return {done[i].number: weight for i, weight in found.items()}
-
-    @property
-    def _grows(self) -> bool:
-        """Whether the shipped members are fitted anew on all rows."""
-        return len(self.prepared.y) <= _GROW_ROWS and self.trials.rows is None and self.stopped != "interrupted"
-
-    def _refit_cost(self, weights: Weights) -> float:
-        if not self._grows or not weights:
-            return 0.0
-        fits = sum(self.trials.entries[n].took_s for n in weights)
-        return fits * len(self.prepared.y) / len(self.trials.judged) / self.pool.size
 
     def _show(self) -> None:
         weights = self._weigh()
@@ -317,63 +291,13 @@ class _Run:
         seed, target = self.config.seed, self.config.target
         judged = finish_model(self.prepared, target, [(self.trials, self.weights)], seed=seed)
         holdout = judged.on_matrix(self.prepared.x[self.prepared.split.holdout])
-        grown = self._refit()
-        model = finish_model(self.prepared, target, grown, seed=seed) if grown else judged
+        model = judged
+        if self.stopped != "interrupted":
+            refitted, said = self.refit.run(self.weights, self._show)
+            self.notes.append(said)
+            if refitted:
+                model = finish_model(self.prepared, target, refitted, seed=seed)
         return Outcome(
             model, judged, self.prepared, self.trials, self.weights, self.metric, self.notes, self.stopped, self.resumed,
             self.clock.elapsed(), self.data_hash, holdout,
         )  # fmt: skip
-
-    def _refit(self) -> list[tuple[Trials, Weights]]:
-        """The selected members fitted on all rows, in repeats of new folds as time and limits allow (three at most)."""
-        if not self._grows:
-            return []
-        found: list[tuple[Trials, Weights]] = []
-        most = 1 if self.prepared.times is not None or self.clock.budget_s is None else 3
-        for repeat in range(most):
-            began = time.monotonic()
-            left = self.clock.end - began
-            need = self._refit_cost(self.weights) * 1.1
-            if need > left or (repeat and not self._bearable(repeat + 1)):
-                break
-            trials = self._whole(repeat, left)
-            done = {
-                e.number: w for e, w in zip(trials.entries, self.weights.values(), strict=True) if e.state == "finished"
-            }
-            share = sum(done.values())
-            if share < 0.6:
-                break
-            found.append((trials, {n: w / share for n, w in done.items()}))
-            if share < 0.999:
-                break
-        text = "The shipped model is the judged one: a refit on all rows did not fit into the budget."
-        if found:
-            folds = len(found[0][0].parts.serving) * len(found)
-            text = (
-                f"The shipped model is fitted anew on all {len(self.prepared.y):,} rows, in {folds} folds; its score is "
-                "that of the same recipe without the holdout."
-            )
-        self.notes.append(Note(code="refit", text=text))
-        return found
-
-    def _bearable(self, copies: int) -> bool:
-        costs = [cost_of(self.trials.entries[n], self.trials, copies) for n in self.weights]
-        limits = Limits()
-        views = {c.view: c.view_ms for c in costs}
-        return (
-            sum(c.size for c in costs) <= limits.size
-            and sum(c.row_ms for c in costs) + sum(views.values()) <= limits.row_ms
-        )
-
-    def _whole(self, repeat: int, left: float) -> Trials:
-        parts = whole_parts(self.prepared, repeat, len(self.trials.parts.folds), self.config.seed)
-        write_parts(self.folder / "rows", parts)
-        trials = Trials(
-            parts, self.prepared.y, self.prepared.outputs, self.gain, self.store, self.config.seed + 1 + repeat
-        )
-        entries = [trials.open(self.trials.entries[n].candidate) for n in self.weights]
-        if self.clock.budget_s is None:
-            run_all(trials, self.pool, entries, self._show)
-        else:
-            run_all(trials, self.pool, entries, self._show, until=time.monotonic() + left)
-        return trials

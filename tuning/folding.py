@@ -53,33 +53,45 @@ class Done:
 
 
 class Rows:
-    """What all jobs of a run share, kept in a folder and read by memory map."""
+    """What all jobs of a run share. ``parts`` are by name; in worker processes they are read from ``folder`` as needed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        about = json.loads((folder / "task.json").read_text())
-        self.task = Task(tuple(Feature(**f) for f in about["features"]), about["classes"], about["absolute"])
-        self.in_time: bool = about["in_time"]
-        self.x: F32 = np.load(folder / "x.npy", mmap_mode="r")
-        self.y: F64 = np.load(folder / "y.npy")
-        self._parts: dict[str, I64] = {}
+    def __init__(
+        self,
+        x: F32,
+        y: F64,
+        task: Task,
+        *,
+        in_time: bool,
+        parts: dict[str, I64] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.x, self.y, self.task, self.in_time, self.folder = x, y, task, in_time, folder
+        self._parts = dict(parts or {})
         self._views: dict[tuple[Any, ...], tuple[View, F32, F32]] = {}
 
-    @staticmethod
-    def write(folder: Path, x: F32, y: F64, task: Task, *, in_time: bool) -> None:
+    @classmethod
+    def read(cls, folder: Path) -> Rows:
+        """From a folder that ``write`` made; the matrix by memory map."""
+        about = json.loads((folder / "task.json").read_text())
+        task = Task(tuple(Feature(**f) for f in about["features"]), about["classes"], about["absolute"])
+        x = np.load(folder / "x.npy", mmap_mode="r")
+        return cls(x, np.load(folder / "y.npy"), task, in_time=about["in_time"], folder=folder)
+
+    def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "x.npy", x)
-        np.save(folder / "y.npy", y)
+        np.save(folder / "x.npy", self.x)
+        np.save(folder / "y.npy", self.y)
         about = {
-            "features": [asdict(f) for f in task.features],
-            "classes": task.classes,
-            "absolute": task.absolute,
-            "in_time": in_time,
+            "features": [asdict(f) for f in self.task.features],
+            "classes": self.task.classes,
+            "absolute": self.task.absolute,
+            "in_time": self.in_time,
         }
         (folder / "task.json").write_text(json.dumps(about))
 
     def parts(self, name: str) -> I64:
         if name not in self._parts:
+            assert self.folder is not None
             self._parts[name] = np.load(self.folder / f"{name}.parts.npy")
         return self._parts[name]
 

@@ -75,7 +75,9 @@ def column_of(name: str, values: npt.NDArray[Any]) -> Column:
     if known and (numbers := _if(lambda: as_numbers(name, values), known, _looks_number)) is not None:
         return _number(name, numbers)
     if known and (dates := _if(lambda: as_dates(name, values), known, _DATE.match)) is not None:
-        return Column(name, "date", dropped=_single(1, len(np.unique(dates[~np.isnat(dates)]))))
+        distinct = len(np.unique(dates[~np.isnat(dates)]))
+        if distinct > 1 or len(known) == len(texts):
+            return Column(name, "date", dropped=_single(1, distinct))
     return _category(name, texts, known)
 
 

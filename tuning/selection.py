@@ -49,13 +49,13 @@ def greedy(
     shown = [p[rows] for p in predictions]
     alone = np.array([gain(y, p) for p in shown])
     pool = np.argsort(-alone, kind="stable")[:_POOL].tolist()
-    fitting = [i for i in pool if _within([costs[i]], limits)]
+    fitting = [i for i in pool if within([costs[i]], limits)]
     first = fitting[0] if fitting else min(pool, key=lambda i: costs[i].size)
     chosen, total = [first], shown[first].copy()
     best, best_n = float(alone[first]), 1
     while len(chosen) < ROUNDS and len(chosen) - best_n < _PATIENCE:
         used = set(chosen)
-        allowed = [i for i in pool if i in used or _within([costs[j] for j in {*used, i}], limits)]
+        allowed = [i for i in pool if i in used or within([costs[j] for j in {*used, i}], limits)]
         gains = [gain(y, (total + shown[i]) / (len(chosen) + 1)) for i in allowed]
         pick = allowed[int(np.argmax(gains))]
         chosen.append(pick)
@@ -66,7 +66,8 @@ def greedy(
     return {i: kept.count(i) / len(kept) for i in sorted(set(kept))}
 
 
-def _within(costs: Sequence[Cost], limits: Limits) -> bool:
+def within(costs: Sequence[Cost], limits: Limits) -> bool:
+    """Whether an ensemble of these stays inside the limits; candidates with equal views share them."""
     views = {c.view: c.view_ms for c in costs}
     return (
         sum(c.size for c in costs) <= limits.size

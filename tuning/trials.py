@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -137,7 +137,7 @@ class Trials:
         if isinstance(result, Failed):
             self.end(entry, "failed", result.reason)
             return
-        self._take(entry, job.fold, self.store.keep(result))
+        self._take(entry, job.fold, self.store.keep(replace(result, name=job.name)))
         self._settle(entry)
 
     def _take(self, entry: Entry, fold: int, fitted: Fitted) -> None:

@@ -80,7 +80,7 @@ def _work(channel: Connection, folder: Path) -> None:
             if job is None:
                 return
             if rows is None:
-                rows = Rows(folder)
+                rows = Rows.read(folder)
                 custom = _custom(folder)
             channel.send(("done", rows.run(job, custom)))
         except (EOFError, BrokenPipeError):

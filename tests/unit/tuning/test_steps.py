@@ -123,7 +123,13 @@ NUMBERS = [Feature(name, name, "number") for name in ("honest", "copy", "late", 
 def planted(classes: int, rows: int = 600) -> tuple[Any, Any]:
     rng = np.random.default_rng(1)
     z = rng.normal(size=rows)
-    y = np.digitize(z, [0.5]).astype(float) if classes == 2 else np.digitize(z, [-0.5, 0.5]).astype(float) if classes else z
+    y = (
+        np.digitize(z, [0.5]).astype(float)
+        if classes == 2
+        else np.digitize(z, [-0.5, 0.5]).astype(float)
+        if classes
+        else z
+    )
     honest = z + rng.normal(size=rows)
     late = np.where(y == 1.0, rng.normal(size=rows), np.nan) if classes else np.where(z > 0, z, np.nan)
     noisy = y + (0.001 * rng.normal(size=rows) if not classes else np.where(rng.random(rows) < 0.004, 1, 0))
@@ -147,7 +153,9 @@ def test_planted_leaks_are_found_and_an_honest_column_is_not(classes: int) -> No
 def test_noise_is_never_called_a_leak(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows = int(rng.integers(30, 400))
-    x = np.column_stack([rng.normal(size=rows), rng.integers(0, 40, rows), np.where(rng.random(rows) < 0.5, np.nan, 1.0)])
+    x = np.column_stack(
+        [rng.normal(size=rows), rng.integers(0, 40, rows), np.where(rng.random(rows) < 0.5, np.nan, 1.0)]
+    )
     y = rng.integers(0, 2, rows).astype(float)
     features = [Feature("a", "a", "number"), Feature("b", "b", "category", 38), Feature("c", "c", "number")]
     assert not find_leaks(x.astype(np.float32), y, features, ["n", "y"], target="y")
