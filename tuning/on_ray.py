@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,7 +45,7 @@ def search_on_ray(
     first: Sequence[Candidate],
     watch: Callable[[], None],
 ) -> None:
-    """Fill ``trials`` until the monotonic time ``until()``. Starts a small local Ray where none is connected, and ends it."""
+    """Fill ``trials`` until the monotonic time ``until()``; a small local Ray is started, and ended, where none is connected."""
     ray = _ray()
     ours = not ray.is_initialized()
     if ours:
@@ -50,9 +53,9 @@ def search_on_ray(
             num_cpus=config.cores, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
             _node_ip_address="127.0.0.1", namespace="hindcast-automl",
         )  # fmt: skip
+    folder = tempfile.mkdtemp(prefix="hindcast-tune-")
     try:
         box = ray.remote(num_cpus=0)(_Box).remote()
-        folder = tempfile.mkdtemp(prefix="hindcast-tune-")
         left = until() - time.monotonic()
         tuner = _tuner(trials, rows, config, list(first), box, folder, left, cluster_cores())
         failures: list[BaseException] = []
@@ -72,6 +75,7 @@ def search_on_ray(
             trials.end(entry, "stopped", "stopped early, or the time was over")
         if ours:
             ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ray() -> Any:
@@ -142,8 +146,10 @@ def _tuner(
     named = {k: dict(SPACES[k]) for k in config.kinds}
     points = [{"kind": c.kind, **{f"{c.kind}.{n}": v for n, v in c.params.items()}} for c in first]
     inside = [p for p, c in zip(points, first, strict=True) if set(c.params) == set(named[c.kind])]
-    sampler = optuna.samplers.TPESampler(seed=config.seed, multivariate=True, group=True, constant_liar=True)
-    search = OptunaSearch(_space(named), metric="gain", mode="max", points_to_evaluate=inside, sampler=sampler)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is experimental in Optuna is ours to know
+        sampler = optuna.samplers.TPESampler(seed=config.seed, multivariate=True, group=True, constant_liar=True)
+    search = OptunaSearch(_Space(named), metric="gain", mode="max", points_to_evaluate=inside, sampler=sampler)
     x, y = rows.x, rows.y
     trainable = tune.with_parameters(
         Fits, x=np.asarray(x), y=y, task=rows.task, in_time=rows.in_time, part=trials.parts.part, name=trials.parts.name,
@@ -160,15 +166,18 @@ def _tuner(
     )  # fmt: skip
 
 
-def _space(named: dict[str, dict[str, Between | OneOf]]) -> Callable[[Any], None]:
-    def suggest(trial: Any) -> None:
-        kind = trial.suggest_categorical("kind", tuple(named))
-        for name, place in named[kind].items():
+@dataclass(frozen=True)
+class _Space:
+    """Optuna's define-by-run: the kind first, then the kind's own parameters. Tune pickles it, so it is no closure."""
+
+    named: dict[str, dict[str, Between | OneOf]]
+
+    def __call__(self, trial: Any) -> None:
+        kind = trial.suggest_categorical("kind", tuple(self.named))
+        for name, place in self.named[kind].items():
             if isinstance(place, OneOf):
                 trial.suggest_categorical(f"{kind}.{name}", tuple(dict.fromkeys(place.choices)))
             elif place.whole:
                 trial.suggest_int(f"{kind}.{name}", int(place.low), int(place.high), log=place.log)
             else:
                 trial.suggest_float(f"{kind}.{name}", place.low, place.high, log=place.log)
-
-    return suggest
