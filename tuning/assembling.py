@@ -28,8 +28,8 @@ _BACKGROUND = 40
 def cost_of(entry: Entry, trials: Trials, copies: int = 1) -> Cost:
     """What an entry's serving members cost, ``copies`` times over (repeats)."""
     serving = [entry.folds[fold] for fold in trials.parts.serving]
-    heavy = entry.candidate.kind in ("neighbours", "custom")
-    row_ms = 1.0 if heavy else 0.03 if entry.candidate.kind == "network" else 0.012
+    size = max(f.size for f in serving)
+    row_ms = {"neighbours": 0.03 + size / 3e6, "custom": 0.3, "network": 0.03}.get(entry.candidate.kind, 0.012)
     key = view_key(entry.candidate.kind, entry.candidate.params)
     view_ms = 0.015 if key.startswith("trees") else 0.09
     n = copies * len(serving)

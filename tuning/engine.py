@@ -41,6 +41,7 @@ from tuning.trials import Entry, Store, Trials, write_parts
 F64 = npt.NDArray[np.float64]
 Weights = dict[int, float]
 Watch = Callable[[Progress], None]
+_BASELINE = Candidate("dummy", {}, "baseline")
 
 
 @dataclass
@@ -124,8 +125,7 @@ class _Run:
         self.resumed = len(before)
         kinds = ("custom",) if config.custom is not None else config.kinds
         spaces = {**SPACES, "custom": config.space}
-        baseline = Candidate("dummy", {}, "baseline")
-        self.proposer = Proposer([baseline, *first], kinds, config.seed, spaces)
+        self.proposer = Proposer([_BASELINE, *first], kinds, config.seed, spaces)
         self._say("experiment.resumed" if before else "experiment.started", {
             "problem": p.target.problem, "target": config.target, "rows": len(p.y), "seed": config.seed,
             "budget_s": self.clock.budget_s, "trials": len(before) if before else config.trials, "data": data_hash,
@@ -197,7 +197,9 @@ class _Run:
             elif self.clock.budget_s is not None and self.clock.budget_s < LEAST_BUDGET_S:
                 text = f"A budget of {self.clock.budget_s:g} s is too short to search: only the first two models are fitted."
                 self.notes.append(Note(code="budget", text=text, severity="warning"))
-                run_all(self.trials, self.pool, [self.trials.open(c) for c in self._first()[:2]], self._show)
+                run_all(
+                    self.trials, self.pool, [self.trials.open(c) for c in (_BASELINE, *self._first()[:2])], self._show
+                )
             elif self._on_ray():
                 search_on_ray(self.trials, self.rows, self.config, self.clock.search_end, self._first(), self._show)
             else:
@@ -233,7 +235,7 @@ class _Run:
         if len(done) != count and time.monotonic() - at >= pause:
             self.weights = self._selected()
             self._weighed = (len(done), time.monotonic())
-            self.clock.refit_s = self.refit.expected_s(self.weights) * 1.1
+            self.clock.refit_s = self.refit.reserve_s(self.weights)
         return self.weights
 
     def _selected(self) -> Weights:

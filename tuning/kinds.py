@@ -107,12 +107,12 @@ def _single(known: int, distinct: int) -> str:
 
 def _number(name: str, numbers: npt.NDArray[np.float64]) -> Column:
     known = numbers[np.isfinite(numbers)]
-    distinct = np.unique(known)
-    dropped = _single(len(known), len(distinct)) if len(distinct) < 2 else ""
-    if len(distinct) == 1 and len(known) < len(numbers):
+    varied = bool(len(known)) and float(known.min()) < float(known.max())
+    if not varied and 0 < len(known) < len(numbers):
         return Column(name, "number")  # present or not is a feature
-    whole = bool(len(known)) and bool((known == np.round(known)).all())
-    if not dropped and whole and len(distinct) == len(numbers) >= 20:
+    dropped = "" if varied else _single(len(known), 1)
+    whole = varied and len(known) == len(numbers) >= 20 and bool((known == np.round(known)).all())
+    if whole and len(distinct := np.unique(known)) == len(numbers):
         steps = np.diff(known)
         if distinct[-1] - distinct[0] + 1 == len(distinct) and (bool((steps > 0).all()) or _IDENTIFIER.search(name)):
             dropped = "counts the rows, an identifier"

@@ -45,7 +45,10 @@ def search_on_ray(
     first: Sequence[Candidate],
     watch: Callable[[], None],
 ) -> None:
-    """Fill ``trials`` until the monotonic time ``until()``; a small local Ray is started, and ended, where none is connected."""
+    """Fill ``trials`` until the monotonic time ``until()``. Starts a small local Ray where none is connected, and ends it.
+
+    With a Ray of the caller's, ``tuning`` and ``analytics`` must be importable on its nodes.
+    """
     ray = _ray()
     ours = not ray.is_initialized()
     if ours:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,8 @@ import pyarrow as pa
 from analytics.models.schema import WrongInput
 
 Arrays = dict[str, npt.NDArray[Any]]
-_LATIN = "latin-1"
+_BLOCKS = (1 << 25, 1 << 30)
+"""Columns are typed by the first block; where a later one does not agree, all of the file is one."""
 
 
 def read_columns(path: Path) -> Arrays:
@@ -27,51 +29,70 @@ def read_columns(path: Path) -> Arrays:
 def _read(path: Path) -> pa.Table:
     name = path.name.lower().removesuffix(".gz")
     try:
+        if not path.stat().st_size:
+            raise WrongInput("", f"{path} is empty")
         if name.endswith((".parquet", ".pq")):
             import pyarrow.parquet as pq
 
             return pq.read_table(path)
-        raw = path.read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-        if not raw.strip():
-            raise WrongInput("", f"{path} is empty")
-        if name.endswith((".ndjson", ".jsonl", ".json")):
-            return _json(raw)
-        return _csv(raw)
+        return _json(path) if name.endswith((".ndjson", ".jsonl", ".json")) else _csv(path)
     except OSError as error:
         raise WrongInput("", f"cannot read {path}: {error.strerror or error}") from None
     except (pa.ArrowInvalid, EOFError) as error:
         raise WrongInput("", f"cannot read {path}: {str(error).splitlines()[0][:300]}") from None
 
 
-def _json(raw: bytes) -> pa.Table:
+@contextmanager
+def _opened(path: Path) -> Generator[Any]:
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        yield gzip.GzipFile(fileobj=raw) if packed else raw
+
+
+def _json(path: Path) -> pa.Table:
     from pyarrow import json as arrow_json
 
-    options = arrow_json.ReadOptions(block_size=max(1 << 20, min(len(raw) + 1, 1 << 30)))
-    return arrow_json.read_json(pa.BufferReader(raw), read_options=options)
+    for block in _BLOCKS:
+        try:
+            with _opened(path) as file:
+                return arrow_json.read_json(file, read_options=arrow_json.ReadOptions(block_size=block))
+        except pa.ArrowInvalid:
+            if block == _BLOCKS[-1]:
+                raise
+    raise AssertionError
 
 
-def _csv(raw: bytes) -> pa.Table:
+def _csv(path: Path) -> pa.Table:
     """UTF-8, else Latin-1: bytes that are not UTF-8 come from old exports, and no byte is invalid there."""
+    with _opened(path) as file:
+        header = file.readline(1 << 20).removeprefix(b"\xef\xbb\xbf")
+    delimiter = max(",;\t", key=lambda mark: header.count(mark.encode()))
+    tries = [("utf8", block) for block in _BLOCKS]
+    error: pa.ArrowInvalid | None = None
+    while tries:
+        encoding, block = tries.pop(0)
+        try:
+            return _parsed(path, encoding, delimiter, block)
+        except pa.ArrowInvalid as found:
+            error = found
+            if "UTF8" in str(found) and encoding == "utf8":
+                tries = [("latin-1", size) for size in _BLOCKS]
+    assert error is not None
+    raise error
+
+
+def _parsed(path: Path, encoding: str, delimiter: str, block: int) -> pa.Table:
     from pyarrow import csv
 
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
-    try:
-        raw.decode()
-        encoding = "utf8"
-    except UnicodeDecodeError:
-        encoding = _LATIN
-    header = raw.split(b"\n", 1)[0]
-    delimiter = max(",;\t", key=lambda mark: header.count(mark.encode()))
     convert = csv.ConvertOptions(true_values=["true", "True", "TRUE"], false_values=["false", "False", "FALSE"])
-    read = csv.ReadOptions(encoding=encoding, block_size=max(1 << 20, min(len(raw) + 1, 1 << 30)))
-    return csv.read_csv(
-        pa.BufferReader(raw),
-        read_options=read,
-        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        convert_options=convert,
-    )
+    with _opened(path) as file:
+        return csv.read_csv(
+            file,
+            read_options=csv.ReadOptions(encoding=encoding, block_size=block),
+            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=convert,
+        )
 
 
 def from_arrow(table: pa.Table) -> Arrays:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tuning.assembling import cost_of
 from tuning.clock import Clock
 from tuning.pool import Pool
@@ -47,6 +49,13 @@ class Refit:
             return 0.0
         fits = sum(self.trials.entries[n].took_s for n in weights)
         return 1.2 * fits * len(self.prepared.y) / len(self.trials.judged) / self.pool.size
+
+    def reserve_s(self, weights: Mapping[int, float]) -> float:
+        """What the search leaves for the refit: one repeat, and more as far as a quarter of the budget goes."""
+        once = self.expected_s(weights) * 1.1
+        if not once or self.clock.budget_s is None:
+            return 0.0
+        return once * float(np.clip(self.clock.budget_s / 4 // once, 1, REPEATS))
 
     def run(self, weights: Mapping[int, float], watch: Callable[[], None]) -> tuple[Sources, Note]:
         """The refitted sources, as many repeats as time and limits allow; none where one did not fit in."""

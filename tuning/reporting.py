@@ -17,6 +17,7 @@ from analytics.models.explain import permutation_importance
 from tuning import evaluation
 from tuning.config import Config
 from tuning.engine import Outcome
+from tuning.recipes import select
 from tuning.report import (
     Artifact,
     Baseline,
@@ -37,6 +38,8 @@ from tuning.report import Split as SplitPart
 from tuning.trials import Entry
 
 F64 = npt.NDArray[np.float64]
+_COLUMNS = 60
+"""Columns whose importance is measured, at most."""
 _ROWS = 800
 """Holdout rows whose values are shuffled for the importance."""
 
@@ -163,6 +166,11 @@ def importance_of(outcome: Outcome, within_s: float) -> tuple[tuple[Importance, 
     outcome.judged.on_matrix(p.x[rows[:200]])
     per_row = max(1e-6, (time.monotonic() - began) / min(200, len(rows)))
     owners = sorted({f.column for f in p.features})
+    total = len(owners)
+    if total > _COLUMNS:
+        train = p.split.train
+        kept = select(p.x[train], p.y[train], p.features, p.classes, _COLUMNS)
+        owners = sorted({p.features[j].column for j in kept})
     affordable = int(within_s / per_row / (len(owners) + 1)) if np.isfinite(within_s) else _ROWS
     some = rows[:: max(1, len(rows) // max(30, min(_ROWS, affordable)))]
     deadline = time.monotonic() + within_s
@@ -180,7 +188,8 @@ def importance_of(outcome: Outcome, within_s: float) -> tuple[tuple[Importance, 
     table = np.repeat(np.arange(len(some), dtype=np.float64)[:, None], len(owners), axis=1)
     found = permutation_importance(gain, table, repeats=5, go_on=lambda: time.monotonic() < deadline)
     made = tuple(Importance(feature=owners[int(i.feature)], mean=i.mean, sd=i.sd, repeats=i.repeats) for i in found)
-    return made, f"Loss of {outcome.metric} on {len(some):,} holdout rows when a column is shuffled."
+    of = f" Of {total:,} columns the {len(owners)} that alone go best with the target." if total > len(owners) else ""
+    return made, f"Loss of {outcome.metric} on {len(some):,} holdout rows when a column is shuffled.{of}"
 
 
 def _run(outcome: Outcome, config: Config) -> Run:

@@ -77,7 +77,8 @@ def search_until(
             job = _next(trials, proposer, pace, active, told, left, pool.size, weigh)
             if job is None:
                 break
-            pool.submit(job, within_s=max(1.0, left * 1.05))
+            assert job.limit_s is not None
+            pool.submit(job, within_s=max(1.0, min(1.3 * job.limit_s, left * 1.05)))
         if not pool.running():
             break
         for job, result in pool.finished(min(0.25, max(0.02, left)) if left > 0 else 0.25):
@@ -116,7 +117,8 @@ def _next(
                 continue
             folds = len(trials.parts.folds) - len(entry.folds)
             entry.asked.add(fold)
-            return trials.job(entry, fold, limit_s=max(0.3, 0.9 * left / max(1, -(-folds // size))))
+            share = 0.9 if expected is not None else 0.4  # what is not known may not take everything
+            return trials.job(entry, fold, limit_s=max(0.3, share * left / max(1, -(-folds // size))))
         _tell(trials, proposer, told)
         candidate = proposer.ask(worth(trials, weigh(), pace))
         if candidate is None:

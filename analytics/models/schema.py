@@ -89,13 +89,16 @@ class Schema:
         if absent:
             more = f" (and {len(absent) - 1} more: {', '.join(absent[1:6])})" if len(absent) > 1 else ""
             raise WrongInput(absent[0], f"is missing; the model was trained with it{more}")
-        blocks = [_encode(c, np.asarray(columns[c.name])) for c in used]
-        if not blocks:
-            rows = len(next(iter(columns.values()))) if columns else 0
-            return np.empty((rows, 0), np.float32)
-        if len({len(block) for block in blocks}) > 1:
+        lengths = {len(columns[c.name]) for c in used} or {len(values) for values in columns.values()}
+        if len(lengths) > 1:
             raise WrongInput("", "columns are not equally long")
-        return np.ascontiguousarray(np.concatenate(blocks, axis=1, dtype=np.float32))
+        out = np.empty((lengths.pop() if lengths else 0, len(self.features())), np.float32)
+        at = 0
+        for c in used:
+            block = _encode(c, np.asarray(columns[c.name]))
+            out[:, at : at + block.shape[1]] = block
+            at += block.shape[1]
+        return out
 
 
 def _encode(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -101,20 +101,10 @@ def automl(
         raise Rejected("--out", f"cannot write {out}: {error.strerror}") from None
     except ValueError as error:
         raise Rejected("", str(error)) from None
-    _write_card(out)
     if as_json:
         print_json(result.report.model_dump(mode="json", by_alias=True))
     else:
         _print_result(result.report, out, quiet)
-
-
-def _write_card(out: Path) -> None:
-    """The model card is drawn from the result."""
-    try:
-        from tuning.card import write_card  # pyright: ignore
-    except ImportError:
-        return
-    write_card(out)
 
 
 def _print_result(report: Any, out: Path, quiet: bool) -> None:
