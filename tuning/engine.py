@@ -41,6 +41,7 @@ from tuning.trials import Entry, Store, Trials, write_parts
 F64 = npt.NDArray[np.float64]
 Weights = dict[int, float]
 Watch = Callable[[Progress], None]
+_RESCUE_S = 60.0
 _BASELINE = Candidate("dummy", {}, "baseline")
 
 
@@ -122,13 +123,13 @@ class _Run:
         self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed)
         known = [c for c in before if config.trials is None]
         first = known + [c for c in (*config.warm_starts, *self._first()) if c.key not in {k.key for k in known}]
-        self.resumed = len(before)
+        self.resumed = self.store.candidates()
         kinds = ("custom",) if config.custom is not None else config.kinds
         spaces = {**SPACES, "custom": config.space}
         self.proposer = Proposer([_BASELINE, *first], kinds, config.seed, spaces)
-        self._say("experiment.resumed" if before else "experiment.started", {
+        self._say("experiment.resumed" if self.resumed else "experiment.started", {
             "problem": p.target.problem, "target": config.target, "rows": len(p.y), "seed": config.seed,
-            "budget_s": self.clock.budget_s, "trials": len(before) if before else config.trials, "data": data_hash,
+            "budget_s": self.clock.budget_s, "trials": self.resumed or config.trials, "data": data_hash,
         })  # fmt: skip
 
     def _first(self) -> tuple[Candidate, ...]:
@@ -204,18 +205,21 @@ class _Run:
                 search_on_ray(self.trials, self.rows, self.config, self.clock.search_end, self._first(), self._show)
             else:
                 search_until(self.trials, self.pool, self.proposer, self.clock.search_end, self._weigh, self._show)
-            if not self.trials.models():
-                text = "No model was finished in time: the first two are fitted beyond the budget."
-                self.notes.append(Note(code="budget", text=text, severity="warning"))
-                fresh = [
-                    Candidate(c.kind, c.params, "custom" if c.kind == "custom" else "baseline")
-                    for c in self._first()[:2]
-                ]
-                run_all(self.trials, self.pool, [self.trials.open(c) for c in fresh], self._show)
+            if not self.trials.models() and self.config.custom is None:
+                self._rescue()
         except KeyboardInterrupt:
             self.stopped = "interrupted"
             self.pool.drop()
             self.notes.append(Note(code="interrupted", text="The search was ended by hand: this is the best so far."))
+
+    def _rescue(self) -> None:
+        """A model beyond the budget rather than none, where a busy machine has not finished one; this too has an end."""
+        text = "No model was finished in time: the first two are fitted beyond the budget."
+        self.notes.append(Note(code="budget", text=text, severity="warning"))
+        fresh = [Candidate(c.kind, c.params, "baseline") for c in self._first()[:2]]
+        run_all(
+            self.trials, self.pool, [self.trials.open(c) for c in fresh], self._show, until=time.monotonic() + _RESCUE_S
+        )
 
     def _on_ray(self) -> bool:
         """A connected cluster that has more cores than this machine pays for large tables and budgets; else local processes

@@ -145,7 +145,9 @@ def _tuner(
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     folds = trials.parts.folds
-    fits: list[tuple[int, float]] = [(f, 1.0) for f in folds] if len(folds) > 1 else [(folds[0], s) for s in _SHARES]
+    fits: list[tuple[int, float]] = [(f, 1.0) for f in folds]
+    if len(fits) == 1:
+        fits = [(fits[0][0], share) for share in _SHARES]
     named = {k: dict(SPACES[k]) for k in config.kinds}
     points = [{"kind": c.kind, **{f"{c.kind}.{n}": v for n, v in c.params.items()}} for c in first]
     inside = [p for p, c in zip(points, first, strict=True) if set(c.params) == set(named[c.kind])]

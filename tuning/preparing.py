@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +171,6 @@ def whole_parts(prepared: Prepared, repeat: int, folds: int, seed: int) -> Parts
 def write_custom(folder: Path, custom: Any) -> None:
     """The caller's own estimator for the workers: our own processes, on this machine, for this run."""
     if custom is not None:
-        cloudpickle: Any = import_module("joblib.externals.cloudpickle")
+        import cloudpickle
 
         (folder / "custom.bin").write_bytes(cloudpickle.dumps(custom))

@@ -68,6 +68,11 @@ class Store:
                 self._known[name] = Fitted(found["prediction"], fit_s, int(size), int(nodes))
         return self._known[name]
 
+    def candidates(self) -> int:
+        """How many candidates have a finished fit here, the baseline apart."""
+        names = {path.name.split(".")[0] for path in self.folder.glob("*.npz") if ".part." not in path.name}
+        return sum(not name.startswith("dummy-") for name in names)
+
     def blob(self, name: str) -> bytes:
         return (self.folder / f"{name}.skops").read_bytes()
 

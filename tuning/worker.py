@@ -14,7 +14,6 @@ import time
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 
 def main() -> None:
@@ -94,7 +93,7 @@ def _custom(folder: Path) -> object:
     """The caller's own estimator, which the parent wrote for this run."""
     if not (folder / "custom.bin").exists():
         return None
-    cloudpickle: Any = import_module("joblib.externals.cloudpickle")
+    import cloudpickle
 
     return cloudpickle.loads((folder / "custom.bin").read_bytes())
 

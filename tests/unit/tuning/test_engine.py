@@ -110,16 +110,16 @@ def test_trials_are_repeatable_to_the_bit_whatever_the_number_of_workers() -> No
     assert np.array_equal(runs[0].model.predict(data), runs[1].model.predict(data))
 
 
-class Sleeper(ClassifierMixin, BaseEstimator):
-    """Never comes back."""
-
-    def fit(self, x: Any, y: Any) -> Any:
-        time.sleep(600)
-        return self
-
-
 @pytest.mark.slow
 def test_a_straggler_is_killed_and_the_run_says_that_it_has_no_model() -> None:
+
+    class Sleeper(ClassifierMixin, BaseEstimator):
+        """Never comes back. (A class of this function's: it travels to the worker by value.)"""
+
+        def fit(self, x: Any, y: Any) -> Any:
+            time.sleep(600)
+            return self
+
     began = time.monotonic()
     fitting = Config("y", budget_s=12.0, custom=Sleeper(), started=began)
     with pytest.raises(ValueError, match="longer than it may"):
@@ -136,12 +136,11 @@ def test_an_own_estimator_is_searched_over_its_own_space() -> None:
     assert found["registered"]
 
 
-class Own(LogisticRegression):
-    """A caller's class: its code would be needed to read the model back."""
-
-
 @pytest.mark.slow
 def test_an_own_class_that_cannot_be_stored_is_refused_by_name() -> None:
+    class Own(LogisticRegression):
+        """Its code would be needed to read the model back."""
+
     with pytest.raises((ValueError, Untrusted), match="Own"):
         train_custom_model(Own(), {}, table(), {"target": "y", "trials": 1})
 
