@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,15 @@ class Proposer:
         self._asked: dict[str, Any] = {}
         self._seen: set[str] = {c.key for c in first}
 
-    def ask(self, value: Mapping[str, float]) -> Candidate | None:
-        """The next candidate; None where nothing is left to try. ``value`` is how much a kind is worth trying (0: never)."""
-        if self._first:
-            return self._first.pop(0)
+    def ask(self, value: Mapping[str, float], fits: Callable[[Candidate], bool] = lambda _: True) -> Candidate | None:
+        """The next candidate; None where nothing is left to try. ``value`` is how much a kind is worth trying (0: never).
+
+        Of the first ones those are passed over for good that do not ``fits``.
+        """
+        while self._first:
+            candidate = self._first.pop(0)
+            if fits(candidate):
+                return candidate
         kinds = [kind for kind in self._spaces if value.get(kind, 0.0) > 0]
         if not kinds:
             return None

@@ -63,7 +63,9 @@ class Refit:
         most = 1 if self.prepared.times is not None or self.clock.budget_s is None else REPEATS
         while self.wanted() and len(found) < most:
             repeat = len(found)
-            if self.expected_s(weights) > self.clock.end - time.monotonic():
+            if repeat == 0:
+                weights = self._affordable(weights)
+            if not weights or self.expected_s(weights) > self.clock.end - time.monotonic():
                 break
             if repeat and not within(
                 [cost_of(self.trials.entries[n], self.trials, repeat + 1) for n in weights], Limits()
@@ -76,6 +78,16 @@ class Refit:
                 break
             found.append((trials, {n: w / share for n, w in done.items()}))
         return found, self._said(found)
+
+    def _affordable(self, weights: Mapping[int, float]) -> dict[int, float]:
+        """The heaviest members whose refit fits into the time left; none where they are not most of the ensemble."""
+        left = self.clock.end - time.monotonic()
+        kept: dict[int, float] = {}
+        for n in sorted(weights, key=lambda n: -weights[n]):
+            if self.expected_s({**kept, n: weights[n]}) <= left:
+                kept[n] = weights[n]
+        share = sum(kept.values())
+        return {n: kept[n] / share for n in weights if n in kept} if share >= _LEAST_WEIGHT else {}
 
     def _repeat(self, repeat: int, weights: Mapping[int, float], watch: Callable[[], None]) -> Trials:
         parts = whole_parts(self.prepared, repeat, len(self.trials.parts.folds), self.seed)

@@ -171,7 +171,7 @@ def importance_of(outcome: Outcome, within_s: float) -> tuple[tuple[Importance, 
         train = p.split.train
         kept = select(p.x[train], p.y[train], p.features, p.classes, _COLUMNS)
         owners = sorted({p.features[j].column for j in kept})
-    affordable = int(within_s / per_row / (len(owners) + 1)) if np.isfinite(within_s) else _ROWS
+    affordable = int(0.5 * within_s / per_row / (len(owners) + 1)) if np.isfinite(within_s) else _ROWS
     some = rows[:: max(1, len(rows) // max(30, min(_ROWS, affordable)))]
     deadline = time.monotonic() + within_s
     players = {name: [j for j, f in enumerate(p.features) if f.column == name] for name in owners}

@@ -16,7 +16,7 @@ from tuning.trials import Entry, Trials
 
 GENERATION = 4
 """Trials that are asked for together where a run must be repeatable."""
-_HOPELESS = {"baseline": 0.0, "portfolio": 0.75, "warm start": 0.9, "search": 0.95, "custom": 0.0}
+_HOPELESS = {"baseline": 0.0, "portfolio": 0.85, "warm start": 0.9, "search": 0.95, "custom": 0.0}
 """Skill (of the best so far) below which a candidate is stopped before its last fold."""
 
 
@@ -37,8 +37,12 @@ class Pace:
         """Seconds of one fold's fit; None where nothing is known."""
         if entry.folds:
             return max(f.fit_s for f in entry.folds.values()) * 1.1
-        known = self.taken.get(entry.candidate.kind)
-        floor = self.at_least.get(entry.candidate.kind, 0.0)
+        return self.of_kind(entry.candidate.kind)
+
+    def of_kind(self, kind: str) -> float | None:
+        """Seconds of one fit of a kind."""
+        known = self.taken.get(kind)
+        floor = self.at_least.get(kind, 0.0)
         if not known:
             return floor * 1.5 if floor else None
         return max(float(np.quantile(known, 0.8)) * 1.2, floor)
@@ -106,6 +110,11 @@ def _next(
     trials: Trials, proposer: Proposer, pace: Pace, active: list[Entry], told: set[int], left: float, size: int,
     weigh: Callable[[], dict[int, float]],
 ) -> Job | None:  # fmt: skip
+    turns = -(-len(trials.parts.folds) // size)
+
+    def fits(kind: str) -> bool:
+        return (pace.of_kind(kind) or 0.0) * turns <= left
+
     for _ in range(50):
         for entry in active:
             fold = trials.next_fold(entry)
@@ -120,13 +129,11 @@ def _next(
             share = 0.9 if expected is not None else 0.4  # what is not known may not take everything
             return trials.job(entry, fold, limit_s=max(0.3, share * left / max(1, -(-folds // size))))
         _tell(trials, proposer, told)
-        candidate = proposer.ask(worth(trials, weigh(), pace))
+        value = {kind: v for kind, v in worth(trials, weigh(), pace).items() if fits(kind)}
+        candidate = proposer.ask(value, lambda c: fits(c.kind))
         if candidate is None:
             return None
         entry = trials.open(candidate)
-        whole = pace.expected(entry)
-        if entry.state == "running" and whole is not None and whole * -(-len(trials.parts.folds) // size) > left:
-            trials.end(entry, "stopped", "its folds do not fit into the time left")
         active.append(entry)
         _race(trials, entry)
     return None
