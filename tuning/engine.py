@@ -63,6 +63,11 @@ class Outcome:
     holdout: F64 = field(default_factory=lambda: np.empty(0))
     """The judged model's predictions of the holdout: values, or probabilities of every class."""
 
+    def truth(self) -> Any:
+        """The holdout's target: int64 class numbers, or float64 values."""
+        y = self.prepared.y[self.prepared.split.holdout]
+        return y.astype(np.int64) if self.prepared.classes else y
+
 
 def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outcome:
     """Raises ``WrongInput`` where the table or the configuration do not allow a model. Ctrl-C keeps the best so far."""

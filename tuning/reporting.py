@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.models.blob import sha256
-from analytics.models.explain import permutation_importance
 from tuning import evaluation
 from tuning.config import Config
 from tuning.engine import Outcome
-from tuning.recipes import select
+from tuning.importance import importance_of
+from tuning.registering import registration
 from tuning.report import (
     Artifact,
     Baseline,
@@ -27,8 +27,6 @@ from tuning.report import (
     Conformal,
     Data,
     Hashes,
-    Importance,
-    Registration,
     Report,
     Run,
     Score,
@@ -38,16 +36,6 @@ from tuning.report import Split as SplitPart
 from tuning.trials import Entry
 
 F64 = npt.NDArray[np.float64]
-_COLUMNS = 60
-"""Columns whose importance is measured, at most."""
-_ROWS = 800
-"""Holdout rows whose values are shuffled for the importance."""
-
-
-def truth_of(outcome: Outcome) -> Any:
-    """The holdout's target: int64 class numbers, or float64 values."""
-    y = outcome.prepared.y[outcome.prepared.split.holdout]
-    return y.astype(np.int64) if outcome.prepared.classes else y
 
 
 def holdout_scores(outcome: Outcome) -> tuple[Score, ...]:
@@ -57,7 +45,7 @@ def holdout_scores(outcome: Outcome) -> tuple[Score, ...]:
     if p.groups is not None:
         groups = np.unique(p.groups[p.split.holdout].astype(str), return_inverse=True)[1].astype(np.int64)
     return evaluation.evaluate(
-        p.target.problem, truth_of(outcome), outcome.holdout, baseline=baseline_predictions(outcome), groups=groups
+        p.target.problem, outcome.truth(), outcome.holdout, baseline=baseline_predictions(outcome), groups=groups
     )
 
 
@@ -71,37 +59,10 @@ def baseline_predictions(outcome: Outcome) -> F64:
     return np.tile(np.bincount(y.astype(np.int64), minlength=p.classes) / len(y), (n, 1))
 
 
-def registration_score(outcome: Outcome, scores: tuple[Score, ...]) -> tuple[str, float | None]:
-    """What is held against the threshold: more is better, and never plain accuracy.
-
-    The area under the ROC curve for two classes, balanced accuracy for more, skill over the mean for a regression.
-    """
-    wanted = {"binary": "auc", "multiclass": "balanced_accuracy", "regression": "skill"}[
-        outcome.prepared.target.problem
-    ]
-    return wanted, next((s.value for s in scores if s.metric == wanted), None)
-
-
-def registration(outcome: Outcome, scores: tuple[Score, ...], threshold: float, digest: str) -> Registration:
-    """Registered if and only if the score is above the threshold; what is not a number is not above it."""
-    name, score = registration_score(outcome, scores)
-    title = evaluation.METRICS[name].title
-    if score is None or not np.isfinite(score):
-        reason = f"refused: {title} could not be computed on the holdout"
-        return Registration(registered=False, score=None, threshold=threshold, reason=reason)
-    if score > threshold:
-        reason = f"registered: {title} {score:.4f} on the holdout is above {threshold:g}"
-        return Registration(
-            registered=True, score=score, threshold=threshold, reason=reason, model_id=f"model-{digest[:16]}"
-        )
-    reason = f"refused: {title} {score:.4f} on the holdout is not above {threshold:g}"
-    return Registration(registered=False, score=score, threshold=threshold, reason=reason)
-
-
 def report_of(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArray[Any]], blob: bytes) -> Report:
     """The whole report; what costs time is cut to what is left of the budget."""
     p = outcome.prepared
-    truth = truth_of(outcome)
+    truth = outcome.truth()
     scores = holdout_scores(outcome)
     base = baseline_predictions(outcome)
     left = max(1.0, 0.04 * config.budget_s) if config.trials is None else float("inf")
@@ -155,41 +116,6 @@ def report_of(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArra
         hashes=Hashes(schema=_schema_hash(outcome), code=code_hash(), data=outcome.data_hash),
         libraries=_libraries(),
     )
-
-
-def importance_of(outcome: Outcome, within_s: float) -> tuple[tuple[Importance, ...], str]:
-    """By permutation on the holdout, a column's features together, in about ``within_s``."""
-    p = outcome.prepared
-    rows = p.split.holdout
-    y_all = p.y
-    began = time.monotonic()
-    outcome.judged.on_matrix(p.x[rows[:200]])
-    per_row = max(1e-6, (time.monotonic() - began) / min(200, len(rows)))
-    owners = sorted({f.column for f in p.features})
-    total = len(owners)
-    if total > _COLUMNS:
-        train = p.split.train
-        kept = select(p.x[train], p.y[train], p.features, p.classes, _COLUMNS)
-        owners = sorted({p.features[j].column for j in kept})
-    affordable = int(0.5 * within_s / per_row / (len(owners) + 1)) if np.isfinite(within_s) else _ROWS
-    some = rows[:: max(1, len(rows) // max(30, min(_ROWS, affordable)))]
-    deadline = time.monotonic() + within_s
-    players = {name: [j for j, f in enumerate(p.features) if f.column == name] for name in owners}
-    truth = y_all[some]
-
-    def gain(picked: Any) -> float:
-        """``picked``: for each column, from which rows its values come."""
-        x = p.x[some].copy()
-        for c, name in enumerate(owners):
-            x[:, players[name]] = p.x[some][picked[:, c].astype(np.int64)][:, players[name]]
-        found = outcome.judged.ensemble.predict(x)
-        return outcome.trials.gain(truth, found)
-
-    table = np.repeat(np.arange(len(some), dtype=np.float64)[:, None], len(owners), axis=1)
-    found = permutation_importance(gain, table, repeats=5, go_on=lambda: time.monotonic() < deadline)
-    made = tuple(Importance(feature=owners[int(i.feature)], mean=i.mean, sd=i.sd, repeats=i.repeats) for i in found)
-    of = f" Of {total:,} columns the {len(owners)} that alone go best with the target." if total > len(owners) else ""
-    return made, f"Loss of {outcome.metric} on {len(some):,} holdout rows when a column is shuffled.{of}"
 
 
 def _run(outcome: Outcome, config: Config) -> Run:
@@ -308,7 +234,7 @@ def _conformal(outcome: Outcome, level: float = 0.9) -> Conformal | None:
     p, model = outcome.prepared, outcome.judged
     from tuning.evaluation.calibration import wilson
 
-    truth = truth_of(outcome)
+    truth = outcome.truth()
     try:
         if model.sets is not None:
             inside = model.sets.sets(outcome.holdout, level)

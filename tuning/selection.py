@@ -106,13 +106,21 @@ def _fitted(p: F64, y: F64, classes: int) -> Calibration:
         return Calibration("temperature", float(slopes[int(np.argmin(losses))]))
     logit = np.log(q[:, 0] / (1 - q[:, 0]))
     design = np.column_stack([logit, np.ones(len(y))])
-    theta, prior = np.array([1.0, 0.0]), np.array([1.0, 0.0])
-    for _ in range(20):
+    prior = np.array([1.0, 0.0])
+
+    def cost(theta: F64) -> float:
+        raw = design @ theta
+        return float(np.logaddexp(0.0, raw).sum() - y @ raw + 5.0 * ((theta - prior) ** 2).sum())
+
+    theta, now = prior, cost(prior)
+    for _ in range(50):
         fitted = 1.0 / (1.0 + np.exp(-np.clip(design @ theta, -30, 30)))
         slope = design.T @ (y - fitted) - 10.0 * (theta - prior)
         curve = (design * (fitted * (1 - fitted))[:, None]).T @ design + 10.0 * np.eye(2)
         step = np.linalg.solve(curve, slope)
-        theta = theta + step
+        while (then := cost(theta + step)) > now and np.abs(step).max() > 1e-9:
+            step = step / 2  # far from the minimum Newton overshoots
+        theta, now = theta + step, min(then, now)
         if np.abs(step).max() < 1e-8:
             break
     return Calibration("sigmoid", float(max(theta[0], 0.05)), float(theta[1]))
