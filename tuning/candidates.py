@@ -138,9 +138,14 @@ _SETTINGS: tuple[tuple[str, Params], ...] = (
 PORTFOLIO: tuple[Candidate, ...] = tuple(Candidate(kind, params, "portfolio") for kind, params in _SETTINGS)
 
 
-def portfolio(kinds: Sequence[str]) -> tuple[Candidate, ...]:
-    """The portfolio's candidates of these kinds."""
-    return tuple(c for c in PORTFOLIO if c.kind in kinds)
+_SLOW = ("random_forest", "extra_trees", "network")
+MANY_ROWS = 15_000
+
+
+def portfolio(kinds: Sequence[str], rows: int = 0) -> tuple[Candidate, ...]:
+    """The portfolio's candidates of these kinds; with many rows those come last whose fits are slow."""
+    chosen = [c for c in PORTFOLIO if c.kind in kinds]
+    return tuple(sorted(chosen, key=lambda c: rows > MANY_ROWS and c.kind in _SLOW))
 
 
 def unknown_kinds(kinds: Sequence[Any]) -> list[str]:

@@ -140,7 +140,7 @@ class _Run:
     def _first(self) -> tuple[Candidate, ...]:
         if self.config.custom is not None:
             return (Candidate("custom", {}, "custom"),)
-        return portfolio(self.config.kinds)
+        return portfolio(self.config.kinds, len(self.prepared.y))
 
     def _cap(self, parts: Any) -> int | None:
         """Training rows of one fit at most, so that a budget holds a dozen of them; none where a run must be repeatable."""
@@ -148,7 +148,7 @@ class _Run:
             return None
         rows = int((parts.part >= 0).sum())
         second_per_row = 3e-6 * max(1, self.prepared.x.shape[1])
-        affordable = self.clock.budget_s * self.config.cores / (4.0 * len(parts.folds))
+        affordable = self.clock.budget_s * self.config.cores / (8.0 * len(parts.folds))
         cap = int(max(5_000, affordable / second_per_row))
         if cap >= rows:
             return None

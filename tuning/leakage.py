@@ -21,7 +21,8 @@ CERTAIN = 0.98
 SUSPECT = 0.85
 """Skill at which a column is pointed at."""
 _BINS = 48
-_ROWS = 20_000
+ROWS = 20_000
+"""So many training rows are looked at."""
 _CELLS = 10_000_000
 
 
@@ -40,7 +41,7 @@ def find_leaks(
     x: F32, y: F64, features: Sequence[Feature], classes: Sequence[str], *, target: str, seed: int = 0
 ) -> tuple[Leak, ...]:
     """Worst first. ``y`` are values or class numbers of the training rows ``x``."""
-    most = int(np.clip(_CELLS // max(1, len(features)), 1_000, _ROWS))
+    most = int(np.clip(_CELLS // max(1, len(features)), 1_000, ROWS))
     rows = np.random.default_rng(seed).permutation(len(x))[:most]
     x, y = x[rows], y[rows]
     half = np.arange(len(x)) % 2 == 0

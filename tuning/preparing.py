@@ -13,7 +13,7 @@ import numpy.typing as npt
 from analytics.models.schema import F32, Feature, Schema, WrongInput
 from tuning.config import Config
 from tuning.kinds import schema_of
-from tuning.leakage import find_leaks
+from tuning.leakage import ROWS, find_leaks
 from tuning.report import Note
 from tuning.splits import Split, folds_of, grouped, in_time, set_apart
 from tuning.target import Target, target_of
@@ -92,6 +92,8 @@ def _without_leaks(
     x: F32, target: Target, schema: Schema, features: list[Feature], split: Split, config: Config
 ) -> tuple[F32, list[Feature], list[Note]]:
     train = split.train
+    if len(train) > ROWS:
+        train = train[np.sort(np.random.default_rng(config.seed).permutation(len(train))[:ROWS])]
     leaks = find_leaks(x[train], target.y[train], features, target.classes, target=config.target, seed=config.seed)
     notes: list[Note] = []
     out: set[str] = set()

@@ -73,10 +73,13 @@ def _csv(path: Path) -> pa.Table:
     while tries:
         encoding, block = tries.pop(0)
         try:
-            return _parsed(path, encoding, delimiter, block)
-        except pa.ArrowInvalid as found:
-            error = found
-            if "UTF8" in str(found) and encoding == "utf8":
+            table = _parsed(path, encoding, delimiter, block)
+            if not any(pa.types.is_binary(kind) for kind in table.schema.types):  # what Arrow makes of invalid UTF-8
+                return table
+            tries = [("latin-1", size) for size in _BLOCKS]
+        except (pa.ArrowInvalid, UnicodeDecodeError) as found:
+            error = found if isinstance(found, pa.ArrowInvalid) else pa.ArrowInvalid(f"not UTF-8: {found}")
+            if "UTF" in str(error) and encoding == "utf8":
                 tries = [("latin-1", size) for size in _BLOCKS]
     assert error is not None
     raise error

@@ -186,6 +186,7 @@ def run_all(
     until: float = float("inf"),
 ) -> None:
     """Every fold of every entry, in order; what is not done by the monotonic time ``until`` is stopped."""
+    total = max(1, sum(len(trials.parts.folds) for _ in entries) // pool.size)
     while True:
         left = until - time.monotonic()
         while left > 0 and pool.idle():
@@ -195,7 +196,7 @@ def run_all(
             fold = trials.next_fold(entry)
             assert fold is not None
             entry.asked.add(fold)
-            pool.submit(trials.job(entry, fold))
+            pool.submit(trials.job(entry, fold, limit_s=None if np.isinf(until) else left / total))
         if not pool.running():
             break
         if left <= 0:

@@ -161,6 +161,10 @@ def as_dates(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.datetime64]:
 
 def as_texts(values: npt.NDArray[Any]) -> list[str | None]:
     """One spelling a value: whole numbers without a point, true and false in small letters, outer blanks removed."""
+    if values.dtype.kind in "biuf" and len(values) > 1000:
+        distinct, place = np.unique(values, return_inverse=True)
+        spelled = [_spell(value) for value in distinct.tolist()]
+        return [spelled[i] for i in place.tolist()]
     return [_spell(value) for value in values.tolist()]
 
 
