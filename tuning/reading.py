@@ -68,7 +68,11 @@ def _csv(path: Path) -> pa.Table:
     with _opened(path) as file:
         header = file.readline(1 << 20).removeprefix(b"\xef\xbb\xbf")
     delimiter = max(",;\t", key=lambda mark: header.count(mark.encode()))
-    tries = [("utf8", block) for block in _BLOCKS]
+    try:
+        header.decode()
+        tries = [("utf8", block) for block in _BLOCKS]
+    except UnicodeDecodeError:
+        tries = [("latin-1", block) for block in _BLOCKS]
     error: pa.ArrowInvalid | None = None
     while tries:
         encoding, block = tries.pop(0)
@@ -77,9 +81,9 @@ def _csv(path: Path) -> pa.Table:
             if not any(pa.types.is_binary(kind) for kind in table.schema.types):  # what Arrow makes of invalid UTF-8
                 return table
             tries = [("latin-1", size) for size in _BLOCKS]
-        except (pa.ArrowInvalid, UnicodeDecodeError) as found:
-            error = found if isinstance(found, pa.ArrowInvalid) else pa.ArrowInvalid(f"not UTF-8: {found}")
-            if "UTF" in str(error) and encoding == "utf8":
+        except pa.ArrowInvalid as found:
+            error = found
+            if "UTF8" in str(found) and encoding == "utf8":
                 tries = [("latin-1", size) for size in _BLOCKS]
     assert error is not None
     raise error

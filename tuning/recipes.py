@@ -19,7 +19,8 @@ from tuning.candidates import Params
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
-_TREES = frozenset({"lightgbm", "hist_boosting", "extra_trees", "random_forest"})
+_TREES = frozenset({"lightgbm", "hist_boosting", "extra_trees", "random_forest", "dummy"})
+"""Kinds that look through ``TreeView``; the baseline looks at nothing, and shares it."""
 _MOST = {True: 2000, False: 400}
 """Features that trees, and the others, are shown at most."""
 
@@ -74,7 +75,7 @@ def view_of(kind: str, params: Params, fold: Fold, task: Task, seed: int) -> tup
     share = float(params.get("keep", 1.0))
     most = min(_MOST[trees], max(1, round(share * fold.x.shape[1])))
     keep = select(fold.x, fold.y, task.features, task.classes, most)
-    if trees or kind == "dummy":
+    if trees:
         return fit_tree_view(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed)
     knots = int(params.get("knots", 0))
     return fit_linear_view(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed, knots=knots)
@@ -82,7 +83,7 @@ def view_of(kind: str, params: Params, fold: Fold, task: Task, seed: int) -> tup
 
 def view_key(kind: str, params: Params) -> str:
     """Candidates with the same key see a fold through the same view."""
-    trees = kind in _TREES or kind == "dummy"
+    trees = kind in _TREES
     return f"{'trees' if trees else 'linear'}:{params.get('keep', 1.0)}:{0 if trees else params.get('knots', 0)}"
 
 

@@ -117,10 +117,10 @@ def _fitted(p: F64, y: F64, classes: int) -> Calibration:
         fitted = 1.0 / (1.0 + np.exp(-np.clip(design @ theta, -30, 30)))
         slope = design.T @ (y - fitted) - 10.0 * (theta - prior)
         curve = (design * (fitted * (1 - fitted))[:, None]).T @ design + 10.0 * np.eye(2)
-        step = np.linalg.solve(curve, slope)
+        step = np.asarray(np.linalg.solve(curve, slope), np.float64)
         while (then := cost(theta + step)) > now and np.abs(step).max() > 1e-9:
             step = step / 2  # far from the minimum Newton overshoots
-        theta, now = theta + step, min(then, now)
+        theta, now = np.asarray(theta + step, np.float64), min(then, now)
         if np.abs(step).max() < 1e-8:
             break
     return Calibration("sigmoid", float(max(theta[0], 0.05)), float(theta[1]))

@@ -163,3 +163,17 @@ def test_a_worker_that_overstays_is_killed_and_another_takes_over(tmp_path: Path
         assert job.key == "c"
         assert isinstance(again, Done)
         assert len(again.prediction) == 15_000
+
+
+@pytest.mark.slow
+def test_members_of_a_wide_table_fit_together_whoever_made_their_view() -> None:
+    """More columns than any model is shown: each kind's selection is its own."""
+    from tuning.pipeline import fit_table
+
+    rng = np.random.default_rng(0)
+    data: dict[str, Any] = {f"c{i}": rng.normal(size=200) for i in range(2100)}
+    data["y"] = (data["c7"] + data["c99"] > 0).astype(float)
+    report = fit_table(data, Config("y", trials=2, kinds=("lightgbm", "linear"))).report
+    assert report.main().value is not None
+    assert len(report.importance) <= 60
+    assert "Of 2,100 columns" in report.importance_note

@@ -248,3 +248,12 @@ def test_old_encodings_are_read_as_latin(tmp_path: Any) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes("a,b\n1,Zürich\n2,Genève\n".encode("latin-1"))
     assert read_columns(path)["b"].tolist() == ["Zürich", "Genève"]
+    path.write_bytes("a,Größe\n1,2\n".encode("latin-1"))
+    assert list(read_columns(path)) == ["a", "Größe"]
+
+
+def test_a_column_whose_first_rows_look_whole_may_go_on_with_text(tmp_path: Any, monkeypatch: Any) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a\n" + "1\n" * 1000 + "x\n")
+    monkeypatch.setattr("tuning.reading._BLOCKS", (1 << 8, 1 << 20))
+    assert read_columns(path)["a"].tolist()[-1] == "x"
