@@ -78,7 +78,8 @@ class System:
     def start(self) -> Self:
         """Start Ray, the actors and Serve; returns when every cell runs and the page answers.
 
-        Raises ``Rejected`` (directory or port in use) and ``Transient`` (not ready in three minutes); both leave nothing behind.
+        Raises ``Rejected`` (directory or port in use) and ``Transient`` (not ready within ``START_S``); neither leaves
+        anything behind.
         """
         self.data.claim()
         try:
