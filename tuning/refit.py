@@ -22,7 +22,7 @@ from tuning.search import run_all
 from tuning.selection import Limits, within
 from tuning.trials import Trials, write_parts
 
-ROWS = 30_000
+ROWS = 60_000
 """Larger tables keep the members that were judged."""
 REPEATS = 3
 _LEAST_WEIGHT = 0.6

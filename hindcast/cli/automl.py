@@ -164,17 +164,19 @@ def drawn(progress: Progress) -> Any:
     for name, justify in (("model", "left"), (progress.metric, "right"), ("fit", "right"), ("weight", "left")):
         table.add_column(name, justify=justify)  # pyright: ignore[reportArgumentType]
     for row in progress.rows:
-        bar = "█" * round(20 * row.weight) or ("▏" if row.weight else "")
+        share = "█" * round(20 * row.weight) or ("▏" if row.weight else "")
         table.add_row(
             row.kind.replace("_", " "),
             f"{sign * row.gain:.5g}",
             f"{row.fit_s:.1f} s",
-            f"[cyan]{bar}[/] {row.weight:.0%}" if row.weight else "",
+            f"[cyan]{share}[/] {row.weight:.0%}" if row.weight else "",
         )
     parts: list[Any] = [head]
     if progress.left_s is not None:
         total = progress.elapsed_s + progress.left_s
-        parts.append(ProgressBar(total=total, completed=min(total, progress.elapsed_s), width=72))
+        bar = Table.grid()
+        bar.add_row(ProgressBar(total=total, completed=min(total, progress.elapsed_s), width=72))
+        parts.append(bar)
     return Group(*parts, table)
 
 
