@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-MODULES = ("dedup", "sketches", "keys", "windows", "anomaly", "trend.segments", "drift", "correlation")
+MODULES = ("dedup", "sketches", "keys", "windows", "anomaly.kernel", "trend.segments", "drift", "correlation")
 
 
 def warm() -> None:

@@ -29,6 +29,7 @@ _SEEN, _RUN = 0, 1
 _LEVEL, _DEVIATION, _RUN_SUM = 0, 1, 2
 _SIGMA = 1.2533141373155003  # sqrt(pi / 2): standard deviation of normal noise from its mean absolute deviation
 _CLIP = 3.0
+_LARGEST = 1e150
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,17 @@ class AnomalySpec:
     max_keys: int = 1 << 20
 
     def __post_init__(self) -> None:
-        if not 0 < self.tail < 0.5:
-            raise ValueError(f"{self.false_alarms_per_week} false alarms a week at {self.interval_us} us: no such tail")
+        if not (self.false_alarms_per_week > 0 and self.interval_us > 0):
+            raise ValueError(
+                f"{self.false_alarms_per_week} false alarms a week at {self.interval_us} us: both are above 0"
+            )
         if self.warm_up_rows < 2 or self.memory_rows < 2 or self.shift_rows < 2:
             raise ValueError("warm-up, memory and shift take at least 2 rows each")
 
     @property
     def tail(self) -> float:
-        """The two-sided tail probability below which a value is an anomaly."""
-        return self.false_alarms_per_week * self.interval_us / WEEK_US
+        """The probability below which a value is an anomaly; never above 1 %, however rare the rows."""
+        return min(0.01, self.false_alarms_per_week * self.interval_us / WEEK_US)
 
 
 class Scores(NamedTuple):
@@ -212,7 +215,7 @@ def _scan(
 ) -> None:
     for i in range(key.shape[0]):
         k = key[i]
-        v = value[i]
+        v = min(max(value[i], -_LARGEST), _LARGEST) if np.isfinite(value[i]) else np.nan
         seen, level, deviation = counts[k, _SEEN], levels[k, _LEVEL], levels[k, _DEVIATION]
         ready = seen >= warm_up
         # A constant series has no scale of its own; a thousandth of its level is one.

@@ -1,0 +1,28 @@
+"""Is this value unusual for its key? Streaming over many keys (``score``), or over a table (``detect``)."""
+
+from analytics.anomaly.kernel import (
+    READY,
+    WARMING,
+    AnomalySpec,
+    AnomalyState,
+    Scores,
+    quantile,
+    score,
+    tail,
+)
+from analytics.anomaly.table import STATUS, Columns, columns, detect
+
+__all__ = [
+    "READY",
+    "STATUS",
+    "WARMING",
+    "AnomalySpec",
+    "AnomalyState",
+    "Columns",
+    "Scores",
+    "columns",
+    "detect",
+    "quantile",
+    "score",
+    "tail",
+]
