@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hindcast.cli.analysis import correlate, detect, drift, forecast, trend
 from hindcast.cli.doctor import doctor
 from hindcast.cli.keys import keys
 from hindcast.cli.output import Commands
@@ -31,5 +32,8 @@ def main() -> None:
     """
 
 
-for _command in (up, demo, down, status, doctor, send, tail, streams, query, keys):
+_SYSTEM = (up, demo, down, status, doctor, send, tail, streams, query, keys)
+_FILES = (detect, trend, correlate, drift, forecast)
+
+for _command in (*_SYSTEM, *_FILES):
     main.add_command(_command)
