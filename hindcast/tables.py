@@ -56,6 +56,8 @@ def _parse(content: bytes, path: str) -> pa.Table:
         if start[:1] in (b"{", b"["):
             return _json(content, path, start[:1] == b"[")
         return _csv(content, path, start)
+    except UnicodeDecodeError:
+        raise Rejected(path, "has names of columns that are not UTF-8: convert the file first") from None
     except (pa.ArrowException, OSError) as error:
         raise Rejected(path, f"cannot be read: {str(error).splitlines()[0]}") from None
 
@@ -83,7 +85,8 @@ def _csv(content: bytes, path: str, start: bytes) -> pa.Table:
         if faults:
             bad = faults[0]
             raise Rejected(
-                path, f"row {bad.number - 1} has {bad.actual_columns} cells, the header {bad.expected_columns}"
+                path,
+                f"row {bad.number - 1} does not fit the header: {bad.actual_columns} cells, not {bad.expected_columns}",
             ) from None
         return _csv_as_text(content, path, first, error)
     return _named(table, path)

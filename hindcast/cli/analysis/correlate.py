@@ -70,7 +70,7 @@ def _columns(table: pa.Table, time: str | None, values: str | None) -> tuple[str
         names = [n for n in table.column_names if n != time and numeric(table.schema.field(n).type)]
     if len(names) < 2:
         raise ValueError(
-            f"{len(names)} numeric columns besides the time; a correlation needs two. There are"
+            f"a correlation needs two numeric columns besides the time, here is {len(names) or 'none'}. There are"
             f" {listed(table.column_names)}: name them with --values"
         )
     return time, names
@@ -149,7 +149,7 @@ def _tell(found: Correlations) -> None:
                 "95 %": f"{pair.lower:.2f} to {pair.upper:.2f}"
                 if pair.lower is not None and pair.upper is not None
                 else None,
-                "q": _short(pair.q_value),
+                "q": "< 0.001" if (pair.q_value or 0.0) < 0.001 else _short(pair.q_value),
                 "rows": pair.n,
             }
             for pair in cut(related, SHOWN, "relations")

@@ -47,7 +47,10 @@ def drift(reference: str, current: str, columns: str | None, alarm_rate: float, 
         before, now = read(reference), read(current)
     with faults_of(f"{reference}, {current}"), working("comparing"):
         names = _common(before, now, reference, current, columns)
-        samples = [{name: _cells(table[name], other[name]) for name in names} for table, other in _both(before, now)]
+        samples = [
+            _sample(reference, before, now, names),
+            _sample(current, now, before, names),
+        ]
         found = compare(*samples, alarm_rate=alarm_rate)
     if as_json:
         print_json(asdict(found))
@@ -55,8 +58,9 @@ def drift(reference: str, current: str, columns: str | None, alarm_rate: float, 
         _tell(found)
 
 
-def _both(before: pa.Table, now: pa.Table) -> list[tuple[pa.Table, pa.Table]]:
-    return [(before, now), (now, before)]
+def _sample(file: str, table: pa.Table, other: pa.Table, names: list[str]) -> dict[str, Any]:
+    with faults_of(file):
+        return {name: _cells(name, table[name], other[name]) for name in names}
 
 
 def _common(before: pa.Table, now: pa.Table, reference: str, current: str, columns: str | None) -> list[str]:
@@ -94,12 +98,15 @@ def _common(before: pa.Table, now: pa.Table, reference: str, current: str, colum
     return names
 
 
-def _cells(column: pa.ChunkedArray, other: pa.ChunkedArray) -> Any:
-    """float64 for numbers and truth values, NaN for null; objects for the rest. A column of nulls is what the other is."""
+def _cells(name: str, column: pa.ChunkedArray, other: pa.ChunkedArray) -> Any:
+    """float64 for numbers and truth values, NaN for null; objects for the rest. A column of nulls is what the other is.
+
+    Text where the other file has numbers must read as numbers: ``ValueError`` with the row that does not.
+    """
     import numpy as np
     import pyarrow as pa
 
-    from analytics.columns import numeric
+    from analytics.columns import numeric, textual, values
 
     def number(type_: pa.DataType) -> bool:
         return numeric(type_) or pa.types.is_boolean(type_)
@@ -107,6 +114,8 @@ def _cells(column: pa.ChunkedArray, other: pa.ChunkedArray) -> Any:
     if number(column.type) or (pa.types.is_null(column.type) and number(other.type)):
         plain = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
         return np.asarray(plain.cast(pa.float64(), safe=False).fill_null(float("nan")), np.float64)
+    if numeric(other.type) and textual(column.type):
+        return values(column, name)
     cells = np.empty(len(column), object)
     cells[:] = [cell if cell is None or isinstance(cell, str) else str(cell) for cell in column.to_pylist()]
     return cells

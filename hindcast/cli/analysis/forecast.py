@@ -107,7 +107,9 @@ def _forecast(source: Source, file: str, horizon: int, levels: tuple[int | float
         from analytics.forecast import forecast as engine
     times = source.times
     at: I64 = np.rint(times.us / times.per_unit).astype(np.int64) if times.ordinal else times.us
-    keys = np.array(source.keys, dtype=object)[source.codes].astype(str)
+    # A file of one series calls it by its column, so that messages have a name for it.
+    names = [source.columns.value] if source.columns.key is None else source.keys
+    keys = np.array(names, dtype=object)[source.codes].astype(str)
     with faults_of(file), working("forecasting") as heard:
         return engine(keys, at, source.values, horizon=horizon, levels=levels, progress=heard)
 
@@ -143,7 +145,7 @@ def _document(source: Source, found: Forecasts) -> dict[str, Any]:
     return {
         "series": [
             {
-                "key": str(one.key) or None,
+                "key": str(one.key),
                 "step": one.frequency,
                 "seasons": list(one.seasons),
                 "weights": {name: float(weight) for name, weight in one.weights.items()},
@@ -156,7 +158,7 @@ def _document(source: Source, found: Forecasts) -> dict[str, Any]:
             }
             for one in found.series
         ],
-        "skipped": [{"key": str(one.key) or None, "reason": one.reason} for one in found.skipped],
+        "skipped": [{"key": str(one.key), "reason": one.reason} for one in found.skipped],
     }
 
 
@@ -183,11 +185,10 @@ def _say(found: Forecasts, out: str | None) -> None:
 
 
 def _evidence(one: Evidence) -> str:
-    name = f"{one.key}: " if str(one.key) else ""
     season = f"season {', '.join(map(str, one.seasons))} steps" if one.seasons else "no season"
     if one.error is None or one.naive_error is None:
-        return f"{name}step {one.frequency}, {season}; too short a history for a backtest"
+        return f"{one.key}: a step {one.frequency}, {season}; too short a history for a backtest"
     return (
-        f"{name}step {one.frequency}, {season}; mean error {one.error:.4g} in a backtest of {one.origins}"
-        f", seasonal naive {one.naive_error:.4g}"
+        f"{one.key}: a step {one.frequency}, {season}; mean error {one.error:.4g} in a backtest of {one.origins}"
+        f", the seasonal naive forecast {one.naive_error:.4g}"
     )
