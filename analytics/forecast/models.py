@@ -45,9 +45,11 @@ def _library(name: str, seasonal: bool = True, **options: object) -> Run:
         from statsforecast import models
 
         season = {"season_length": seasons[0] if seasons else 1} if seasonal else {}
-        return np.asarray(
-            getattr(models, name)(**season, **options).forecast(y[-_MEMORY:], horizon)["mean"], np.float64
-        )
+        try:
+            made = getattr(models, name)(**season, **options).forecast(y[-_MEMORY:], horizon)["mean"]
+        except Exception as error:  # the library raises bare Exception where none of its candidates can be fitted
+            raise RuntimeError(f"{name} cannot be fitted: {error}") from error
+        return np.asarray(made, np.float64)
 
     return run
 

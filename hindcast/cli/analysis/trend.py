@@ -136,7 +136,7 @@ def _line(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _percent(rate: float | None) -> str | None:
-    return None if rate is None else f"{rate:+.1%}"
+    return None if rate is None else f"{rate:+.1%}".replace("-0.0%", "+0.0%")
 
 
 def _tell(source: Source, found: Trend, document: dict[str, Any]) -> None:
