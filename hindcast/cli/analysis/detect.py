@@ -79,9 +79,7 @@ def detect(
 def _summary(source: Source, found: pa.Table) -> dict[str, Any]:
     import numpy as np
 
-    anomalies = np.flatnonzero(np.asarray(found["is_anomaly"]))
-    score = np.asarray(found["anomaly_score"])
-    worst = anomalies[np.argsort(-score[anomalies], kind="stable")[:WORST]]
+    spells = _spells(source, found)
     ready = int((np.asarray(found["status"]) == "ready").sum())
     missing = int((~source.times.known | ~np.isfinite(source.values)).sum())
     return {
@@ -89,9 +87,31 @@ def _summary(source: Source, found: pa.Table) -> dict[str, Any]:
         "series": len(source.keys),
         "missing": missing,
         "warming": found.num_rows - ready,
-        "anomalies": len(anomalies),
-        "worst": [_worst(source, found, int(row)) for row in worst],
+        "anomalies": int(np.asarray(found["is_anomaly"]).sum()),
+        "spells": len(spells),
+        "worst": [_worst(source, found, row) for row in spells[:WORST]],
     }
+
+
+def _spells(source: Source, found: pa.Table) -> list[int]:
+    """The farthest-out row of each run of anomalies that follow one another in a series, the worst run first."""
+    import numpy as np
+
+    order = np.lexsort((source.times.us, source.codes))
+    flagged = np.asarray(found["is_anomaly"])[order]
+    at = np.flatnonzero(flagged)
+    if not len(at):
+        return []
+    code = source.codes[order][at]
+    run = np.cumsum(np.concatenate([[True], (np.diff(at) > 1) | (np.diff(code) != 0)]))
+    rows = order[at]
+    value, score = source.values[rows], np.asarray(found["anomaly_score"])[rows]
+    low, high = (found[side].to_numpy()[rows] for side in ("lower", "upper"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        excess = np.nan_to_num(np.maximum(value - high, low - value) / np.maximum(high - low, 1e-300))
+    worst_first = np.lexsort((rows, -excess, -score))
+    _, first = np.unique(run[worst_first], return_index=True)
+    return rows[worst_first[np.sort(first)]].tolist()
 
 
 def _worst(source: Source, found: pa.Table, row: int) -> dict[str, Any]:
@@ -112,7 +132,8 @@ def _rows(found: pa.Table) -> list[dict[str, Any]]:
 
 def _say(summary: dict[str, Any], out: str | None) -> None:
     of = f" of {counted(summary['series'], 'series', 'series')}" if summary["series"] > 1 else ""
-    note(f"{counted(summary['count'], 'row')}{of}: {counted(summary['anomalies'], 'anomaly', 'anomalies')}")
+    spells = f" in {counted(summary['spells'], 'spell')}, the worst first" if summary["spells"] else ""
+    note(f"{counted(summary['count'], 'row')}{of}: {counted(summary['anomalies'], 'anomaly', 'anomalies')}{spells}")
     if summary["missing"]:
         note(f"{counted(summary['missing'], 'row')} without a time or a finite value: not judged")
     if summary["warming"]:

@@ -185,10 +185,11 @@ def _say(found: Forecasts, out: str | None) -> None:
 
 
 def _evidence(one: Evidence) -> str:
+    step = "numbered rows" if one.frequency == "by one" else f"a row {one.frequency}"
     season = f"season {', '.join(map(str, one.seasons))} steps" if one.seasons else "no season"
     if one.error is None or one.naive_error is None:
-        return f"{one.key}: a step {one.frequency}, {season}; too short a history for a backtest"
+        return f"{one.key}: {step}, {season}; too short a history for a backtest"
     return (
-        f"{one.key}: a step {one.frequency}, {season}; mean error {one.error:.4g} in a backtest of {one.origins}"
+        f"{one.key}: {step}, {season}; mean error {one.error:.4g} in a backtest of {one.origins}"
         f", the seasonal naive forecast {one.naive_error:.4g}"
     )

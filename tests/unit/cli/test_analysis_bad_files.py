@@ -83,7 +83,7 @@ TREATED: dict[str, str] = {
     "Windows": "\ufeff" + text().replace("\n", "\r\n"),
 }
 
-ANSWERED = {"constant", "huge", "all huge", "unordered", "several zones", "semicolons", "Windows"}
+ANSWERED = {"constant", "huge", "unordered", "several zones", "semicolons", "Windows"}
 """By every command."""
 
 
