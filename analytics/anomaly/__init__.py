@@ -10,7 +10,8 @@ from analytics.anomaly.kernel import (
     score,
     tail,
 )
-from analytics.anomaly.table import STATUS, Columns, columns, detect
+from analytics.anomaly.table import STATUS, detect
+from analytics.columns import Columns, columns
 
 __all__ = [
     "READY",

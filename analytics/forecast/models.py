@@ -46,7 +46,11 @@ def _library(name: str, seasonal: bool = True, **options: object) -> Run:
 
         memory = _SHORT_HISTORY if name == "AutoETS" and seasons else _MEMORY
         season = {"season_length": seasons[0] if seasons else 1} if seasonal else {}
-        return np.asarray(getattr(models, name)(**season, **options).forecast(y[-memory:], horizon)["mean"], np.float64)
+        try:
+            made = getattr(models, name)(**season, **options).forecast(y[-memory:], horizon)["mean"]
+        except Exception as error:  # the library raises bare Exception where none of its candidates can be fitted
+            raise RuntimeError(f"{name} cannot be fitted: {error}") from error
+        return np.asarray(made, np.float64)
 
     return run
 

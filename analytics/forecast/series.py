@@ -47,7 +47,7 @@ def series_of(
 
     Unordered times are sorted, holes interpolated, and a hole longer than the rest of the history needs is where the
     history begins. ValueError for a column that is not what it should be, infinite values, equal times and times that
-    lie on no grid; the row is the table's, counted from 0.
+    lie on no grid; the row is the table's, counted from 1.
     """
     keys, times, values = np.asarray(key), _times(time), np.asarray(value, np.float64)
     if not keys.ndim == times.ndim == values.ndim == 1 or not len(keys) == len(times) == len(values):
@@ -76,7 +76,7 @@ def _times(time: npt.ArrayLike) -> I64:
     times = np.asarray(time)
     if times.dtype.kind == "M":
         if np.isnat(times).any():
-            raise ValueError(f"time: row {int(np.isnat(times).argmax())} has none")
+            raise ValueError(f"time: row {int(np.isnat(times).argmax()) + 1} has none")
         return times.astype("datetime64[us]").astype(np.int64)
     if times.dtype.kind not in "iu":
         raise ValueError(f"time is int64 microseconds or ordinals, not {times.dtype}")
@@ -87,11 +87,13 @@ def _regular(
     key: object, rows: I64, times: I64, values: F64, microseconds: bool, usual: Frequency | None, period: int | None
 ) -> Series | Skipped:
     if np.isinf(values).any():
-        raise ValueError(f"series {key!r}, row {rows[np.isinf(values).argmax()]}: the value is infinite")
+        raise ValueError(f"series {key!r}, row {rows[np.isinf(values).argmax()] + 1}: the value is infinite")
     same = np.flatnonzero(np.diff(times) == 0)
     if same.shape[0]:
         earlier, later = sorted(rows[same[0] : same[0] + 2].tolist())
-        raise ValueError(f"series {key!r}: rows {earlier} and {later} have the same time; aggregate them to one first")
+        raise ValueError(
+            f"series {key!r}: rows {earlier + 1} and {later + 1} have the same time; aggregate them to one first"
+        )
     known = np.isfinite(values)
     if known.sum() < SHORTEST:
         return Skipped(key, f"history too short: {int(known.sum())} values, at least {SHORTEST} are needed")
@@ -104,7 +106,7 @@ def _regular(
     clash = np.flatnonzero(np.diff(at) == 0)
     if clash.shape[0]:
         raise ValueError(
-            f"series {key!r}, row {rows[clash[0] + 1]}: its time is within a step ({frequency}) of the time before; "
+            f"series {key!r}, row {rows[clash[0] + 1] + 1}: its time is within a step ({frequency}) of the time before; "
             "aggregate to a regular grid first"
         )
     if known.shape[0] > times.shape[0] + start:

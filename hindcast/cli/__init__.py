@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hindcast.cli.analysis import correlate, detect, drift, forecast, trend
 from hindcast.cli.automl import automl, predict
 from hindcast.cli.doctor import doctor
 from hindcast.cli.keys import keys
@@ -32,5 +33,8 @@ def main() -> None:
     """
 
 
-for _command in (up, demo, down, status, doctor, send, tail, streams, query, keys, automl, predict):
+_SYSTEM = (up, demo, down, status, doctor, send, tail, streams, query, keys)
+_FILES = (detect, trend, correlate, drift, forecast, automl, predict)
+
+for _command in (*_SYSTEM, *_FILES):
     main.add_command(_command)
