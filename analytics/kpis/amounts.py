@@ -123,6 +123,5 @@ def totals(minor: I64, code: I32, currencies: Sequence[str]) -> dict[str, Money]
     high, low = np.zeros(len(currencies), np.int64), np.zeros(len(currencies), np.int64)
     np.add.at(high, code, minor >> 32)
     np.add.at(low, code, minor & 0xFFFFFFFF)
-    return {
-        currencies[at]: Money((int(high[at]) << 32) + int(low[at]), currencies[at]) for at in np.unique(code).tolist()
-    }
+    found = [int(at) for at in np.unique(code)]
+    return {currencies[at]: Money((int(high[at]) << 32) + int(low[at]), currencies[at]) for at in found}
