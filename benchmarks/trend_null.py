@@ -15,9 +15,8 @@ SERIES, SLOPE, ALPHA = 400, 0.05, 0.05
 
 
 def main() -> None:
-    print(
-        "| phi | n | called up or down, of flat | interval holds the slope | a change found, of flat |\n|---|---|---|---|---|"
-    )
+    print("| phi | n | called up or down, of flat | interval holds the slope | a change found, of flat |")
+    print("|---" * 5 + "|")
     for phi in (0.0, 0.3, 0.6, 0.9):
         for n in (30, 100, 400):
             rng, time = np.random.default_rng(n), np.arange(n, dtype=np.float64)
