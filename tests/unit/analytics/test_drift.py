@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +91,28 @@ def test_the_alarm_rate_is_the_stated_one_whatever_the_sizes(n: int, m: int) -> 
     runs, rate = 250, 0.05
     alarms = sum(compare(table(n, 2 * s), table(m, 2 * s + 1), alarm_rate=rate, seed=s).drifted for s in range(runs))
     assert binom.ppf(0.001, runs, rate) <= alarms <= binom.ppf(0.999, runs, rate)
+
+
+@pytest.mark.slow
+def test_real_drift_is_named_and_shuffling_takes_it_away(data_sets: Path) -> None:
+    with gzip.open(data_sets / "bank_marketing/bank-additional-full.csv.gz", "rt") as file:
+        header, *lines = csv.reader(file)
+    numbers = {"age", "euribor3m", "emp.var.rate", "duration", "pdays"}
+    columns = {
+        name: np.array(values, float if name in numbers else object)
+        for name, values in zip(header, zip(*lines, strict=True), strict=True)
+    }
+    cut = len(lines) * 4 // 5
+    report = compare({c: v[:cut] for c, v in columns.items()}, {c: v[cut:] for c, v in columns.items()})
+    assert {"y", "euribor3m", "month", "contact"} <= set(
+        report.drifted_columns
+    ) and "loan" not in report.drifted_columns
+    alarms = 0
+    for seed in range(20):
+        one, other = np.array_split(rng(seed).permutation(len(lines)), 2)
+        halves = ({c: v[half] for c, v in columns.items()} for half in (one, other))
+        alarms += compare(*halves, alarm_rate=0.05, seed=seed).drifted
+    assert alarms <= binom.ppf(0.999, 20, 0.05)
 
 
 @pytest.mark.slow
