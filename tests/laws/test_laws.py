@@ -266,6 +266,8 @@ def test_law_5_a_module_of_folds_cannot_see_the_world(module: str) -> None:
         if isinstance(node, ast.Call):
             called = node.func
             name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if name == "default_rng" and node.args:
+                continue  # a seed makes it a function of its arguments
             hidden = name in CLOCKS or (isinstance(called, ast.Name) and name in UNSTABLE)
             assert not hidden, f"{module}:{node.lineno} calls {name}()"
 
