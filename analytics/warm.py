@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-MODULES = ("dedup", "sketches", "keys", "windows", "anomaly")
+MODULES = ("dedup", "sketches", "keys", "windows", "anomaly", "models.trees")
 
 
 def warm() -> None:

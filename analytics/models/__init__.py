@@ -1,3 +1,1 @@
-"""Models and what serving needs around them: intervals, explanations. Everything in a model file comes from here,
-from scikit-learn or from LightGBM.
-"""
+"""Everything that ends inside a model artifact: schema, encoders, members, their ensemble. Serving imports only this."""

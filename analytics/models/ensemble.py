@@ -1,0 +1,77 @@
+"""Members with weights as one model on the matrix: each answers through its fold's view, and the mean is calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from analytics.models.members import Model
+from analytics.models.schema import F32
+from analytics.models.trees import TreeEnsemble
+from analytics.models.views import View
+
+F64 = npt.NDArray[np.float64]
+_TINY = 1e-9
+BLOCK = 20_000
+"""Rows shown to the members at once: what they hold meanwhile stays small."""
+
+
+@dataclass
+class Calibration:
+    """Of probabilities: ``sigmoid`` (Platt 1999) is slope · logit + bias; ``temperature`` (Guo et al. 2017) scales the log
+    of each class by ``slope``."""
+
+    method: Literal["none", "sigmoid", "temperature"] = "none"
+    slope: float = 1.0
+    bias: float = 0.0
+
+    def __call__(self, p: F64) -> F64:
+        if self.method == "none":
+            return p
+        q = np.clip(p, _TINY, 1.0 - _TINY)
+        if self.method == "sigmoid":
+            return 1.0 / (1.0 + np.exp(-(self.slope * np.log(q / (1.0 - q)) + self.bias)))
+        raw = self.slope * np.log(q)
+        shifted = np.exp(raw - raw.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+@dataclass
+class Member:
+    """One fitted model behind ``views[view]``; weights of an ensemble sum to 1."""
+
+    view: int
+    model: Model
+    weight: float
+
+
+@dataclass
+class Ensemble:
+    """Rows x outputs from a matrix: a value, the probability of the second of two classes, or of each of more."""
+
+    views: list[View]
+    members: list[Member]
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def predict(self, x: F32) -> F64:
+        blocks = [self._block(x[i : i + BLOCK]) for i in range(0, len(x), BLOCK)]
+        return np.concatenate(blocks) if blocks else self._block(x)
+
+    def _block(self, x: F32) -> F64:
+        shown: dict[int, F32] = {}
+        total: F64 | None = None
+        for member in self.members:
+            if member.view not in shown:
+                shown[member.view] = self.views[member.view].transform(x)
+            part = member.model.predict(shown[member.view]) * member.weight
+            total = part if total is None else total + part
+        if total is None:
+            raise ValueError("an ensemble without members")
+        return self.calibration(total)
+
+    @property
+    def nodes(self) -> int:
+        return sum(m.model.nodes for m in self.members if isinstance(m.model, TreeEnsemble))

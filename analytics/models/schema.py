@@ -1,0 +1,227 @@
+"""A table's columns as a model knows them: what each one is, and the one way from values to a float32 matrix.
+
+Only names are learnt here (which levels a category has), no statistics: those are fitted inside folds (``views``).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Columns = Mapping[str, npt.NDArray[Any]]
+"""Equally long arrays by column name: float64 (missing is NaN), bool, datetime64, or objects (str, number or None)."""
+Kind = Literal["number", "boolean", "date", "category", "text"]
+F32 = npt.NDArray[np.float32]
+DATE_PARTS = ("day", "year", "month", "weekday", "hour")
+TEXT_WIDTH = 96
+"""A text column becomes counts of hashed words in so many buckets (Weinberger et al. 2009), length and word count."""
+_LARGEST = 3.0e38
+_TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
+_FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
+_MISSING_TEXT = frozenset({"", "na", "nan", "null", "none", "n/a", "<na>", "nat"})
+
+
+class WrongInput(ValueError):
+    """The caller's table: names the column and says what is wrong with it and what was expected."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(f"column {column!r}: {reason}" if column else reason)
+        self.column = column
+        self.reason = reason
+
+
+@dataclass
+class Column:
+    """One input column. ``levels`` are a category's values in the order of their codes; ``offset`` is taken off numbers
+    too large for float32; ``dropped`` says why the column is not used."""
+
+    name: str
+    kind: Kind
+    levels: list[str] = field(default_factory=list[str])
+    offset: float = 0.0
+    dropped: str = ""
+
+
+@dataclass
+class Feature:
+    """One column of the matrix. A category of ``levels`` L holds codes 0..L-1, L for an unseen and L+1 for no value."""
+
+    name: str
+    column: str
+    kind: Literal["number", "category", "count"]
+    levels: int = 0
+
+
+@dataclass
+class Schema:
+    """The columns that a model was made for. A column that was dropped may be absent; extra columns are ignored."""
+
+    columns: list[Column]
+
+    @property
+    def used(self) -> list[Column]:
+        return [c for c in self.columns if not c.dropped]
+
+    def features(self) -> list[Feature]:
+        """The matrix's columns, in order."""
+        found: list[Feature] = []
+        for c in self.used:
+            if c.kind in ("category", "boolean"):
+                found.append(Feature(c.name, c.name, "category", len(c.levels)))
+            elif c.kind == "date":
+                found += [Feature(f"{c.name} ({part})", c.name, "number") for part in DATE_PARTS]
+            elif c.kind == "text":
+                found += [Feature(f"{c.name} ({part})", c.name, "number") for part in ("length", "words")]
+                found += [Feature(f"{c.name} (word {i})", c.name, "count") for i in range(TEXT_WIDTH)]
+            else:
+                found.append(Feature(c.name, c.name, "number"))
+        return found
+
+    def matrix(self, columns: Columns) -> F32:
+        """Rows x features. Raises ``WrongInput`` for a missing column or a value that is not of the column's kind."""
+        used = self.used
+        absent = [c.name for c in used if c.name not in columns]
+        if absent:
+            more = f" (and {len(absent) - 1} more: {', '.join(absent[1:6])})" if len(absent) > 1 else ""
+            raise WrongInput(absent[0], f"is missing; the model was trained with it{more}")
+        lengths = {len(columns[c.name]) for c in used} or {len(values) for values in columns.values()}
+        if len(lengths) > 1:
+            raise WrongInput("", "columns are not equally long")
+        out = np.empty((lengths.pop() if lengths else 0, len(self.features())), np.float32)
+        at = 0
+        for c in used:
+            block = _encode(c, np.asarray(columns[c.name]))
+            out[:, at : at + block.shape[1]] = block
+            at += block.shape[1]
+        return out
+
+
+def _encode(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if column.kind == "number":
+        numbers = as_numbers(column.name, values) - column.offset
+        return np.clip(numbers, -_LARGEST, _LARGEST)[:, None]
+    if column.kind == "date":
+        return date_parts(as_dates(column.name, values))
+    texts = as_booleans(column.name, values) if column.kind == "boolean" else as_texts(values)
+    if column.kind == "text":
+        return word_counts(texts)
+    code = {level: i for i, level in enumerate(column.levels)}
+    unseen, missing = len(code), len(code) + 1
+    return np.array([missing if t is None else code.get(t, unseen) for t in texts], np.float32)[:, None]
+
+
+def as_numbers(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Float64 with NaN for what is missing or infinite."""
+    if values.dtype.kind in "biuf":
+        numbers = values.astype(np.float64)
+    elif values.dtype.kind in "mM":
+        raise WrongInput(name, "holds times, but the model was trained with numbers")
+    else:
+        numbers = np.empty(len(values), np.float64)
+        for i, value in enumerate(values):
+            numbers[i] = _number(name, i, value)
+    if not np.isfinite(numbers).all():
+        numbers = np.where(np.isfinite(numbers), numbers, np.nan)
+    return numbers
+
+
+def _number(name: str, row: int, value: Any) -> float:
+    if value is None:
+        return float("nan")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        if str(value).strip().lower() in _MISSING_TEXT:
+            return float("nan")
+        raise WrongInput(name, f"row {row + 1}: {str(value)[:40]!r} is not a number") from None
+
+
+def as_dates(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.datetime64]:
+    """Microseconds; NaT for what is missing."""
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[us]")
+    if values.dtype.kind in "biuf":
+        if values.dtype.kind == "f" and np.isnan(values).all():
+            return np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
+        raise WrongInput(name, "holds numbers, but the model was trained with dates or times")
+    out = np.empty(len(values), "datetime64[us]")
+    for i, value in enumerate(values):
+        try:
+            blank = value is None or str(value).strip().lower() in _MISSING_TEXT
+            out[i] = np.datetime64("NaT") if blank else np.datetime64(str(value).strip().removesuffix("Z"), "us")
+        except ValueError:
+            raise WrongInput(name, f"row {i + 1}: {str(value)[:40]!r} is not an ISO date or time") from None
+    return out
+
+
+def as_texts(values: npt.NDArray[Any]) -> list[str | None]:
+    """One spelling a value: whole numbers without a point, true and false in small letters, outer blanks removed."""
+    if values.dtype.kind in "biuf" and len(values) > 1000:
+        distinct, place = np.unique(values, return_inverse=True)
+        spelled = [_spell(value) for value in distinct.tolist()]
+        return [spelled[i] for i in place.tolist()]
+    return [_spell(value) for value in values.tolist()]
+
+
+def _spell(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return None if value != value else str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(value)
+
+
+def as_booleans(name: str, values: npt.NDArray[Any]) -> list[str | None]:
+    """``true``, ``false`` or None."""
+    out: list[str | None] = []
+    for i, text in enumerate(as_texts(values)):
+        low = None if text is None else text.lower()
+        if low is None or low in _MISSING_TEXT:
+            out.append(None)
+        elif low in _TRUE or low in _FALSE:
+            out.append("true" if low in _TRUE else "false")
+        else:
+            raise WrongInput(name, f"row {i + 1}: {str(text)[:40]!r} is not true or false")
+    return out
+
+
+def date_parts(dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float32]:
+    """Days since 1970 with fraction, year, month, weekday (Monday 0) and hour, as ``DATE_PARTS``."""
+    day = dates.astype("datetime64[D]")
+    month = dates.astype("datetime64[M]")
+    year = dates.astype("datetime64[Y]")
+    micros = (dates - day).astype(np.int64)
+    number = day.astype(np.int64)
+    columns = [
+        number + micros / 86_400e6,
+        year.astype(np.int64) + 1970,
+        (month - year).astype(np.int64) + 1,
+        (number + 3) % 7,
+        micros // 3_600_000_000,
+    ]
+    out = np.stack([np.asarray(c, np.float64) for c in columns], axis=1)
+    out[np.isnat(dates)] = np.nan
+    return out.astype(np.float32)
+
+
+def word_counts(texts: Sequence[str | None]) -> npt.NDArray[np.float32]:
+    """Length, number of words, then counts of hashed words; a missing text is NaN, NaN, 0 …"""
+    out = np.zeros((len(texts), TEXT_WIDTH + 2), np.float32)
+    for i, text in enumerate(texts):
+        if text is None:
+            out[i, :2] = np.nan
+            continue
+        words = text.lower().split()
+        out[i, 0], out[i, 1] = len(text), len(words)
+        for word in words:
+            out[i, 2 + zlib.crc32(word.strip(".,;:!?()\"'").encode()) % TEXT_WIDTH] += 1.0
+    return out

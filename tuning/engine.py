@@ -1,0 +1,314 @@
+"""A run from table to model: prepare, search, select, judge on the holdout, refit, store. A straight line with a clock."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analytics.models.schema import WrongInput
+from analytics.models.table import TableModel
+from tuning.assembling import cost_of, finish_model
+from tuning.candidates import SPACES, Candidate, portfolio
+from tuning.clock import Clock
+from tuning.config import LEAST_BUDGET_S, Config, Progress, Row
+from tuning.folding import Rows
+from tuning.on_ray import cluster_cores, search_on_ray
+from tuning.pool import Pool
+from tuning.preparing import Prepared, parts_of, prepare, write_custom
+from tuning.proposals import Proposer
+from tuning.reading import Arrays, digest
+from tuning.recipes import Task
+from tuning.recorder import Event
+from tuning.refit import Refit
+from tuning.report import Note
+from tuning.scoring import gain_of, metric_of
+from tuning.search import run_all, search_trials, search_until
+from tuning.selection import Limits, greedy
+from tuning.trials import Entry, Store, Trials, write_parts
+
+F64 = npt.NDArray[np.float64]
+Weights = dict[int, float]
+Watch = Callable[[Progress], None]
+_RESCUE_S = 60.0
+_BASELINE = Candidate("dummy", {}, "baseline")
+
+
+@dataclass
+class Outcome:
+    """``model`` is what is shipped, ``judged`` the same recipe fitted without the holdout, whose score is reported."""
+
+    model: TableModel
+    judged: TableModel
+    prepared: Prepared
+    trials: Trials
+    weights: Weights
+    metric: str
+    notes: list[Note]
+    stopped: str
+    resumed: int
+    elapsed_s: float
+    data_hash: str
+    holdout: F64 = field(default_factory=lambda: np.empty(0))
+    """The judged model's predictions of the holdout: values, or probabilities of every class."""
+
+    def truth(self) -> Any:
+        """The holdout's target: int64 class numbers, or float64 values."""
+        y = self.prepared.y[self.prepared.split.holdout]
+        return y.astype(np.int64) if self.prepared.classes else y
+
+
+def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outcome:
+    """Raises ``WrongInput`` where the table or the configuration do not allow a model. Ctrl-C keeps the best so far."""
+    with _folder(config) as folder, Pool(config.cores, folder / "rows") as pool:
+        # Reading members back needs all of scikit-learn: imported while workers fit, not while the end waits.
+        threading.Thread(target=import_module, args=("skops.io",), daemon=True).start()
+        clock = Clock(config)
+        prepared = prepare(columns, config)
+        metric = metric_of(prepared.target.problem, config.metric)
+        run = _Run(config, clock, prepared, metric, folder, pool, watch)
+        run.set_up(digest(columns))
+        run.search()
+        return run.finish()
+
+
+@contextlib.contextmanager
+def _folder(config: Config) -> Generator[Path]:
+    """Where fits are kept: under the caller's folder until the run is done, else in a temporary one."""
+    if config.folder is None:
+        with tempfile.TemporaryDirectory(prefix="hindcast-automl-") as name:
+            yield Path(name)
+        return
+    folder = config.folder / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    except WrongInput:
+        shutil.rmtree(folder, ignore_errors=True)  # nothing to go on with
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Run:
+    def __init__(
+        self, config: Config, clock: Clock, prepared: Prepared, metric: str, folder: Path, pool: Pool, watch: Watch
+    ) -> None:
+        self.config, self.clock, self.prepared, self.metric = config, clock, prepared, metric
+        self.folder, self.pool, self._watch = folder, pool, watch
+        self.notes = list(prepared.notes)
+        self.weights: Weights = {}
+        self.stopped = "budget" if config.trials is None else "trials"
+        self.gain = gain_of(metric, prepared.target.problem)
+        self._weighed = (-1, 0.0)
+
+    def set_up(self, data_hash: str) -> None:
+        """The rows and folds that workers read, what an earlier run left, and the baseline."""
+        p, config = self.prepared, self.config
+        self.data_hash = data_hash
+        self.store = Store(self.folder / "fits")
+        before = self._earlier(data_hash)
+        task = Task(p.features, p.classes, absolute=self.metric == "mae")
+        self.rows = Rows(p.x, p.y, task, in_time=p.times is not None)
+        self.rows.write(self.folder / "rows")
+        write_custom(self.folder / "rows", config.custom)
+        parts = parts_of(p, config.seed)
+        write_parts(self.folder / "rows", parts)
+        self.trials = Trials(parts, p.y, p.outputs, self.gain, self.store, config.seed, self._cap(parts), self._record)
+        self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed)
+        known = [c for c in before if config.trials is None]
+        first = known + [c for c in (*config.warm_starts, *self._first()) if c.key not in {k.key for k in known}]
+        self.resumed = self.store.candidates()
+        kinds = ("custom",) if config.custom is not None else config.kinds
+        spaces = {**SPACES, "custom": config.space}
+        self.proposer = Proposer([_BASELINE, *first], kinds, config.seed, spaces)
+        self._say("experiment.resumed" if self.resumed else "experiment.started", {
+            "problem": p.target.problem, "target": config.target, "rows": len(p.y), "seed": config.seed,
+            "budget_s": self.clock.budget_s, "trials": self.resumed or config.trials, "data": data_hash,
+        })  # fmt: skip
+
+    def _first(self) -> tuple[Candidate, ...]:
+        if self.config.custom is not None:
+            return (Candidate("custom", {}, "custom"),)
+        return portfolio(self.config.kinds, len(self.prepared.y))
+
+    def _cap(self, parts: Any) -> int | None:
+        """Training rows of one fit at most, so that a budget holds a dozen of them; none where a run must be repeatable."""
+        if self.clock.budget_s is None:
+            return None
+        rows = int((parts.part >= 0).sum())
+        second_per_row = 3e-6 * max(1, self.prepared.x.shape[1])
+        affordable = self.clock.budget_s * self.config.cores / (8.0 * len(parts.folds))
+        cap = int(max(5_000, affordable / second_per_row))
+        if cap >= rows:
+            return None
+        text = f"Fits see at most {cap:,} of {rows:,} training rows: more would not fit into the budget."
+        self.notes.append(Note(code="rows-capped", text=text, severity="warning"))
+        return cap
+
+    def _earlier(self, data_hash: str) -> list[Candidate]:
+        """The candidates of a killed run on the same data and settings, in their order; other leftovers are removed."""
+        c = self.config
+        about = json.dumps([data_hash, c.target, self.metric, c.seed, c.time_col, c.group_col, list(c.keep), c.trials])
+        path = self.folder / "setup.json"
+        if path.exists() and path.read_text() == about:
+            lines = (
+                (self.folder / "tried.ndjson").read_text().splitlines()
+                if (self.folder / "tried.ndjson").exists()
+                else []
+            )
+            whole = [json.loads(line) for line in lines if line.endswith("}")]
+            return [Candidate(w["kind"], w["params"], w["origin"]) for w in whole if w["kind"] != "dummy"]
+        shutil.rmtree(self.folder / "fits", ignore_errors=True)
+        self.store = Store(self.folder / "fits")
+        (self.folder / "tried.ndjson").unlink(missing_ok=True)
+        path.write_text(about)
+        return []
+
+    def _say(self, kind: str, data: Mapping[str, Any]) -> None:
+        self.config.recorder.record(Event(kind, self.config.name, time.time_ns() // 1000, data))
+
+    def _record(self, entry: Entry) -> None:
+        c = entry.candidate
+        if entry.state == "finished":
+            with (self.folder / "tried.ndjson").open("a") as file:
+                file.write(json.dumps({"kind": c.kind, "params": c.params, "origin": c.origin}) + "\n")
+        about = {
+            "number": entry.number,
+            "model": c.kind,
+            "params": c.params,
+            "took_s": entry.took_s,
+            "origin": c.origin,
+        }
+        if entry.state == "failed":
+            self._say("trial.failed", {**about, "reason": entry.reason})
+        else:
+            self._say("trial.finished", {**about, "gain": entry.gain, "state": entry.state, "reason": entry.reason})
+
+    def search(self) -> None:
+        """Until the budget's part for it is over, the trials are done, or Ctrl-C."""
+        try:
+            if self.config.trials is not None:
+                search_trials(self.trials, self.pool, self.proposer, self.config.trials + 1, self._weigh, self._show)
+            elif self.clock.budget_s is not None and self.clock.budget_s < LEAST_BUDGET_S:
+                text = f"A budget of {self.clock.budget_s:g} s is too short to search: only the first two models are fitted."
+                self.notes.append(Note(code="budget", text=text, severity="warning"))
+                run_all(
+                    self.trials, self.pool, [self.trials.open(c) for c in (_BASELINE, *self._first()[:2])], self._show
+                )
+            elif self._on_ray():
+                search_on_ray(self.trials, self.rows, self.config, self.clock.search_end, self._first(), self._show)
+            else:
+                search_until(self.trials, self.pool, self.proposer, self.clock.search_end, self._weigh, self._show)
+            if not self.trials.models() and self.config.custom is None:
+                self._rescue()
+        except KeyboardInterrupt:
+            self.stopped = "interrupted"
+            self.pool.drop()
+            self.notes.append(Note(code="interrupted", text="The search was ended by hand: this is the best so far."))
+
+    def _rescue(self) -> None:
+        """A model beyond the budget rather than none, where a busy machine has not finished one; this too has an end."""
+        text = "No model was finished in time: the first two are fitted beyond the budget."
+        self.notes.append(Note(code="budget", text=text, severity="warning"))
+        fresh = [Candidate(c.kind, c.params, "baseline") for c in self._first()[:2]]
+        run_all(
+            self.trials, self.pool, [self.trials.open(c) for c in fresh], self._show, until=time.monotonic() + _RESCUE_S
+        )
+
+    def _on_ray(self) -> bool:
+        """A connected cluster that has more cores than this machine pays for large tables and budgets; else local processes
+        have begun fitting before Ray has started."""
+        if self.config.custom is not None or self.config.search == "local":
+            return False
+        if self.config.search == "ray":
+            return True
+        large = self.prepared.x.size > 2_000_000 and self.config.budget_s >= 60
+        return large and cluster_cores() > self.config.cores
+
+    def _weigh(self) -> Weights:
+        """Weights of the ensemble so far; renewed when entries have finished, but not all the time."""
+        done = self.trials.models()
+        count, at = self._weighed
+        pause = 0.0 if self.clock.budget_s is None else self.clock.budget_s / 25
+        if len(done) != count and time.monotonic() - at >= pause:
+            self.weights = self._selected()
+            self._weighed = (len(done), time.monotonic())
+            self.clock.refit_s = self.refit.reserve_s(self.weights)
+        return self.weights
+
+    def _selected(self) -> Weights:
+        """Greedy selection among finished models, within the limits of what is shipped."""
+        done = self.trials.models()[:25]
+        if not done:
+            return {}
+        costs = [cost_of(e, self.trials) for e in done]
+        found = greedy(
+            [self.trials.out_of_fold(e) for e in done], self.trials.y, self.gain, costs, Limits(), self.config.seed
+        )
+        return {done[i].number: weight for i, weight in found.items()}
+
+    def _show(self) -> None:
+        weights = self._weigh()
+        best = next(iter(self.trials.finished()), None)
+        rows = [
+            Row(e.candidate.kind, e.gain or 0.0, e.took_s, weights.get(e.number, 0.0))
+            for e in self.trials.finished()[:8]
+        ]
+        ended = [e for e in self.trials.entries if e.state in ("stopped", "failed")]
+        tried = len(self.trials.finished())
+        left = self.clock.left()
+        self._watch(
+            Progress(
+                "searching",
+                self.clock.elapsed(),
+                left,
+                tried,
+                len(ended),
+                self.metric,
+                best.gain if best else None,
+                rows,
+            )
+        )
+
+    def finish(self) -> Outcome:
+        """Selection, the judged model and its holdout, then the refit on all rows where there is time."""
+        if not self.trials.models():
+            failed = next((e.reason for e in self.trials.entries if e.state == "failed"), "the search ended too early")
+            raise ValueError(f"no model could be fitted: {failed}")
+        self._watch(
+            Progress(
+                "finishing",
+                self.clock.elapsed(),
+                self.clock.left(),
+                len(self.trials.models()),
+                0,
+                self.metric,
+                None,
+                (),
+            )
+        )
+        self.weights = self._selected()
+        seed, target = self.config.seed, self.config.target
+        judged = finish_model(self.prepared, target, [(self.trials, self.weights)], seed=seed)
+        holdout = judged.on_matrix(self.prepared.x[self.prepared.split.holdout])
+        model = judged
+        if self.stopped != "interrupted":
+            refitted, said = self.refit.run(self.weights, self._show)
+            self.notes.append(said)
+            if refitted:
+                model = finish_model(self.prepared, target, refitted, seed=seed)
+        return Outcome(
+            model, judged, self.prepared, self.trials, self.weights, self.metric, self.notes, self.stopped, self.resumed,
+            self.clock.elapsed(), self.data_hash, holdout,
+        )  # fmt: skip

@@ -1,0 +1,19 @@
+"""What a fit far away sends home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tuning.candidates import Params
+from tuning.folding import Done
+from tuning.pool import Failed
+
+
+@dataclass(frozen=True)
+class Found:
+    """A fold that is finished, or the reason why its trial failed."""
+
+    kind: str
+    params: Params
+    fold: int
+    result: Done | Failed

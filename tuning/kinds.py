@@ -1,0 +1,144 @@
+"""What each column is. Decisions are made once, from names and values, and are said in words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analytics.models.schema import TEXT_WIDTH, Column, Kind, Schema, WrongInput, as_dates, as_numbers, as_texts
+from tuning.report import Note
+
+LEVELS = 2000
+"""A category's most frequent values that are told apart."""
+_EXACT = float(1 << 24)
+"""Whole numbers up to here are exact in float32."""
+_IDENTIFIER = re.compile(r"(^|[_\W])(id|uuid|guid|key|identifier|no|nr|index)$|[a-z]I[dD]$", re.IGNORECASE)
+_WORDS = 4.0
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
+
+
+def schema_of(columns: Mapping[str, npt.NDArray[Any]], *, apart: Mapping[str, str]) -> tuple[Schema, tuple[Note, ...]]:
+    """The schema of all columns but the target. ``apart`` names columns that are not features, and why."""
+    found: list[Column] = []
+    notes: list[Note] = []
+    seen: dict[bytes, str] = {}
+    for name, values in columns.items():
+        if name in apart:
+            found.append(Column(name, "category", dropped=apart[name]))
+            continue
+        column = column_of(name, values)
+        twin = seen.setdefault(_print(values), name) if not column.dropped else name
+        if twin != name:
+            column.dropped = f"is a copy of column {twin!r}"
+        found.append(column)
+        if column.dropped:
+            code = "identifier" if "identif" in column.dropped else "dropped-column"
+            notes.append(Note(code=code, text=f"Column {name!r} is not used: it {column.dropped}.", column=name))
+        elif column.kind == "text":
+            text = f"Column {name!r} is taken as text: counts of hashed words in {TEXT_WIDTH} buckets."
+            notes.append(Note(code="text", text=text, column=name))
+    if not any(not c.dropped for c in found):
+        reasons = "; ".join(f"{c.name!r} {c.dropped}" for c in found[:5])
+        raise WrongInput("", f"no column is left to learn from ({reasons or 'the table has only the target'})")
+    return Schema(found), tuple(notes)
+
+
+def _print(values: npt.NDArray[Any]) -> bytes:
+    import hashlib
+
+    raw = (
+        "\0".join(map(str, values.tolist())).encode("utf-8", "replace") if values.dtype == object else values.tobytes()
+    )
+    return hashlib.sha256(values.dtype.str.encode() + raw).digest()
+
+
+def column_of(name: str, values: npt.NDArray[Any]) -> Column:
+    """One column's kind, or why it is not used."""
+    if values.dtype.kind == "b":
+        return _levels(name, "boolean", as_texts(values))
+    if values.dtype.kind == "M":
+        known = values[~np.isnat(values)]
+        return Column(name, "date", dropped=_single(len(known), len(np.unique(known))))
+    if values.dtype.kind in "iuf":
+        return _number(name, as_numbers(name, values))
+    texts = as_texts(values)
+    known = [t for t in texts if t is not None]
+    if known and all(isinstance(v, bool) for v in values.tolist() if v is not None):
+        return _levels(name, "boolean", texts)
+    if any(isinstance(v, (list, dict)) for v in values[:100].tolist()):
+        return Column(name, "category", dropped="holds lists or objects; make columns of them")
+    if known and (numbers := _if(lambda: as_numbers(name, values), known, _looks_number)) is not None:
+        return _number(name, numbers)
+    if known and (dates := _if(lambda: as_dates(name, values), known, _DATE.match)) is not None:
+        distinct = len(np.unique(dates[~np.isnat(dates)]))
+        if distinct > 1 or len(known) == len(texts):
+            return Column(name, "date", dropped=_single(1, distinct))
+    return _category(name, texts, known)
+
+
+def _if(convert: Any, known: list[str], looks: Any) -> Any:
+    """The conversion, where a sample looks like it and all values allow it."""
+    if not all(looks(t) for t in known[:50]):
+        return None
+    try:
+        return convert()
+    except WrongInput:
+        return None
+
+
+def _looks_number(text: str) -> bool:
+    try:
+        float(text)
+        return True
+    except ValueError:
+        return text.strip().lower() in ("na", "nan", "null", "none", "n/a", "<na>")
+
+
+def _single(known: int, distinct: int) -> str:
+    if not known or not distinct:
+        return "has no values"
+    return "has only one value" if distinct == 1 else ""
+
+
+def _number(name: str, numbers: npt.NDArray[np.float64]) -> Column:
+    known = numbers[np.isfinite(numbers)]
+    varied = bool(len(known)) and float(known.min()) < float(known.max())
+    if not varied and 0 < len(known) < len(numbers):
+        return Column(name, "number")  # present or not is a feature
+    dropped = "" if varied else _single(len(known), 1)
+    whole = varied and len(known) == len(numbers) >= 20 and bool((known == np.round(known)).all())
+    if whole and len(distinct := np.unique(known)) == len(numbers):
+        steps = np.diff(known)
+        if distinct[-1] - distinct[0] + 1 == len(distinct) and (bool((steps > 0).all()) or _IDENTIFIER.search(name)):
+            dropped = "counts the rows, an identifier"
+        elif _IDENTIFIER.search(name):
+            dropped = "is an identifier: another whole number in each row"
+    big = bool(len(known)) and float(np.abs(known).max()) > _EXACT
+    return Column(name, "number", offset=float(np.median(known)) if big and not dropped else 0.0, dropped=dropped)
+
+
+def _levels(name: str, kind: Kind, texts: Iterable[str | None]) -> Column:
+    rows = list(texts)
+    counts = Counter(t for t in rows if t is not None)
+    dropped = _single(sum(counts.values()), len(counts))
+    if len(counts) == 1 and None in rows:
+        dropped = ""
+    return Column(name, kind, levels=[level for level, _ in counts.most_common(LEVELS)], dropped=dropped)
+
+
+def _category(name: str, texts: list[str | None], known: list[str]) -> Column:
+    column = _levels(name, "category", texts)
+    if column.dropped or len(known) < 20:
+        return column
+    distinct = len(set(known))
+    words = float(np.mean([t.count(" ") + 1 for t in known[:2000]]))
+    if words >= _WORDS and distinct > 0.2 * len(known):
+        return Column(name, "text")
+    if distinct > 0.95 * len(known) and distinct > LEVELS / 20:
+        column.levels, column.dropped = [], "is an identifier: another value in nearly each row"
+    return column

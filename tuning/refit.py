@@ -1,0 +1,112 @@
+"""The members that are shipped: the selected candidates fitted anew on all rows, holdout included.
+
+What is reported is the score of the same recipe without the holdout. On small tables the holdout's share of rows is worth
+more than another candidate; and repeats with other folds make the mean steadier (Erickson et al. 2020, repeated bagging).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tuning.assembling import cost_of
+from tuning.clock import Clock
+from tuning.pool import Pool
+from tuning.preparing import Prepared, whole_parts
+from tuning.report import Note
+from tuning.search import run_all
+from tuning.selection import Limits, within
+from tuning.trials import Trials, write_parts
+
+ROWS = 60_000
+"""Larger tables keep the members that were judged."""
+REPEATS = 3
+_LEAST_WEIGHT = 0.6
+Sources = list[tuple[Trials, Mapping[int, float]]]
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A refit of ``trials``' entries on all rows of ``prepared``, by the processes of ``pool``."""
+
+    prepared: Prepared
+    trials: Trials
+    pool: Pool
+    rows_folder: Path
+    clock: Clock
+    seed: int
+
+    def wanted(self) -> bool:
+        return len(self.prepared.y) <= ROWS and self.trials.rows is None
+
+    def expected_s(self, weights: Mapping[int, float]) -> float:
+        """Seconds of one repeat."""
+        if not self.wanted():
+            return 0.0
+        fits = sum(self.trials.entries[n].took_s for n in weights)
+        return 1.2 * fits * len(self.prepared.y) / len(self.trials.judged) / self.pool.size
+
+    def reserve_s(self, weights: Mapping[int, float]) -> float:
+        """What the search leaves for the refit: one repeat, and more as far as a quarter of the budget goes."""
+        once = self.expected_s(weights) * 1.1
+        if not once or self.clock.budget_s is None:
+            return 0.0
+        return once * float(np.clip(self.clock.budget_s / 4 // once, 1, REPEATS))
+
+    def run(self, weights: Mapping[int, float], watch: Callable[[], None]) -> tuple[Sources, Note]:
+        """The refitted sources, as many repeats as time and limits allow; none where one did not fit in."""
+        found: Sources = []
+        most = 1 if self.prepared.times is not None or self.clock.budget_s is None else REPEATS
+        while self.wanted() and len(found) < most:
+            repeat = len(found)
+            if repeat == 0:
+                weights = self._affordable(weights)
+            if not weights or self.expected_s(weights) > self.clock.end - time.monotonic():
+                break
+            if repeat and not within(
+                [cost_of(self.trials.entries[n], self.trials, repeat + 1) for n in weights], Limits()
+            ):
+                break
+            trials = self._repeat(repeat, weights, watch)
+            done = {e.number: w for e, w in zip(trials.entries, weights.values(), strict=True) if e.state == "finished"}
+            share = sum(done.values())
+            if share < _LEAST_WEIGHT or (repeat and share < 0.999):
+                break
+            found.append((trials, {n: w / share for n, w in done.items()}))
+        return found, self._said(found)
+
+    def _affordable(self, weights: Mapping[int, float]) -> dict[int, float]:
+        """The heaviest members whose refit fits into the time left; none where they are not most of the ensemble."""
+        left = self.clock.end - time.monotonic()
+        kept: dict[int, float] = {}
+        for n in sorted(weights, key=lambda n: -weights[n]):
+            if self.expected_s({**kept, n: weights[n]}) <= left:
+                kept[n] = weights[n]
+        share = sum(kept.values())
+        return {n: kept[n] / share for n in weights if n in kept} if share >= _LEAST_WEIGHT else {}
+
+    def _repeat(self, repeat: int, weights: Mapping[int, float], watch: Callable[[], None]) -> Trials:
+        parts = whole_parts(self.prepared, repeat, len(self.trials.parts.folds), self.seed)
+        write_parts(self.rows_folder, parts)
+        old = self.trials
+        trials = Trials(parts, self.prepared.y, self.prepared.outputs, old.gain, old.store, self.seed + 1 + repeat)
+        entries = [trials.open(old.entries[n].candidate) for n in weights]
+        run_all(trials, self.pool, entries, watch, until=self.clock.end)
+        return trials
+
+    def _said(self, found: Sources) -> Note:
+        if not found:
+            reason = "a refit on all rows did not fit into the budget" if self.wanted() else "the table is large"
+            return Note(
+                code="refit", text=f"The shipped model is the judged one, fitted without the holdout: {reason}."
+            )
+        folds = sum(len(trials.parts.serving) for trials, _ in found)
+        text = (
+            f"The shipped model is fitted anew on all {len(self.prepared.y):,} rows, in {folds} folds; its score is that of "
+            "the same recipe without the holdout."
+        )
+        return Note(code="refit", text=text)
