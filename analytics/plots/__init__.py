@@ -7,7 +7,7 @@ See ``chart`` and ``bars``.
 from analytics.plots.axes import Axis
 from analytics.plots.bars import Row, bars
 from analytics.plots.chart import chart
-from analytics.plots.marks import Band, Columns, Diagonal, Line, Points, Rule
+from analytics.plots.marks import Band, Columns, Diagonal, Line, Mark, Points, Rule
 from analytics.plots.numbers import compact, labels
 from analytics.plots.style import STYLE
 
@@ -18,6 +18,7 @@ __all__ = [
     "Columns",
     "Diagonal",
     "Line",
+    "Mark",
     "Points",
     "Row",
     "Rule",

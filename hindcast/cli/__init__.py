@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hindcast.cli.automl import automl, predict
+from hindcast.cli.card import card
 from hindcast.cli.doctor import doctor
 from hindcast.cli.keys import keys
 from hindcast.cli.output import Commands
@@ -32,5 +33,5 @@ def main() -> None:
     """
 
 
-for _command in (up, demo, down, status, doctor, send, tail, streams, query, keys, automl, predict):
+for _command in (up, demo, down, status, doctor, send, tail, streams, query, keys, automl, predict, card):
     main.add_command(_command)
