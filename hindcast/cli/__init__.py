@@ -6,6 +6,7 @@ import click
 
 from hindcast.cli.analysis import correlate, detect, drift, forecast, trend
 from hindcast.cli.automl import automl, predict
+from hindcast.cli.card import card
 from hindcast.cli.doctor import doctor
 from hindcast.cli.keys import keys
 from hindcast.cli.output import Commands
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 _SYSTEM = (up, demo, down, status, doctor, send, tail, streams, query, keys)
-_FILES = (detect, trend, correlate, drift, forecast, automl, predict)
+_FILES = (detect, trend, correlate, drift, forecast, automl, predict, card)
 
 for _command in (*_SYSTEM, *_FILES):
     main.add_command(_command)
