@@ -272,6 +272,7 @@ def test_law_5_a_module_of_folds_cannot_see_the_world(module: str) -> None:
             assert not hidden, f"{module}:{node.lineno} calls {name}()"
 
 
+@pytest.mark.slow
 def test_law_5_another_process_on_another_day_gives_the_same_bytes() -> None:
     """Two processes with other hash seeds, time zones, languages and clocks; one digest for every fold."""
     seen = [_digests(PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C", FROZEN_AT="0")]

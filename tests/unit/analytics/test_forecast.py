@@ -159,9 +159,9 @@ class TestBadTables:
     def test_what_cannot_be_is_refused_with_series_and_row(self) -> None:
         time = np.arange(12)
         for value, at, message in (
-            (np.r_[WALK[:11], np.inf], time, r"series 'a', row 11: the value is infinite"),
-            (WALK[:12], np.r_[time[:11], 4], r"series 'a': rows 4 and 11 have the same time"),
-            (WALK[:12], 10 * time - 9 * (time == 5), r"series 'a', row 5: its time is within a step"),
+            (np.r_[WALK[:11], np.inf], time, r"series 'a', row 12: the value is infinite"),
+            (WALK[:12], np.r_[time[:11], 4], r"series 'a': rows 5 and 12 have the same time"),
+            (WALK[:12], 10 * time - 9 * (time == 5), r"series 'a', row 6: its time is within a step"),
             (np.full(12, np.nan), time, r"series 'a': history too short: 0 values"),
         ):
             with pytest.raises(ValueError, match=message):
