@@ -1,13 +1,14 @@
-"""Is this value unusual for its key? A streaming score against a robust moving level, many keys at once.
+"""Is this value unusual for its key? A streaming band and a streaming score, many keys at once.
 
-Per key an exponentially weighted level and mean absolute deviation follow the values, each innovation clipped at three
-standard deviations (Huber 1964; Gelper, Fried, Croux 2010), so that a spike does not teach the spike. After ``shift_rows``
-anomalies in a row on one side the level has shifted: it moves to their mean.
+The band (``expected``, ``lower``, ``upper``, ``is_anomaly``): an exponentially weighted level and mean absolute deviation
+follow the values, each innovation clipped at three standard deviations (Huber 1964; Gelper, Fried, Croux 2010), so that a
+spike does not teach the spike. After ``shift_rows`` anomalies in a row on one side the level has shifted: it moves to their
+mean. A row is an anomaly if its tail probability under Student's t with 8 degrees of freedom is below the one that
+``false_alarms_per_week`` allows at the sampling interval; its distribution function is algebraic. What this promises holds
+for noise like that; bursts of zeros are another matter.
 
-The score is 1 - P(|T| >= |z|) for Student's t with 8 degrees of freedom: heavier tails than the normal because scale and
-level are estimates and metrics are spiky. Its distribution function is algebraic, so there is no transcendental
-function here at all. A row is an anomaly if its tail probability is below the one that ``false_alarms_per_week`` allows
-at the sampling interval. What this promises holds for noise like that; bursts of zeros or seasons it does not know.
+The score (``score``) ranks rows by how surprising they are beside all that the key has shown: ``surprise.py``. It marks the
+beginning of an episode and falls silent during it, so a row in the middle of one is an anomaly with a low score.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import float64, int8, int32, int64, types, uint8, void
 
+from analytics.anomaly.surprise import BINS, TRACE, surprise
 from analytics.typed import F64, I8, I32, I64, U8, Bools, column, kernel, reads, writes
 
 WEEK_US = 7 * 24 * 3_600_000_000
 WARMING, READY = 0, 1
-VERSION = 1
+VERSION = 2
 
 _SEEN, _RUN = 0, 1
 _LEVEL, _DEVIATION, _RUN_SUM = 0, 1, 2
@@ -63,7 +65,7 @@ class Scores(NamedTuple):
     """One row for each input row. While warming and for NaN: score 0, bounds NaN."""
 
     score: F64
-    """[0, 1]: 1 - the probability of a value at least this far out."""
+    """[0, 1): s / (1 + s) of the surprise s; 0.5 is as surprising as the key has reason to expect at most."""
     expected: F64
     lower: F64
     upper: F64
@@ -78,7 +80,7 @@ class Scores(NamedTuple):
 class AnomalyState:
     """What is known of each key; grows with the keys."""
 
-    __slots__ = ("counts", "levels", "newest", "spec", "threshold")
+    __slots__ = ("counts", "levels", "newest", "profile", "seasoned", "spec", "threshold", "trace")
 
     def __init__(self, spec: AnomalySpec) -> None:
         self.spec = spec
@@ -86,6 +88,9 @@ class AnomalyState:
         self.counts: I64 = np.zeros((0, 2), np.int64)
         self.levels: F64 = np.zeros((0, 3))
         self.newest: I64 = np.zeros(0, np.int64)
+        self.trace: F64 = np.zeros((0, TRACE))
+        self.profile: F64 = np.zeros((0, BINS))
+        self.seasoned: U8 = np.zeros((0, BINS), np.uint8)
 
     def know(self, keys: int) -> None:
         """Make room for keys below ``keys``."""
@@ -95,6 +100,9 @@ class AnomalyState:
             self.counts = np.concatenate([self.counts, np.zeros((more, 2), np.int64)])
             self.levels = np.concatenate([self.levels, np.zeros((more, 3))])
             self.newest = np.concatenate([self.newest, np.full(more, np.iinfo(np.int64).min)])
+            self.trace = np.concatenate([self.trace, np.zeros((more, TRACE))])
+            self.profile = np.concatenate([self.profile, np.zeros((more, BINS))])
+            self.seasoned = np.concatenate([self.seasoned, np.zeros((more, BINS), np.uint8)])
 
     def dump(self) -> dict[str, Any]:
         """Plain arrays and ints of the keys seen. Equal histories give equal dumps."""
@@ -105,6 +113,9 @@ class AnomalyState:
             "counts": self.counts[keys],
             "levels": self.levels[keys],
             "newest": self.newest[keys],
+            "trace": self.trace[keys],
+            "profile": self.profile[keys],
+            "seasoned": self.seasoned[keys],
         }
 
     @classmethod
@@ -115,7 +126,8 @@ class AnomalyState:
         state, keys = cls(spec), column(dump["keys"], np.int64)
         state.know(int(keys.max(initial=-1)) + 1)
         state.counts[keys], state.levels[keys] = dump["counts"], dump["levels"]
-        state.newest[keys] = dump["newest"]
+        state.newest[keys], state.trace[keys] = dump["newest"], dump["trace"]
+        state.profile[keys], state.seasoned[keys] = dump["profile"], dump["seasoned"]
         return state
 
 
@@ -140,6 +152,9 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
         state.counts,
         state.levels,
         state.newest,
+        state.trace,
+        state.profile,
+        state.seasoned,
         state.threshold,
         2.0 / (spec.memory_rows + 1.0),
         spec.warm_up_rows,
@@ -184,6 +199,9 @@ def quantile(probability: float) -> float:
         writes(int64, 2),
         writes(float64, 2),
         writes(int64),
+        writes(float64, 2),
+        writes(float64, 2),
+        writes(uint8, 2),
         float64,
         float64,
         int64,
@@ -201,6 +219,9 @@ def _scan(
     counts: I64,
     levels: F64,
     newest: I64,
+    trace: F64,
+    profile: F64,
+    seasoned: U8,
     threshold: float,
     alpha: float,
     warm_up: int,
@@ -231,10 +252,12 @@ def _scan(
         off = v - level
         side = 1 if off > 0 else (-1 if off < 0 else 0)
         strange = ready and abs(off) > threshold * sigma
+        fresh = time[i] > newest[k]
+        surprising = surprise(trace[k], profile[k], seasoned[k], seen, ready, time[i], v, fresh)
+        numbers[0, i] = surprising / (1.0 + surprising)
         if ready:
-            numbers[0, i] = 1.0 - tail(off / sigma)
             direction[i], anomalous[i] = side, strange
-        if time[i] <= newest[k]:
+        if not fresh:
             continue
         newest[k] = time[i]
         counts[k, _SEEN] = seen + 1
