@@ -6,9 +6,7 @@ from analytics.anomaly.kernel import (
     AnomalySpec,
     AnomalyState,
     Scores,
-    quantile,
     score,
-    tail,
 )
 from analytics.anomaly.table import STATUS, Columns, columns, detect
 
@@ -22,7 +20,5 @@ __all__ = [
     "Scores",
     "columns",
     "detect",
-    "quantile",
     "score",
-    "tail",
 ]
