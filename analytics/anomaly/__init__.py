@@ -6,9 +6,7 @@ from analytics.anomaly.kernel import (
     AnomalySpec,
     AnomalyState,
     Scores,
-    quantile,
     score,
-    tail,
 )
 from analytics.anomaly.table import STATUS, detect
 from analytics.columns import Columns, columns
@@ -23,7 +21,5 @@ __all__ = [
     "Scores",
     "columns",
     "detect",
-    "quantile",
     "score",
-    "tail",
 ]
