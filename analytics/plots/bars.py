@@ -64,7 +64,7 @@ def bars(
         return left + (value - low) / (high - low) * (right - left)
 
     bottom = head + len(rows) * ROW
-    ticks = round_ticks(low, high, max(int((right - left) / 70), 2))
+    ticks = round_ticks(low, high, max(int((right - left) / 48), 4))
     parts = [title_text]
     for value, text in zip(ticks, labels(ticks, unit), strict=True):
         x = number(at(value))
@@ -76,7 +76,7 @@ def bars(
         parts.append(_row(row, head + i * ROW + ROW / 2, left, at, from_zero, width))
     if label:
         parts.append(
-            f'<text class="q" x="{number((left + right) / 2)}" y="{height - 6}" text-anchor="middle">{words(label)}</text>'
+            f'<text class="q" x="{number(width / 2)}" y="{height - 6}" text-anchor="middle">{words(label)}</text>'
         )
     return svg("".join(parts), title=title, description=description, width=width, height=height, file=file)
 

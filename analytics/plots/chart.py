@@ -36,7 +36,7 @@ def chart(
         dict.fromkeys((*tone_of(m), kind(m)) for m in marks if m.label and not isinstance(m, (Rule, Diagonal)))
     )
     above, legend_rows = legend(named, width, TOP + (LINE if file else 0))
-    top = TOP + (LINE + 4 if file else 0) + legend_rows * LINE + (LINE + 4 if y.label else 0)
+    top = TOP + (LINE + 4 if file else 0) + legend_rows * LINE + (LINE + (8 if legend_rows else 4) if y.label else 0)
     found = spans(marks, x, y)
     if found is None:
         body = f'<text class="q" x="{width / 2:g}" y="{height / 2:g}" text-anchor="middle">no values to draw</text>'

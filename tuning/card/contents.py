@@ -76,17 +76,22 @@ def _scores(report: Report) -> list[Block]:
                 span(score.low, score.high, metric),
                 span(score.next_low, score.next_high, metric),
                 figure(base.get(score.metric), metric),
-                metric.definition + (f" {score.note}" if score.note else ""),
             ]
         )
     level = percent(report.main().level, 0)
-    head = ["score", "value", f"interval, {level}", "next test", "baseline", "definition"]
+    head = ["score", "value", f"interval, {level}", "next test", "baseline"]
     caption = f"Scores on {count(report.split.holdout_rows, 'holdout row')} (↑ more is better, ↓ less is better)"
-    blocks: list[Block] = [Text(how_good(report)), Table(caption, head, rows, frozenset(["value", "baseline"]))]
+    meaning = [[report.definition(s.metric).title, report.definition(s.metric).definition] for s in report.holdout]
+    blocks: list[Block] = [
+        Text(how_good(report)),
+        Table(caption, head, rows, frozenset(head[1:])),
+        Table("What the scores mean", ["score", "definition"], meaning, folded=True),
+    ]
+    blocks += [Text(f"{report.definition(s.metric).title}: {s.note}.") for s in report.holdout if s.note]
     if report.registration is not None:
-        verdict = "Registered" if report.registration.registered else "Not registered"
-        name = f" as {report.registration.model_id}" if report.registration.model_id else ""
-        blocks.append(Text(f"{verdict}{name}: {report.registration.reason}."))
+        name = f" Model {report.registration.model_id}." if report.registration.model_id else ""
+        reason = report.registration.reason
+        blocks.append(Text(f"{reason[:1].upper()}{reason[1:].rstrip('.')}.{name}"))
     if report.conformal is not None:
         blocks.append(Text(_conformal(report)))
     if report.learning:

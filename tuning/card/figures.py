@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics.plots import Axis, Band, Diagonal, Line, Mark, Points, Row, Rule, bars, chart
 from analytics.plots.style import Tone
 from tuning.card.blocks import Figure, Table
-from tuning.card.words import count, figure, number, percent, seconds, span
+from tuning.card.words import alike, count, figure, number, percent, seconds, span
 from tuning.report import Curve, Report
 
 WIDTH, HEIGHT = 460, 330
@@ -19,7 +19,9 @@ def _figure(title: str, svg: str, caption: str, head: list[str], rows: list[list
 
 
 def leaderboard(report: Report) -> Figure:
+    """The baseline is in the table alone: beside it all others would look the same."""
     metric = report.definition(report.metric)
+    baselines = {one.model for one in report.history if one.origin == "baseline"}
     rows = [
         Row(
             one.model.replace("_", " "),
@@ -30,13 +32,14 @@ def leaderboard(report: Report) -> Figure:
             tone="c1" if one.weight > 0 else "muted",
         )
         for one in report.leaderboard
+        if one.model not in baselines
     ]
     title = "Candidates"
     svg = bars(
         rows,
         title=title,
         description=f"Cross-validated {metric.title} of each kind of model, best first.",
-        label=f"{metric.title}, mean of the folds ± their standard deviation",
+        label="mean of the folds ± their standard deviation",
         from_zero=False,
         width=WIDTH,
         file=False,
@@ -63,15 +66,8 @@ def leaderboard(report: Report) -> Figure:
 def importance(report: Report) -> Figure:
     shown = report.importance[:SHOWN]
     rows = [
-        Row(
-            one.feature,
-            one.mean,
-            one.mean - one.sd,
-            one.mean + one.sd,
-            number(one.mean, 2),
-            "c1" if one.mean > 0 else "muted",
-        )
-        for one in shown
+        Row(one.feature, one.mean, one.mean - one.sd, one.mean + one.sd, text, "c1" if one.mean > 0 else "muted")
+        for one, text in zip(shown, alike([one.mean for one in shown]), strict=True)
     ]
     title = "Importance of columns"
     top = ", ".join(one.feature for one in shown[:3])
@@ -114,7 +110,7 @@ def slices(report: Report) -> Figure:
         rows,
         title=title,
         description=f"{metric.title} of groups of holdout rows, most suspicious first. {says}",
-        label=f"{metric.title} with {percent(main.level, 0)} interval; dashed: all rows",
+        label=f"score with {percent(main.level, 0)} interval; dashed: all rows",
         from_zero=False,
         rule=main.value,
         width=WIDTH,
@@ -257,7 +253,7 @@ def learning(report: Report) -> Figure:
 
 def history(report: Report) -> Figure:
     metric = report.definition(report.metric)
-    scored = [(one, one.score) for one in report.history if one.score is not None]
+    scored = [(one, one.score) for one in report.history if one.score is not None and one.origin != "baseline"]
     best = [(one.at_s, one.best) for one, _ in scored if one.best is not None]
     title = "The search"
     svg = chart(
@@ -274,7 +270,7 @@ def history(report: Report) -> Figure:
         ],
         title=title,
         description=f"{metric.title} of {count(len(scored), 'candidate')} in the order they ended.",
-        x=Axis(label="seconds since the start"),
+        x=Axis(low=0, label="seconds since the start"),
         y=Axis(label=metric.title),
         width=WIDTH,
         height=HEIGHT,
@@ -293,7 +289,7 @@ def history(report: Report) -> Figure:
         ]
         for one in report.history
     ]
-    ended = len(report.history) - len(scored)
+    ended = sum(one.score is None for one in report.history)
     caption = f"{count(len(report.history), 'candidate')} tried" + (
         f", {ended} of them stopped or failed." if ended else "."
     )

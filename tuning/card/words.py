@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from analytics.plots import compact
 from analytics.plots.numbers import MINUS, NARROW
 from tuning.report import Metric, Problem, Report, Score
@@ -19,7 +22,7 @@ def figure(value: float | None, metric: Metric) -> str:
     if value is None:
         return NONE
     if metric.high == 1:
-        return f"{value:.3f}".replace("-", MINUS)
+        return f"{round(value, 3) + 0.0:.3f}".replace("-", MINUS)
     return compact(value, 4)
 
 
@@ -33,6 +36,13 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def number(value: float | None, digits: int = 3, unit: str = "") -> str:
     return NONE if value is None else compact(value, digits, unit)
+
+
+def alike(values: Sequence[float]) -> list[str]:
+    """A column of numbers with as many decimals each: three digits of the greatest."""
+    most = max((abs(value) for value in values), default=0.0)
+    decimals = max(0, 2 - math.floor(math.log10(most))) if most > 0 else 0
+    return [f"{value:.{decimals}f}".replace("-", MINUS) for value in values]
 
 
 def count(n: int, one: str, many: str = "") -> str:

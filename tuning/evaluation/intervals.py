@@ -91,7 +91,9 @@ def _described(
     if name in ("auc", "balanced_accuracy"):
         freedom = min(freedom, max(min(counts) - 1, 1))
     width = float(student.ppf((1 + level) / 2, freedom))
-    scale = _Scale(name, found.value, variance, counts, n)
+    # Rows of one group tell less than as many rows apart: the models below reckon with as many as they are worth.
+    worth = 1.0 if groups is None else min(1.0, variance_of(found.influence)[0] / variance) if variance > 0 else 1.0
+    scale = _Scale(name, found.value, variance, [count * worth for count in counts], n * worth)
     low, high = scale.bounds(width)
     next_low, next_high = scale.reaching(scale.bounds(width * math.sqrt(1 + n / m)), m / n, level)
     method = "influence function" + (f", {freedom + 1} groups" if groups is not None else "")
@@ -124,10 +126,10 @@ def variance_of(influence: F64, groups: I64 | None = None) -> tuple[float, int]:
 class _Scale:
     """On which scale the error of a score is symmetric."""
 
-    def __init__(self, name: str, value: float, variance: float, counts: Sequence[int], n: int) -> None:
-        self.name, self.value, self.variance, self.n = name, value, variance, n
+    def __init__(self, name: str, value: float, variance: float, counts: Sequence[float], n: float) -> None:
+        self.name, self.value, self.variance = name, value, variance
         self.model: Callable[[float], float] | None = None
-        self.effective = float(n)
+        self.effective = n
         if name == "auc":
             self.model, self.effective = _hanley_mcneil(counts, n)
         elif name in ("accuracy", "balanced_accuracy"):
@@ -174,15 +176,15 @@ def _crossing(beyond: Callable[[float], float], edge: float, inside: float, boun
     return float(cast(float, brentq(beyond, edge, inside))) if beyond(edge) > 0 > beyond(inside) else bound
 
 
-def _hanley_mcneil(counts: Sequence[int], n: int) -> tuple[Callable[[float], float], float]:
+def _hanley_mcneil(counts: Sequence[float], n: float) -> tuple[Callable[[float], float], float]:
     """The variance at an area, and the size of the smaller side; for several classes of the mean of average ones."""
     areas = 1 if len(counts) == 2 else max(len(counts), 1)
-    ones = min(counts) if areas == 1 else max(round(n / areas), 1)
-    rest = max(n - ones, 1)
+    ones = max(min(counts), 1.0) if areas == 1 else max(n / areas, 1.0)
+    rest = max(n - ones, 1.0)
 
     def variance(at: float) -> float:
         square = at * at
         q1, q2 = at / (2 - at), 2 * square / (1 + at)
         return (at * (1 - at) + (ones - 1) * (q1 - square) + (rest - 1) * (q2 - square)) / (ones * rest * areas)
 
-    return variance, float(min(ones, rest) * areas)
+    return variance, min(ones, rest) * areas
