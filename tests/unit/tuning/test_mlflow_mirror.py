@@ -47,7 +47,10 @@ def the_run(uri: str, tag: str, value: str) -> Any:
 
 @needs_mlflow
 @pytest.mark.slow
-def test_an_experiment_is_a_run_with_a_nested_run_for_each_trial(tmp_path: Path) -> None:
+def test_an_experiment_is_a_run_with_a_nested_run_for_each_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a local store keeps attached files in the working directory
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     (tmp_path / "result.json").write_text("{}")
     mirror = MlflowMirror(uri, artifacts=tmp_path)
