@@ -116,6 +116,8 @@ class _Box:
 def _fit(tuner: Any, failures: list[BaseException]) -> None:
     try:
         tuner.fit()
+    except SystemExit:
+        pass  # Ray was shut down while Tune still waited: the time was over
     except Exception as error:  # noqa: BLE001 - the search ends with what it has; the caller says so
         failures.append(error)
 
