@@ -71,7 +71,7 @@ class Scores(NamedTuple):
     """One row for each input row. While warming and for NaN: score 0, bounds NaN."""
 
     score: F64
-    """[0, 1): s / (1 + s) of the surprise s; 0.5 is as surprising as the key has reason to expect at most."""
+    """[0, 1): s / (1 + s) of the surprise s, which ranks rows; it is no probability."""
     expected: F64
     lower: F64
     upper: F64
