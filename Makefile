@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run setup setup-dev test check fast bench bench-automl ui lock clean
+SEED ?= 1
+
+.PHONY: run setup setup-dev test test-kill check fast bench bench-automl ui lock clean
 
 run: setup ## start the demo: Ray, the actors, Serve, live input; prints the URL and a first API key
 	@exec $(BIN)/hindcast demo
@@ -29,12 +31,15 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 test: setup-dev ## the whole suite
 	$(BIN)/python -m pytest
 
+test-kill: setup-dev ## kill processes under load for minutes, in both placements (SEED=1 chooses which, when and what)
+	HINDCAST_KILLS=$(SEED) $(BIN)/python -m pytest tests/chaos
+
 check: setup-dev ## format, lint, types, import rules, fast tests: under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
-	$(BIN)/python -m pytest -m "not slow and not cluster" -x
+	$(BIN)/python -m pytest -m "not slow and not cluster" -x -n 2 --dist worksteal
 
 bench: setup-dev ## every figure beside its yardstick, into bench/results.json
 	$(BIN)/python -m benchmarks

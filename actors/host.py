@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from actors.admission import Admission
 from actors.cell import Cell
-from actors.collectors.push import Arrivals
+from actors.collectors.arrivals import Arrivals
 from actors.intake import Ack, PollWorker, PushWorker
 from actors.notifier import NotifierWorker
 from actors.topology import CellSpec, HostSpec, Notify, Polled, Push

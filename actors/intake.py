@@ -6,16 +6,19 @@ import queue
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import pyarrow as pa
 
 from actors.cell import AnyCell
+from actors.collectors.arrivals import Arrivals
 from actors.collectors.pull import PullCollector
-from actors.collectors.push import Arrivals, PushCollector
 from actors.workers import Worker
 from events.errors import Overloaded, Transient
 from events.log import EventLog
+
+if TYPE_CHECKING:
+    from actors.collectors.push import PushCollector
 
 
 class Ack(NamedTuple):
@@ -42,7 +45,7 @@ class PushWorker(Worker):
         max_rows: int = 50_000,
     ) -> None:
         super().__init__(cell, log)
-        self._collector = cast(PushCollector, cell.fold)
+        self._collector = cast("PushCollector", cell.fold)
         self._now = now
         self._admission = admission
         self._max_rows = max_rows

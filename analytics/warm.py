@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from importlib import import_module
 
-MODULES = ("dedup", "sketches", "keys", "windows", "anomaly", "models.trees")
+MODULES = (
+    "dedup",
+    "sketches",
+    "keys",
+    "windows",
+    "anomaly.kernel",
+    "trend.segments",
+    "drift",
+    "correlation",
+    "models.trees",
+)
 
 
 def warm() -> None:

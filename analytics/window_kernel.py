@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import float64, int32, int64, types, uint64
 
+from analytics.sketches import bucket_of, sparse_entry
 from analytics.typed import F64, I32, I64, U64, kernel, reads
 from analytics.window_memory import (
     AT,
@@ -40,8 +41,10 @@ from analytics.window_memory import (
     WATERMARK,
     WIN,
     Memory,
-    add_hash,
+    add_entry,
     add_value,
+    count_bucket,
+    count_entry,
     distinct,
     drop_cell,
     find,
@@ -49,6 +52,7 @@ from analytics.window_memory import (
     quantiles,
 )
 
+NEVER = 1 << 62
 FAR = 1 << 61
 """Times further from 1970 than this many us (73,000 years) count as this far: no arithmetic overflows."""
 
@@ -199,6 +203,27 @@ def _find_or_make(m: Memory, win: Any, key: Any, closed: Any) -> Any:
     return cell
 
 
+@kernel()
+def _due(m: Memory, width: Any, lateness: Any) -> Any:
+    """The least watermark at which a window closes, is emitted again or goes."""
+    due = int64(NEVER)
+    if m.registers[OPEN]:
+        due = (m.cells[m.lists[0, 0], WIN] + 1) * width
+    if m.registers[CLOSED]:
+        keep = -(-lateness // width) * width
+        due = min(due, (m.cells[m.lists[1, 0], WIN] + 1) * width + keep)
+    if m.registers[STALE]:
+        due = min(due, (m.registers[WATERMARK] // width + 1) * width)
+    return due
+
+
+@kernel()
+def _room_for_cell(m: Memory) -> Any:
+    """Whether a cell, and the head of its window, can be made."""
+    wanted = 2 if m.registers[FREE] < 0 else 1
+    return m.registers[TOP] + wanted <= m.cells.shape[0]
+
+
 @kernel(
     int64(
         MEMORY,
@@ -227,48 +252,68 @@ def scan(
     value: F64,
     hashes: U64,
 ) -> int:
-    """Take rows from ``begin``; the row it stopped before (``WANT`` says why), or their number."""
-    m.registers[WANT] = 0
+    """Take rows from ``begin``; the row it stopped before (``WANT`` says why), or their number.
+
+    What most rows need is done here on local names: handing ``m`` to a function counts references to all its arrays, which
+    costs more than the row itself.
+    """
+    registers, cells, cellsf, last, words, bytes_ = m.registers, m.cells, m.cellsf, m.last, m.words, m.bytes
+    registers[WANT] = 0
+    watermark, due = registers[WATERMARK], _due(m, width, lateness)
+    win, start = int64(0), int64(0)
     for i in range(begin, time.shape[0]):
-        if m.registers[FREE] < 0 and m.registers[TOP] + 2 > m.cells.shape[0]:
-            m.registers[WANT] = CELLS
+        if sketched and registers[CHUNKS_TOP] + ROOM > words.shape[0]:
+            registers[WANT] = CHUNKS
+            registers[WATERMARK] = watermark
             return i
-        if m.registers[FREE] >= 0 and m.registers[TOP] + 1 > m.cells.shape[0]:
-            m.registers[WANT] = CELLS
-            return i
-        if sketched and m.registers[CHUNKS_TOP] + ROOM > m.words.shape[0]:
-            m.registers[WANT] = CHUNKS
-            return i
-        m.registers[AT] = i
         t = min(max(time[i], -FAR), FAR)
         reach = min(t, min(max(received[i], -FAR), FAR)) - bound
-        if reach > m.registers[WATERMARK] and not _raise_watermark(m, reach, width, lateness, sketched):
-            m.registers[WANT] = ROWS
-            return i
+        if reach > watermark:
+            if reach >= due:
+                registers[AT], registers[WATERMARK] = i, watermark
+                if not _raise_watermark(m, reach, width, lateness, sketched):
+                    registers[WANT] = ROWS
+                    return i
+                due = _due(m, width, lateness)
+            watermark = reach
         k = int64(key[i])
         if k < 0:
             continue
-        win = t // width
-        closed = (win + 1) * width <= m.registers[WATERMARK]
-        if closed and (win + 1) * width + lateness <= m.registers[WATERMARK]:
+        if t < start or t >= start + width:
+            win = t // width
+            start = win * width
+        closed = start + width <= watermark
+        if closed and start + width + lateness <= watermark:
             m.too_late[k] += 1
             continue
-        cell = _find_or_make(m, win, k, closed)
-        m.cells[cell, COUNT] += 1
+        cell = int64(last[k])
+        if cells[cell, KEY] != k or cells[cell, WIN] != win:
+            registers[WATERMARK] = watermark
+            if not _room_for_cell(m):
+                registers[WANT] = CELLS
+                return i
+            cell = _find_or_make(m, win, k, closed)
+            due = _due(m, width, lateness)
+        cells[cell, COUNT] += 1
         v = value[i]
         if np.isfinite(v):
-            if sketched:
+            if sketched and not count_bucket(cells, words, cell, bucket_of(v)):
                 add_value(m, cell, v)
-            m.cells[cell, VALUES] += 1
-            m.cellsf[cell, SUM] += v
-            m.cellsf[cell, MIN] = min(m.cellsf[cell, MIN], v)
-            m.cellsf[cell, MAX] = max(m.cellsf[cell, MAX], v)
+            cells[cell, VALUES] += 1
+            cellsf[cell, SUM] += v
+            cellsf[cell, MIN] = min(cellsf[cell, MIN], v)
+            cellsf[cell, MAX] = max(cellsf[cell, MAX], v)
         if sketched and hashes[i] != uint64(0):
-            add_hash(m, cell, hashes[i])
-        if closed and m.cells[cell, DIRTY] == 0:
-            m.cells[cell, DIRTY] = 1
-            m.lists[2, m.registers[STALE]] = cell
-            m.registers[STALE] += 1
+            entry = sparse_entry(hashes[i])
+            if not count_entry(cells, words, bytes_, cell, entry):
+                add_entry(m, cell, entry)
+        if closed and cells[cell, DIRTY] == 0:
+            cells[cell, DIRTY] = 1
+            m.lists[2, registers[STALE]] = cell
+            registers[STALE] += 1
+            registers[WATERMARK] = watermark
+            due = _due(m, width, lateness)
+    registers[WATERMARK] = watermark
     return time.shape[0]
 
 

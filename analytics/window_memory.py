@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import float64, int32, int64, types, uint8, uint32, uint64
 
-from analytics.sketches import BUCKETS, MIDDLES, REGISTERS, SPARSE, bucket_of, estimate, into_registers, sparse_entry
+from analytics.sketches import BUCKETS, MIDDLES, REGISTERS, SPARSE, bucket_of, estimate, into_registers
 from analytics.typed import F64, I32, I64, U8, U32, kernel, writes
 
 COLUMNS = 16
@@ -176,6 +176,43 @@ def new_chunk(m: Memory, size: Any) -> Any:
 
 
 @kernel()
+def count_bucket(cells: Any, words: Any, cell: Any, bucket: Any) -> Any:
+    """Count a bucket where the quantile sketch has a place for it as it is; False where ``add_value`` must make one."""
+    n, at, size = cells[cell, VALUES], cells[cell, QAT], cells[cell, QCAP]
+    if n < LISTED:
+        if n == 0 or n == (1 << size):
+            return False
+        words[at + n] = uint32(bucket + BUCKETS)
+        return True
+    place = bucket + BUCKETS - cells[cell, QBASE]
+    if n == LISTED or place < 0 or place >= (1 << size):
+        return False
+    words[at + place] += uint32(1)
+    return True
+
+
+@kernel()
+def count_entry(cells: Any, words: Any, bytes_: Any, cell: Any, entry: Any) -> Any:
+    """Take a sparse entry in where the distinct sketch has room as it is; False where ``add_entry`` must make some."""
+    n, at, size = cells[cell, HN], cells[cell, HAT], cells[cell, HCAP]
+    if n == DENSE:
+        into_registers(bytes_, 4 * at, entry)
+        return True
+    if n == 0:
+        return False
+    slot = _slot(words, at, size, entry)
+    here = words[at + slot]
+    if here != uint32(0):
+        words[at + slot] = max(here, entry)
+        return True
+    if n + 1 > SPARSE or 4 * (n + 1) > 3 << size:
+        return False
+    words[at + slot] = entry
+    cells[cell, HN] = n + 1
+    return True
+
+
+@kernel()
 def add_value(m: Memory, cell: Any, value: Any) -> None:
     """Take a finite value into the quantile sketch; ``VALUES`` does not count it yet."""
     bucket = bucket_of(value)
@@ -254,12 +291,6 @@ def quantiles(m: Memory, cell: Any, out: Any) -> None:
 
 
 @kernel()
-def add_hash(m: Memory, cell: Any, hash_: Any) -> None:
-    """Take a hash (not 0) into the distinct sketch."""
-    add_entry(m, cell, sparse_entry(hash_))
-
-
-@kernel()
 def add_entry(m: Memory, cell: Any, entry: Any) -> None:
     """Take a sparse entry into the distinct sketch: an open-addressing set, then registers."""
     n, at, size = m.cells[cell, HN], m.cells[cell, HAT], m.cells[cell, HCAP]
@@ -289,18 +320,22 @@ def add_entry(m: Memory, cell: Any, entry: Any) -> None:
 
 
 @kernel()
-def insert(m: Memory, at: Any, size: Any, entry: Any) -> Any:
-    """Add an entry to a set; False if its index was there, whose greatest rank stays."""
+def _slot(words: Any, at: Any, size: Any, entry: Any) -> Any:
+    """Where in a set the entry's index is, or would be."""
     mask = (1 << size) - 1
     slot = int64((uint64(entry >> uint32(6)) * uint64(0x9E3779B97F4A7C15)) >> uint64(40)) & mask
-    while m.words[at + slot] != uint32(0):
-        here = m.words[at + slot]
-        if here >> uint32(6) == entry >> uint32(6):
-            m.words[at + slot] = max(here, entry)
-            return False
+    while words[at + slot] != uint32(0) and words[at + slot] >> uint32(6) != entry >> uint32(6):
         slot = (slot + 1) & mask
-    m.words[at + slot] = entry
-    return True
+    return slot
+
+
+@kernel()
+def insert(m: Memory, at: Any, size: Any, entry: Any) -> Any:
+    """Add an entry to a set; False if its index was there, whose greatest rank stays."""
+    slot = at + _slot(m.words, at, size, entry)
+    new = m.words[slot] == uint32(0)
+    m.words[slot] = max(m.words[slot], entry)
+    return new
 
 
 @kernel()

@@ -53,6 +53,17 @@ def plain(time: list[int], key: list[int], value: list[float]) -> dict[tuple[int
     return windows
 
 
+def duckdb_rate(events: pa.Table, sketches: bool) -> float:
+    """M rows/s of DuckDB with one thread, for the same aggregates over (time, key, value, hash)."""
+    db = duckdb.connect(config={"threads": 1})
+    db.register("events", events)
+    aggregates = "count(*), sum(value), min(value), max(value)"
+    if sketches:
+        aggregates += ", approx_quantile(value, [.5, .95, .99]), approx_count_distinct(hash)"
+    sql = f"select time // {WIDTH}, key, {aggregates} from events group by all"
+    return len(events) / best(lambda: db.sql(sql).to_arrow_table(), 2) / 1e6
+
+
 def main() -> None:
     rng = np.random.default_rng(0)
     key = ((rng.zipf(1.2, N) - 1) % KEYS).astype(np.int32)
@@ -68,15 +79,8 @@ def main() -> None:
                 score(scores, samples.key, samples.start, samples.mean)
 
     loop = SAMPLE / best(lambda: plain(time[:SAMPLE].tolist(), key[:SAMPLE].tolist(), value[:SAMPLE].tolist())) / 1e6
-    db = duckdb.connect(config={"threads": 1})
-    db.register("events", pa.table({"time": time, "key": key, "value": value, "hash": hashes}))
-    group = "from events group by all"
-    simple = "select time // 10000000, key, count(*), sum(value), min(value), max(value)"
-    sketchy = simple + ", approx_quantile(value, [.5, .95, .99]), approx_count_distinct(hash)"
-    duck = {
-        s: N / best(lambda q=q: db.sql(f"{q} {group}").to_arrow_table(), 2) / 1e6
-        for s, q in ((False, simple), (True, sketchy))
-    }
+    table = pa.table({"time": time, "key": key, "value": value, "hash": hashes})
+    duck = {sketches: duckdb_rate(table, sketches) for sketches in (False, True)}
     for sketches, name in ((False, "windows"), (True, "windows, both sketches")):
         rate = N / best(lambda s=sketches: windows(s, False)) / 1e6
         report(name, rate, "M rows/s", "a plain Python loop (no sketches)", loop)

@@ -52,6 +52,7 @@ class DataDir:
                 "data_dir", f"{who} runs on {self.path}; stop it with `hindcast down`, or choose another directory"
             ) from None
         self._lock = lock
+        self._runtime.unlink(missing_ok=True)  # of a system that was killed: until `announce`, none runs here
 
     def release(self) -> None:
         self._runtime.unlink(missing_ok=True)

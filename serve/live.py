@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import orjson
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors.views import Frame, Place
 from events.errors import Rejected, Transient
 from serve.access import COOKIE
 from serve.backstage import Backstage, is_local
+from serve.spec import GatewaySpec
 
 logger = logging.getLogger(__name__)
 HEARTBEAT_S = 5.0
@@ -216,3 +219,28 @@ def install(app: FastAPI) -> None:
     @app.websocket("/")
     async def live(socket: WebSocket) -> None:  # pyright: ignore[reportUnusedFunction]
         await socket.app.state.hub.serve(socket)
+
+
+def create_live(spec: GatewaySpec) -> ASGIApp:
+    """The live hub, deployed apart so that sockets and ingest do not wait for each other."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        stage = Backstage(spec)
+        hub = app.state.hub = Hub(stage)
+        tasks = [asyncio.create_task(stage.access.follow()), *hub.start()]
+        yield
+        for task in tasks:
+            task.cancel()
+        stage.log.close()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    install(app)
+
+    async def at_prefix(scope: Scope, receive: Receive, send: Send) -> None:
+        """Deployed under ``/live``, what is left of that very path is nothing; routes begin with a slash."""
+        if scope["type"] == "websocket" and scope["path"] == scope.get("root_path"):
+            scope = {**scope, "path": scope["path"] + "/"}
+        await app(scope, receive, send)
+
+    return at_prefix

@@ -37,6 +37,9 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Failure, "description": "The request is wrong: field and reason say how to mend it"},
     401: {"model": Failure, "description": "No API key, or an unknown one"},
     403: {"model": Failure, "description": "The key lacks the scope"},
+    404: {"model": Failure, "description": "There is no such thing"},
+    413: {"model": Failure, "description": "The body is too large"},
+    429: {"model": Failure, "description": "Consumers lag or the disk is nearly full: again after Retry-After seconds"},
     503: {"model": Failure, "description": "Not now: try again after Retry-After seconds"},
 }
 

@@ -1,4 +1,4 @@
-"""What all tests share: one running system a session, and where the real data sets are."""
+"""What all tests share: one running system a placement, and where the real data sets are."""
 
 from __future__ import annotations
 
@@ -7,16 +7,49 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.receiver import SECRET, Receiver
 from tests.running import Running, start
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A whole system on the demo configuration, in a process of its own; one Ray cluster for the session."""
-    system = start(tmp_path_factory.mktemp("system"), "demo")
+def receiver() -> Iterator[Receiver]:
+    """Where the running system's channel ``ops`` sends."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture(scope="session", params=["packed", "spread"])
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, receiver: Receiver
+) -> Iterator[Running]:
+    """A whole system in a process of its own, shared by all tests: first packed, then spread.
+
+    It is the demo with windows of one second, so that no test waits long for one to close. A test that need not see both
+    placements says ``only_packed``.
+    """
+    folder = tmp_path_factory.mktemp(request.param)
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(quick(receiver.url)))
+    system = start(folder, str(config), "--placement", request.param)
     yield system
-    system.stop()
+    assert system.stop() == 0, system.output.read_text()[-3000:]
+
+
+def quick(hook: str) -> dict[str, object]:
+    """The demo, with orders counted by the second and a webhook."""
+    orders = {
+        "name": "orders", "stream": "user_interactions", "types": ["order.placed"], "key": "currency",
+        "value": "amount", "distinct": "subject", "width_s": 1, "lateness_s": 600,
+    }  # fmt: skip
+    return {
+        "extends": "demo",
+        "collectors": {"bound_s": 0.5},
+        "metrics": [orders],
+        "channels": [{"name": "ops", "kind": "webhook", "url": hook, "secret": SECRET}],
+    }
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +23,14 @@ START_S = 120.0
 
 
 def free_port() -> int:
-    """A loopback port that is free now; its private ports (+10,000) stay below 65,536."""
+    """A loopback port that is free now. It and its private ports (+10,000) lie below those that Linux hands out by itself.
+
+    So nothing else takes it while a system is stopped that is to start again on it.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port + 10_100 < 65_536 or port - 10_000 > 1024:
+        port = random.randint(11_000, 22_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
 
 
@@ -40,25 +46,52 @@ class Running:
     http: httpx.Client = field(repr=False)
 
     def stop(self) -> int:
-        """Ctrl-C, as its user would; answers the exit code. Raises where it does not end in a minute."""
+        """Ctrl-C, as a terminal sends it to the whole process group; answers the exit code.
+
+        Fails where it does not end in a minute, or leaves a process or a port behind.
+        """
         self.http.close()
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        try:
-            return self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+            started = self.processes()
+            os.killpg(self.process.pid, signal.SIGINT)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            self.gone(started)
+        elsewhere = self.data / "ray.path"  # Ray's session, where the test's folder has too long a path
+        if elsewhere.exists():
+            shutil.rmtree(elsewhere.read_text(), ignore_errors=True)
+        return self.process.returncode
+
+    def gone(self, started: list[psutil.Process]) -> None:
+        """Fails where one of the processes is still there, or something listens on the port."""
+        _, left = psutil.wait_procs(started, timeout=5)
+        assert not left, f"left behind: {left}"
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", httpx.URL(self.url).port or 0)) != 0, f"{self.url} still listens"
 
     def kill(self) -> None:
-        """SIGKILL to the system and all that it started."""
-        for process in [*self.processes(), psutil.Process(self.process.pid)]:
-            process.kill()
+        """SIGKILL to the system and all that it started, as a power cut would."""
+        started = [psutil.Process(self.process.pid), *self.processes()]
+        for process in started:
+            struck(process)
         self.process.wait(10)
+        psutil.wait_procs(started, timeout=10)
 
     def processes(self) -> list[psutil.Process]:
         """All that the system started, by pid."""
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def strike(self, *names: str) -> int:
+        """SIGKILL to every process whose title begins so, or that is called so; answers how many there were."""
+        found = [p for name in names for p in self.named(name)]
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                if process.name() in names:
+                    found.append(process)
+        return sum(struck(process) for process in found)
 
     def named(self, title: str) -> list[psutil.Process]:
         """Ray processes whose title begins so: ``ray::Host``, ``ray::ServeReplica:gateway``."""
@@ -94,6 +127,23 @@ class Running:
             time.sleep(0.1)
 
 
+def struck(process: psutil.Process) -> bool:
+    """SIGKILL; False where it was gone already."""
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def announced(data: Path, pid: int) -> bool:
+    """Whether the process says that its system is ready."""
+    try:
+        return json.loads((data / "runtime.json").read_text())["pid"] == pid
+    except FileNotFoundError:
+        return False
+
+
 def start(folder: Path, config: str, *options: str, port: int | None = None) -> Running:
     """Start a system on ``folder`` and wait until it is ready; fails with its output where it is not."""
     port = port or free_port()
@@ -102,9 +152,11 @@ def start(folder: Path, config: str, *options: str, port: int | None = None) -> 
     command = [sys.executable, "-m", "hindcast", "up", "--config", config, "--data-dir", str(data), "--port", str(port)]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     with output.open("ab") as file:
-        process = subprocess.Popen([*command, *options], stdout=file, stderr=subprocess.STDOUT, env=environment)
+        process = subprocess.Popen(
+            [*command, *options], stdout=file, stderr=subprocess.STDOUT, env=environment, process_group=0
+        )
     deadline = time.monotonic() + START_S
-    while not (data / "runtime.json").exists():
+    while not announced(data, process.pid):
         said = output.read_text()[-3000:]
         assert process.poll() is None, f"it ended with {process.returncode}:\n{said}"
         assert time.monotonic() < deadline, f"not ready after {START_S} s:\n{said}"

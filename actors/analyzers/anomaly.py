@@ -54,7 +54,7 @@ class AnomalyAnalyzer:
 
     specs: tuple[AnomalySpec, ...]
     name: str = "anomaly"
-    version: int = 1
+    version: int = 2
     reads: tuple[str, ...] = (METRICS.name,)
     writes: tuple[str, ...] = (ANOMALIES.name,)
 

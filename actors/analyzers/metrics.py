@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from actors.analyzers.arrays import Packed, pack, unpack
-from actors.columns import labels, times
+from actors.columns import times
 from actors.fold import NONE, Batch, Outputs
 from actors.hashing import hashes
 from analytics import windows
@@ -26,6 +26,7 @@ from events.entry import NO_WATERMARK
 
 MAX_KEYS = 1 << 20
 SEPARATOR = "\t"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class MetricsAnalyzer:
 
     specs: tuple[MetricSpec, ...]
     name: str = "metrics"
-    version: int = 1
+    version: int = 2
     writes: tuple[str, ...] = (METRICS.name,)
     reads: tuple[str, ...] = field(init=False)
 
@@ -116,9 +117,6 @@ class MetricsAnalyzer:
         samples: list[windows.Samples] = []
         if batch.rows:
             keys = columns.keys(spec, series.keys)
-            others = columns.of_other_types(spec.types)
-            if others is not None:
-                keys[others] = -1
             time, received = columns.time("time"), columns.time("received")
             value, distinct = columns.value(spec.value), columns.distinct(spec.distinct)
             samples.append(windows.advance(series.windows, time, received, keys, value, distinct))
@@ -144,43 +142,53 @@ class MetricsAnalyzer:
 
 
 class _Columns:
-    """A batch's columns as numpy, each made once however many specs use it."""
+    """A batch's columns as numpy, each made once however many specs use it. They are shared: read, never written."""
 
     def __init__(self, table: pa.RecordBatch) -> None:
         self._table = table
-        self._made: dict[tuple[str, str], np.ndarray] = {}
-
-    def of_other_types(self, types: tuple[str, ...] | None) -> np.ndarray | None:
-        """bool[n]: the rows whose type is none of ``types``; None where every row counts."""
-        if types is None:
-            return None
-        codes, names = labels(self._table, "type")
-        return np.array([name not in types for name in names], np.bool_)[codes]
+        self._made: dict[tuple[str, str | None], Any] = {}
 
     def time(self, name: str) -> np.ndarray:
         return self._once("time", name, lambda: times(self._table, name))
 
     def value(self, name: str | None) -> np.ndarray:
         """float64[n]; NaN where there is no value."""
-        if name is None:
-            return np.full(self._table.num_rows, np.nan)
         return self._once("value", name, lambda: self._floats(name))
 
     def distinct(self, name: str | None) -> np.ndarray:
         """uint64[n]: hashes of the values; 0 for null."""
-        if name is None:
-            return np.zeros(self._table.num_rows, np.uint64)
         return self._once("distinct", name, lambda: self._hashes(name))
 
     def keys(self, spec: MetricSpec, keys: Keys) -> np.ndarray:
-        """int32[n]: dense ids of ``metric<tab>key``; each is "" where the spec names one metric or has no key."""
-        n = self._table.num_rows
-        metric, metrics = self._labels(spec.named_by) if spec.named_by else (np.zeros(n, np.int32), [""])
-        key, names = self._labels(spec.key) if spec.key else (np.zeros(n, np.int32), [""])
+        """int32[n]: dense ids of the keys, or of ``metric<tab>key`` where a column names the metrics; -1 for rows of
+        other types, which only raise the watermark."""
+        ids = self._ids(spec, keys)
+        if spec.types is None:
+            return ids
+        codes, names = self._labels("type")
+        others = np.fromiter((name not in spec.types for name in names), np.bool_, len(names))
+        return np.where(others[codes], np.int32(-1), ids)
+
+    def _ids(self, spec: MetricSpec, keys: Keys) -> np.ndarray:
+        if spec.named_by is None:
+            if spec.key is None:
+                if not len(keys):
+                    keys.encode(np.zeros(1, np.int32), [""])
+                return self._once("one key", None, lambda: np.zeros(self._table.num_rows, np.int32))
+            column = self._table.column(spec.key)
+            if pa.types.is_string(column.type):
+                return _text_ids(column, keys)
+            return keys.encode(*self._labels(spec.key))
+        metric, metrics = self._labels(spec.named_by)
+        key, names = self._labels(spec.key) if spec.key else (np.int32(0), [""])
         dictionary = [f"{m}{SEPARATOR}{k}" for m in metrics for k in names]
         return keys.encode((metric * len(names) + key).astype(np.int32), dictionary)
 
     def _labels(self, name: str) -> tuple[np.ndarray, list[str]]:
+        """(int32[n] codes, names): any column as a dictionary, with "" for null."""
+        return self._once("labels", name, lambda: self._encoded(name))
+
+    def _encoded(self, name: str) -> tuple[np.ndarray, list[str]]:
         column = self._table.column(name)
         if not pa.types.is_dictionary(column.type):
             column = pc.call_function("dictionary_encode", [column])
@@ -188,18 +196,22 @@ class _Columns:
         codes = column.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
         return codes.astype(np.int32), names
 
-    def _floats(self, name: str) -> np.ndarray:
+    def _floats(self, name: str | None) -> np.ndarray:
+        if name is None:
+            return np.full(self._table.num_rows, np.nan)
         column = self._table.column(name).cast(pa.float64())
         return column.fill_null(float("nan")).to_numpy(zero_copy_only=False)
 
-    def _hashes(self, name: str) -> np.ndarray:
+    def _hashes(self, name: str | None) -> np.ndarray:
+        if name is None:
+            return np.zeros(self._table.num_rows, np.uint64)
         column = self._table.column(name)
         found = hashes(self._table, (name,))
         if column.null_count:
             found[column.is_null().to_numpy(zero_copy_only=False)] = 0
         return found
 
-    def _once(self, kind: str, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    def _once(self, kind: str, name: str | None, make: Callable[[], T]) -> T:
         if (kind, name) not in self._made:
             self._made[kind, name] = make()
         return self._made[kind, name]
@@ -214,16 +226,20 @@ def _in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
 
 
 def _sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: str) -> pa.RecordBatch:
-    split = [name.partition(SEPARATOR) for name in keys.names]
-    metrics = pa.array([metric or spec.name for metric, _, _ in split], pa.string())
-    names = pa.array([key for _, _, key in split], pa.string())
     ids = pa.array(samples.key, pa.int32())
+    if spec.named_by is None:
+        metric = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), samples.rows), [spec.name])
+        key = _label(_text(keys), ids)
+    else:
+        split = [name.partition(SEPARATOR) for name in keys.names]
+        metric = _label(pa.array([m for m, _, _ in split], pa.string()), ids)
+        key = _label(pa.array([k for _, _, k in split], pa.string()), ids)
     columns = {
         "type": "metric.sampled",
         "partition_key": producer,
         "time": samples.start + spec.width_us,
-        "metric": _label(metrics, ids),
-        "key": _label(names, ids),
+        "metric": metric,
+        "key": key,
         "start": samples.start,
         "width_us": spec.width_us,
         "count": samples.count,
@@ -238,6 +254,21 @@ def _sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: s
         "revision": samples.revision,
     }
     return rows(METRICS, columns, samples.rows)
+
+
+def _text_ids(column: pa.Array, keys: Keys) -> np.ndarray:
+    """int32[n]: ids of a string column; null is the key ""."""
+    if column.null_count:
+        column = column.fill_null("")
+    _, offsets, text = column.buffers()
+    places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return keys.encode_text(places, np.frombuffer(text or b"\0", np.uint8))
+
+
+def _text(keys: Keys) -> pa.Array:
+    """The names by id, as a string column."""
+    offsets, text = keys.text()
+    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(text))
 
 
 def _known(column: np.ndarray, values: np.ndarray) -> pa.Array:

@@ -7,12 +7,12 @@ rows of the partition; the same id with other content is refused and kept as a d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
+from actors.collectors.arrivals import ACCEPTED, CONFLICT, REUSED, Arrivals
 from actors.collectors.pull import Progress
 from actors.fold import Batch, Outputs
 from actors.hashing import hashes
@@ -22,15 +22,6 @@ from events.entry import NO_WATERMARK
 from events.errors import Corrupt
 
 IDENTITY = ("source", "id")
-ACCEPTED, DUPLICATE, CONFLICT = 0, 1, 2
-REUSED = "was used before for another content; give each event an id of its own"
-
-
-class Arrivals(NamedTuple):
-    """One request's rows: those that are well formed, and those that are refused already (``dead_letters`` rows)."""
-
-    rows: pa.RecordBatch
-    refused: pa.RecordBatch | None
 
 
 class State(msgspec.Struct):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hindcast.cli.analysis import correlate, detect, drift, forecast, trend
 from hindcast.cli.automl import automl, predict
 from hindcast.cli.card import card
 from hindcast.cli.doctor import doctor
@@ -33,5 +34,8 @@ def main() -> None:
     """
 
 
-for _command in (up, demo, down, status, doctor, send, tail, streams, query, keys, automl, predict, card):
+_SYSTEM = (up, demo, down, status, doctor, send, tail, streams, query, keys)
+_FILES = (detect, trend, correlate, drift, forecast, automl, predict, card)
+
+for _command in (*_SYSTEM, *_FILES):
     main.add_command(_command)

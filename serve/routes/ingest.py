@@ -12,14 +12,19 @@ import pyarrow as pa
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from actors.collectors.push import CONFLICT, DUPLICATE, REUSED
+from actors.collectors.arrivals import CONFLICT, DUPLICATE, REUSED
 from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
 from events.errors import Rejected
 from serve.backstage import Backstage, backstage, bearer, principal
 from serve.ingest import SEGMENT_BYTES, Decoded, Refused, decode_cloudevents, decode_segment, read_body, write_key
-from serve.problems import REFUSALS
+from serve.ingest.contract import CLOUD_EVENT, MESSAGES
+from serve.problems import REFUSALS, Failure
 
 router = APIRouter(tags=["ingest"])
+UNREADABLE: dict[int | str, dict[str, Any]] = {
+    **REFUSALS,
+    415: {"model": Failure, "description": "A content type or encoding that is not read here"},
+}
 SHOWN = 100
 
 
@@ -43,8 +48,31 @@ class Receipt(BaseModel):
     offset: int | None
 
 
+EVENT = CLOUD_EVENT.json_schema()
+
+
+def _messages(kind: str) -> dict[str, Any]:
+    """JSON schema of a Segment body."""
+    if kind != "batch":
+        schema = MESSAGES[kind].json_schema()
+        return {**schema, "required": [name for name in schema["required"] if name != "type"]}
+    any_of = {"anyOf": [message.json_schema() for message in MESSAGES.values()]}
+    return {"type": "object", "required": ["batch"], "properties": {"batch": {"type": "array", "items": any_of}}}
+
+
+def _body(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """OpenAPI's description of a body that the route reads by itself."""
+    return {"requestBody": {"required": True, "content": {kind: {"schema": s} for kind, s in schemas.items()}}}
+
+
 def _segment_route(kind: str) -> None:
-    @router.post(f"/v1/{kind}", response_model=Receipt, responses=REFUSALS, summary=f"Segment {kind}")
+    @router.post(
+        f"/v1/{kind}",
+        response_model=Receipt,
+        responses=UNREADABLE,
+        summary=f"Segment {kind}",
+        openapi_extra=_body({"application/json": _messages(kind)}),
+    )
     async def segment(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         stage = backstage(request)
         body = read_body(await request.body(), request.headers.get("content-encoding", ""), SEGMENT_BYTES)
@@ -57,7 +85,23 @@ for _kind in ("track", "identify", "page", "screen", "group", "alias", "batch"):
     _segment_route(_kind)
 
 
-@router.post("/v1/events", response_model=Receipt, responses={**REFUSALS, 207: {"model": Receipt}})
+@router.post(
+    "/v1/events",
+    response_model=Receipt,
+    responses={
+        **UNREADABLE,
+        207: {"model": Receipt, "description": "Some rows were refused"},
+        400: {"model": Receipt | Failure, "description": "No row, or the body as a whole, can be read"},
+    },
+    openapi_extra=_body(
+        {
+            "application/cloudevents+json": EVENT,
+            "application/cloudevents-batch+json": {"type": "array", "items": EVENT},
+            "application/json": {"anyOf": [EVENT, {"type": "array", "items": EVENT}]},
+            "application/x-ndjson": {"type": "string"},
+        }
+    ),
+)
 async def events(request: Request) -> Response:
     """CloudEvents 1.0: structured, batched or binary mode; NDJSON in bulk. 207 where some rows are refused."""
     stage = backstage(request)

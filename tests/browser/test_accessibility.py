@@ -15,7 +15,10 @@ from .scenes import busy, first_start
 
 AXE = Path(__file__).resolve().parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 
-pytestmark = pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed; in ui/: npm ci")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed; in ui/: npm ci"),
+]
 
 
 def settled(page: Page) -> None:

@@ -18,6 +18,8 @@ from .fake_live import KEY, UNAUTHENTICATED, WINDOW, FakeLive
 from .looking import eventually, live, tile, users
 from .scenes import alert, busy
 
+pytestmark = pytest.mark.slow
+
 # -- the live protocol ---------------------------------------------------------------------------------------------------
 
 

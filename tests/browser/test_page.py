@@ -12,6 +12,8 @@ from .fake_live import FakeLive
 from .looking import live, tile, users
 from .scenes import busy, first_start
 
+pytestmark = pytest.mark.slow
+
 # -- states --------------------------------------------------------------------------------------------------------------
 
 

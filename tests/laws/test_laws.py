@@ -244,7 +244,8 @@ UNSTABLE = {"hash", "id", "open", "input"}
 
 def fold_modules() -> list[str]:
     found = [f"actors.{package}.{m.name}" for package in PACKAGES for m in _modules(f"actors/{package}")]
-    return found + [f"analytics.{m.name}" for m in pkgutil.iter_modules(analytics.__path__)]
+    below = pkgutil.walk_packages(analytics.__path__, "analytics.")
+    return found + [f"{m.name}.__init__" if m.ispkg else m.name for m in below]
 
 
 def _modules(folder: str) -> list[pkgutil.ModuleInfo]:
@@ -265,10 +266,13 @@ def test_law_5_a_module_of_folds_cannot_see_the_world(module: str) -> None:
         if isinstance(node, ast.Call):
             called = node.func
             name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if name == "default_rng" and node.args:
+                continue  # a seed makes it a function of its arguments
             hidden = name in CLOCKS or (isinstance(called, ast.Name) and name in UNSTABLE)
             assert not hidden, f"{module}:{node.lineno} calls {name}()"
 
 
+@pytest.mark.slow
 def test_law_5_another_process_on_another_day_gives_the_same_bytes() -> None:
     """Two processes with other hash seeds, time zones, languages and clocks; one digest for every fold."""
     seen = [_digests(PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C", FROZEN_AT="0")]

@@ -14,14 +14,17 @@ from tests.laws.mutants import MUTANTS
 from tests.laws.simulator import simulate
 
 SEEDS = int(os.environ.get("HINDCAST_SEEDS", "1000"))
+FAST = 200
+"""Seeds that every `make check` lives through; the others are for the whole suite."""
 BLOCK = 50
 ONLY = os.environ.get("HINDCAST_SEED")
 
 
-def blocks() -> list[range]:
+def blocks() -> list[object]:
     if ONLY is not None:
-        return [range(int(ONLY), int(ONLY) + 1)]
-    return [range(first, min(first + BLOCK, SEEDS)) for first in range(0, SEEDS, BLOCK)]
+        return [pytest.param(range(int(ONLY), int(ONLY) + 1))]
+    found = [range(first, min(first + BLOCK, SEEDS)) for first in range(0, SEEDS, BLOCK)]
+    return [pytest.param(seeds, marks=[pytest.mark.slow] if seeds.start >= FAST else []) for seeds in found]
 
 
 @pytest.mark.parametrize("seeds", blocks(), ids=lambda r: f"{r.start}-{r.stop - 1}")

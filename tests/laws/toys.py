@@ -64,9 +64,10 @@ class Door(Toy):
     def admit(self, state: list[Any], request: pa.RecordBatch) -> tuple[list[Any], Outputs, list[str]]:
         """Record the rows that are new; answers ``accepted`` or ``duplicate`` for each."""
         outputs = Outputs()
-        ids = request.column("id").to_pylist()
-        seen = set(state[0])
-        verdict = ["duplicate" if i in seen else "accepted" for i in ids]
+        seen, verdict = set(state[0]), list[str]()
+        for id_ in request.column("id").to_pylist():
+            verdict.append("duplicate" if id_ in seen else "accepted")
+            seen.add(id_)
         fresh = request.filter(pa.array([v == "accepted" for v in verdict], pa.bool_()))
         if self.twist and fresh.num_rows:
             fresh = fresh.set_column(0, fresh.schema.field(0), pa.array([f"twisted {i}" for i in fresh["id"]]))

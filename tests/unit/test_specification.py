@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TEXT = (Path(__file__).parents[2] / "docs" / "specification.md").read_text()
-NAMES = sorted(set(re.findall(r"`((?:events|analytics|query|actors|serve|config|hindcast)(?:\.\w+)+)`", TEXT)))
+NAMES = sorted(set(re.findall(r"`((?:events|analytics|query|actors|tuning|serve|config|hindcast)(?:\.\w+)+)`", TEXT)))
 NAMED_THERE = """
     AnalyticsEngine UserBehaviorCollector SystemMetricsCollector BusinessMetricsCollector ExternalDataCollector
     RealTimeProcessor BatchProcessor StreamProcessor DescriptiveAnalyzer PredictiveAnalyzer PrescriptiveAnalyzer

@@ -11,6 +11,8 @@ import { Plot, type PlotOptions } from "./Plot";
 type Reading = { index: number; left: number; width: number };
 
 const steps: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, PageDown: 6, PageUp: -6, Home: -1e9, End: 1e9 };
+/** Seconds between labels: they say the minute, so none may come twice. */
+const WHOLE_MINUTES = [1, 2, 5, 10, 15, 20, 30, 60].map((minutes) => minutes * 60);
 
 /** Events per pane over time, with the expected band and the anomalies. Arrow keys move from value to value. */
 export function ActivityChart({ series, minutes }: { series: ActivitySeries; minutes: number }) {
@@ -88,7 +90,13 @@ function options(latest: { current: ActivitySeries }, read: (reading: Reading | 
     },
     scales: { x: { time: true }, y: { range: (u) => activityRange(u.data) } },
     axes: [
-      axis({ grid: { show: false }, size: 28, space: 74, values: (_, splits) => splits.map(minuteOfDay) }),
+      axis({
+        grid: { show: false },
+        size: 28,
+        space: 74,
+        incrs: WHOLE_MINUTES,
+        values: (_, splits) => splits.map(minuteOfDay),
+      }),
       axis({ size: 48, space: 42, values: (_, splits) => splits.map((v) => (Number.isInteger(v) ? compact(v) : "")) }),
     ],
     series: [

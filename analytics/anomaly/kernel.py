@@ -1,17 +1,19 @@
-"""Is this value unusual for its key? A streaming score against a robust moving level, many keys at once.
+"""Is this value unusual for its key? A streaming band and a streaming score, many keys at once.
 
-Per key an exponentially weighted level and mean absolute deviation follow the values, each innovation clipped at three
-standard deviations (Huber 1964; Gelper, Fried, Croux 2010), so that a spike does not teach the spike. After ``shift_rows``
-anomalies in a row on one side the level has shifted: it moves to their mean.
+The band (``expected``, ``lower``, ``upper``, ``is_anomaly``): an exponentially weighted level and mean absolute deviation
+follow the values, each innovation clipped at three standard deviations (Huber 1964; Gelper, Fried, Croux 2010), so that a
+spike does not teach the spike. After ``shift_rows`` anomalies in a row on one side the level has shifted: it moves to their
+mean. How far out an anomaly begins is learned for each side: the point that a fiftieth of the rows exceed (stochastic
+approximation, Robbins and Monro 1951) and the mean excess over it, continued as an exponential tail (peaks over
+threshold: Siffer et al. 2017, with shape 0) to the probability that ``false_alarms_per_week`` allows.
 
-The score is 1 - P(|T| >= |z|) for Student's t with 8 degrees of freedom: heavier tails than the normal because scale and
-level are estimates and metrics are spiky. Its distribution function is algebraic, so there is no transcendental
-function here at all. A row is an anomaly if its tail probability is below the one that ``false_alarms_per_week`` allows
-at the sampling interval. What this promises holds for noise like that; bursts of zeros or seasons it does not know.
+The score (``score``) ranks rows by how surprising they are beside all that the key has shown: ``surprise.py``. It marks the
+beginning of an episode and falls silent during it, so a row in the middle of one may be an anomaly with a low score.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,16 +21,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import float64, int8, int32, int64, types, uint8, void
 
+from analytics.anomaly.surprise import BINS, TRACE, surprise
 from analytics.typed import F64, I8, I32, I64, U8, Bools, column, kernel, reads, writes
 
 WEEK_US = 7 * 24 * 3_600_000_000
 WARMING, READY = 0, 1
-VERSION = 1
+VERSION = 2
 
 _SEEN, _RUN = 0, 1
-_LEVEL, _DEVIATION, _RUN_SUM = 0, 1, 2
+_LEVEL, _DEVIATION, _RUN_SUM, _POINT, _EXCESS = 0, 1, 2, (3, 5), (4, 6)
 _SIGMA = 1.2533141373155003  # sqrt(pi / 2): standard deviation of normal noise from its mean absolute deviation
 _CLIP = 3.0
+_LARGEST = 1e150
+_BEYOND = 0.02
+"""The share of the rows beyond the learned point of each side."""
+_POINT_OF_NORMAL, _EXCESS_AT_FIRST = 2.05, 0.45
+_POINT_STEP, _EXCESS_RATE, _EXCESS_CLIP = 0.05, 0.03, 6.0
+_LEAST_EXCESS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +54,24 @@ class AnomalySpec:
     max_keys: int = 1 << 20
 
     def __post_init__(self) -> None:
-        if not 0 < self.tail < 0.5:
-            raise ValueError(f"{self.false_alarms_per_week} false alarms a week at {self.interval_us} us: no such tail")
+        if not (self.false_alarms_per_week > 0 and self.interval_us > 0):
+            raise ValueError(
+                f"{self.false_alarms_per_week} false alarms a week at {self.interval_us} us: both are above 0"
+            )
         if self.warm_up_rows < 2 or self.memory_rows < 2 or self.shift_rows < 2:
             raise ValueError("warm-up, memory and shift take at least 2 rows each")
 
     @property
     def tail(self) -> float:
-        """The two-sided tail probability below which a value is an anomaly."""
-        return self.false_alarms_per_week * self.interval_us / WEEK_US
+        """The probability below which a value is an anomaly; never above 1 %, however rare the rows."""
+        return min(0.01, self.false_alarms_per_week * self.interval_us / WEEK_US)
 
 
 class Scores(NamedTuple):
     """One row for each input row. While warming and for NaN: score 0, bounds NaN."""
 
     score: F64
-    """[0, 1]: 1 - the probability of a value at least this far out."""
+    """[0, 1): s / (1 + s) of the surprise s; 0.5 is as surprising as the key has reason to expect at most."""
     expected: F64
     lower: F64
     upper: F64
@@ -75,14 +86,17 @@ class Scores(NamedTuple):
 class AnomalyState:
     """What is known of each key; grows with the keys."""
 
-    __slots__ = ("counts", "levels", "newest", "spec", "threshold")
+    __slots__ = ("counts", "levels", "newest", "profile", "seasoned", "spec", "threshold", "trace")
 
     def __init__(self, spec: AnomalySpec) -> None:
         self.spec = spec
-        self.threshold = quantile(spec.tail)
+        self.threshold = logarithm(_BEYOND / (spec.tail / 2))
         self.counts: I64 = np.zeros((0, 2), np.int64)
-        self.levels: F64 = np.zeros((0, 3))
+        self.levels: F64 = np.zeros((0, 7))
         self.newest: I64 = np.zeros(0, np.int64)
+        self.trace: F64 = np.zeros((0, TRACE))
+        self.profile: F64 = np.zeros((0, BINS))
+        self.seasoned: U8 = np.zeros((0, BINS), np.uint8)
 
     def know(self, keys: int) -> None:
         """Make room for keys below ``keys``."""
@@ -90,8 +104,11 @@ class AnomalyState:
         if keys > have:
             more = max(keys, 2 * have) - have
             self.counts = np.concatenate([self.counts, np.zeros((more, 2), np.int64)])
-            self.levels = np.concatenate([self.levels, np.zeros((more, 3))])
+            self.levels = np.concatenate([self.levels, np.zeros((more, 7))])
             self.newest = np.concatenate([self.newest, np.full(more, np.iinfo(np.int64).min)])
+            self.trace = np.concatenate([self.trace, np.zeros((more, TRACE))])
+            self.profile = np.concatenate([self.profile, np.zeros((more, BINS))])
+            self.seasoned = np.concatenate([self.seasoned, np.zeros((more, BINS), np.uint8)])
 
     def dump(self) -> dict[str, Any]:
         """Plain arrays and ints of the keys seen. Equal histories give equal dumps."""
@@ -102,6 +119,9 @@ class AnomalyState:
             "counts": self.counts[keys],
             "levels": self.levels[keys],
             "newest": self.newest[keys],
+            "trace": self.trace[keys],
+            "profile": self.profile[keys],
+            "seasoned": self.seasoned[keys],
         }
 
     @classmethod
@@ -112,7 +132,8 @@ class AnomalyState:
         state, keys = cls(spec), column(dump["keys"], np.int64)
         state.know(int(keys.max(initial=-1)) + 1)
         state.counts[keys], state.levels[keys] = dump["counts"], dump["levels"]
-        state.newest[keys] = dump["newest"]
+        state.newest[keys], state.trace[keys] = dump["newest"], dump["trace"]
+        state.profile[keys], state.seasoned[keys] = dump["profile"], dump["seasoned"]
         return state
 
 
@@ -137,6 +158,9 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
         state.counts,
         state.levels,
         state.newest,
+        state.trace,
+        state.profile,
+        state.seasoned,
         state.threshold,
         2.0 / (spec.memory_rows + 1.0),
         spec.warm_up_rows,
@@ -153,27 +177,15 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
     return Scores(numbers[0], expected, lower, upper, direction, anomalous, status)
 
 
-@kernel(float64(float64))
-def tail(z: float) -> float:
-    """P(|T| >= |z|) for Student's t with 8 degrees of freedom (Abramowitz and Stegun 26.7.4), accurate far out too."""
-    c = 8.0 / (8.0 + z * z)
-    if c > 0.1:
-        return max(0.0, 1.0 - np.sqrt(1.0 - c) * (1.0 + c * (0.5 + c * (0.375 + c * 0.3125))))
-    # What cancels above, as its own series: the rest of the expansion of 1 / sqrt(1 - c), times sqrt(1 - c).
-    term, rest = 0.3125 * c * c * c, 0.0
-    for k in range(4, 24):
-        term *= c * (2.0 * k - 1.0) / (2.0 * k)
-        rest += term
-    return np.sqrt(1.0 - c) * rest
-
-
-def quantile(probability: float) -> float:
-    """The |z| whose two-sided tail is ``probability``, by bisection."""
-    low, high = 0.0, 1e6
-    for _ in range(200):
-        middle = (low + high) / 2
-        low, high = (middle, high) if tail(middle) > probability else (low, middle)
-    return high
+def logarithm(x: float) -> float:
+    """The natural logarithm by its series, the same to the bit on every machine: thresholds steer what is learned."""
+    mantissa, exponent = math.frexp(x)
+    ratio = (mantissa - 1.0) / (mantissa + 1.0)
+    total, power = 0.0, ratio
+    for k in range(1, 80, 2):
+        total += power / k
+        power *= ratio * ratio
+    return 2.0 * total + exponent * 0.6931471805599453
 
 
 @kernel(
@@ -181,6 +193,9 @@ def quantile(probability: float) -> float:
         writes(int64, 2),
         writes(float64, 2),
         writes(int64),
+        writes(float64, 2),
+        writes(float64, 2),
+        writes(uint8, 2),
         float64,
         float64,
         int64,
@@ -198,6 +213,9 @@ def _scan(
     counts: I64,
     levels: F64,
     newest: I64,
+    trace: F64,
+    profile: F64,
+    seasoned: U8,
     threshold: float,
     alpha: float,
     warm_up: int,
@@ -212,26 +230,30 @@ def _scan(
 ) -> None:
     for i in range(key.shape[0]):
         k = key[i]
-        v = value[i]
+        v = min(max(value[i], -_LARGEST), _LARGEST) if np.isfinite(value[i]) else np.nan
         seen, level, deviation = counts[k, _SEEN], levels[k, _LEVEL], levels[k, _DEVIATION]
         ready = seen >= warm_up
         # A constant series has no scale of its own; a thousandth of its level is one.
         sigma = max(_SIGMA * deviation, 1e-3 * abs(level), 1e-12)
         numbers[0, i] = 0.0
         numbers[1, i] = level if seen else np.nan
-        numbers[2, i] = level - threshold * sigma if ready else np.nan
-        numbers[3, i] = level + threshold * sigma if ready else np.nan
+        below = levels[k, _POINT[0]] + threshold * levels[k, _EXCESS[0]]
+        above = levels[k, _POINT[1]] + threshold * levels[k, _EXCESS[1]]
+        numbers[2, i] = level - below * sigma if ready else np.nan
+        numbers[3, i] = level + above * sigma if ready else np.nan
         direction[i], anomalous[i], status[i] = 0, False, READY if ready else WARMING
         if not np.isfinite(v):
             numbers[2, i] = numbers[3, i] = np.nan
             continue
         off = v - level
         side = 1 if off > 0 else (-1 if off < 0 else 0)
-        strange = ready and abs(off) > threshold * sigma
+        strange = ready and (off > above * sigma or -off > below * sigma)
+        fresh = time[i] > newest[k]
+        surprising = surprise(trace[k], profile[k], seasoned[k], seen, ready, time[i], v, fresh)
+        numbers[0, i] = surprising / (1.0 + surprising)
         if ready:
-            numbers[0, i] = 1.0 - tail(off / sigma)
             direction[i], anomalous[i] = side, strange
-        if time[i] <= newest[k]:
+        if not fresh:
             continue
         newest[k] = time[i]
         counts[k, _SEEN] = seen + 1
@@ -239,7 +261,10 @@ def _scan(
         if not ready:
             # Plain means at first; the deviation is from the mean before the row, and the first row has none.
             levels[k, _LEVEL] = level + weight * off
-            if seen:
+            if seen == 0:
+                for s in range(2):
+                    levels[k, _POINT[s]], levels[k, _EXCESS[s]] = _POINT_OF_NORMAL, _EXCESS_AT_FIRST
+            else:
                 levels[k, _DEVIATION] = deviation + max(alpha, 1.0 / seen) * (abs(off) - deviation)
             continue
         run = counts[k, _RUN]
@@ -256,6 +281,16 @@ def _scan(
             continue
         if abs(run) > 1:
             continue  # a shift in the making: widening the band now would hide it half way
+        for s in range(2):
+            point, excess = levels[k, _POINT[s]], levels[k, _EXCESS[s]]
+            beyond = (off if s else -off) / sigma - point
+            if beyond > 0.0:
+                levels[k, _EXCESS[s]] = max(
+                    _LEAST_EXCESS, excess + _EXCESS_RATE * (min(beyond, _EXCESS_CLIP * excess) - excess)
+                )
+                levels[k, _POINT[s]] = point + _POINT_STEP * (1.0 - _BEYOND)
+            else:
+                levels[k, _POINT[s]] = max(1.0, point - _POINT_STEP * _BEYOND)
         clipped = min(abs(off), _CLIP * sigma)
         levels[k, _LEVEL] = level + weight * side * clipped
         levels[k, _DEVIATION] = deviation + weight * (clipped - deviation)

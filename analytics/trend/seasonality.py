@@ -1,0 +1,151 @@
+"""Which season, if any: a period whose harmonics stand out of the spectrum around them.
+
+For each candidate period the values are cut to whole cycles, so that its harmonics fall on Fourier frequencies. Each
+harmonic's power over the mean of its neighbours' is F-distributed where there is no season, whatever the smooth spectrum
+(trend, level shifts, red noise), as in Thomson's (1982) test of a line; Fisher's method joins the first harmonics.
+Candidates are calendar cycles (hour, day, week, year) and the tallest peaks of the periodogram; Bonferroni pays for
+looking at many. Of those that pass, BIC picks. Strength is Wang, Smith and Hyndman's (2006): the share of variance
+without trend that is season.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytics.typed import F64, I64, Bools
+
+HOUR, DAY = 3_600_000_000, 86_400_000_000
+CALENDAR = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "year": int(365.2425 * DAY)}
+CYCLES = 3
+"""Fewer whole cycles than this are no season yet."""
+PEAKS, HARMONICS, NEIGHBOURS = 3, 12, 10
+FOUND = 0.01
+"""The chance, over all candidates, to find a season where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """``period`` in steps of the series. ``p_value`` is corrected for the candidates tried."""
+
+    period: int
+    period_us: int
+    strength: float
+    """[0, 1]: share of the variance around the trend."""
+    p_value: float
+    cycles: float
+    name: str
+    """``hour``, ``day``, ``week``, ``year``, ``learnt`` or ``given``."""
+
+
+def evenly(value: F64, place: I64) -> tuple[F64, Bools]:
+    """Values on their grid, gaps bridged by straight lines, and where there was one."""
+    grid = np.arange(int(place[-1]) + 1)
+    known = np.zeros(len(grid), np.bool_)
+    known[place] = True
+    return np.interp(grid, place, value), known
+
+
+def candidates(step_us: int, steps: F64) -> dict[int, str]:
+    """Periods worth a test, with their names: the calendar's, and the periodogram's tallest peaks."""
+    n, found = len(steps), dict[int, str]()
+    for name, cycle in CALENDAR.items():
+        period = round(cycle / step_us) if step_us else 0
+        if 2 <= period <= n // CYCLES and abs(cycle / step_us - period) < 0.05 * period:
+            found[period] = name
+    power = np.abs(np.fft.rfft(steps - steps.mean())) ** 2
+    lone = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
+    lone = lone[lone >= CYCLES]
+    for peak in lone[np.argsort(power[lone], kind="stable")[::-1][:PEAKS]]:
+        period = round(n / int(peak))
+        if period >= 2 and not any(abs(period - other) <= max(1, 0.1 * other) for other in found):
+            found[period] = "learnt"
+    return found
+
+
+def chance(steps: F64, period: int) -> float:
+    """Probability of harmonics of ``period`` this tall over their neighbours in a spectrum without a season."""
+    from scipy.special import chdtrc, fdtrc
+
+    cycles = len(steps) // period
+    power = np.abs(np.fft.rfft(steps[len(steps) - cycles * period :])) ** 2
+    harmonics = np.arange(1, min(period // 2, HARMONICS) + 1) * cycles
+    logs, used = 0.0, 0
+    half, gap = min((cycles - 1) // 2, NEIGHBOURS), 2 if cycles >= 8 else 1
+    for harmonic in harmonics:
+        around = np.concatenate(
+            [np.arange(harmonic - half, harmonic - gap + 1), np.arange(harmonic + gap, harmonic + half + 1)]
+        )
+        around = power[around[(around > 0) & (around < len(power))]]
+        floor = float(around.mean()) if len(around) else 0.0
+        nyquist = 2 * harmonic == cycles * period
+        if len(around) == 0:
+            continue
+        ratio = float(power[harmonic]) / floor if floor > 0 else (np.inf if power[harmonic] > 0 else 0.0)
+        logs -= np.log(max(float(fdtrc(1 if nyquist else 2, 2 * len(around), ratio)), 1e-300))
+        used += 1
+    return float(chdtrc(2 * used, 2 * logs)) if used else 1.0
+
+
+def find(value: F64, place: I64, step_us: int, period: int | None = None) -> Season | None:
+    """The season of values at ``place`` on an even grid, or None.
+
+    With ``period`` only that one is tested, and it is always stated.
+    """
+    filled, known = evenly(value, place)
+    if period is not None and not 2 <= period <= len(filled) // 2:
+        raise ValueError(f"period must be between 2 and half the record, {len(filled) // 2} steps, got {period}")
+    if period is None and (len(filled) < 2 * CYCLES + 2 or known.mean() < 0.5):
+        return None
+    steps = np.diff(filled)
+    spread = 1.4826 * float(np.median(np.abs(steps - np.median(steps))))
+    if spread > 0:
+        steps = np.clip(steps, np.median(steps) - 8 * spread, np.median(steps) + 8 * spread)
+    tried = {period: "given"} if period is not None else candidates(step_us, steps)
+    best, least = None, np.inf
+    for candidate, name in tried.items():
+        p = min(1.0, len(tried) * chance(steps, candidate))
+        if period is None and p >= FOUND:
+            continue
+        criterion = cost(steps, candidate)
+        if best is None or criterion < least:
+            share = strength(filled, candidate)
+            best, least = Season(candidate, candidate * step_us, share, p, len(filled) / candidate, name), criterion
+    return best
+
+
+def cost(steps: F64, period: int) -> float:
+    """BIC of the mean step of each phase."""
+    n, phase = len(steps), np.arange(len(steps)) % period
+    means = np.bincount(phase, steps) / np.bincount(phase)
+    left = float(((steps - means[phase]) ** 2).sum())
+    return n * float(np.log(max(left, 1e-300))) + period * float(np.log(n))
+
+
+def component(filled: F64, period: int) -> F64:
+    """The season of evenly spaced values: the median over cycles of what departs from a moving mean of one period."""
+    phase = np.arange(len(filled)) % period
+    departs = filled - moving(filled, period)
+    shape = np.array([np.median(departs[phase == part]) for part in range(period)])
+    return (shape - shape.mean())[phase]
+
+
+def moving(filled: F64, period: int) -> F64:
+    """Centred moving mean over one period; at both ends the line that the nearest two of them make."""
+    weights = np.ones(period) / period if period % 2 else np.concatenate([[0.5], np.ones(period - 1), [0.5]]) / period
+    half = len(weights) // 2
+    middle = np.convolve(filled, weights, "valid")
+    if len(middle) < 2:
+        return np.full(len(filled), filled.mean())
+    reach = min(period, len(middle)) - 1
+    left, right = (middle[reach] - middle[0]) / reach, (middle[-1] - middle[-1 - reach]) / reach
+    before, after = np.arange(half, 0, -1), np.arange(1, len(filled) - half - len(middle) + 1)
+    return np.concatenate([middle[0] - left * before, middle, middle[-1] + right * after])
+
+
+def strength(filled: F64, period: int) -> float:
+    """max(0, 1 - Var(rest) / Var(rest + season)), after Wang, Smith and Hyndman."""
+    around = filled - moving(filled, period)
+    whole, rest = float(np.var(around)), float(np.var(around - component(filled, period)))
+    return max(0.0, 1 - rest / whole) if whole > 0 else 0.0

@@ -1,0 +1,149 @@
+"""``hindcast detect``: what is unusual in a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hindcast.cli.analysis.source import (
+    Source,
+    column_options,
+    counted,
+    faults_of,
+    file_argument,
+    load,
+    out_option,
+    stamp,
+    working,
+)
+from hindcast.cli.output import note, print_json
+from hindcast.cli.target import json_option
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WORST = 5
+
+
+@click.command()
+@file_argument
+@column_options
+@click.option(
+    "--false-alarms-per-week",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    metavar="N",
+    help="How many alarms a week each series may raise when nothing is wrong.",
+)
+@out_option
+@json_option
+def detect(
+    file: str,
+    time_: str | None,
+    value: str | None,
+    key: str | None,
+    false_alarms_per_week: float,
+    out: str | None,
+    as_json: bool,
+) -> None:
+    """Find what is unusual in FILE (CSV, NDJSON or Parquet, also gzipped; `-`: standard input).
+
+    Writes one row for each row of FILE, in its order: key (where there is one), time, value, anomaly_score (0 to 1),
+    expected, lower, upper, is_anomaly, direction (-1 below, 1 above), status (warming, ready). As CSV to standard output,
+    or to --out. A summary with the worst rows goes to stderr.
+
+    Each row is judged by the rows of its key at earlier times alone. A row without a value scores 0.
+    """
+    from analytics.anomaly import detect as judge
+    from hindcast.tables import writable, write
+
+    writable(out)
+    source = load(file, time_, value, key)
+    names = source.columns
+    with faults_of(file), working("detecting"):
+        found = judge(
+            source.table, time=names.time, value=names.value, key=names.key, false_alarms_per_week=false_alarms_per_week
+        )
+    summary = _summary(source, found)
+    if out is not None:
+        write(found, out)
+    if as_json:
+        print_json(summary | ({"out": out} if out is not None else {"rows": _rows(found)}))
+    elif out is None:
+        write(found, None)
+    _say(summary, out)
+
+
+def _summary(source: Source, found: pa.Table) -> dict[str, Any]:
+    import numpy as np
+
+    spells = _spells(source, found)
+    ready = int((np.asarray(found["status"]) == "ready").sum())
+    missing = int((~source.times.known | ~np.isfinite(source.values)).sum())
+    return {
+        "count": found.num_rows,
+        "series": len(source.keys),
+        "missing": missing,
+        "warming": found.num_rows - ready,
+        "anomalies": int(np.asarray(found["is_anomaly"]).sum()),
+        "spells": len(spells),
+        "worst": [_worst(source, found, row) for row in spells[:WORST]],
+    }
+
+
+def _spells(source: Source, found: pa.Table) -> list[int]:
+    """The farthest-out row of each run of anomalies that follow one another in a series, the worst run first."""
+    import numpy as np
+
+    order = np.lexsort((source.times.us, source.codes))
+    flagged = np.asarray(found["is_anomaly"])[order]
+    at = np.flatnonzero(flagged)
+    if not len(at):
+        return []
+    code = source.codes[order][at]
+    run = np.cumsum(np.concatenate([[True], (np.diff(at) > 1) | (np.diff(code) != 0)]))
+    rows = order[at]
+    value, score = source.values[rows], np.asarray(found["anomaly_score"])[rows]
+    low, high = (found[side].to_numpy()[rows] for side in ("lower", "upper"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        excess = np.nan_to_num(np.maximum(value - high, low - value) / np.maximum(high - low, 1e-300))
+    worst_first = np.lexsort((rows, -excess, -score))
+    _, first = np.unique(run[worst_first], return_index=True)
+    return rows[worst_first[np.sort(first)]].tolist()
+
+
+def _worst(source: Source, found: pa.Table, row: int) -> dict[str, Any]:
+    cells = {name: found[name][row].as_py() for name in ("value", "expected", "lower", "upper", "anomaly_score")}
+    return {"row": row + 1, "key": source.name(int(source.codes[row])) or None} | {
+        "time": stamp(int(source.times.us[row]), source.times),
+        **cells,
+    }
+
+
+def _rows(found: pa.Table) -> list[dict[str, Any]]:
+    plain = (int, float, bool, str, type(None))
+    return [
+        {name: cell if isinstance(cell, plain) else str(cell) for name, cell in row.items()}
+        for row in found.to_pylist()
+    ]
+
+
+def _say(summary: dict[str, Any], out: str | None) -> None:
+    of = f" of {counted(summary['series'], 'series', 'series')}" if summary["series"] > 1 else ""
+    spells = f" in {counted(summary['spells'], 'spell')}, the worst first" if summary["spells"] else ""
+    note(f"{counted(summary['count'], 'row')}{of}: {counted(summary['anomalies'], 'anomaly', 'anomalies')}{spells}")
+    if summary["missing"]:
+        note(f"{counted(summary['missing'], 'row')} without a time or a finite value: not judged")
+    if summary["warming"]:
+        note(f"{counted(summary['warming'], 'row')} not judged, or only provisionally: too little came before")
+    for worst in summary["worst"]:
+        key = f"{worst['key']}, " if worst["key"] else ""
+        band = f"{worst['lower']:.6g} to {worst['upper']:.6g}" if worst["lower"] is not None else "no band"
+        note(
+            f"  {key}{worst['time']} (row {worst['row']}): {worst['value']:.6g}, expected {band}"
+            f", score {worst['anomaly_score']:.4f}"
+        )
+    if out is not None:
+        note(f"written to {out}")

@@ -1,0 +1,150 @@
+"""What the analysis commands share: a file's series, with its columns guessed and said, and its times as text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from events.errors import Rejected
+from hindcast.cli.output import each, note
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from analytics.columns import Columns, Times
+    from analytics.typed import F64
+
+Progress = Callable[[int, int], None]
+
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+column_options = each(
+    click.option("--time", "time_", metavar="COL", help="Column of the time.  [default: guessed, and said]"),
+    click.option("--value", metavar="COL", help="Column of the value.  [default: guessed, and said]"),
+    click.option("--key", metavar="COL", help="Column that tells series apart.  [default: guessed, else one series]"),
+)
+out_option = click.option("--out", metavar="F", help="Write the rows to a .csv, .csv.gz, .ndjson or .parquet file.")
+
+
+class Source(NamedTuple):
+    """One or many series of a file, rows as they stand there."""
+
+    table: pa.Table
+    columns: Columns
+    times: Times
+    values: F64
+    keys: list[str]
+    """Of each series, in order of first appearance."""
+    codes: Any
+    """int64 a row: its place in ``keys``."""
+
+    def name(self, code: int) -> str:
+        return self.keys[code]
+
+
+@contextmanager
+def faults_of(file: str) -> Generator[None, None, None]:
+    """Errors of the mathematics about the rows, as one line that begins with the file."""
+    try:
+        yield
+    except ValueError as error:
+        if isinstance(error, Rejected):
+            raise
+        raise Rejected(file, str(error)) from None
+
+
+def load(file: str, time: str | None, value: str | None, key: str | None) -> Source:
+    """Read the series of a file, and say on stderr which columns were guessed. Raises ``Rejected``."""
+    from analytics import columns as of
+    from hindcast.tables import read
+
+    with working("reading"):
+        table = read(file)
+    with faults_of(file):
+        names = of.columns(table, time, value, key)
+        say(time=(names.time, time), value=(names.value, value), key=(names.key, key))
+        times = of.times(table[names.time], names.time)
+        values = of.values(table[names.value], names.value)
+    if not times.known.any():
+        raise Rejected(file, f"column {names.time!r} has no time in any row: name another with --time")
+    keys, codes = _keys(table, names.key)
+    return Source(table, names, times, values, keys, codes)
+
+
+def _keys(table: pa.Table, name: str | None) -> tuple[list[str], Any]:
+    import numpy as np
+
+    from analytics.columns import codes
+
+    if name is None:
+        return [""], np.zeros(table.num_rows, np.int64)
+    found = codes(table[name])
+    _, first = np.unique(found, return_index=True)
+    labels = ["" if cell is None else str(cell) for cell in table[name].take(np.sort(first)).to_pylist()]
+    order = found[np.sort(first)]
+    place = np.empty(len(order), np.int64)
+    place[order - order.min()] = np.arange(len(order))
+    return labels, place[found - order.min()]
+
+
+def say(**columns: tuple[str | None, str | None]) -> None:
+    """``name=(column, what was asked)``: which columns are read, where not all were named."""
+    if any(asked is None for _, asked in columns.values()):
+        parts = [
+            f"{name}: {column if column is not None else 'none'}{' (guessed)' if asked is None and column else ''}"
+            for name, (column, asked) in columns.items()
+        ]
+        note(", ".join(parts))
+
+
+@contextmanager
+def working(title: str) -> Generator[Progress, None, None]:
+    """A bar on stderr, on a terminal only: it moves as (done, of how many) is heard, and pulses until then."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def stamp(us: int, times: Times) -> str | int | float:
+    """A time as people write it; of an ordinal, its number."""
+    if times.ordinal:
+        place = us / times.per_unit
+        return int(place) if place == int(place) else place
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(us))
+    except OverflowError:
+        return f"{us} us since 1970"
+    plain = moment.replace(tzinfo=None)
+    return plain.isoformat(" ", "seconds" if plain.microsecond == 0 else "microseconds").removesuffix(" 00:00:00")
+
+
+def length(us: float, times: Times) -> str:
+    """A span of time in its largest fitting unit; of ordinals, in steps."""
+    if times.ordinal:
+        return f"{us / times.per_unit:g} steps"
+    for unit, size in (("day", 86_400e6), ("hour", 3_600e6), ("minute", 60e6), ("second", 1e6)):
+        if us >= size:
+            return f"{us / size:.4g} {unit}{'' if us == size else 's'}"
+    return f"{us:g} us"
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def cut(rows: Sequence[Any], most: int, what: str) -> Sequence[Any]:
+    """The first ``most`` rows; says how many more there are."""
+    if len(rows) > most:
+        note(f"the first {most} of {len(rows):,} {what}; all with --json")
+    return rows[:most]

@@ -1,0 +1,155 @@
+"""Where series go, told of series whose course is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from analytics.kpis import Period
+from analytics.trend import History, TrendAnalyzer, analyze, change_points
+
+DAY = 86_400_000_000
+
+
+def days(n: int) -> np.ndarray:
+    return np.arange(n, dtype=np.int64) * DAY
+
+
+def noise(n: int, phi: float = 0.0, seed: int = 1) -> np.ndarray:
+    from scipy.signal import lfilter
+
+    return lfilter([1.0], [1.0, -phi], np.random.default_rng(seed).standard_normal(n + 100))[100:]
+
+
+def test_a_rise_is_up_with_its_slope_inside_the_interval() -> None:
+    trend = analyze(days(120), 0.05 * np.arange(120) + noise(120))
+    assert trend.direction == "up" and trend.slope is not None and trend.slope.unit_us == DAY
+    assert trend.slope.lower < 0.05 < trend.slope.upper
+
+
+def test_serially_correlated_noise_is_rarely_a_trend() -> None:
+    flat = [analyze(days(200), noise(200, 0.6, seed)).direction == "flat" for seed in range(60)]
+    assert np.mean(flat) > 0.8
+
+
+def test_a_week_is_found_in_days_and_does_not_hide_the_trend() -> None:
+    week = 3 * np.sin(2 * np.pi * np.arange(140) / 7)
+    trend = analyze(days(140), 10 + 0.02 * np.arange(140) + week + noise(140) / 2)
+    assert trend.season is not None and trend.season.period == 7 and trend.season.name == "week"
+    assert trend.season.strength > 0.8 and trend.direction == "up"
+
+
+def test_noise_has_no_season() -> None:
+    assert (
+        sum(analyze(days(200), noise(200, phi, seed)).season is not None for phi in (0.0, 0.7) for seed in range(40))
+        <= 3
+    )
+
+
+def test_a_new_level_is_one_change_of_that_size() -> None:
+    values = noise(300)
+    values[150:] += 4
+    trend = analyze(days(300), values)
+    assert [change.time_us for change in trend.changes] == [150 * DAY]
+    change = trend.changes[0]
+    assert change.size is not None and abs(change.size - 4) < 0.5 and change.confidence > 0.999
+
+
+def test_a_bend_is_a_change_of_lines_and_a_slope_none() -> None:
+    straight = np.arange(200) + noise(200)
+    assert change_points(straight).indices == []
+    bent = np.concatenate([np.arange(100.0), 100 - 2 * np.arange(100.0)]) + noise(200)
+    found = change_points(bent)
+    assert found.shape == "lines" and len(found.points) == 1 and abs(found.indices[0] - 100) <= 3
+
+
+def test_growth_is_none_on_nothing_and_a_fraction_otherwise() -> None:
+    nothing = analyze(days(20), np.repeat([0.0, 5.0], 10)).growth
+    assert nothing is not None and nothing.rate is None and nothing.current == 5
+    doubled = analyze(days(20), np.repeat([2.0, 4.0], 10)).growth
+    assert doubled is not None and doubled.rate == 1.0
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [np.nan] * 50, [1.0, 2.0, np.inf]])
+def test_too_little_is_said_plainly(values: list[float]) -> None:
+    trend = analyze(days(len(values)), np.array(values))
+    assert not trend.enough and trend.p_value is None and any("not enough data" in note for note in trend.notes)
+
+
+def test_what_cannot_be_asked_is_refused() -> None:
+    with pytest.raises(ValueError, match="one length"):
+        analyze(days(3), np.zeros(2))
+    with pytest.raises(ValueError, match="alpha"):
+        analyze(days(9), np.zeros(9), alpha=0)
+    with pytest.raises(ValueError, match="half the record"):
+        analyze(days(20), noise(20), period=15)
+    with pytest.raises(ValueError, match="row 1"):
+        change_points(np.array([0.0, np.nan, 1.0]))
+
+
+def test_several_dimensions_share_their_changes() -> None:
+    table = np.stack([noise(200), noise(200, seed=2)], 1)
+    table[80:, 1] += 5
+    assert change_points(table).indices == [80]
+
+
+def test_a_long_series_is_cut_at_the_very_place() -> None:
+    values = noise(50_000)
+    values[20_017:] += 3
+    found = change_points(values)
+    assert len(found.points) == 1 and abs(found.indices[0] - 20_017) <= 3 and found.notes
+
+
+def test_executives_get_growth_and_a_tested_trend() -> None:
+    visits = np.full(60, 100)
+    converted = np.r_[np.full(30, 10), np.full(30, 15)]
+    kpis = {
+        "revenue": History(days(60), np.r_[np.full(30, 200), np.full(30, 300)]),
+        "conversion": History(days(60), converted, visits),
+    }
+    trends = TrendAnalyzer().analyze_trends(kpis, Period(30 * DAY, 60 * DAY))
+    assert trends["revenue"].growth_rate == 0.5
+    assert trends["conversion"].current == 0.15 and trends["conversion"].growth_rate == pytest.approx(0.5)
+    assert TrendAnalyzer().analyze_trends(kpis, Period(0, 30 * DAY))["revenue"].growth_rate is None
+
+
+rough = arrays(np.float64, st.integers(8, 40), elements=st.integers(-1000, 1000).map(float))
+
+
+@settings(max_examples=40, deadline=None)
+@given(rough)
+def test_backwards_is_the_opposite_direction(values: np.ndarray) -> None:
+    forth, back = analyze(days(len(values)), values), analyze(days(len(values)), values[::-1])
+    if forth.season is None and back.season is None and forth.test and back.test and forth.slope and back.slope:
+        assert forth.test.tau == pytest.approx(-back.test.tau)
+        assert forth.slope.value == pytest.approx(-back.slope.value)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rough, st.integers(-8, 8), st.integers(0, 2**32))
+def test_order_of_rows_and_unit_of_values_change_nothing(values: np.ndarray, power: int, seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(len(values))
+    one = analyze(days(len(values)), values)
+    other = analyze(days(len(values))[order], (values * 2.0**power)[order])
+    assert one.direction == other.direction and one.p_value == other.p_value
+    assert [c.index for c in one.changes] == [c.index for c in other.changes]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(np.float64, st.integers(0, 30), elements=st.floats(allow_nan=True, allow_infinity=True)), st.integers(1, 5)
+)
+def test_no_number_given_is_ever_nan_or_infinite(values: np.ndarray, repeat: int) -> None:
+    trend = analyze(days(len(values)) // repeat // DAY * DAY, values)
+    numbers: list[float | None] = [trend.p_value]
+    if trend.slope:
+        numbers += [trend.slope.value, trend.slope.lower, trend.slope.upper]
+        assert trend.slope.lower <= trend.slope.value <= trend.slope.upper
+    if trend.growth:
+        numbers += [trend.growth.rate, trend.growth.current, trend.growth.previous]
+    for change in trend.changes:
+        numbers += [change.before, change.after, change.size, change.p_value, change.slope_before, change.slope_after]
+    assert all(number is None or np.isfinite(number) for number in numbers)
