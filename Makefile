@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 SEED ?= 1
 
-.PHONY: run setup setup-dev test test-kill check fast bench ui lock clean
+.PHONY: run setup setup-dev test test-kill check fast bench bench-automl ui lock clean
 
 run: setup ## start the demo: Ray, the actors, Serve, live input; prints the URL and a first API key
 	@exec $(BIN)/hindcast demo
@@ -43,6 +43,14 @@ check: setup-dev ## format, lint, types, import rules, fast tests: under a minut
 
 bench: setup-dev ## every figure beside its yardstick, into bench/results.json
 	$(BIN)/python -m benchmarks
+
+bench-automl: setup-dev bench/out/rivals/.ready ## AutoML beside FLAML and AutoGluon: hours (ARGS="--budget 60 --tables german")
+	$(BIN)/python -m benchmarks.automl $(ARGS)
+
+bench/out/rivals/.ready:
+	$(PYTHON) -m venv bench/out/rivals
+	bench/out/rivals/bin/pip install --quiet --disable-pip-version-check "autogluon.tabular[lightgbm,catboost]" "flaml[automl]"
+	@touch $@
 
 ui: ## build the web client into serve/ui (needs Node)
 	cd ui && npm ci && npm run check && npm run build

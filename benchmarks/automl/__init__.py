@@ -1,0 +1,1 @@
+"""AutoML beside its peers."""
