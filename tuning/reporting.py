@@ -95,7 +95,7 @@ def report_of(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArra
             skill=next((s.value for s in scores if s.metric == "skill"), None),
         ),
         leaderboard=_leaderboard(outcome),
-        history=tuple(_trial(e) for e in outcome.trials.entries),
+        history=tuple(_trial(e, _sign(outcome.metric)) for e in outcome.trials.entries),
         importance=importances,
         importance_note=note,
         slices=_slices(outcome, config, columns, truth),
@@ -181,7 +181,7 @@ def _leaderboard(outcome: Outcome) -> tuple[Candidate, ...]:
     for entry in outcome.trials.finished():
         best.setdefault(entry.candidate.kind, entry)
     rows: list[Candidate] = []
-    sign = 1.0 if evaluation.METRICS[outcome.metric].greater_is_better else -1.0
+    sign = _sign(outcome.metric)
     for rank, (kind, entry) in enumerate(best.items(), 1):
         same = [e for e in outcome.trials.entries if e.candidate.kind == kind]
         gains = [sign * g for _, g in sorted(entry.fold_gains.items())]
@@ -202,15 +202,20 @@ def _leaderboard(outcome: Outcome) -> tuple[Candidate, ...]:
     return tuple(rows)
 
 
-def _trial(entry: Entry) -> Trial:
+def _sign(metric: str) -> float:
+    """What turns a gain, which is always better when greater, into the metric's own value."""
+    return 1.0 if evaluation.METRICS[metric].greater_is_better else -1.0
+
+
+def _trial(entry: Entry, sign: float) -> Trial:
     origin = {"custom": "search"}.get(entry.candidate.origin, entry.candidate.origin)
     state: Any = "stopped" if entry.state == "running" else entry.state
     return Trial(
         number=entry.number,
         model=entry.candidate.kind,
         state=state,
-        score=entry.gain,
-        best=entry.best,
+        score=None if entry.gain is None else sign * entry.gain,
+        best=None if entry.best is None else sign * entry.best,
         at_s=entry.at_s,
         took_s=entry.took_s,
         params={**entry.candidate.params},

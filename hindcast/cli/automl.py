@@ -82,6 +82,7 @@ def automl(
     """
     from analytics.models.schema import WrongInput
     from events.errors import Rejected
+    from tuning.card import write_card
     from tuning.config import Config
     from tuning.pipeline import fit_table
     from tuning.recorder import FileRecorder
@@ -95,6 +96,7 @@ def automl(
             ).checked()  # fmt: skip
             result = fit_table(file, config, watch)
             result.write(out)
+            write_card(result.report, out)
     except WrongInput as error:
         raise Rejected(f"column {error.column!r}" if error.column else "", error.reason) from None
     except OSError as error:

@@ -51,6 +51,19 @@ def write_csv(path: Path, data: dict[str, Any]) -> Path:
 
 
 @pytest.mark.slow
+def test_the_history_of_an_error_is_told_in_its_own_unit_as_the_leaderboard_is(tmp_path: Path) -> None:
+    file, out = write_csv(tmp_path / "t.csv", table(200, kind="regression")), tmp_path / "out"
+    words = ["automl", str(file), "--target", "y", "--trials", "2", "--metric", "rmse", "--quiet", "--out", str(out)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    report = read_report(out / "result.json")
+    told = {trial.score for trial in report.history if trial.score is not None}
+    assert told and min(told) > 0
+    assert {row.score for row in report.leaderboard} <= told
+    assert (out / "card.html").exists() and (out / "card.md").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_a_planted_signal_is_found_and_the_model_comes_back_from_its_bytes(kind: str) -> None:
     data = table(400, kind=kind)
