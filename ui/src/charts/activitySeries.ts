@@ -41,9 +41,11 @@ export function activitySeries(byStart: Record<string, Pane>, seconds: number): 
 export function activityRange(data: uPlot.AlignedData): [number, number] {
   const values = [data[LOW], data[HIGH], data[CLOSED]].flatMap((column) => Array.from(column ?? []));
   const drawn = values.filter((value): value is number => value != null);
-  if (drawn.length === 0) return [0, Math.max(1, ...Array.from(data[OPEN] ?? [], (value) => value ?? 0))];
+  // The open pane still grows, so it says nothing of how low the range goes; it must fit all the same.
+  const open = Math.max(1, ...Array.from(data[OPEN] ?? [], (value) => value ?? 0));
+  if (drawn.length === 0) return [0, open];
   const low = Math.min(...drawn);
-  const high = Math.max(...drawn, 1);
+  const high = Math.max(...drawn, open);
   const pad = (high - Math.max(low, 0)) * 0.1 || high * 0.1;
   return [low > high * 0.5 ? low - pad : 0, high + pad];
 }
