@@ -68,7 +68,6 @@ def forecast(
     horizon: int,
     levels: Sequence[float] = DEFAULT_LEVELS,
     period: int | None = None,
-    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Forecasts:
     """The next ``horizon`` steps of every series, with prediction intervals at ``levels`` (percent).

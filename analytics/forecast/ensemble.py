@@ -146,7 +146,7 @@ def _run(model: Model, y: F64, horizon: int, seasons: tuple[int, ...]) -> F64 | 
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             made = model.run(y, horizon, seasons)
-    except Exception:  # noqa: BLE001  statsforecast raises plain Exception where a history does not suit a model
+    except (RuntimeError, ValueError, ArithmeticError, np.linalg.LinAlgError):  # the history does not suit the model
         return None
     wild = 100 * (np.abs(y).max() + np.ptp(y))
     return made if np.isfinite(made).all() and np.abs(made).max() <= wild else None
