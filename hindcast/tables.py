@@ -159,10 +159,14 @@ def _column(cells: list[Any]) -> pa.Array:
         return pa.array([c if isinstance(c, str) or c is None else json.dumps(c) for c in cells], pa.string())
 
 
-def writable(path: str | None) -> None:
-    """Raises ``Rejected`` for a name whose suffix says no format: before anything is computed."""
-    if path is not None and not path.lower().endswith(SUFFIXES):
-        raise Rejected(path, f"ends in none of {', '.join(SUFFIXES)}: the suffix says the format")
+def writable(path: str | None, suffixes: tuple[str, ...] = SUFFIXES) -> None:
+    """Raises ``Rejected`` for a suffix that says no format or a folder that is not there: before anything is computed."""
+    if path is None:
+        return
+    if not path.lower().endswith(suffixes):
+        raise Rejected(path, f"ends in none of {', '.join(suffixes)}: the suffix says the format")
+    if not Path(path).parent.is_dir():
+        raise Rejected(path, f"cannot be written: there is no folder {Path(path).parent}")
 
 
 def write(table: pa.Table, path: str | None) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hindcast.cli.analysis import picture
 from hindcast.cli.analysis.source import (
     Source,
     column_options,
@@ -38,6 +39,7 @@ WORST = 5
     help="How many alarms a week each series may raise when nothing is wrong.",
 )
 @out_option
+@picture.plot_option
 @json_option
 def detect(
     file: str,
@@ -46,13 +48,14 @@ def detect(
     key: str | None,
     false_alarms_per_week: float,
     out: str | None,
+    plot: str | None,
     as_json: bool,
 ) -> None:
     """Find what is unusual in FILE (CSV, NDJSON or Parquet, also gzipped; `-`: standard input).
 
     Writes one row for each row of FILE, in its order: key (where there is one), time, value, anomaly_score (0 to 1),
     expected, lower, upper, is_anomaly, direction (-1 below, 1 above), status (warming, ready). As CSV to standard output,
-    or to --out. A summary with the worst rows goes to stderr.
+    or to --out. A summary with the worst rows goes to stderr. --plot draws the series with the worst anomalies.
 
     Each row is judged by the rows of its key at earlier times alone. A row without a value scores 0.
     """
@@ -60,26 +63,30 @@ def detect(
     from hindcast.tables import writable, write
 
     writable(out)
+    writable(plot, picture.SUFFIXES)
     source = load(file, time_, value, key)
     names = source.columns
     with faults_of(file), working("detecting"):
         found = judge(
             source.table, time=names.time, value=names.value, key=names.key, false_alarms_per_week=false_alarms_per_week
         )
-    summary = _summary(source, found)
+    spells = _spells(source, found)
+    summary = _summary(source, found, spells)
     if out is not None:
         write(found, out)
+    if plot is not None:
+        picture.save(picture.of_anomalies(source, found, spells), plot)
     if as_json:
-        print_json(summary | ({"out": out} if out is not None else {"rows": _rows(found)}))
+        written = {name: path for name, path in (("out", out), ("plot", plot)) if path is not None}
+        print_json(summary | written | ({} if out is not None else {"rows": _rows(found)}))
     elif out is None:
         write(found, None)
-    _say(summary, out)
+    _say(summary, out, plot)
 
 
-def _summary(source: Source, found: pa.Table) -> dict[str, Any]:
+def _summary(source: Source, found: pa.Table, spells: list[int]) -> dict[str, Any]:
     import numpy as np
 
-    spells = _spells(source, found)
     ready = int((np.asarray(found["status"]) == "ready").sum())
     missing = int((~source.times.known | ~np.isfinite(source.values)).sum())
     return {
@@ -130,7 +137,7 @@ def _rows(found: pa.Table) -> list[dict[str, Any]]:
     ]
 
 
-def _say(summary: dict[str, Any], out: str | None) -> None:
+def _say(summary: dict[str, Any], *paths: str | None) -> None:
     of = f" of {counted(summary['series'], 'series', 'series')}" if summary["series"] > 1 else ""
     spells = f" in {counted(summary['spells'], 'spell')}, the worst first" if summary["spells"] else ""
     note(f"{counted(summary['count'], 'row')}{of}: {counted(summary['anomalies'], 'anomaly', 'anomalies')}{spells}")
@@ -145,5 +152,5 @@ def _say(summary: dict[str, Any], out: str | None) -> None:
             f"  {key}{worst['time']} (row {worst['row']}): {worst['value']:.6g}, expected {band}"
             f", score {worst['anomaly_score']:.4f}"
         )
-    if out is not None:
-        note(f"written to {out}")
+    for path in filter(None, paths):
+        note(f"written to {path}")
