@@ -18,6 +18,7 @@ from hindcast.cli.analysis.source import (
     stamp,
     working,
 )
+from hindcast.cli.analysis.start import without_pandas
 from hindcast.cli.output import note, print_json
 from hindcast.cli.target import json_option
 
@@ -41,6 +42,7 @@ WORST = 5
 @out_option
 @picture.plot_option
 @json_option
+@without_pandas()
 def detect(
     file: str,
     time_: str | None,

@@ -195,6 +195,19 @@ def test_the_command_starts_without_the_libraries_it_may_need_later() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
 
 
+@pytest.mark.parametrize("command", ["detect", "trend", "correlate", "drift"])
+def test_a_command_starts_without_pandas_and_leaves_it_to_be_found(command: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "f.csv", "time,value,other,plan", hours(400), day(400), day(400)[::-1], ["a", "b"] * 200)
+    files = [path] * (2 if command == "drift" else 1)
+    code = (
+        f"import sys; from hindcast.cli import main; main({[command, *files]}, standalone_mode=False);"
+        "assert not {'pandas', 'scipy.stats'} & set(sys.modules);"
+        "import pyarrow as pa; assert pa.table({'a': [1]}).to_pandas().shape == (1, 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_in_a_shell_stdout_has_the_rows_alone_and_no_ray_is_loaded(spike: str) -> None:
     code = (
         f"import sys; from hindcast.cli import main; main(['detect', {spike!r}], standalone_mode=False);"
