@@ -10,6 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from analytics.kpis import Period
 from analytics.trend import History, TrendAnalyzer, analyze, change_points, seasonality, serial
+from analytics.trend.changepoints import residuals, squares
+from analytics.trend.segments import LEVELS, LINES, cuts
 
 DAY = 86_400_000_000
 
@@ -216,3 +218,22 @@ def test_normal_scores_are_those_of_mean_ranks(values: np.ndarray) -> None:
 
     scores = norm.ppf((rankdata(values) - 0.5) / len(values))
     assert serial.normal_scores(values) == pytest.approx(scores - scores.mean(), abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32), st.integers(8, 30), st.integers(2, 6), st.sampled_from([LEVELS, LINES]), st.floats(0.5, 8)
+)
+def test_no_cut_into_parts_of_the_shortest_length_is_better(
+    seed: int, n: int, shortest: int, shape: int, price: float
+) -> None:
+    values = steps(seed, n)[:, None]
+    least = {0: -price}
+    for end in range(shortest, n + 1):
+        least[end] = min(
+            at + float((residuals(values[start:end], shape) ** 2).sum()) + price
+            for start, at in least.items()
+            if end - start >= shortest
+        )
+    found = cuts(values, price, shortest, shape)
+    assert squares(values, found, shape) + price * len(found) == pytest.approx(least[n], abs=1e-9)
