@@ -61,8 +61,17 @@ def drift(reference: str, current: str, columns: str | None, alarm_rate: float, 
 
 
 def _sample(file: str, table: pa.Table, other: pa.Table, names: list[str]) -> dict[str, Any]:
+    import numpy as np
+
     with faults_of(file):
-        return {name: _cells(name, table[name], other[name]) for name in names}
+        cells = {name: _cells(name, table[name], other[name]) for name in names}
+    infinite = {
+        name: n for name, column in cells.items() if column.dtype == float and (n := int(np.isinf(column).sum()))
+    }
+    if infinite:
+        columns = ", ".join(f"{name} ({n:,})" for name, n in infinite.items())
+        note(f"{file}: infinite values taken as missing: {columns}")
+    return cells
 
 
 def _common(before: pa.Table, now: pa.Table, reference: str, current: str, columns: str | None) -> list[str]:
