@@ -42,8 +42,8 @@ def correlate(file: str, time_: str | None, values: str | None, max_lag: int | N
     from analytics.correlation import correlate as search
     from hindcast.tables import read
 
-    with working("reading"):
-        table = read(file)
+    with working("reading") as heard:
+        table = read(file, heard)
     with faults_of(file):
         time, names = _columns(table, time_, values)
         say(time=(time, time_), values=(", ".join(names), values))

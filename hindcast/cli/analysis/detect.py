@@ -75,7 +75,8 @@ def detect(
     spells = _spells(source, found)
     summary = _summary(source, found, spells)
     if out is not None:
-        write(found, out)
+        with working("writing") as heard:
+            write(found, out, heard)
     if plot is not None:
         picture.save(picture.of_anomalies(source, found, spells), plot)
     if as_json:

@@ -45,8 +45,10 @@ def drift(reference: str, current: str, columns: str | None, alarm_rate: float, 
     from analytics.drift import compare
     from hindcast.tables import read
 
-    with working("reading"):
-        before, now = read(reference), read(current)
+    with working(f"reading {reference}") as heard:
+        before = read(reference, heard)
+    with working(f"reading {current}") as heard:
+        now = read(current, heard)
     with faults_of(f"{reference}, {current}"), working("comparing"):
         names = _common(before, now, reference, current, columns)
         samples = [

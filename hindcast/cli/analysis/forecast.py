@@ -74,7 +74,8 @@ def forecast(
     found = _forecast(source, file, horizon, levels)
     table = _table(source, found)
     if out is not None:
-        write(table, out)
+        with working("writing") as heard:
+            write(table, out, heard)
     if plot is not None:
         picture.save(picture.of_forecasts(source, found, horizon), plot)
     if as_json:

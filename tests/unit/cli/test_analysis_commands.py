@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from hindcast import tables
 from hindcast.cli import main
 
 
@@ -217,3 +219,25 @@ def test_in_a_shell_stdout_has_the_rows_alone_and_no_ray_is_loaded(spike: str) -
     assert done.returncode == 0, done.stderr
     assert len(rows(done.stdout)) == 400
     assert "\x1b[2K" not in done.stderr
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".ndjson", ".parquet"])
+def test_long_work_tells_how_far_it_is_while_it_reads_and_writes(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_BATCH", 300)
+    table = pa.table({"time": list(range(1000)), "text": [f"a, b {i}" for i in range(1000)]})
+    path, heard = str(tmp_path / f"f{suffix}"), list[tuple[int, int]]()
+    tables.write(table, path, lambda done, total: heard.append((done, total)))
+    assert heard == [(300, 1000), (600, 1000), (900, 1000), (1000, 1000)]
+    assert tables.read(path).equals(table)
+
+
+def test_a_long_file_of_text_is_heard_block_by_block(tmp_path: Path) -> None:
+    path = write(tmp_path / "f.csv", "time,value", range(400_000), range(400_000))
+    heard = list[tuple[int, int]]()
+    tables.read(path, lambda done, total: heard.append((done, total)))
+    size = Path(path).stat().st_size
+    assert len(heard) > 4
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard)
+    assert heard[-1] == (size, size)
