@@ -39,7 +39,7 @@ check: setup-dev ## format, lint, types, import rules, fast tests: under a minut
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
-	$(BIN)/python -m pytest -m "not slow and not cluster" -x -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not slow and not cluster" -x -n 2 --dist worksteal --hypothesis-profile=quick
 
 bench: setup-dev ## every figure beside its yardstick, into bench/results.json
 	$(BIN)/python -m benchmarks

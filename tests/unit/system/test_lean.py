@@ -8,6 +8,8 @@ import pytest
 
 from hindcast.lean import UNUSED
 
+pytestmark = pytest.mark.slow
+
 
 def loaded(code: str) -> dict[str, bool]:
     """Which of the optional libraries a fresh interpreter has loaded after ``code``."""
