@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import shutil
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.schema import WrongInput
 from analytics.models.table import TableModel
 from tuning.assembling import cost_of, finish_model
 from tuning.candidates import SPACES, Candidate, portfolio
@@ -33,10 +28,11 @@ from tuning.recipes import Task
 from tuning.recorder import Event
 from tuning.refit import Refit
 from tuning.report import Note
+from tuning.resuming import Remains, folder_of
 from tuning.scoring import gain_of, metric_of
 from tuning.search import run_all, search_trials, search_until
 from tuning.selection import Limits, greedy
-from tuning.trials import Entry, Store, Trials, write_parts
+from tuning.trials import Entry, Trials, write_parts
 
 F64 = npt.NDArray[np.float64]
 Weights = dict[int, float]
@@ -71,7 +67,7 @@ class Outcome:
 
 def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outcome:
     """Raises ``WrongInput`` where the table or the configuration do not allow a model. Ctrl-C keeps the best so far."""
-    with _folder(config) as folder, Pool(config.cores, folder / "rows") as pool:
+    with folder_of(config) as folder, Pool(config.cores, folder / "rows") as pool:
         # Reading members back needs all of scikit-learn: imported while workers fit, not while the end waits.
         threading.Thread(target=import_module, args=("skops.io",), daemon=True).start()
         clock = Clock(config)
@@ -81,23 +77,6 @@ def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outco
         run.set_up(digest(columns))
         run.search()
         return run.finish()
-
-
-@contextlib.contextmanager
-def _folder(config: Config) -> Generator[Path]:
-    """Where fits are kept: under the caller's folder until the run is done, else in a temporary one."""
-    if config.folder is None:
-        with tempfile.TemporaryDirectory(prefix="hindcast-automl-") as name:
-            yield Path(name)
-        return
-    folder = config.folder / "run"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield folder
-    except WrongInput:
-        shutil.rmtree(folder, ignore_errors=True)  # nothing to go on with
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Run:
@@ -116,19 +95,19 @@ class _Run:
         """The rows and folds that workers read, what an earlier run left, and the baseline."""
         p, config = self.prepared, self.config
         self.data_hash = data_hash
-        self.store = Store(self.folder / "fits")
-        before = self._earlier(data_hash)
+        self.remains = Remains(self.folder, config, data_hash, self.metric)
+        store = self.remains.store
         task = Task(p.features, p.classes, absolute=self.metric == "mae")
         self.rows = Rows(p.x, p.y, task, in_time=p.times is not None)
         self.rows.write(self.folder / "rows")
         write_custom(self.folder / "rows", config.custom)
         parts = parts_of(p, config.seed)
         write_parts(self.folder / "rows", parts)
-        self.trials = Trials(parts, p.y, p.outputs, self.gain, self.store, config.seed, self._cap(parts), self._record)
+        self.trials = Trials(parts, p.y, p.outputs, self.gain, store, config.seed, self._cap(parts), self._record)
         self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed)
-        known = [c for c in before if config.trials is None]
+        known = self.remains.before if config.trials is None else []
         first = known + [c for c in (*config.warm_starts, *self._first()) if c.key not in {k.key for k in known}]
-        self.resumed = self.store.candidates()
+        self.resumed = store.candidates()
         kinds = ("custom",) if config.custom is not None else config.kinds
         spaces = {**SPACES, "custom": config.space}
         self.proposer = Proposer([_BASELINE, *first], kinds, config.seed, spaces)
@@ -156,40 +135,16 @@ class _Run:
         self.notes.append(Note(code="rows-capped", text=text, severity="warning"))
         return cap
 
-    def _earlier(self, data_hash: str) -> list[Candidate]:
-        """The candidates of a killed run on the same data and settings, in their order; other leftovers are removed."""
-        c = self.config
-        about = json.dumps([data_hash, c.target, self.metric, c.seed, c.time_col, c.group_col, list(c.keep), c.trials])
-        path = self.folder / "setup.json"
-        if path.exists() and path.read_text() == about:
-            lines = (
-                (self.folder / "tried.ndjson").read_text().splitlines()
-                if (self.folder / "tried.ndjson").exists()
-                else []
-            )
-            whole = [json.loads(line) for line in lines if line.endswith("}")]
-            return [Candidate(w["kind"], w["params"], w["origin"]) for w in whole if w["kind"] != "dummy"]
-        shutil.rmtree(self.folder / "fits", ignore_errors=True)
-        self.store = Store(self.folder / "fits")
-        (self.folder / "tried.ndjson").unlink(missing_ok=True)
-        path.write_text(about)
-        return []
-
     def _say(self, kind: str, data: Mapping[str, Any]) -> None:
         self.config.recorder.record(Event(kind, self.config.name, time.time_ns() // 1000, data))
 
     def _record(self, entry: Entry) -> None:
         c = entry.candidate
         if entry.state == "finished":
-            with (self.folder / "tried.ndjson").open("a") as file:
-                file.write(json.dumps({"kind": c.kind, "params": c.params, "origin": c.origin}) + "\n")
+            self.remains.tried(c)
         about = {
-            "number": entry.number,
-            "model": c.kind,
-            "params": c.params,
-            "took_s": entry.took_s,
-            "origin": c.origin,
-        }
+            "number": entry.number, "model": c.kind, "params": c.params, "took_s": entry.took_s, "origin": c.origin,
+        }  # fmt: skip
         if entry.state == "failed":
             self._say("trial.failed", {**about, "reason": entry.reason})
         else:
