@@ -18,7 +18,9 @@ from tuning.assembling import cost_of, finish_model
 from tuning.candidates import SPACES, Candidate, portfolio
 from tuning.clock import Clock
 from tuning.config import LEAST_BUDGET_S, Config, Progress, Row
+from tuning.evaluation import METRICS
 from tuning.folding import Rows
+from tuning.learning import Learner, Learning
 from tuning.on_ray import cluster_cores, search_on_ray
 from tuning.pool import Pool
 from tuning.preparing import Prepared, parts_of, prepare, write_custom
@@ -56,6 +58,7 @@ class Outcome:
     resumed: int
     elapsed_s: float
     data_hash: str
+    learning: Learning = field(default_factory=lambda: Learning((), ""))
     holdout: F64 = field(default_factory=lambda: np.empty(0))
     """The judged model's predictions of the holdout: values, or probabilities of every class."""
 
@@ -105,6 +108,8 @@ class _Run:
         write_parts(self.folder / "rows", parts)
         self.trials = Trials(parts, p.y, p.outputs, self.gain, store, config.seed, self._cap(parts), self._record)
         self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed)
+        sign = 1.0 if METRICS[self.metric].greater_is_better else -1.0
+        self.learner = Learner(p, self.trials, self.pool, self.folder / "rows", self.clock.budget_s, sign, config.seed)
         known = self.remains.before if config.trials is None else []
         first = known + [c for c in (*config.warm_starts, *self._first()) if c.key not in {k.key for k in known}]
         self.resumed = store.candidates()
@@ -199,7 +204,7 @@ class _Run:
         if len(done) != count and time.monotonic() - at >= pause:
             self.weights = self._selected()
             self._weighed = (len(done), time.monotonic())
-            self.clock.refit_s = self.refit.reserve_s(self.weights)
+            self.clock.after_s = self.refit.reserve_s(self.weights) + self.learner.reserve_s(self.weights)
         return self.weights
 
     def _selected(self) -> Weights:
@@ -257,13 +262,14 @@ class _Run:
         seed, target = self.config.seed, self.config.target
         judged = finish_model(self.prepared, target, [(self.trials, self.weights)], seed=seed)
         holdout = judged.on_matrix(self.prepared.x[self.prepared.split.holdout])
-        model = judged
+        model, learning = judged, Learning((), "No learning curve: the run was ended by hand.")
         if self.stopped != "interrupted":
+            learning = self.learner.run(self.weights)
             refitted, said = self.refit.run(self.weights, self._show)
             self.notes.append(said)
             if refitted:
                 model = finish_model(self.prepared, target, refitted, seed=seed)
         return Outcome(
             model, judged, self.prepared, self.trials, self.weights, self.metric, self.notes, self.stopped, self.resumed,
-            self.clock.elapsed(), self.data_hash, holdout,
+            self.clock.elapsed(), self.data_hash, learning, holdout,
         )  # fmt: skip

@@ -319,6 +319,7 @@ class Report(Part):
     """Holdout rows by true class (rows) and predicted class (columns), in the order of ``data.classes``."""
     residuals: Residuals | None = None
     learning: tuple[LearningPoint, ...] = ()
+    learning_note: str = ""
     conformal: Conformal | None = None
     decisions: tuple[Note, ...] = ()
     warnings: tuple[Note, ...] = ()

@@ -108,6 +108,8 @@ def report_of(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArra
         precision_recall=evaluation.precision_recall(truth, outcome.holdout, names) if binary else (),
         confusion=evaluation.confusion(truth, outcome.holdout) if p.classes else (),
         residuals=None if p.classes else evaluation.residuals(truth, outcome.holdout, seed=config.seed),
+        learning=outcome.learning.points,
+        learning_note=outcome.learning.note,
         conformal=_conformal(outcome),
         decisions=tuple(n for n in outcome.notes if n.severity == "info"),
         warnings=tuple(serious),

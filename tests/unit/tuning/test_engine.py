@@ -75,6 +75,13 @@ def test_a_planted_signal_is_found_and_the_model_comes_back_from_its_bytes(kind:
         assert (scores["auc"].value or 0) > 0.85
     importance = found["feature_importance"]
     assert importance["a"] > importance["b"]
+    report = found["report"]
+    curve = report.learning
+    assert [point.rows for point in curve] == sorted({point.rows for point in curve})
+    assert len(curve) >= 3 and curve[-1].rows == report.split.train_rows * 4 // 5
+    better = max if report.definition(report.metric).greater_is_better else min
+    assert better(curve[0].score, curve[-1].score) == curve[-1].score
+    assert "alone, judged on 3 folds" in report.learning_note
     assert {c.model for c in found["all_models"]} >= {"dummy", "linear", "lightgbm"}
     model = found["best_model"]
     new = {name: values[:30] for name, values in table(400, seed=5, kind=kind).items() if name != "y"}
@@ -176,6 +183,16 @@ def test_a_budget_is_kept() -> None:
     result = fit_table(table(2000), Config("y", budget_s=25.0, started=began))
     assert time.monotonic() - began < 25.0 * 1.1
     assert result.report.run.stopped == "budget"
+
+
+@pytest.mark.slow
+def test_a_learning_curve_that_does_not_fit_into_the_budget_is_left_out_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tuning.learning._BUDGET", 1e-6)
+    report = fit_table(table(), Config("y", budget_s=10.0, kinds=QUICK)).report
+    assert not report.learning
+    assert "which the budget does not hold" in report.learning_note
 
 
 def automl(path: Path, out: Path, *more: str) -> list[str]:
