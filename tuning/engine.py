@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,22 @@ from tuning.clock import Clock
 from tuning.config import LEAST_BUDGET_S, Config, Progress, Row
 from tuning.evaluation import METRICS
 from tuning.folding import Rows
+from tuning.latency import ROW_MS, Stopwatch, limits_for, tightened
 from tuning.learning import Learner, Learning
 from tuning.on_ray import cluster_cores, search_on_ray
+from tuning.outcome import Outcome
 from tuning.pool import Pool
 from tuning.preparing import Prepared, parts_of, prepare, write_custom
 from tuning.proposals import Proposer
 from tuning.reading import Arrays, digest
 from tuning.recipes import Task
 from tuning.recorder import Event
-from tuning.refit import Refit
+from tuning.refit import Refit, Sources
 from tuning.report import Note
 from tuning.resuming import Remains, folder_of
 from tuning.scoring import gain_of, metric_of
 from tuning.search import run_all, search_trials, search_until
-from tuning.selection import Limits, greedy
+from tuning.selection import greedy
 from tuning.trials import Entry, Trials, write_parts
 
 F64 = npt.NDArray[np.float64]
@@ -43,40 +45,16 @@ _RESCUE_S = 60.0
 _BASELINE = Candidate("dummy", {}, "baseline")
 
 
-@dataclass
-class Outcome:
-    """``model`` is what is shipped, ``judged`` the same recipe fitted without the holdout, whose score is reported."""
-
-    model: TableModel
-    judged: TableModel
-    prepared: Prepared
-    trials: Trials
-    weights: Weights
-    metric: str
-    notes: list[Note]
-    stopped: str
-    resumed: int
-    elapsed_s: float
-    data_hash: str
-    learning: Learning = field(default_factory=lambda: Learning((), ""))
-    holdout: F64 = field(default_factory=lambda: np.empty(0))
-    """The judged model's predictions of the holdout: values, or probabilities of every class."""
-
-    def truth(self) -> Any:
-        """The holdout's target: int64 class numbers, or float64 values."""
-        y = self.prepared.y[self.prepared.split.holdout]
-        return y.astype(np.int64) if self.prepared.classes else y
-
-
 def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outcome:
     """Raises ``WrongInput`` where the table or the configuration do not allow a model. Ctrl-C keeps the best so far."""
     with folder_of(config) as folder, Pool(config.cores, folder / "rows") as pool:
-        # Reading members back needs all of scikit-learn: imported while workers fit, not while the end waits.
-        threading.Thread(target=import_module, args=("skops.io",), daemon=True).start()
+        # Reading members back needs all of scikit-learn, timing a row pandas: imported while workers fit, not at the end.
+        threading.Thread(target=lambda: [import_module(name) for name in ("skops.io", "pandas")], daemon=True).start()
         clock = Clock(config)
         prepared = prepare(columns, config)
         metric = metric_of(prepared.target.problem, config.metric)
-        run = _Run(config, clock, prepared, metric, folder, pool, watch)
+        stopwatch = Stopwatch(columns, prepared.target.rows[prepared.split.holdout], config.target)
+        run = _Run(config, clock, prepared, metric, folder, pool, watch, stopwatch)
         run.set_up(digest(columns))
         run.search()
         return run.finish()
@@ -84,8 +62,9 @@ def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outco
 
 class _Run:
     def __init__(
-        self, config: Config, clock: Clock, prepared: Prepared, metric: str, folder: Path, pool: Pool, watch: Watch
-    ) -> None:
+        self, config: Config, clock: Clock, prepared: Prepared, metric: str, folder: Path, pool: Pool, watch: Watch,
+        stopwatch: Stopwatch,
+    ) -> None:  # fmt: skip
         self.config, self.clock, self.prepared, self.metric = config, clock, prepared, metric
         self.folder, self.pool, self._watch = folder, pool, watch
         self.notes = list(prepared.notes)
@@ -93,6 +72,8 @@ class _Run:
         self.stopped = "budget" if config.trials is None else "trials"
         self.gain = gain_of(metric, prepared.target.problem)
         self._weighed = (-1, 0.0)
+        self.stopwatch = stopwatch
+        self.limits = limits_for(len(prepared.schema.used))
 
     def set_up(self, data_hash: str) -> None:
         """The rows and folds that workers read, what an earlier run left, and the baseline."""
@@ -107,7 +88,7 @@ class _Run:
         parts = parts_of(p, config.seed)
         write_parts(self.folder / "rows", parts)
         self.trials = Trials(parts, p.y, p.outputs, self.gain, store, config.seed, self._cap(parts), self._record)
-        self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed)
+        self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed, self.limits)
         sign = 1.0 if METRICS[self.metric].greater_is_better else -1.0
         self.learner = Learner(p, self.trials, self.pool, self.folder / "rows", self.clock.budget_s, sign, config.seed)
         known = self.remains.before if config.trials is None else []
@@ -214,7 +195,7 @@ class _Run:
             return {}
         costs = [cost_of(e, self.trials) for e in done]
         found = greedy(
-            [self.trials.out_of_fold(e) for e in done], self.trials.y, self.gain, costs, Limits(), self.config.seed
+            [self.trials.out_of_fold(e) for e in done], self.trials.y, self.gain, costs, self.limits, self.config.seed
         )
         return {done[i].number: weight for i, weight in found.items()}
 
@@ -241,6 +222,20 @@ class _Run:
             )
         )
 
+    def _model(self, sources: Sources) -> TableModel:
+        return finish_model(self.prepared, self.config.target, sources, seed=self.config.seed)
+
+    def _judged(self) -> TableModel:
+        """The selection as a model; selected anew within less while one row takes longer than it may. Not with ``trials``:
+        a repeatable run looks at no clock."""
+        for left in (3, 2, 1, 0):
+            self.weights = self._selected()
+            model = self._model([(self.trials, self.weights)])
+            if not left or self.config.trials is not None or (took := self.stopwatch.of(model)).cpu_ms <= ROW_MS:
+                return model
+            self.limits = tightened(self.limits, took)
+        raise AssertionError
+
     def finish(self) -> Outcome:
         """Selection, the judged model and its holdout, then the refit on all rows where there is time."""
         if not self.trials.models():
@@ -258,18 +253,24 @@ class _Run:
                 (),
             )
         )
-        self.weights = self._selected()
-        seed, target = self.config.seed, self.config.target
-        judged = finish_model(self.prepared, target, [(self.trials, self.weights)], seed=seed)
+        judged = self._judged()
         holdout = judged.on_matrix(self.prepared.x[self.prepared.split.holdout])
         model, learning = judged, Learning((), "No learning curve: the run was ended by hand.")
         if self.stopped != "interrupted":
             learning = self.learner.run(self.weights)
-            refitted, said = self.refit.run(self.weights, self._show)
+            refitted, said = replace(self.refit, limits=self.limits).run(self.weights, self._show)
             self.notes.append(said)
-            if refitted:
-                model = finish_model(self.prepared, target, refitted, seed=seed)
+            while refitted:
+                model = self._model(refitted)
+                took = self.stopwatch.of(model)
+                if took.cpu_ms <= ROW_MS or len(refitted) == 1 or self.config.trials is not None:
+                    break
+                refitted.pop()  # a repeat less: the estimates were too low for this machine
+        took = self.stopwatch.of(model)
+        if took.cpu_ms > ROW_MS:
+            text = f"One row takes {took.cpu_ms:.1f} ms of processor time, more than the {ROW_MS:g} ms that are wanted."
+            self.notes.append(Note(code="slow-row", text=text, severity="warning"))
         return Outcome(
             model, judged, self.prepared, self.trials, self.weights, self.metric, self.notes, self.stopped, self.resumed,
-            self.clock.elapsed(), self.data_hash, learning, holdout,
+            self.clock.elapsed(), self.data_hash, took, learning, holdout,
         )  # fmt: skip

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from analytics.models.blob import sha256
 from tuning import evaluation
 from tuning.config import Config
-from tuning.engine import Outcome
 from tuning.importance import importance_of
+from tuning.outcome import Outcome
 from tuning.registering import registration
 from tuning.report import (
     Artifact,
@@ -263,16 +263,9 @@ def _conformal(outcome: Outcome, level: float = 0.9) -> Conformal | None:
 
 
 def _artifact(outcome: Outcome, blob: bytes) -> Artifact:
-    x = outcome.prepared.x[:1]
-    times: list[float] = []
-    for _ in range(25):
-        began = time.perf_counter()
-        outcome.model.on_matrix(x)
-        times.append((time.perf_counter() - began) * 1e3)
-    warm = times[5:]
     return Artifact(
-        file="model.skops", sha256=sha256(blob), bytes=len(blob), row_ms=float(np.median(warm)),
-        row_ms_p95=float(np.quantile(warm, 0.95)),
+        file="model.skops", sha256=sha256(blob), bytes=len(blob), row_ms=outcome.row.median_ms,
+        row_ms_p95=outcome.row.p95_ms,
     )  # fmt: skip
 
 
