@@ -39,8 +39,13 @@ class Result:
         self.report.write(folder / RESULT_FILE)
 
 
-def fit_table(data: Any, config: Config, watch: Watch = lambda _: None) -> Result:
-    """The whole run on a table (file, Arrow, pandas, columns, rows). Raises ``WrongInput`` naming the column."""
+def fit_table(
+    data: Any, config: Config, watch: Watch = lambda _: None, keep: Callable[[Result], None] = lambda _: None
+) -> Result:
+    """The whole run on a table (file, Arrow, pandas, columns, rows). Raises ``WrongInput`` naming the column.
+
+    ``keep`` stores the result before the experiment's end is recorded: who reads that event finds the files.
+    """
     columns = as_columns(data)
     outcome = run(columns, config, watch)
     blob = to_bytes(outcome.model)
@@ -50,12 +55,14 @@ def fit_table(data: Any, config: Config, watch: Watch = lambda _: None) -> Resul
     kind = "model.registered" if verdict.registered else "model.refused"
     assert report.artifact is not None
     say(config, kind, verdict.model_dump() | {"sha256": report.artifact.sha256})
+    result = Result(outcome.model, blob, report)
+    keep(result)
     ended = {"elapsed_s": time.monotonic() - config.started, "score": report.main().value}
     if outcome.stopped == "interrupted":
         say(config, "experiment.interrupted", ended)
     else:
         say(config, "experiment.finished", {**ended, "stopped": outcome.stopped})
-    return Result(outcome.model, blob, report)
+    return result
 
 
 def say(config: Config, kind: str, data: Mapping[str, Any]) -> None:
