@@ -26,6 +26,8 @@ class Config:
     ``search`` is where fits run: ``local`` processes, a ``ray`` cluster, or what ``auto`` chooses (Ray only where one is
     connected that has more cores than this machine, and the table is large). ``keep`` names columns that stay in although
     they look like leaks. ``custom`` and ``space`` are an own scikit-learn estimator and where its parameters lie.
+    ``warm_starts`` are tried first, then what did best on similar data in earlier runs, whose folders (or theirs') are in
+    ``learn_from``.
     """
 
     target: str
@@ -46,6 +48,7 @@ class Config:
     custom: Any = None
     space: Space = field(default_factory=dict[str, Any])
     warm_starts: tuple[Candidate, ...] = ()
+    learn_from: tuple[Path, ...] = ()
     recorder: Recorder = field(default_factory=NoRecorder)
     started: float = field(default_factory=time.monotonic)
 

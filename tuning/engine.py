@@ -20,6 +20,7 @@ from tuning.clock import Clock
 from tuning.config import LEAST_BUDGET_S, Config, Progress, Row
 from tuning.evaluation import METRICS
 from tuning.folding import Rows
+from tuning.kinship import earlier, kin_of, meta_features, proposals, said
 from tuning.latency import ROW_MS, Stopwatch, limits_for, tightened
 from tuning.learning import Learner, Learning
 from tuning.on_ray import cluster_cores, search_on_ray
@@ -92,15 +93,32 @@ class _Run:
         sign = 1.0 if METRICS[self.metric].greater_is_better else -1.0
         self.learner = Learner(p, self.trials, self.pool, self.folder / "rows", self.clock.budget_s, sign, config.seed)
         known = self.remains.before if config.trials is None else []
-        first = known + [c for c in (*config.warm_starts, *self._first()) if c.key not in {k.key for k in known}]
+        first: dict[str, Candidate] = {}
+        for candidate in (*known, *self._warm(data_hash), *self._first()):
+            first.setdefault(candidate.key, candidate)
         self.resumed = store.candidates()
         kinds = ("custom",) if config.custom is not None else config.kinds
         spaces = {**SPACES, "custom": config.space}
-        self.proposer = Proposer([_BASELINE, *first], kinds, config.seed, spaces)
+        self.proposer = Proposer([_BASELINE, *first.values()], kinds, config.seed, spaces)
         self._say("experiment.resumed" if self.resumed else "experiment.started", {
             "problem": p.target.problem, "target": config.target, "rows": len(p.y), "seed": config.seed,
             "budget_s": self.clock.budget_s, "trials": self.resumed or config.trials, "data": data_hash,
         })  # fmt: skip
+
+    def _warm(self, data_hash: str) -> tuple[Candidate, ...]:
+        """What the caller names, then what did best on similar data."""
+        config, p = self.config, self.prepared
+        self.meta = meta_features(p)
+        if config.custom is not None or not config.learn_from:
+            return config.warm_starts
+        kin = kin_of(
+            self.meta, earlier(config.learn_from), problem=p.target.problem, data_hash=data_hash, seed=config.seed,
+            kinds=config.kinds,
+        )  # fmt: skip
+        found = proposals(kin)
+        if found:
+            self.notes.append(said(kin, len(found)))
+        return (*config.warm_starts, *found)
 
     def _first(self) -> tuple[Candidate, ...]:
         if self.config.custom is not None:
@@ -272,5 +290,5 @@ class _Run:
             self.notes.append(Note(code="slow-row", text=text, severity="warning"))
         return Outcome(
             model, judged, self.prepared, self.trials, self.weights, self.metric, self.notes, self.stopped, self.resumed,
-            self.clock.elapsed(), self.data_hash, took, learning, holdout,
+            self.clock.elapsed(), self.data_hash, self.meta, took, learning, holdout,
         )  # fmt: skip

@@ -33,6 +33,7 @@ class Outcome:
     resumed: int
     elapsed_s: float
     data_hash: str
+    meta: dict[str, float]
     row: Latency
     learning: Learning = field(default_factory=lambda: Learning((), ""))
     holdout: F64 = field(default_factory=lambda: np.empty(0))

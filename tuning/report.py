@@ -328,6 +328,8 @@ class Report(Part):
     registration: Registration | None = None
     artifact: Artifact | None = None
     hashes: Hashes
+    meta: dict[str, float] = Field(default_factory=dict)
+    """Meta-features of the training rows, by which later runs find what did best on similar data."""
     libraries: dict[str, str] = Field(default_factory=dict)
 
     def main(self) -> Score:

@@ -116,6 +116,7 @@ def report_of(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArra
         registration=registration(outcome, scores, config.min_score_threshold, digest),
         artifact=_artifact(outcome, blob),
         hashes=Hashes(schema=_schema_hash(outcome), code=code_hash(), data=outcome.data_hash),
+        meta=outcome.meta,
         libraries=_libraries(),
     )
 
