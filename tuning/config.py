@@ -14,6 +14,7 @@ from analytics.models.table import Problem
 from tuning.candidates import KINDS, Candidate, Space, unknown_kinds
 from tuning.recorder import NoRecorder, Recorder
 
+Phase = Literal["searching", "finishing", "done"]
 LEAST_BUDGET_S = 8.0
 """Below it there is no time to search: one model of each of two kinds is fitted, however long that takes."""
 
@@ -95,7 +96,7 @@ class Row:
 class Progress:
     """Where a run stands. ``left_s`` is None without a budget."""
 
-    phase: Literal["reading", "searching", "finishing", "done"]
+    phase: Phase
     elapsed_s: float
     left_s: float | None
     tried: int

@@ -17,11 +17,11 @@ from analytics.models.table import TableModel
 from tuning.assembling import cost_of, finish_model
 from tuning.candidates import SPACES, Candidate, portfolio
 from tuning.clock import Clock
-from tuning.config import LEAST_BUDGET_S, Config, Progress, Row
+from tuning.config import LEAST_BUDGET_S, Config, Phase, Progress, Row
 from tuning.evaluation import METRICS
 from tuning.folding import Rows
 from tuning.kinship import earlier, kin_of, meta_features, proposals, said
-from tuning.latency import ROW_MS, Stopwatch, limits_for, tightened
+from tuning.latency import LEAST_MS, ROW_MS, Stopwatch, limits_for, tightened
 from tuning.learning import Learner, Learning
 from tuning.on_ray import cluster_cores, search_on_ray
 from tuning.outcome import Outcome
@@ -69,6 +69,7 @@ class _Run:
         self.config, self.clock, self.prepared, self.metric = config, clock, prepared, metric
         self.folder, self.pool, self._watch = folder, pool, watch
         self.notes = list(prepared.notes)
+        self.phase: Phase = "searching"
         self.weights: Weights = {}
         self.stopped = "budget" if config.trials is None else "trials"
         self.gain = gain_of(metric, prepared.target.problem)
@@ -166,7 +167,8 @@ class _Run:
                     self.trials, self.pool, [self.trials.open(c) for c in (_BASELINE, *self._first()[:2])], self._show
                 )
             elif self._on_ray():
-                search_on_ray(self.trials, self.rows, self.config, self.clock.search_end, self._first(), self._show)
+                end = self.clock.search_end
+                self.notes.append(search_on_ray(self.trials, self.rows, self.config, end, self._first(), self._show))
             else:
                 search_until(self.trials, self.pool, self.proposer, self.clock.search_end, self._weigh, self._show)
             if not self.trials.models() and self.config.custom is None:
@@ -227,18 +229,8 @@ class _Run:
         ended = [e for e in self.trials.entries if e.state in ("stopped", "failed")]
         tried = len(self.trials.finished())
         left = self.clock.left()
-        self._watch(
-            Progress(
-                "searching",
-                self.clock.elapsed(),
-                left,
-                tried,
-                len(ended),
-                self.metric,
-                best.gain if best else None,
-                rows,
-            )
-        )
+        gain = best.gain if best else None
+        self._watch(Progress(self.phase, self.clock.elapsed(), left, tried, len(ended), self.metric, gain, rows))
 
     def _model(self, sources: Sources) -> TableModel:
         return finish_model(self.prepared, self.config.target, sources, seed=self.config.seed)
@@ -246,31 +238,21 @@ class _Run:
     def _judged(self) -> TableModel:
         """The selection as a model; selected anew within less while one row takes longer than it may. Not with ``trials``:
         a repeatable run looks at no clock."""
-        for left in (3, 2, 1, 0):
+        while True:
             self.weights = self._selected()
             model = self._model([(self.trials, self.weights)])
-            if not left or self.config.trials is not None or (took := self.stopwatch.of(model)).cpu_ms <= ROW_MS:
+            last = self.config.trials is not None or self.limits.row_ms <= LEAST_MS or time.monotonic() > self.clock.end
+            if last or (took := self.stopwatch.of(model)).cpu_ms <= ROW_MS:
                 return model
             self.limits = tightened(self.limits, took)
-        raise AssertionError
 
     def finish(self) -> Outcome:
         """Selection, the judged model and its holdout, then the refit on all rows where there is time."""
         if not self.trials.models():
             failed = next((e.reason for e in self.trials.entries if e.state == "failed"), "the search ended too early")
             raise ValueError(f"no model could be fitted: {failed}")
-        self._watch(
-            Progress(
-                "finishing",
-                self.clock.elapsed(),
-                self.clock.left(),
-                len(self.trials.models()),
-                0,
-                self.metric,
-                None,
-                (),
-            )
-        )
+        self.phase = "finishing"
+        self._show()
         judged = self._judged()
         holdout = judged.on_matrix(self.prepared.x[self.prepared.split.holdout])
         model, learning = judged, Learning((), "No learning curve: the run was ended by hand.")
@@ -284,6 +266,8 @@ class _Run:
                 if took.cpu_ms <= ROW_MS or len(refitted) == 1 or self.config.trials is not None:
                     break
                 refitted.pop()  # a repeat less: the estimates were too low for this machine
+        self.phase = "done"
+        self._show()
         took = self.stopwatch.of(model)
         if took.cpu_ms > ROW_MS:
             text = f"One row takes {took.cpu_ms:.1f} ms of processor time, more than the {ROW_MS:g} ms that are wanted."

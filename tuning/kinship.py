@@ -24,8 +24,8 @@ NEAREST = 5
 """Neighbours that are listened to, at most."""
 MOST = 6
 """Candidates that are proposed, at most."""
-FAR = 0.25
-"""A distance from which on tables have too little in common."""
+FAR = 0.125
+"""A distance from which on tables have too little in common: as if one of eight features were at its range's other end."""
 _LANDMARK_ROWS, _LANDMARK_COLUMNS = 2000, 20
 
 

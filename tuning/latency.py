@@ -17,6 +17,8 @@ from tuning.selection import Limits
 
 ROW_MS = 5.0
 """One warm row takes so long at most, on this machine."""
+LEAST_MS = 0.3
+"""What members may cost even where reading a row's many columns alone takes too long."""
 _ROUNDS = 30
 _COLD = 6
 _COLUMN_MS, _CALL_MS = 0.0035, 0.2
@@ -65,9 +67,9 @@ class Stopwatch:
 
 def limits_for(columns: int) -> Limits:
     """What the members of an ensemble may cost where ``columns`` have to be read for each row."""
-    return Limits(row_ms=max(0.3, ROW_MS * (1.0 - _SPARE) - _CALL_MS - _COLUMN_MS * columns))
+    return Limits(row_ms=max(LEAST_MS, ROW_MS * (1.0 - _SPARE) - _CALL_MS - _COLUMN_MS * columns))
 
 
 def tightened(limits: Limits, took: Latency) -> Limits:
     """Limits for a selection that costs less than one that took too long."""
-    return Limits(limits.size, 0.8 * limits.row_ms * ROW_MS / took.cpu_ms)
+    return Limits(limits.size, max(LEAST_MS, 0.8 * limits.row_ms * ROW_MS / took.cpu_ms))

@@ -94,4 +94,4 @@ def test_what_cannot_be_fast_enough_becomes_as_small_as_can_be_and_says_so(monke
     monkeypatch.setattr("tuning.latency.ROW_MS", 0.01)
     report = fit_table(numbers(), Config("y", budget_s=15.0)).report
     assert any(note.code == "slow-row" for note in report.warnings)
-    assert [c.weight for c in report.leaderboard if c.weight > 0] == [1.0]
+    assert sum(c.weight > 0 for c in report.leaderboard) <= 2, "two kinds of five members each cost 0.3 ms"
