@@ -257,7 +257,7 @@ class _Run:
         holdout = judged.on_matrix(self.prepared.x[self.prepared.split.holdout])
         model, learning = judged, Learning((), "No learning curve: the run was ended by hand.")
         if self.stopped != "interrupted":
-            learning = self.learner.run(self.weights)
+            learning = self.learner.run(self.weights, self.clock.end - time.monotonic())
             refitted, said = replace(self.refit, limits=self.limits).run(self.weights, self._show)
             self.notes.append(said)
             while refitted:

@@ -54,15 +54,17 @@ class Learner:
         wanted = FOLDS * self._a_fold(self._heaviest(weights))
         return min(wanted, _BUDGET * self.budget_s)
 
-    def run(self, weights: Mapping[int, float]) -> Learning:
-        """Five sizes up to all rows, on as many folds as time allows; all rows' scores are those of the search."""
+    def run(self, weights: Mapping[int, float], left_s: float) -> Learning:
+        """Five sizes up to all rows, on as many folds as ``left_s`` and the budget allow; all rows' scores are those of the
+        search."""
         entry = self._heaviest(weights)
         name = entry.candidate.kind.replace("_", " ")
-        folds = self._folds(entry)
+        may_s = left_s if self.budget_s is None else min(left_s, _BUDGET * self.budget_s)
+        folds = self._folds(entry, may_s)
         if not folds:
             reason = f"the four smaller fits of {name} would take about {self._a_fold(entry):.1f} s a fold"
             return Learning((), f"No learning curve: {reason}, which the budget does not hold.")
-        until = float("inf") if self.budget_s is None else time.monotonic() + 1.5 * _BUDGET * self.budget_s + 0.5
+        until = time.monotonic() + 1.5 * may_s
         outside = {fold: self._outside(fold) for fold in folds}
         rows = min(len(found) for found in outside.values())
         if self.trials.rows is not None:
@@ -87,11 +89,9 @@ class Learner:
         """Seconds of one fold's smaller fits."""
         return (_SHARE * entry.took_s / max(1, len(entry.folds)) + 0.1) / self.pool.size
 
-    def _folds(self, entry: Entry) -> tuple[int, ...]:
+    def _folds(self, entry: Entry, may_s: float) -> tuple[int, ...]:
         folds = (self.trials.parts.serving if self.prepared.times is not None else self.trials.parts.folds)[:FOLDS]
-        if self.budget_s is None:
-            return folds
-        return folds[: int(_BUDGET * self.budget_s / self._a_fold(entry))]
+        return folds if may_s == float("inf") else folds[: int(max(0.0, may_s) / self._a_fold(entry))]
 
     def _outside(self, fold: int) -> I64:
         """Rows that may train for ``fold``, sorted by target: so that every sixth, say, has each class in its share."""
