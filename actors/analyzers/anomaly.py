@@ -54,7 +54,7 @@ class AnomalyAnalyzer:
 
     specs: tuple[AnomalySpec, ...]
     name: str = "anomaly"
-    version: int = 2
+    version: int = 3
     reads: tuple[str, ...] = (METRICS.name,)
     writes: tuple[str, ...] = (ANOMALIES.name,)
 
@@ -86,7 +86,7 @@ class AnomalyAnalyzer:
         width = int(table.column("width_us")[0].as_py())
         series = state.get((place, width))
         if series is None:
-            series = state[place, width] = Series(Keys(MAX_KEYS), anomaly.AnomalyState(self._kernel(spec, width)))
+            series = state[place, width] = Series(Keys(MAX_KEYS), anomaly.AnomalyState(self._kernel(spec)))
         codes, names = labels(table, "key")
         value = table.column(spec.aggregate).cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
         keys = series.keys.encode(codes.astype(np.int32), names)
@@ -106,8 +106,8 @@ class AnomalyAnalyzer:
         }
         return rows(ANOMALIES, columns, table.num_rows)
 
-    def _kernel(self, spec: AnomalySpec, width_us: int) -> anomaly.AnomalySpec:
-        return anomaly.AnomalySpec(spec.false_alarms_per_week, width_us, max_keys=MAX_KEYS)
+    def _kernel(self, spec: AnomalySpec) -> anomaly.AnomalySpec:
+        return anomaly.AnomalySpec(spec.false_alarms_per_week, max_keys=MAX_KEYS)
 
     def dump(self, state: State) -> bytes:
         saved = [
@@ -121,7 +121,7 @@ class AnomalyAnalyzer:
         return {
             (s.spec, s.width_us): Series(
                 Keys(MAX_KEYS, s.keys),
-                anomaly.AnomalyState.load(self._kernel(self.specs[s.spec], s.width_us), unpack(s.kernel)),
+                anomaly.AnomalyState.load(self._kernel(self.specs[s.spec]), unpack(s.kernel)),
             )
             for s in saved
         }

@@ -1,5 +1,6 @@
 """Is this value unusual for its key? Streaming over many keys (``score``), or over a table (``detect``)."""
 
+from analytics.anomaly.alarm import EPISODE_ROWS, episodes
 from analytics.anomaly.kernel import (
     READY,
     WARMING,
@@ -12,6 +13,7 @@ from analytics.anomaly.table import STATUS, detect
 from analytics.columns import Columns, columns
 
 __all__ = [
+    "EPISODE_ROWS",
     "READY",
     "STATUS",
     "WARMING",
@@ -21,5 +23,6 @@ __all__ = [
     "Scores",
     "columns",
     "detect",
+    "episodes",
     "score",
 ]
