@@ -1,6 +1,7 @@
-"""Is this value unusual for its key? Streaming over many keys (``score``), or over a table (``detect``)."""
+"""Is this value unusual for its key? Streaming over many keys (``AnomalyDetector``), or over a table (``detect``)."""
 
 from analytics.anomaly.alarm import EPISODE_ROWS, episodes
+from analytics.anomaly.detector import AnomalyDetector
 from analytics.anomaly.kernel import (
     READY,
     WARMING,
@@ -17,6 +18,7 @@ __all__ = [
     "READY",
     "STATUS",
     "WARMING",
+    "AnomalyDetector",
     "AnomalySpec",
     "AnomalyState",
     "Columns",

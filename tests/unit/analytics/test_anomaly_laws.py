@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.anomaly import AnomalySpec, AnomalyState, Scores, episodes, score
+from analytics.anomaly import AnomalyDetector, AnomalySpec, AnomalyState, Scores, episodes, score
 from tests.unit.analytics.anomaly_oracle import Key
 
 MINUTE = 60_000_000
@@ -67,6 +69,28 @@ def test_the_unit_of_the_values_does_not_matter(seed: int, power: int, upside_do
     np.testing.assert_allclose(one.score, other.score, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(one.expected * factor, other.expected, rtol=1e-6, atol=1e-6 * abs(factor))
     assert (one.is_anomaly == other.is_anomaly).mean() > 0.999
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 1_500), max_size=4))
+def test_a_detector_is_the_same_however_it_is_cut_and_restored(seed: int, cuts: list[int]) -> None:
+    key, time, value = mixed(seed, 1_500, 4)
+    names = np.array(["a", "ß", "", "c d"])[key].tolist()
+    whole, parts = AnomalyDetector(2.0), AnomalyDetector(2.0)
+    want, got = whole.update(time, value, names), []
+    for a, b in itertools.pairwise([0, *sorted(cuts), 1_500]):
+        parts = AnomalyDetector.from_bytes(parts.to_bytes(), 2.0)
+        got.append(parts.update(time[a:b], value[a:b], names[a:b]))
+    for i, column in enumerate(want):
+        assert np.concatenate([g[i] for g in got]).tobytes() == column.tobytes()
+    assert whole.to_bytes() == parts.to_bytes() and whole.keys == parts.keys == list(dict.fromkeys(names))
+
+
+def test_a_detector_names_what_it_cannot_take() -> None:
+    with pytest.raises(ValueError, match="2 times, 1 values and 2 keys"):
+        AnomalyDetector().update([0, 1], [1.0])
+    with pytest.raises(ValueError, match="row 2 has no key"):
+        AnomalyDetector().update_coded(np.arange(2), np.ones(2), np.array([0, -1], np.int32), ["a"])
 
 
 DAYS = 28 * 288
