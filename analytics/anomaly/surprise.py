@@ -14,6 +14,9 @@ methods judge a strangeness by earlier strangeness: Laxhammar and Falkman 2014; 
 a floor, so that the first small record of a calm series is none. Together they are the 4-norm: nearly the largest, a little
 more if several agree. A surprise then hides those of the next 30 rows or so (``_HUSH``): an episode is worth one alarm.
 
+What a value teaches is cut at three ranges beyond the range, so that an absurd one does not blind its key; the first 30
+rows are taken as they are.
+
 numba's cache of ``kernel.py`` does not see a change of this file: touch that one too.
 """
 

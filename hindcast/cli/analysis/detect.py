@@ -94,7 +94,7 @@ def _summary(source: Source, found: pa.Table) -> dict[str, Any]:
 
 
 def _alarms(source: Source, found: pa.Table) -> list[int]:
-    """The farthest-out row of each alarm of a series, the worst alarm first."""
+    """The farthest-out row of each alarm of a series, the most surprising alarm first."""
     import numpy as np
 
     from analytics.anomaly import EPISODE_ROWS
@@ -111,9 +111,10 @@ def _alarms(source: Source, found: pa.Table) -> list[int]:
     low, high = (found[side].to_numpy()[rows] for side in ("lower", "upper"))
     with np.errstate(over="ignore", invalid="ignore"):
         excess = np.nan_to_num(np.maximum(value - high, low - value) / np.maximum(high - low, 1e-300))
-    worst_first = np.lexsort((rows, -excess, -score))
-    _, first = np.unique(run[worst_first], return_index=True)
-    return rows[worst_first[np.sort(first)]].tolist()
+    farthest_first = np.lexsort((rows, -excess, run))
+    _, first = np.unique(run[farthest_first], return_index=True)
+    farthest, most = farthest_first[first], np.maximum.reduceat(score, np.flatnonzero(np.diff(run, prepend=0)))
+    return rows[farthest[np.lexsort((rows[farthest], -most))]].tolist()
 
 
 def _worst(source: Source, found: pa.Table, row: int) -> dict[str, Any]:
