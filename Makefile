@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 SEED ?= 1
 
-.PHONY: run setup setup-dev test test-kill check fast bench bench-automl ui lock clean
+.PHONY: run setup setup-dev test test-kill check lint fast bench bench-automl ui lock clean
 
 run: setup ## start the demo: Ray, the actors, Serve, live input; prints the URL and a first API key
 	@exec $(BIN)/hindcast demo
@@ -34,12 +34,17 @@ test: setup-dev ## the whole suite
 test-kill: setup-dev ## kill processes under load for minutes, in both placements (SEED=1 chooses which, when and what)
 	HINDCAST_KILLS=$(SEED) $(BIN)/python -m pytest tests/chaos
 
-check: setup-dev ## format, lint, types, import rules, fast tests: under a minute
+check: setup-dev ## format, lint, types, import rules, fast tests: about a minute
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint fast
+
+lint: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
-	$(BIN)/python -m pytest -m "not slow and not cluster" -x -n 2 --dist worksteal
+
+fast: setup-dev
+	$(BIN)/python -m pytest -m "not slow and not cluster" -x -n 2 --dist worksteal --hypothesis-profile=quick
 
 bench: setup-dev ## every figure beside its yardstick, into bench/results.json
 	$(BIN)/python -m benchmarks

@@ -15,7 +15,17 @@ import sys
 import time
 from pathlib import Path
 
-SCRIPTS = ("kernels", "replay", "append", "decode", "recovery", "forecast_speed", "correlation speed", "service")
+SCRIPTS = (
+    "kernels",
+    "anomaly",
+    "replay",
+    "append",
+    "decode",
+    "recovery",
+    "forecast_speed",
+    "correlation speed",
+    "service",
+)
 RESULTS = Path("bench/results.json")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 

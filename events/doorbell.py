@@ -2,7 +2,7 @@
 
 Each waiting process has one socket in the log's ``bells`` folder; a commit sends the cell's name to every one of them.
 A ring is a hint and may be lost (a full queue, a crash); a waiter looks for itself before it first sleeps and then every
-250 ms, so a lost ring costs at most that.
+second, so a lost ring costs at most that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from time import monotonic, time_ns
 from typing import NamedTuple
 
-POLL_S = 0.25
+POLL_S = 1.0
 """The safety net."""
 SETTLED_NS = 100_000_000
 """A folder's mtime is coarse: one that is younger than this may yet change without showing it."""
@@ -98,7 +98,7 @@ class Doorbell:
     # -- waiting -------------------------------------------------------------------------------------------------
 
     def wait(self, ready: Callable[[Rung], bool], timeout_s: float) -> bool:
-        """True as soon as ``ready`` is; it is asked at once, after rings (with who rang) and every 250 ms."""
+        """True as soon as ``ready`` is; it is asked at once, after rings (with who rang) and every second."""
         now = monotonic()
         deadline, look = now + timeout_s, now
         me = threading.get_ident()

@@ -24,7 +24,7 @@ from events.sqlite_writer import CellWriter
 
 
 class SqliteLog:
-    """``EventLog`` in a directory. ``doorbell=False``: waiters of other processes find commits by polling (250 ms)."""
+    """``EventLog`` in a directory. ``doorbell=False``: waiters of other processes look once a second."""
 
     def __init__(self, directory: Path | str, *, doorbell: bool = True) -> None:
         root = Path(directory)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hindcast import lean
+
 logger = logging.getLogger(__name__)
 NAMESPACE = "hindcast"
 SOCKET_PATH_BYTES = 107
@@ -54,7 +56,7 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
     proxy = session / "proxy"
     proxy.mkdir(parents=True, exist_ok=True, mode=0o700)
     behind = ports.behind
-    return {
+    return lean.ENVIRONMENT | {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(_token(data / "ray.token")),
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -68,7 +70,6 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
         "RAY_worker_niceness": "0",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(_launcher(proxy)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "c"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "a"),
@@ -152,21 +153,14 @@ def end_leftovers(data: Path) -> None:
 
 
 def start_ray(data: Path) -> None:
-    """A small local cluster: no dashboard, no log monitor, 80 MB of object store. ``environment`` must be in place."""
+    """A small local cluster with 80 MB of object store. ``environment`` must be in place."""
     import ray
-    from ray._private import parameter, worker
+    from ray._private import worker
 
     _hush(worker)
-    original = parameter.RayParams.__init__
-
-    def slim(self: Any, *args: Any, **kwargs: Any) -> None:
-        """``ray.init`` has no switch for the log monitor and the autoscaler's monitor."""
-        original(self, *args, **{**kwargs, "include_log_monitor": False, "no_monitor": True})
-
-    parameter.RayParams.__init__ = slim
-    try:
-        for name in ("ray", "ray.serve"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("ray", "ray.serve"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with lean.few_processes():
         ray.init(
             num_cpus=os.cpu_count(),
             _node_ip_address="127.0.0.1",
@@ -177,8 +171,6 @@ def start_ray(data: Path) -> None:
             log_to_driver=False,
             logging_level=logging.WARNING,
         )
-    finally:
-        parameter.RayParams.__init__ = original
 
 
 def _hush(worker: Any) -> None:
@@ -206,13 +198,20 @@ def ray_address() -> str:
     return ray.get_runtime_context().gcs_address
 
 
-def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: int, replicas: int) -> None:
-    """Serve ASGI applications: name -> (builder, route prefix). The gateway gets ``replicas``, the others one."""
+def start_serve(address: str, port: int) -> None:
+    """Start Serve and its proxy on ``address``; what it serves comes with ``deploy``."""
     from ray import serve
     from ray.serve.config import HTTPOptions, ProxyLocation
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=HTTPOptions(host=address, port=port))
+
+
+def deploy(apps: dict[str, tuple[Callable[[], Any], str]], replicas: int) -> None:
+    """Serve ASGI applications: name -> (builder, route prefix). The gateway gets ``replicas``, the others one."""
+    from ray import serve
+
+    targets: list[serve.RunTarget] = []
     for name, (build, prefix) in apps.items():
 
         class App:
@@ -233,12 +232,15 @@ def deploy(apps: dict[str, tuple[Callable[[], Any], str]], address: str, port: i
             graceful_shutdown_timeout_s=2.0,
             graceful_shutdown_wait_loop_s=0.1,
         )(serve.ingress(built)(App))
-        serve.run(
-            deployment.bind(),
-            name=name,
-            route_prefix=prefix,
-            logging_config={"enable_access_log": False, "log_level": "WARNING"},
+        targets.append(
+            serve.RunTarget(
+                deployment.bind(),
+                name=name,
+                route_prefix=prefix,
+                logging_config={"enable_access_log": False, "log_level": "WARNING"},
+            )
         )
+    serve.run_many(targets)
 
 
 def keep_replica_on_loopback() -> None:

@@ -88,9 +88,11 @@ class System:
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
             runtime.start_ray(self.data.path)
             specs = self._specs()
-            self._start_hosts(specs)
+            self._create_hosts(specs)
+            runtime.start_serve(self.settings.server.address, port)
+            self._await_hosts()
             self._tell_configuration(specs)
-            self._deploy(specs, port)
+            self._deploy(specs)
             self._await_ready()
         except BaseException:
             self.stop()
@@ -117,13 +119,17 @@ class System:
         found = topology.cells(self.settings, self.data.path)
         return placed(found, self.settings.placement, log=self.data.log, generation=self.data.generation, bounds=bounds)
 
-    def _start_hosts(self, specs: tuple[HostSpec, ...]) -> None:
+    def _create_hosts(self, specs: tuple[HostSpec, ...]) -> None:
         import ray
 
         from actors.host import Host, options
 
         remote: Any = ray.remote(Host)
         self._hosts = [(spec, remote.options(**options(spec, runtime.NAMESPACE)).remote(spec)) for spec in specs]
+
+    def _await_hosts(self) -> None:
+        import ray
+
         ray.get([host.ready.remote() for _, host in self._hosts], timeout=START_S)
 
     def _tell_configuration(self, specs: tuple[HostSpec, ...]) -> None:
@@ -169,7 +175,7 @@ class System:
     def _host_of(self, cell: str) -> Any:
         return next(host for spec, host in self._hosts if any(c.name == cell for c in spec.cells))
 
-    def _deploy(self, specs: tuple[HostSpec, ...], port: int) -> None:
+    def _deploy(self, specs: tuple[HostSpec, ...]) -> None:
         from serve.app import create_gateway
         from serve.live import create_live
 
@@ -190,7 +196,7 @@ class System:
         self._placement = spec.placement
         replicas = 1 if (os.cpu_count() or 1) < 4 else 2
         apps = {"live": (partial(create_live, spec), "/live"), "gateway": (partial(create_gateway, spec), "/")}
-        runtime.deploy(apps, server.address, port, replicas)
+        runtime.deploy(apps, replicas)
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_S

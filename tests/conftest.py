@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
 
 from tests.receiver import SECRET, Receiver
 from tests.running import Running, start
+
+settings.register_profile("quick", max_examples=20)
+"""For ``make check``: what says nothing of its own number of examples gets few."""
 
 
 @pytest.fixture(scope="session")

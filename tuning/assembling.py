@@ -29,9 +29,11 @@ def cost_of(entry: Entry, trials: Trials, copies: int = 1) -> Cost:
     """What an entry's serving members cost, ``copies`` times over (repeats)."""
     serving = [entry.folds[fold] for fold in trials.parts.serving]
     size = max(f.size for f in serving)
-    row_ms = {"neighbours": 0.03 + size / 3e6, "custom": 0.3, "network": 0.03}.get(entry.candidate.kind, 0.012)
+    nodes = max(f.nodes for f in serving)
+    # Cold caches included: a forest of 10^5 nodes takes a tenth of a millisecond.
+    row_ms = {"neighbours": 0.03 + size / 3e6, "custom": 0.3}.get(entry.candidate.kind, 0.015 + nodes * 1e-6)
     key = view_key(entry.candidate.kind, entry.candidate.params)
-    view_ms = 0.015 if key.startswith("trees") else 0.09
+    view_ms = 0.015 if key.startswith("trees") else 0.05
     n = copies * len(serving)
     return Cost(copies * sum(f.size for f in serving), n * row_ms, key, n * view_ms)
 

@@ -10,13 +10,13 @@ from tuning.config import Config
 
 
 class Clock:
-    """Monotonic times of one run. ``refit_s`` is what the refit on all rows is expected to take; the search ends that much
-    earlier, but not before half of the budget is over."""
+    """Monotonic times of one run. ``after_s`` is what the learning curve and the refit are expected to take; the search
+    ends that much earlier, but not before half of the budget is over."""
 
     def __init__(self, config: Config) -> None:
         self.began = config.started
         self.budget_s = None if config.trials is not None else config.budget_s
-        self.refit_s = 0.0
+        self.after_s = 0.0
 
     def elapsed(self) -> float:
         return time.monotonic() - self.began
@@ -34,4 +34,4 @@ class Clock:
     def search_end(self) -> float:
         if self.budget_s is None:
             return float("inf")
-        return max(self.end - self.refit_s, self.began + 0.5 * self.budget_s)
+        return max(self.end - self.after_s, self.began + 0.5 * self.budget_s)

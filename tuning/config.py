@@ -14,6 +14,7 @@ from analytics.models.table import Problem
 from tuning.candidates import KINDS, Candidate, Space, unknown_kinds
 from tuning.recorder import NoRecorder, Recorder
 
+Phase = Literal["searching", "finishing", "done"]
 LEAST_BUDGET_S = 8.0
 """Below it there is no time to search: one model of each of two kinds is fitted, however long that takes."""
 
@@ -26,6 +27,8 @@ class Config:
     ``search`` is where fits run: ``local`` processes, a ``ray`` cluster, or what ``auto`` chooses (Ray only where one is
     connected that has more cores than this machine, and the table is large). ``keep`` names columns that stay in although
     they look like leaks. ``custom`` and ``space`` are an own scikit-learn estimator and where its parameters lie.
+    ``warm_starts`` are tried first, then what did best on similar data in earlier runs, whose folders (or theirs') are in
+    ``learn_from``.
     """
 
     target: str
@@ -46,6 +49,7 @@ class Config:
     custom: Any = None
     space: Space = field(default_factory=dict[str, Any])
     warm_starts: tuple[Candidate, ...] = ()
+    learn_from: tuple[Path, ...] = ()
     recorder: Recorder = field(default_factory=NoRecorder)
     started: float = field(default_factory=time.monotonic)
 
@@ -92,7 +96,7 @@ class Row:
 class Progress:
     """Where a run stands. ``left_s`` is None without a budget."""
 
-    phase: Literal["reading", "searching", "finishing", "done"]
+    phase: Phase
     elapsed_s: float
     left_s: float | None
     tried: int

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import shutil
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,26 +13,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.schema import WrongInput
 from analytics.models.table import TableModel
 from tuning.assembling import cost_of, finish_model
 from tuning.candidates import SPACES, Candidate, portfolio
 from tuning.clock import Clock
-from tuning.config import LEAST_BUDGET_S, Config, Progress, Row
+from tuning.config import LEAST_BUDGET_S, Config, Phase, Progress, Row
+from tuning.evaluation import METRICS
 from tuning.folding import Rows
+from tuning.kinship import earlier, kin_of, meta_features, proposals, said
+from tuning.latency import LEAST_MS, ROW_MS, Stopwatch, limits_for, tightened
+from tuning.learning import Learner, Learning
 from tuning.on_ray import cluster_cores, search_on_ray
+from tuning.outcome import Outcome
 from tuning.pool import Pool
 from tuning.preparing import Prepared, parts_of, prepare, write_custom
 from tuning.proposals import Proposer
 from tuning.reading import Arrays, digest
 from tuning.recipes import Task
 from tuning.recorder import Event
-from tuning.refit import Refit
+from tuning.refit import Refit, Sources
 from tuning.report import Note
+from tuning.resuming import Remains, folder_of
 from tuning.scoring import gain_of, metric_of
 from tuning.search import run_all, search_trials, search_until
-from tuning.selection import Limits, greedy
-from tuning.trials import Entry, Store, Trials, write_parts
+from tuning.selection import greedy
+from tuning.trials import Entry, Trials, write_parts
 
 F64 = npt.NDArray[np.float64]
 Weights = dict[int, float]
@@ -45,97 +46,80 @@ _RESCUE_S = 60.0
 _BASELINE = Candidate("dummy", {}, "baseline")
 
 
-@dataclass
-class Outcome:
-    """``model`` is what is shipped, ``judged`` the same recipe fitted without the holdout, whose score is reported."""
-
-    model: TableModel
-    judged: TableModel
-    prepared: Prepared
-    trials: Trials
-    weights: Weights
-    metric: str
-    notes: list[Note]
-    stopped: str
-    resumed: int
-    elapsed_s: float
-    data_hash: str
-    holdout: F64 = field(default_factory=lambda: np.empty(0))
-    """The judged model's predictions of the holdout: values, or probabilities of every class."""
-
-    def truth(self) -> Any:
-        """The holdout's target: int64 class numbers, or float64 values."""
-        y = self.prepared.y[self.prepared.split.holdout]
-        return y.astype(np.int64) if self.prepared.classes else y
-
-
 def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outcome:
     """Raises ``WrongInput`` where the table or the configuration do not allow a model. Ctrl-C keeps the best so far."""
-    with _folder(config) as folder, Pool(config.cores, folder / "rows") as pool:
-        # Reading members back needs all of scikit-learn: imported while workers fit, not while the end waits.
-        threading.Thread(target=import_module, args=("skops.io",), daemon=True).start()
+    with folder_of(config) as folder, Pool(config.cores, folder / "rows") as pool:
+        # Reading members back needs all of scikit-learn, timing a row pandas: imported while workers fit, not at the end.
+        threading.Thread(target=lambda: [import_module(name) for name in ("skops.io", "pandas")], daemon=True).start()
         clock = Clock(config)
         prepared = prepare(columns, config)
         metric = metric_of(prepared.target.problem, config.metric)
-        run = _Run(config, clock, prepared, metric, folder, pool, watch)
+        stopwatch = Stopwatch(columns, prepared.target.rows[prepared.split.holdout], config.target)
+        run = _Run(config, clock, prepared, metric, folder, pool, watch, stopwatch)
         run.set_up(digest(columns))
         run.search()
         return run.finish()
 
 
-@contextlib.contextmanager
-def _folder(config: Config) -> Generator[Path]:
-    """Where fits are kept: under the caller's folder until the run is done, else in a temporary one."""
-    if config.folder is None:
-        with tempfile.TemporaryDirectory(prefix="hindcast-automl-") as name:
-            yield Path(name)
-        return
-    folder = config.folder / "run"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield folder
-    except WrongInput:
-        shutil.rmtree(folder, ignore_errors=True)  # nothing to go on with
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 class _Run:
     def __init__(
-        self, config: Config, clock: Clock, prepared: Prepared, metric: str, folder: Path, pool: Pool, watch: Watch
-    ) -> None:
+        self, config: Config, clock: Clock, prepared: Prepared, metric: str, folder: Path, pool: Pool, watch: Watch,
+        stopwatch: Stopwatch,
+    ) -> None:  # fmt: skip
         self.config, self.clock, self.prepared, self.metric = config, clock, prepared, metric
         self.folder, self.pool, self._watch = folder, pool, watch
         self.notes = list(prepared.notes)
+        self.phase: Phase = "searching"
         self.weights: Weights = {}
         self.stopped = "budget" if config.trials is None else "trials"
         self.gain = gain_of(metric, prepared.target.problem)
         self._weighed = (-1, 0.0)
+        self.stopwatch = stopwatch
+        self.limits = limits_for(len(prepared.schema.used))
 
     def set_up(self, data_hash: str) -> None:
         """The rows and folds that workers read, what an earlier run left, and the baseline."""
         p, config = self.prepared, self.config
         self.data_hash = data_hash
-        self.store = Store(self.folder / "fits")
-        before = self._earlier(data_hash)
+        self.remains = Remains(self.folder, config, data_hash, self.metric)
+        store = self.remains.store
         task = Task(p.features, p.classes, absolute=self.metric == "mae")
         self.rows = Rows(p.x, p.y, task, in_time=p.times is not None)
         self.rows.write(self.folder / "rows")
         write_custom(self.folder / "rows", config.custom)
         parts = parts_of(p, config.seed)
         write_parts(self.folder / "rows", parts)
-        self.trials = Trials(parts, p.y, p.outputs, self.gain, self.store, config.seed, self._cap(parts), self._record)
-        self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed)
-        known = [c for c in before if config.trials is None]
-        first = known + [c for c in (*config.warm_starts, *self._first()) if c.key not in {k.key for k in known}]
-        self.resumed = self.store.candidates()
+        self.trials = Trials(parts, p.y, p.outputs, self.gain, store, config.seed, self._cap(parts), self._record)
+        self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed, self.limits)
+        sign = 1.0 if METRICS[self.metric].greater_is_better else -1.0
+        self.learner = Learner(p, self.trials, self.pool, self.folder / "rows", self.clock.budget_s, sign, config.seed)
+        known = self.remains.before if config.trials is None else []
+        first: dict[str, Candidate] = {}
+        for candidate in (*known, *self._warm(data_hash), *self._first()):
+            first.setdefault(candidate.key, candidate)
+        self.resumed = store.candidates()
         kinds = ("custom",) if config.custom is not None else config.kinds
         spaces = {**SPACES, "custom": config.space}
-        self.proposer = Proposer([_BASELINE, *first], kinds, config.seed, spaces)
+        self.proposer = Proposer([_BASELINE, *first.values()], kinds, config.seed, spaces)
         self._say("experiment.resumed" if self.resumed else "experiment.started", {
             "problem": p.target.problem, "target": config.target, "rows": len(p.y), "seed": config.seed,
             "budget_s": self.clock.budget_s, "trials": self.resumed or config.trials, "data": data_hash,
         })  # fmt: skip
+
+    def _warm(self, data_hash: str) -> tuple[Candidate, ...]:
+        """What the caller names, then what did best on similar data."""
+        config, p = self.config, self.prepared
+        self.meta = meta_features(p)
+        if config.custom is not None or not config.learn_from:
+            return config.warm_starts
+        kin = kin_of(
+            self.meta, earlier(config.learn_from), problem=p.target.problem, data_hash=data_hash, seed=config.seed,
+            kinds=config.kinds,
+        )  # fmt: skip
+        found = proposals(kin)
+        if found:
+            self.notes.append(said(kin, len(found)))
+        return (*config.warm_starts, *found)
 
     def _first(self) -> tuple[Candidate, ...]:
         if self.config.custom is not None:
@@ -156,40 +140,16 @@ class _Run:
         self.notes.append(Note(code="rows-capped", text=text, severity="warning"))
         return cap
 
-    def _earlier(self, data_hash: str) -> list[Candidate]:
-        """The candidates of a killed run on the same data and settings, in their order; other leftovers are removed."""
-        c = self.config
-        about = json.dumps([data_hash, c.target, self.metric, c.seed, c.time_col, c.group_col, list(c.keep), c.trials])
-        path = self.folder / "setup.json"
-        if path.exists() and path.read_text() == about:
-            lines = (
-                (self.folder / "tried.ndjson").read_text().splitlines()
-                if (self.folder / "tried.ndjson").exists()
-                else []
-            )
-            whole = [json.loads(line) for line in lines if line.endswith("}")]
-            return [Candidate(w["kind"], w["params"], w["origin"]) for w in whole if w["kind"] != "dummy"]
-        shutil.rmtree(self.folder / "fits", ignore_errors=True)
-        self.store = Store(self.folder / "fits")
-        (self.folder / "tried.ndjson").unlink(missing_ok=True)
-        path.write_text(about)
-        return []
-
     def _say(self, kind: str, data: Mapping[str, Any]) -> None:
         self.config.recorder.record(Event(kind, self.config.name, time.time_ns() // 1000, data))
 
     def _record(self, entry: Entry) -> None:
         c = entry.candidate
         if entry.state == "finished":
-            with (self.folder / "tried.ndjson").open("a") as file:
-                file.write(json.dumps({"kind": c.kind, "params": c.params, "origin": c.origin}) + "\n")
+            self.remains.tried(c)
         about = {
-            "number": entry.number,
-            "model": c.kind,
-            "params": c.params,
-            "took_s": entry.took_s,
-            "origin": c.origin,
-        }
+            "number": entry.number, "model": c.kind, "params": c.params, "took_s": entry.took_s, "origin": c.origin,
+        }  # fmt: skip
         if entry.state == "failed":
             self._say("trial.failed", {**about, "reason": entry.reason})
         else:
@@ -207,7 +167,8 @@ class _Run:
                     self.trials, self.pool, [self.trials.open(c) for c in (_BASELINE, *self._first()[:2])], self._show
                 )
             elif self._on_ray():
-                search_on_ray(self.trials, self.rows, self.config, self.clock.search_end, self._first(), self._show)
+                end = self.clock.search_end
+                self.notes.append(search_on_ray(self.trials, self.rows, self.config, end, self._first(), self._show))
             else:
                 search_until(self.trials, self.pool, self.proposer, self.clock.search_end, self._weigh, self._show)
             if not self.trials.models() and self.config.custom is None:
@@ -244,7 +205,7 @@ class _Run:
         if len(done) != count and time.monotonic() - at >= pause:
             self.weights = self._selected()
             self._weighed = (len(done), time.monotonic())
-            self.clock.refit_s = self.refit.reserve_s(self.weights)
+            self.clock.after_s = self.refit.reserve_s(self.weights) + self.learner.reserve_s(self.weights)
         return self.weights
 
     def _selected(self) -> Weights:
@@ -254,7 +215,7 @@ class _Run:
             return {}
         costs = [cost_of(e, self.trials) for e in done]
         found = greedy(
-            [self.trials.out_of_fold(e) for e in done], self.trials.y, self.gain, costs, Limits(), self.config.seed
+            [self.trials.out_of_fold(e) for e in done], self.trials.y, self.gain, costs, self.limits, self.config.seed
         )
         return {done[i].number: weight for i, weight in found.items()}
 
@@ -268,47 +229,50 @@ class _Run:
         ended = [e for e in self.trials.entries if e.state in ("stopped", "failed")]
         tried = len(self.trials.finished())
         left = self.clock.left()
-        self._watch(
-            Progress(
-                "searching",
-                self.clock.elapsed(),
-                left,
-                tried,
-                len(ended),
-                self.metric,
-                best.gain if best else None,
-                rows,
-            )
-        )
+        gain = best.gain if best else None
+        self._watch(Progress(self.phase, self.clock.elapsed(), left, tried, len(ended), self.metric, gain, rows))
+
+    def _model(self, sources: Sources) -> TableModel:
+        return finish_model(self.prepared, self.config.target, sources, seed=self.config.seed)
+
+    def _judged(self) -> TableModel:
+        """The selection as a model; selected anew within less while one row takes longer than it may. Not with ``trials``:
+        a repeatable run looks at no clock."""
+        while True:
+            self.weights = self._selected()
+            model = self._model([(self.trials, self.weights)])
+            last = self.config.trials is not None or self.limits.row_ms <= LEAST_MS or time.monotonic() > self.clock.end
+            if last or (took := self.stopwatch.of(model)).cpu_ms <= ROW_MS:
+                return model
+            self.limits = tightened(self.limits, took)
 
     def finish(self) -> Outcome:
         """Selection, the judged model and its holdout, then the refit on all rows where there is time."""
         if not self.trials.models():
             failed = next((e.reason for e in self.trials.entries if e.state == "failed"), "the search ended too early")
             raise ValueError(f"no model could be fitted: {failed}")
-        self._watch(
-            Progress(
-                "finishing",
-                self.clock.elapsed(),
-                self.clock.left(),
-                len(self.trials.models()),
-                0,
-                self.metric,
-                None,
-                (),
-            )
-        )
-        self.weights = self._selected()
-        seed, target = self.config.seed, self.config.target
-        judged = finish_model(self.prepared, target, [(self.trials, self.weights)], seed=seed)
+        self.phase = "finishing"
+        self._show()
+        judged = self._judged()
         holdout = judged.on_matrix(self.prepared.x[self.prepared.split.holdout])
-        model = judged
+        model, learning = judged, Learning((), "No learning curve: the run was ended by hand.")
         if self.stopped != "interrupted":
-            refitted, said = self.refit.run(self.weights, self._show)
+            learning = self.learner.run(self.weights, self.clock.end - time.monotonic())
+            refitted, said = replace(self.refit, limits=self.limits).run(self.weights, self._show)
             self.notes.append(said)
-            if refitted:
-                model = finish_model(self.prepared, target, refitted, seed=seed)
+            while refitted:
+                model = self._model(refitted)
+                took = self.stopwatch.of(model)
+                if took.cpu_ms <= ROW_MS or len(refitted) == 1 or self.config.trials is not None:
+                    break
+                refitted.pop()  # a repeat less: the estimates were too low for this machine
+        self.phase = "done"
+        self._show()
+        took = self.stopwatch.of(model)
+        if took.cpu_ms > ROW_MS:
+            text = f"One row takes {took.cpu_ms:.1f} ms of processor time, more than the {ROW_MS:g} ms that are wanted."
+            self.notes.append(Note(code="slow-row", text=text, severity="warning"))
         return Outcome(
             model, judged, self.prepared, self.trials, self.weights, self.metric, self.notes, self.stopped, self.resumed,
-            self.clock.elapsed(), self.data_hash, holdout,
+            self.clock.elapsed(), self.data_hash, self.meta, took, learning, holdout,
         )  # fmt: skip

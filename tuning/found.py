@@ -17,3 +17,5 @@ class Found:
     params: Params
     fold: int
     result: Done | Failed
+    node: str = ""
+    """Ray's name of the machine that fitted it."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analytics.models.explain import permutation_importance
-from tuning.engine import Outcome
+from tuning.outcome import Outcome
 from tuning.recipes import select
 from tuning.report import Importance
 

@@ -25,6 +25,7 @@ from tuning.candidates import SPACES, Between, Candidate, OneOf
 from tuning.config import Config
 from tuning.folding import Rows
 from tuning.found import Found
+from tuning.report import Note
 from tuning.trials import Entry, Trials
 
 _SHARES = (1 / 9, 1 / 3, 1.0)
@@ -44,9 +45,10 @@ def search_on_ray(
     until: Callable[[], float],
     first: Sequence[Candidate],
     watch: Callable[[], None],
-) -> None:
-    """Fill ``trials`` until the monotonic time ``until()``. Starts a small local Ray where none is connected, and ends it.
+) -> Note:
+    """Fill ``trials`` until the monotonic time ``until()``; says how many nodes fitted.
 
+    Starts a small local Ray where none is connected, and ends it.
     With a Ray of the caller's, ``tuning`` and ``analytics`` must be importable on its nodes.
     """
     ray = _ray()
@@ -56,6 +58,7 @@ def search_on_ray(
             num_cpus=config.cores, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
             _node_ip_address="127.0.0.1", namespace="hindcast-automl",
         )  # fmt: skip
+    nodes: set[str] = set()
     folder = tempfile.mkdtemp(prefix="hindcast-tune-")
     try:
         box = ray.remote(num_cpus=0)(_Box).remote()
@@ -66,13 +69,15 @@ def search_on_ray(
         thread.start()
         while thread.is_alive() and time.monotonic() < until():
             thread.join(_POLL_S)
-            _collect(trials, ray.get(box.take.remote()))
+            _collect(trials, ray.get(box.take.remote()), nodes)
             watch()
         # Tune's own clean-up may wait for what still runs; we do not.
         thread.join(2.0)
-        _collect(trials, ray.get(box.take.remote()))
+        _collect(trials, ray.get(box.take.remote()), nodes)
         if failures and not trials.models():
             raise ValueError(f"the search on Ray failed: {failures[0]}")
+        many = f"{len(nodes)} nodes" if len(nodes) != 1 else "one node"
+        return Note(code="ray", text=f"The search ran on Ray: folds were fitted on {many}.")
     finally:
         for entry in trials.entries:
             trials.end(entry, "stopped", "stopped early, or the time was over")
@@ -122,8 +127,9 @@ def _fit(tuner: Any, failures: list[BaseException]) -> None:
         failures.append(error)
 
 
-def _collect(trials: Trials, found: Sequence[Found]) -> None:
+def _collect(trials: Trials, found: Sequence[Found], nodes: set[str]) -> None:
     for one in found:
+        nodes.add(one.node)
         entry = _entry(trials, Candidate(one.kind, one.params, "search"))
         if entry.state == "running" and one.fold not in entry.asked:
             entry.asked.add(one.fold)

@@ -13,6 +13,7 @@ from analytics.models.table import Problem, TableModel
 from tuning.candidates import Space
 from tuning.config import Config, Progress
 from tuning.engine import run
+from tuning.notebook import watcher
 from tuning.reading import as_columns
 from tuning.recorder import Event
 from tuning.report import Candidate, Registration, Report, Score
@@ -39,10 +40,16 @@ class Result:
         self.report.write(folder / RESULT_FILE)
 
 
-def fit_table(data: Any, config: Config, watch: Watch = lambda _: None) -> Result:
-    """The whole run on a table (file, Arrow, pandas, columns, rows). Raises ``WrongInput`` naming the column."""
+def fit_table(
+    data: Any, config: Config, watch: Watch | None = None, keep: Callable[[Result], None] = lambda _: None
+) -> Result:
+    """The whole run on a table (file, Arrow, pandas, columns, rows). Raises ``WrongInput`` naming the column.
+
+    ``watch`` is told how far the run is; without one, a notebook shows a table that renews itself. ``keep`` stores the
+    result before the experiment's end is recorded: who reads that event finds the files.
+    """
     columns = as_columns(data)
-    outcome = run(columns, config, watch)
+    outcome = run(columns, config, watch or watcher())
     blob = to_bytes(outcome.model)
     report = report_of(outcome, config, columns, blob)
     verdict = report.registration
@@ -50,12 +57,14 @@ def fit_table(data: Any, config: Config, watch: Watch = lambda _: None) -> Resul
     kind = "model.registered" if verdict.registered else "model.refused"
     assert report.artifact is not None
     say(config, kind, verdict.model_dump() | {"sha256": report.artifact.sha256})
+    result = Result(outcome.model, blob, report)
+    keep(result)
     ended = {"elapsed_s": time.monotonic() - config.started, "score": report.main().value}
     if outcome.stopped == "interrupted":
         say(config, "experiment.interrupted", ended)
     else:
         say(config, "experiment.finished", {**ended, "stopped": outcome.stopped})
-    return Result(outcome.model, blob, report)
+    return result
 
 
 def say(config: Config, kind: str, data: Mapping[str, Any]) -> None:
@@ -73,7 +82,7 @@ class Automated(TypedDict):
 
 
 def run_automated_ml(
-    problem_type: Problem | str, data: Any, config: Mapping[str, Any], watch: Watch = lambda _: None
+    problem_type: Problem | str, data: Any, config: Mapping[str, Any], watch: Watch | None = None
 ) -> Automated:
     """Preprocess, select features, train several models, optimise, evaluate, select the best, in this order.
 
@@ -106,9 +115,7 @@ SIMPLE_TRIALS = 2
 """Candidates that ``train_model`` tries where no search is wanted."""
 
 
-def train_model(
-    model_type: str, training_data: Any, config: Mapping[str, Any], watch: Watch = lambda _: None
-) -> Trained:
+def train_model(model_type: str, training_data: Any, config: Mapping[str, Any], watch: Watch | None = None) -> Trained:
     """Train, evaluate on a holdout, register if and only if the score is above ``min_score_threshold`` (default 0.7).
 
     ``use_auto_ml`` (default False) searches within ``budget_s``; else the first two of the portfolio are fitted, or
@@ -125,7 +132,7 @@ def train_model(
 
 
 def train_custom_model(
-    estimator: Any, space: Space, training_data: Any, config: Mapping[str, Any], watch: Watch = lambda _: None
+    estimator: Any, space: Space, training_data: Any, config: Mapping[str, Any], watch: Watch | None = None
 ) -> Trained:
     """``train_model`` with the caller's scikit-learn estimator, its own parameters first, then searched over ``space``.
 

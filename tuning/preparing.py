@@ -63,6 +63,7 @@ def prepare(columns: Mapping[str, npt.NDArray[Any]], config: Config) -> Prepared
     x = schema.matrix(rows)
     features = schema.features()
     x, features, said = _without_leaks(x, target, schema, features, split, config)
+    schema = Schema(schema.columns)  # fewer are used now
     notes += said
     notes.append(Note(code="split", text=f"Holdout, seen by nothing until the end: {split.text}."))
     _need_both_sides(target, split, config.target)

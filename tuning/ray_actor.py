@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,8 @@ class Fits(tune.Trainable):
     def _tell(self, found: Found) -> None:
         import ray
 
-        ray.get(self._shared["box"].put.remote(found))
+        node = str(ray.get_runtime_context().get_node_id())
+        ray.get(self._shared["box"].put.remote(replace(found, node=node)))
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing to keep: finished folds are home already."""

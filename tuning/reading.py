@@ -19,6 +19,8 @@ from analytics.models.schema import WrongInput
 Arrays = dict[str, npt.NDArray[Any]]
 _BLOCKS = (1 << 25, 1 << 30)
 """Columns are typed by the first block; where a later one does not agree, all of the file is one."""
+_FEW = 64
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def read_columns(path: Path) -> Arrays:
@@ -138,7 +140,8 @@ def as_columns(data: Any) -> Arrays:
         twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
             raise WrongInput(twice[0], "is there twice: give every column a name of its own")
-        return {name: _own(name, data.iloc[:, i]) for i, name in enumerate(names)}
+        few = _few_rows(data, names) if len(data) <= _FEW else None
+        return few or {name: _own(name, data.iloc[:, i]) for i, name in enumerate(names)}
     if isinstance(data, Mapping):
         found = {str(name): _own(str(name), values) for name, values in cast(Mapping[Any, Any], data).items()}
         if len({len(values) for values in found.values()}) > 1:
@@ -149,6 +152,24 @@ def as_columns(data: Any) -> Arrays:
     raise WrongInput(
         "", f"a table is wanted (file, Arrow, pandas, dict of columns, list of dicts), got {type(data).__name__}"
     )
+
+
+def _few_rows(frame: Any, names: Sequence[str]) -> Arrays | None:
+    """A short frame's columns by one conversion, since a row's latency is that of the calls; None for unusual types."""
+    kinds = [dtype.kind if isinstance(dtype, np.dtype) else "" for dtype in frame.dtypes]
+    if not set(kinds) <= set("iufbO"):
+        return None
+    cells = frame.to_numpy(object)
+    found: Arrays = {}
+    for j, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+        values = cells[:, j]
+        if kind == "O":
+            plain = [None if v is None or v != v else v for v in values.tolist() if type(v) in _PLAIN]
+            if len(plain) < len(values):
+                return None
+            values = np.array([*plain, None], dtype=object)[:-1]
+        found[name] = values if kind == "O" else values.astype(np.bool_ if kind == "b" else np.float64)
+    return found
 
 
 def _own(name: str, values: Any) -> npt.NDArray[Any]:

@@ -39,6 +39,7 @@ class Refit:
     rows_folder: Path
     clock: Clock
     seed: int
+    limits: Limits
 
     def wanted(self) -> bool:
         return len(self.prepared.y) <= ROWS and self.trials.rows is None
@@ -68,7 +69,7 @@ class Refit:
             if not weights or self.expected_s(weights) > self.clock.end - time.monotonic():
                 break
             if repeat and not within(
-                [cost_of(self.trials.entries[n], self.trials, repeat + 1) for n in weights], Limits()
+                [cost_of(self.trials.entries[n], self.trials, repeat + 1) for n in weights], self.limits
             ):
                 break
             trials = self._repeat(repeat, weights, watch)

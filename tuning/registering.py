@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tuning import evaluation
-from tuning.engine import Outcome
+from tuning.outcome import Outcome
 from tuning.report import Registration, Score
 
 

@@ -319,6 +319,7 @@ class Report(Part):
     """Holdout rows by true class (rows) and predicted class (columns), in the order of ``data.classes``."""
     residuals: Residuals | None = None
     learning: tuple[LearningPoint, ...] = ()
+    learning_note: str = ""
     conformal: Conformal | None = None
     decisions: tuple[Note, ...] = ()
     warnings: tuple[Note, ...] = ()
@@ -327,6 +328,8 @@ class Report(Part):
     registration: Registration | None = None
     artifact: Artifact | None = None
     hashes: Hashes
+    meta: dict[str, float] = Field(default_factory=dict)
+    """Meta-features of the training rows, by which later runs find what did best on similar data."""
     libraries: dict[str, str] = Field(default_factory=dict)
 
     def main(self) -> Score:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from analytics.models.blob import sha256
 from tuning import evaluation
 from tuning.config import Config
-from tuning.engine import Outcome
 from tuning.importance import importance_of
+from tuning.outcome import Outcome
 from tuning.registering import registration
 from tuning.report import (
     Artifact,
@@ -108,12 +108,15 @@ def report_of(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArra
         precision_recall=evaluation.precision_recall(truth, outcome.holdout, names) if binary else (),
         confusion=evaluation.confusion(truth, outcome.holdout) if p.classes else (),
         residuals=None if p.classes else evaluation.residuals(truth, outcome.holdout, seed=config.seed),
+        learning=outcome.learning.points,
+        learning_note=outcome.learning.note,
         conformal=_conformal(outcome),
         decisions=tuple(n for n in outcome.notes if n.severity == "info"),
         warnings=tuple(serious),
         registration=registration(outcome, scores, config.min_score_threshold, digest),
         artifact=_artifact(outcome, blob),
         hashes=Hashes(schema=_schema_hash(outcome), code=code_hash(), data=outcome.data_hash),
+        meta=outcome.meta,
         libraries=_libraries(),
     )
 
@@ -261,16 +264,9 @@ def _conformal(outcome: Outcome, level: float = 0.9) -> Conformal | None:
 
 
 def _artifact(outcome: Outcome, blob: bytes) -> Artifact:
-    x = outcome.prepared.x[:1]
-    times: list[float] = []
-    for _ in range(25):
-        began = time.perf_counter()
-        outcome.model.on_matrix(x)
-        times.append((time.perf_counter() - began) * 1e3)
-    warm = times[5:]
     return Artifact(
-        file="model.skops", sha256=sha256(blob), bytes=len(blob), row_ms=float(np.median(warm)),
-        row_ms_p95=float(np.quantile(warm, 0.95)),
+        file="model.skops", sha256=sha256(blob), bytes=len(blob), row_ms=outcome.row.median_ms,
+        row_ms_p95=outcome.row.p95_ms,
     )  # fmt: skip
 
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from actors.analyzers.arrays import Packed, pack, unpack
 from actors.columns import labels, times
 from actors.fold import Batch, Outputs
 from analytics import anomaly
-from analytics.keys import Keys
 from events.catalog import ANOMALIES, METRICS, rows
 from events.entry import NO_WATERMARK
 
-MAX_KEYS = 1 << 20
 STATUS = np.array(["warming", "ready"], dtype=object)
 
 
@@ -30,22 +26,14 @@ class AnomalySpec:
     false_alarms_per_week: float = 1.0
 
 
-class Series(NamedTuple):
-    """One spec at one window width: names of its keys, and the kernel's state."""
-
-    keys: Keys
-    kernel: anomaly.AnomalyState
-
-
-State = dict[tuple[int, int], Series]
+State = dict[tuple[int, int], anomaly.AnomalyDetector]
 """By (place of the spec, window width in us)."""
 
 
 class Saved(msgspec.Struct):
     spec: int
     width_us: int
-    keys: list[str]
-    kernel: dict[str, Packed | int]
+    detector: bytes
 
 
 @dataclass(frozen=True)
@@ -54,7 +42,7 @@ class AnomalyAnalyzer:
 
     specs: tuple[AnomalySpec, ...]
     name: str = "anomaly"
-    version: int = 2
+    version: int = 3
     reads: tuple[str, ...] = (METRICS.name,)
     writes: tuple[str, ...] = (ANOMALIES.name,)
 
@@ -84,13 +72,12 @@ class AnomalyAnalyzer:
     def _scored(self, state: State, place: int, table: pa.RecordBatch) -> pa.RecordBatch:
         spec = self.specs[place]
         width = int(table.column("width_us")[0].as_py())
-        series = state.get((place, width))
-        if series is None:
-            series = state[place, width] = Series(Keys(MAX_KEYS), anomaly.AnomalyState(self._kernel(spec, width)))
+        detector = state.get((place, width))
+        if detector is None:
+            detector = state[place, width] = anomaly.AnomalyDetector(spec.false_alarms_per_week)
         codes, names = labels(table, "key")
         value = table.column(spec.aggregate).cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
-        keys = series.keys.encode(codes.astype(np.int32), names)
-        scores = anomaly.score(series.kernel, keys, times(table, "time"), value)
+        scores = detector.update_coded(times(table, "time"), value, codes.astype(np.int32), names)
         columns = {name: table.column(name) for name in ("time", "metric", "key", "start", "partition_key")}
         columns |= {
             "type": "anomaly.scored",
@@ -106,24 +93,19 @@ class AnomalyAnalyzer:
         }
         return rows(ANOMALIES, columns, table.num_rows)
 
-    def _kernel(self, spec: AnomalySpec, width_us: int) -> anomaly.AnomalySpec:
-        return anomaly.AnomalySpec(spec.false_alarms_per_week, width_us, max_keys=MAX_KEYS)
-
     def dump(self, state: State) -> bytes:
         saved = [
-            Saved(place, width, series.keys.names, pack(series.kernel.dump()))
-            for (place, width), series in sorted(state.items())
+            Saved(place, width, detector.to_bytes())
+            for (place, width), detector in sorted(state.items(), key=lambda item: item[0])
         ]
         return msgspec.msgpack.encode(saved)
 
     def load(self, data: bytes) -> State:
-        saved = msgspec.msgpack.decode(data, type=list[Saved])
         return {
-            (s.spec, s.width_us): Series(
-                Keys(MAX_KEYS, s.keys),
-                anomaly.AnomalyState.load(self._kernel(self.specs[s.spec], s.width_us), unpack(s.kernel)),
+            (s.spec, s.width_us): anomaly.AnomalyDetector.from_bytes(
+                s.detector, self.specs[s.spec].false_alarms_per_week
             )
-            for s in saved
+            for s in msgspec.msgpack.decode(data, type=list[Saved])
         }
 
 

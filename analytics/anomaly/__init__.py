@@ -1,5 +1,7 @@
-"""Is this value unusual for its key? Streaming over many keys (``score``), or over a table (``detect``)."""
+"""Is this value unusual for its key? Streaming over many keys (``AnomalyDetector``), or over a table (``detect``)."""
 
+from analytics.anomaly.alarm import EPISODE_ROWS, episodes
+from analytics.anomaly.detector import AnomalyDetector
 from analytics.anomaly.kernel import (
     READY,
     WARMING,
@@ -12,14 +14,17 @@ from analytics.anomaly.table import STATUS, detect
 from analytics.columns import Columns, columns
 
 __all__ = [
+    "EPISODE_ROWS",
     "READY",
     "STATUS",
     "WARMING",
+    "AnomalyDetector",
     "AnomalySpec",
     "AnomalyState",
     "Columns",
     "Scores",
     "columns",
     "detect",
+    "episodes",
     "score",
 ]

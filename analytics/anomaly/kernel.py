@@ -1,19 +1,15 @@
-"""Is this value unusual for its key? A streaming band and a streaming score, many keys at once.
+"""Is this value unusual for its key? A streaming band, score and alarm, many keys at once.
 
-The band (``expected``, ``lower``, ``upper``, ``is_anomaly``): an exponentially weighted level and mean absolute deviation
-follow the values, each innovation clipped at three standard deviations (Huber 1964; Gelper, Fried, Croux 2010), so that a
-spike does not teach the spike. After ``shift_rows`` anomalies in a row on one side the level has shifted: it moves to their
-mean. How far out an anomaly begins is learned for each side: the point that a fiftieth of the rows exceed (stochastic
-approximation, Robbins and Monro 1951) and the mean excess over it, continued as an exponential tail (peaks over
-threshold: Siffer et al. 2017, with shape 0) to the probability that ``false_alarms_per_week`` allows.
+- ``band.py``: where the next value is expected (``expected``, ``lower``, ``upper``);
+- ``surprise.py``: how surprising a value is beside all that its key has shown (``score``). It marks the beginning of an
+  episode and falls silent during it;
+- ``alarm.py``: which surprises are alarms, at the asked number of false alarms a week (``is_anomaly``).
 
-The score (``score``) ranks rows by how surprising they are beside all that the key has shown: ``surprise.py``. It marks the
-beginning of an episode and falls silent during it, so a row in the middle of one may be an anomaly with a low score.
+How often a key is sampled is learned from the times of its rows so far, nothing from later ones.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,23 +17,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import float64, int8, int32, int64, types, uint8, void
 
+from analytics.anomaly.alarm import ALARM, DUE, LARGEST_SHARE, OPEN, RAISED, alarms, settle
+from analytics.anomaly.band import BAND, LEVEL, follow, reach, warm_up
 from analytics.anomaly.surprise import BINS, TRACE, surprise
 from analytics.typed import F64, I8, I32, I64, U8, Bools, column, kernel, reads, writes
 
 WEEK_US = 7 * 24 * 3_600_000_000
 WARMING, READY = 0, 1
-VERSION = 2
+VERSION = 3
 
-_SEEN, _RUN = 0, 1
-_LEVEL, _DEVIATION, _RUN_SUM, _POINT, _EXCESS = 0, 1, 2, (3, 5), (4, 6)
-_SIGMA = 1.2533141373155003  # sqrt(pi / 2): standard deviation of normal noise from its mean absolute deviation
-_CLIP = 3.0
+_SEEN = 0
 _LARGEST = 1e150
-_BEYOND = 0.02
-"""The share of the rows beyond the learned point of each side."""
-_POINT_OF_NORMAL, _EXCESS_AT_FIRST = 2.05, 0.45
-_POINT_STEP, _EXCESS_RATE, _EXCESS_CLIP = 0.05, 0.03, 6.0
-_LEAST_EXCESS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +35,7 @@ class AnomalySpec:
     """How watchful to be, in false alarms a week and key, and how fast to learn."""
 
     false_alarms_per_week: float = 1.0
-    interval_us: int = 10_000_000
-    """Time between two values of a key."""
+    """An alarm is an episode: ``alarm.py``."""
     memory_rows: int = 60
     """Values that the level remembers, about."""
     warm_up_rows: int = 30
@@ -54,17 +43,10 @@ class AnomalySpec:
     max_keys: int = 1 << 20
 
     def __post_init__(self) -> None:
-        if not (self.false_alarms_per_week > 0 and self.interval_us > 0):
-            raise ValueError(
-                f"{self.false_alarms_per_week} false alarms a week at {self.interval_us} us: both are above 0"
-            )
+        if not 0 < self.false_alarms_per_week < float("inf"):
+            raise ValueError(f"{self.false_alarms_per_week} false alarms a week: the number is above 0 and finite")
         if self.warm_up_rows < 2 or self.memory_rows < 2 or self.shift_rows < 2:
             raise ValueError("warm-up, memory and shift take at least 2 rows each")
-
-    @property
-    def tail(self) -> float:
-        """The probability below which a value is an anomaly; never above 1 %, however rare the rows."""
-        return min(0.01, self.false_alarms_per_week * self.interval_us / WEEK_US)
 
 
 class Scores(NamedTuple):
@@ -75,10 +57,11 @@ class Scores(NamedTuple):
     expected: F64
     lower: F64
     upper: F64
-    """Outside of [lower, upper] is an anomaly."""
+    """Between them lie all but ``false_alarms_per_week`` values of noise; the band knows no season, the score does."""
     direction: I8
     """-1 below, 1 above, 0 as expected or unknown."""
     is_anomaly: Bools
+    """Part of an alarm: a surprise, or out of the band soon after one."""
     status: U8
     """WARMING or READY."""
 
@@ -86,13 +69,13 @@ class Scores(NamedTuple):
 class AnomalyState:
     """What is known of each key; grows with the keys."""
 
-    __slots__ = ("counts", "levels", "newest", "profile", "seasoned", "spec", "threshold", "trace")
+    __slots__ = ("alarm", "counts", "levels", "newest", "profile", "seasoned", "spec", "trace")
 
     def __init__(self, spec: AnomalySpec) -> None:
         self.spec = spec
-        self.threshold = logarithm(_BEYOND / (spec.tail / 2))
-        self.counts: I64 = np.zeros((0, 2), np.int64)
-        self.levels: F64 = np.zeros((0, 7))
+        self.counts: I64 = np.zeros((0, 3), np.int64)
+        self.levels: F64 = np.zeros((0, BAND))
+        self.alarm: F64 = np.zeros((0, ALARM))
         self.newest: I64 = np.zeros(0, np.int64)
         self.trace: F64 = np.zeros((0, TRACE))
         self.profile: F64 = np.zeros((0, BINS))
@@ -103,8 +86,9 @@ class AnomalyState:
         have = len(self.newest)
         if keys > have:
             more = max(keys, 2 * have) - have
-            self.counts = np.concatenate([self.counts, np.zeros((more, 2), np.int64)])
-            self.levels = np.concatenate([self.levels, np.zeros((more, 7))])
+            self.counts = np.concatenate([self.counts, np.zeros((more, 3), np.int64)])
+            self.levels = np.concatenate([self.levels, np.zeros((more, BAND))])
+            self.alarm = np.concatenate([self.alarm, np.zeros((more, ALARM))])
             self.newest = np.concatenate([self.newest, np.full(more, np.iinfo(np.int64).min)])
             self.trace = np.concatenate([self.trace, np.zeros((more, TRACE))])
             self.profile = np.concatenate([self.profile, np.zeros((more, BINS))])
@@ -118,6 +102,7 @@ class AnomalyState:
             "keys": keys,
             "counts": self.counts[keys],
             "levels": self.levels[keys],
+            "alarm": self.alarm[keys],
             "newest": self.newest[keys],
             "trace": self.trace[keys],
             "profile": self.profile[keys],
@@ -132,7 +117,7 @@ class AnomalyState:
         state, keys = cls(spec), column(dump["keys"], np.int64)
         state.know(int(keys.max(initial=-1)) + 1)
         state.counts[keys], state.levels[keys] = dump["counts"], dump["levels"]
-        state.newest[keys], state.trace[keys] = dump["newest"], dump["trace"]
+        state.alarm[keys], state.newest[keys], state.trace[keys] = dump["alarm"], dump["newest"], dump["trace"]
         state.profile[keys], state.seasoned[keys] = dump["profile"], dump["seasoned"]
         return state
 
@@ -161,7 +146,8 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
         state.trace,
         state.profile,
         state.seasoned,
-        state.threshold,
+        state.alarm,
+        spec.false_alarms_per_week / WEEK_US,
         2.0 / (spec.memory_rows + 1.0),
         spec.warm_up_rows,
         spec.shift_rows,
@@ -177,17 +163,6 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
     return Scores(numbers[0], expected, lower, upper, direction, anomalous, status)
 
 
-def logarithm(x: float) -> float:
-    """The natural logarithm by its series, the same to the bit on every machine: thresholds steer what is learned."""
-    mantissa, exponent = math.frexp(x)
-    ratio = (mantissa - 1.0) / (mantissa + 1.0)
-    total, power = 0.0, ratio
-    for k in range(1, 80, 2):
-        total += power / k
-        power *= ratio * ratio
-    return 2.0 * total + exponent * 0.6931471805599453
-
-
 @kernel(
     void(
         writes(int64, 2),
@@ -196,6 +171,7 @@ def logarithm(x: float) -> float:
         writes(float64, 2),
         writes(float64, 2),
         writes(uint8, 2),
+        writes(float64, 2),
         float64,
         float64,
         int64,
@@ -216,9 +192,10 @@ def _scan(
     trace: F64,
     profile: F64,
     seasoned: U8,
-    threshold: float,
+    alarm: F64,
+    asked_per_us: float,
     alpha: float,
-    warm_up: int,
+    warm_rows: int,
     shift: int,
     key: I32,
     time: I64,
@@ -231,66 +208,35 @@ def _scan(
     for i in range(key.shape[0]):
         k = key[i]
         v = min(max(value[i], -_LARGEST), _LARGEST) if np.isfinite(value[i]) else np.nan
-        seen, level, deviation = counts[k, _SEEN], levels[k, _LEVEL], levels[k, _DEVIATION]
-        ready = seen >= warm_up
-        # A constant series has no scale of its own; a thousandth of its level is one.
-        sigma = max(_SIGMA * deviation, 1e-3 * abs(level), 1e-12)
+        seen, level = counts[k, _SEEN], levels[k, LEVEL]
+        ready, fresh = seen >= warm_rows, time[i] > newest[k]
         numbers[0, i] = 0.0
         numbers[1, i] = level if seen else np.nan
-        below = levels[k, _POINT[0]] + threshold * levels[k, _EXCESS[0]]
-        above = levels[k, _POINT[1]] + threshold * levels[k, _EXCESS[1]]
-        numbers[2, i] = level - below * sigma if ready else np.nan
-        numbers[3, i] = level + above * sigma if ready else np.nan
+        numbers[2, i] = numbers[3, i] = np.nan
         direction[i], anomalous[i], status[i] = 0, False, READY if ready else WARMING
         if not np.isfinite(v):
-            numbers[2, i] = numbers[3, i] = np.nan
             continue
         off = v - level
-        side = 1 if off > 0 else (-1 if off < 0 else 0)
-        strange = ready and (off > above * sigma or -off > below * sigma)
-        fresh = time[i] > newest[k]
         surprising = surprise(trace[k], profile[k], seasoned[k], seen, ready, time[i], v, fresh)
         numbers[0, i] = surprising / (1.0 + surprising)
+        share, sigma, outside, alarming = 0.0, 0.0, False, False
+        if fresh and seen:
+            share = min(LARGEST_SHARE, asked_per_us * (time[i] - newest[k]))
         if ready:
-            direction[i], anomalous[i] = side, strange
+            sigma, below, above = reach(levels[k], max(alarm[k, DUE] / (seen - 1.0), 1e-18))
+            numbers[2, i], numbers[3, i] = level - below * sigma, level + above * sigma
+            out = max(off / (above * sigma), -off / (below * sigma))
+            outside = out > 1.0
+            alarming = alarms(counts[k, OPEN], alarm[k], surprising, out, outside)
+            direction[i], anomalous[i] = 1 if off > 0 else (-1 if off < 0 else 0), alarming
         if not fresh:
             continue
         newest[k] = time[i]
         counts[k, _SEEN] = seen + 1
-        weight = max(alpha, 1.0 / (seen + 1.0))
+        alarm[k, DUE] += share
         if not ready:
-            # Plain means at first; the deviation is from the mean before the row, and the first row has none.
-            levels[k, _LEVEL] = level + weight * off
-            if seen == 0:
-                for s in range(2):
-                    levels[k, _POINT[s]], levels[k, _EXCESS[s]] = _POINT_OF_NORMAL, _EXCESS_AT_FIRST
-            else:
-                levels[k, _DEVIATION] = deviation + max(alpha, 1.0 / seen) * (abs(off) - deviation)
+            warm_up(levels[k], seen, v, alpha)
+            alarm[k, RAISED] = 1.0
             continue
-        run = counts[k, _RUN]
-        if strange:
-            same = run * side > 0
-            run = run + side if same else side
-            levels[k, _RUN_SUM] = levels[k, _RUN_SUM] + v if same else v
-        else:
-            run = 0
-        counts[k, _RUN] = run
-        if abs(run) >= shift:
-            levels[k, _LEVEL] = levels[k, _RUN_SUM] / abs(run)
-            counts[k, _RUN] = 0
-            continue
-        if abs(run) > 1:
-            continue  # a shift in the making: widening the band now would hide it half way
-        for s in range(2):
-            point, excess = levels[k, _POINT[s]], levels[k, _EXCESS[s]]
-            beyond = (off if s else -off) / sigma - point
-            if beyond > 0.0:
-                levels[k, _EXCESS[s]] = max(
-                    _LEAST_EXCESS, excess + _EXCESS_RATE * (min(beyond, _EXCESS_CLIP * excess) - excess)
-                )
-                levels[k, _POINT[s]] = point + _POINT_STEP * (1.0 - _BEYOND)
-            else:
-                levels[k, _POINT[s]] = max(1.0, point - _POINT_STEP * _BEYOND)
-        clipped = min(abs(off), _CLIP * sigma)
-        levels[k, _LEVEL] = level + weight * side * clipped
-        levels[k, _DEVIATION] = deviation + weight * (clipped - deviation)
+        settle(counts[k], alarm[k], alarming, share)
+        follow(counts[k], levels[k], v, sigma, max(alpha, 1.0 / (seen + 1.0)), shift, outside)

@@ -14,6 +14,9 @@ methods judge a strangeness by earlier strangeness: Laxhammar and Falkman 2014; 
 a floor, so that the first small record of a calm series is none. Together they are the 4-norm: nearly the largest, a little
 more if several agree. A surprise then hides those of the next 30 rows or so (``_HUSH``): an episode is worth one alarm.
 
+What a value teaches is cut at three ranges beyond the range, so that an absurd one does not blind its key; the first 30
+rows are taken as they are.
+
 numba's cache of ``kernel.py`` does not see a change of this file: touch that one too.
 """
 
@@ -48,12 +51,25 @@ _WEIGHT = (1.5, 1.0, 1.0, 0.5)
 _HUSH = 0.9771599684342459  # 2 ** (-1 / 30): half is forgotten after 30 rows
 _HUSH_WEIGHT = 3.0
 _LARGEST = 1e9
+_REACH = 3.0
+"""A value teaches as if it lay at most so many ranges beyond the range."""
+_HEARD = 10.0
+"""The largest surprise that hides others: beyond, an absurd value would silence a thousand rows."""
+_FULL_HOUR = 30
+"""Rows after which an hour's usual value is known well enough to be guarded against absurd ones."""
 
 
 @kernel(float64(float64, float64, float64, float64))
 def _record(x: float, high: float, low: float, least: float) -> float:
     """How far ``x`` is outside of [low, high], in units of that range."""
     return max(x - high, low - x, 0.0) / (high - low + least)
+
+
+@kernel(float64(float64, float64, float64, float64))
+def _within(x: float, high: float, low: float, least: float) -> float:
+    """``x``, or the farthest point that may be learned from."""
+    reach = _REACH * (high - low + least)
+    return min(max(x, low - reach), high + reach)
 
 
 @kernel(float64(writes(float64), int64, float64, float64, boolean))
@@ -89,6 +105,7 @@ def surprise(
     # A constant series has no scale of its own; a thousandth of its size is one.
     least = 1e-3 * trace[_SIZE] + 1e-12
     slow, fast = max(_SLOW, 1.0 / (seen + 1.0)), max(_SHORT, 1.0 / (seen + 1.0))
+    taught = value if young else _within(value, high, low, least)
     short = trace[_SHORT_MEAN] + fast * (value - trace[_SHORT_MEAN])
 
     hour = time // _HOUR_US
@@ -114,15 +131,18 @@ def surprise(
         trace[_MISS_LEVEL] += slow * (min(abs(off), 5.0 * sigma) - trace[_MISS_LEVEL])
         shown = abs(rest) if young else min(abs(rest), _CLIP * rest_sigma)
         trace[_LEFT_SPREAD] += slow * (shown - trace[_LEFT_SPREAD])
-        profile[at] += off_profile / min(times + 1, _MEMORY_OF_HOUR) if times else value - profile[at]
+        to_profile = (taught if times >= _FULL_HOUR else value) - profile[at]
+        profile[at] += to_profile / min(times + 1, _MEMORY_OF_HOUR)
         seasoned[at] = min(times + 1, _MEMORY_OF_HOUR)
         moved = off if young else min(max(off, -_CLIP * sigma), _CLIP * sigma)
         trace[_SPREAD] += slow * (abs(moved) - trace[_SPREAD])
         trace[_LONG] = long + slow * moved
-        trace[_SIZE] += slow * (abs(value) - trace[_SIZE])
+        trace[_SIZE] += slow * (abs(taught) - trace[_SIZE])
+        trace[_HIGH], trace[_LOW] = max(taught, high), min(taught, low)
+        short = trace[_SHORT_MEAN] + fast * (taught - trace[_SHORT_MEAN])
         trace[_SHORT_MEAN], trace[_LEFT] = short, left
-        trace[_HIGH], trace[_LOW] = max(value, high), min(value, low)
-        trace[_SHORT_HIGH], trace[_SHORT_LOW] = max(short, short_high), min(short, short_low)
+        heard = short if young else _within(short, short_high, short_low, least)
+        trace[_SHORT_HIGH], trace[_SHORT_LOW] = max(heard, short_high), min(heard, short_low)
         trace[_LEFT_HIGH], trace[_LEFT_LOW] = max(left, left_high), min(left, left_low)
-        trace[_HUSHED] = max(hushed, found)
+        trace[_HUSHED] = max(hushed, min(found, _HEARD))
     return found / (1.0 + _HUSH_WEIGHT * hushed)

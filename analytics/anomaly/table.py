@@ -12,7 +12,6 @@ from analytics.anomaly.kernel import AnomalySpec, AnomalyState, score
 from analytics.columns import codes, columns
 from analytics.columns import times as times_of
 from analytics.columns import values as values_of
-from analytics.typed import I64
 
 STATUS = ("warming", "ready")
 """By the kernel's status code."""
@@ -35,9 +34,8 @@ def detect(
 
     The rows of a key are taken in the order of their times, equal times in the order of the table; of rows with one time
     the first is learned from and the others are only scored. A row without a time or a finite value scores 0, its other
-    numbers are null, and nothing is learned from it. No result is NaN. How often a key is sampled, which
-    ``false_alarms_per_week`` needs, is the median gap of the table. Raises ``ValueError``, naming column and row, for what
-    cannot be read as a time or a number.
+    numbers are null, and nothing is learned from it. No result is NaN. Raises ``ValueError``, naming column and row,
+    for what cannot be read as a time or a number.
     """
     names = columns(table, time, value, key)
     times, dated, *_ = times_of(table[names.time], names.time)
@@ -48,7 +46,7 @@ def detect(
         keys = codes(table[names.key]).astype(np.int32) + 1
     order = np.lexsort((times, keys))
     order = order[dated[order]]
-    spec = AnomalySpec(false_alarms_per_week, _gap(keys[order], times[order]), max_keys=int(keys.max(initial=0)) + 1)
+    spec = AnomalySpec(false_alarms_per_week, max_keys=int(keys.max(initial=0)) + 1)
     found = score(AnomalyState(spec), keys[order], times[order], values[order])
 
     def placed(column: np.ndarray, empty: object) -> np.ndarray:
@@ -72,9 +70,3 @@ def detect(
             "status": pa.array(np.array(STATUS, dtype=object)[placed(found.status, 0)], pa.string()),
         }
     )
-
-
-def _gap(keys: np.ndarray, times: I64) -> int:
-    """The median time between neighbours of one key, us; 10 s where there are none."""
-    gaps = np.diff(times)[(np.diff(keys) == 0) & (np.diff(times) > 0)]
-    return int(np.median(gaps)) if len(gaps) else 10_000_000

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,8 @@ DATE_PARTS = ("day", "year", "month", "weekday", "hour")
 TEXT_WIDTH = 96
 """A text column becomes counts of hashed words in so many buckets (Weinberger et al. 2009), length and word count."""
 _LARGEST = 3.0e38
+_FEW = 64
+"""Rows up to which numbers are converted all columns at once: there the calls cost more than the values."""
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
 _MISSING_TEXT = frozenset({"", "na", "nan", "null", "none", "n/a", "<na>", "nat"})
@@ -46,6 +49,15 @@ class Column:
     offset: float = 0.0
     dropped: str = ""
 
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """A level's place in ``levels``, which are final when it is asked first."""
+        return {level: i for i, level in enumerate(self.levels)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is stored: the fields alone."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
 
 @dataclass
 class Feature:
@@ -57,15 +69,44 @@ class Feature:
     levels: int = 0
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Where each used column's features stand in the matrix."""
+
+    used: list[Column]
+    start: list[int]
+    width: int
+    numbers: list[Column]
+    at: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.float64]
+
+
 @dataclass
 class Schema:
-    """The columns that a model was made for. A column that was dropped may be absent; extra columns are ignored."""
+    """The columns that a model was made for. A column that was dropped may be absent; extra columns are ignored.
+
+    Which ones are dropped is final when a schema is first used; who drops more makes another one.
+    """
 
     columns: list[Column]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"columns": self.columns}
 
     @property
     def used(self) -> list[Column]:
         return [c for c in self.columns if not c.dropped]
+
+    @cached_property
+    def _layout(self) -> _Layout:
+        used = self.used
+        width = {"date": len(DATE_PARTS), "text": TEXT_WIDTH + 2}
+        ends = np.cumsum([0, *(width.get(c.kind, 1) for c in used)]).tolist()
+        numbers = [(start, c) for start, c in zip(ends, used, strict=False) if c.kind == "number"]
+        return _Layout(
+            used, ends[:-1], ends[-1], [c for _, c in numbers], np.array([at for at, _ in numbers], np.int64),
+            np.array([c.offset for _, c in numbers], np.float64),
+        )  # fmt: skip
 
     def features(self) -> list[Feature]:
         """The matrix's columns, in order."""
@@ -84,21 +125,32 @@ class Schema:
 
     def matrix(self, columns: Columns) -> F32:
         """Rows x features. Raises ``WrongInput`` for a missing column or a value that is not of the column's kind."""
-        used = self.used
-        absent = [c.name for c in used if c.name not in columns]
+        plan = self._layout
+        absent = [c.name for c in plan.used if c.name not in columns]
         if absent:
             more = f" (and {len(absent) - 1} more: {', '.join(absent[1:6])})" if len(absent) > 1 else ""
             raise WrongInput(absent[0], f"is missing; the model was trained with it{more}")
-        lengths = {len(columns[c.name]) for c in used} or {len(values) for values in columns.values()}
+        lengths = {len(columns[c.name]) for c in plan.used} or {len(values) for values in columns.values()}
         if len(lengths) > 1:
             raise WrongInput("", "columns are not equally long")
-        out = np.empty((lengths.pop() if lengths else 0, len(self.features())), np.float32)
-        at = 0
-        for c in used:
-            block = _encode(c, np.asarray(columns[c.name]))
-            out[:, at : at + block.shape[1]] = block
-            at += block.shape[1]
+        out = np.empty((lengths.pop() if lengths else 0, plan.width), np.float32)
+        at_once = len(out) <= _FEW and self._fill_numbers(columns, out)
+        for c, at in zip(plan.used, plan.start, strict=True):
+            if not (at_once and c.kind == "number"):
+                block = _encode(c, np.asarray(columns[c.name]))
+                out[:, at : at + block.shape[1]] = block
         return out
+
+    def _fill_numbers(self, columns: Columns, out: F32) -> bool:
+        """All number columns at once; False where one of them is not float64 yet."""
+        plan = self._layout
+        arrays = [columns[c.name] for c in plan.numbers]
+        if not arrays or any(a.dtype != np.float64 for a in arrays):
+            return False
+        values = np.concatenate(arrays).reshape(len(arrays), len(out)) - plan.offsets[:, None]
+        values[~np.isfinite(values)] = np.nan
+        out[:, plan.at] = np.clip(values, -_LARGEST, _LARGEST).T
+        return True
 
 
 def _encode(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -110,7 +162,7 @@ def _encode(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     texts = as_booleans(column.name, values) if column.kind == "boolean" else as_texts(values)
     if column.kind == "text":
         return word_counts(texts)
-    code = {level: i for i, level in enumerate(column.levels)}
+    code = column.codes
     unseen, missing = len(code), len(code) + 1
     return np.array([missing if t is None else code.get(t, unseen) for t in texts], np.float32)[:, None]
 

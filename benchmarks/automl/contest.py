@@ -81,7 +81,9 @@ def _scores(folder: Path, answers: Path) -> dict[str, Any]:
         y: Any = truth.to_numpy(np.float64)
         p = found["value"].to_numpy(np.float64)
     else:
-        labels = sorted(truth.astype(str).unique())
-        y = truth.astype(str).map({label: i for i, label in enumerate(labels)}).to_numpy(np.int64)
+        spelled = truth.astype(str).str.lower()  # systems differ in how they write true and false
+        labels = sorted(spelled.unique())
+        y = spelled.map({label: i for i, label in enumerate(labels)}).to_numpy(np.int64)
+        found.columns = found.columns.str.lower()
         p = found[labels].to_numpy(np.float64).clip(0, 1)
     return {"scores": {name: score(name, y, p) for name in METRICS[table["problem"]]}, "test_rows": len(truth)}

@@ -15,6 +15,7 @@ from hindcast.cli.target import json_option
 
 if TYPE_CHECKING:
     from tuning.config import Progress
+    from tuning.recorder import Recorder
 
 _STARTED = time.monotonic()
 _MODEL, _RESULT = "model.skops", "result.json"
@@ -54,10 +55,17 @@ class Seconds(click.ParamType[float]):
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder for the model."
 )
-@click.option("--keep", multiple=True, help="A column to use although it looks like a leak.")
+@click.option("--keep", "kept", multiple=True, help="A column to use although it looks like a leak.")
 @click.option(
     "--on", type=click.Choice(["auto", "local", "ray"]), default="auto", show_default=True, help="Where to fit."
 )
+@click.option(
+    "--learn-from",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folders of earlier runs: what did best on similar data is tried first. With a budget also those beside --out.",
+)
+@click.option("--mlflow", metavar="URI", help="Record the experiment there, too, such as sqlite:///mlflow.db.")
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @json_option
 def automl(
@@ -71,8 +79,10 @@ def automl(
     metric: str,
     seed: int,
     out: Path,
-    keep: tuple[str, ...],
+    kept: tuple[str, ...],
     on: Any,
+    learn_from: tuple[Path, ...],
+    mlflow: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -84,19 +94,22 @@ def automl(
     from events.errors import Rejected
     from tuning.card import write_card
     from tuning.config import Config
-    from tuning.pipeline import fit_table
+    from tuning.pipeline import Result, fit_table
     from tuning.recorder import FileRecorder
+
+    def keep(result: Result) -> None:
+        result.write(out)
+        write_card(result.report, out)
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with FileRecorder(out / "events.ndjson") as recorder, watching(quiet or as_json) as watch:
+        with FileRecorder(out / "events.ndjson") as events, watching(quiet or as_json) as watch:
             config = Config(
-                target, problem, time_col, group_col, budget, trials, metric, seed, out, keep=keep, search=on,
-                name=file.name.split(".")[0], recorder=recorder, started=_STARTED,
+                target, problem, time_col, group_col, budget, trials, metric, seed, out, keep=kept, search=on,
+                name=file.name.split(".")[0], recorder=_mirrored(events, mlflow, out), started=_STARTED,
+                learn_from=learn_from if trials is not None else (*learn_from, out.resolve().parent),
             ).checked()  # fmt: skip
-            result = fit_table(file, config, watch)
-            result.write(out)
-            write_card(result.report, out)
+            result = fit_table(file, config, watch, keep)
     except WrongInput as error:
         raise Rejected(f"column {error.column!r}" if error.column else "", error.reason) from None
     except OSError as error:
@@ -107,6 +120,15 @@ def automl(
         print_json(result.report.model_dump(mode="json", by_alias=True))
     else:
         _print_result(result.report, out, quiet)
+
+
+def _mirrored(events: Recorder, uri: str | None, out: Path) -> Recorder:
+    if uri is None:
+        return events
+    from tuning.mlflow_mirror import MlflowMirror
+    from tuning.recorder import Mirrored
+
+    return Mirrored(events, MlflowMirror(uri, artifacts=out))
 
 
 def _print_result(report: Any, out: Path, quiet: bool) -> None:

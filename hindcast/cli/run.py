@@ -33,6 +33,9 @@ def config_option(default: str) -> Option:
 
 
 def _system(config: str, data_dir: Path, port: int | None, address: str | None, placement: Placement | None) -> System:
+    from hindcast.lean import slim
+
+    slim()
     from hindcast.system import System
 
     return System(config, data_dir=data_dir, address=address, port=port, placement=placement)

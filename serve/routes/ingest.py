@@ -76,8 +76,8 @@ def _segment_route(kind: str) -> None:
     async def segment(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         stage = backstage(request)
         body = read_body(await request.body(), request.headers.get("content-encoding", ""), SEGMENT_BYTES)
-        await principal(request, "ingest", _write_key(request, body))
-        receipt = await _commit(stage, decode_segment(kind, body, _now()))
+        who = await principal(request, "ingest", _write_key(request, body))
+        receipt = await _commit(stage, decode_segment(kind, body, _now(), source=who.name))
         return _json(receipt, 200)
 
 

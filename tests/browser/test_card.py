@@ -13,6 +13,8 @@ from tuning.report import Problem
 
 from .test_accessibility import AXE, violations
 
+pytestmark = pytest.mark.slow
+
 
 def opened(chromium: Browser, tmp_path: Path, problem: Problem, theme: str, width: int) -> tuple[Page, list[str]]:
     path = tmp_path / "card.html"

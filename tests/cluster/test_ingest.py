@@ -80,6 +80,17 @@ def test_the_segment_sdk_is_told_of_bad_rows_without_losing_the_good(running: Ru
 
 
 @only_packed
+def test_segments_events_come_from_the_site_whose_key_they_bear(running: Running) -> None:
+    site, id = fresh("site"), fresh("m")
+    key = running.post("/v1/keys", json={"name": site, "scopes": ["ingest"]}).json()["key"]
+    sdk = Segment(key, host=running.url)
+    sdk.track(fresh("user"), "Lesson Started", message_id=id)
+    sdk.flush()
+    sdk.shutdown()
+    assert running.sql(f"SELECT source FROM user_interactions WHERE id = '{id}'") == [[site]]
+
+
+@only_packed
 @pytest.mark.parametrize("kind", ["track", "identify", "page", "screen", "group", "alias"])
 def test_each_segment_route_takes_its_message(running: Running, kind: str) -> None:
     more = {"track": {"event": "Did"}, "group": {"groupId": "g"}, "alias": {"previousId": "p"}}.get(kind, {})

@@ -14,7 +14,7 @@ from tests.laws.mutants import MUTANTS
 from tests.laws.simulator import simulate
 
 SEEDS = int(os.environ.get("HINDCAST_SEEDS", "1000"))
-FAST = 200
+FAST = 100
 """Seeds that every `make check` lives through; the others are for the whole suite."""
 BLOCK = 50
 ONLY = os.environ.get("HINDCAST_SEED")

@@ -18,6 +18,8 @@ from events.errors import Corrupt, Fenced, Rejected
 from events.sqlite_log import SqliteLog
 from tests.logs.stories import CELL, Writer, ate, punctuation, saved, tick, ticks, times
 
+pytestmark = pytest.mark.slow
+
 SOURCE = ("clock", CELL)
 ROWS = 3
 fork = multiprocessing.get_context("fork")  # quick: the children have everything imported

@@ -96,6 +96,8 @@ def _scores(report: Report) -> list[Block]:
         blocks.append(Text(_conformal(report)))
     if report.learning:
         blocks.append(figures.learning(report))
+    if report.learning_note:
+        blocks.append(Text(report.learning_note))
     return blocks
 
 

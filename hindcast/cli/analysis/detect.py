@@ -57,7 +57,8 @@ def detect(
 
     Writes one row for each row of FILE, in its order: key (where there is one), time, value, anomaly_score (0 to 1),
     expected, lower, upper, is_anomaly, direction (-1 below, 1 above), status (warming, ready). As CSV to standard output,
-    or to --out. A summary with the worst rows goes to stderr. --plot draws the series with the worst anomalies.
+    or to --out. A summary with the worst rows goes to stderr; anomalies within 30 rows of one another are one alarm.
+    --plot draws the series with the worst alarms.
 
     Each row is judged by the rows of its key at earlier times alone. A row without a value scores 0.
     """
@@ -72,13 +73,13 @@ def detect(
         found = judge(
             source.table, time=names.time, value=names.value, key=names.key, false_alarms_per_week=false_alarms_per_week
         )
-    spells = _spells(source, found)
-    summary = _summary(source, found, spells)
+    alarms = _alarms(source, found)
+    summary = _summary(source, found, alarms)
     if out is not None:
         with working("writing") as heard:
             write(found, out, heard)
     if plot is not None:
-        picture.save(picture.of_anomalies(source, found, spells), plot)
+        picture.save(picture.of_anomalies(source, found, alarms), plot)
     if as_json:
         written = {name: path for name, path in (("out", out), ("plot", plot)) if path is not None}
         print_json(summary | written | ({} if out is not None else {"rows": _rows(found)}))
@@ -87,7 +88,7 @@ def detect(
     _say(summary, out, plot)
 
 
-def _summary(source: Source, found: pa.Table, spells: list[int]) -> dict[str, Any]:
+def _summary(source: Source, found: pa.Table, alarms: list[int]) -> dict[str, Any]:
     import numpy as np
 
     ready = int((np.asarray(found["status"]) == "ready").sum())
@@ -98,14 +99,16 @@ def _summary(source: Source, found: pa.Table, spells: list[int]) -> dict[str, An
         "missing": missing,
         "warming": found.num_rows - ready,
         "anomalies": int(np.asarray(found["is_anomaly"]).sum()),
-        "spells": len(spells),
-        "worst": [_worst(source, found, row) for row in spells[:WORST]],
+        "alarms": len(alarms),
+        "worst": [_worst(source, found, row) for row in alarms[:WORST]],
     }
 
 
-def _spells(source: Source, found: pa.Table) -> list[int]:
-    """The farthest-out row of each run of anomalies that follow one another in a series, the worst run first."""
+def _alarms(source: Source, found: pa.Table) -> list[int]:
+    """The farthest-out row of each alarm of a series, the most surprising alarm first."""
     import numpy as np
+
+    from analytics.anomaly import EPISODE_ROWS
 
     order = np.lexsort((source.times.us, source.codes))
     flagged = np.asarray(found["is_anomaly"])[order]
@@ -113,15 +116,16 @@ def _spells(source: Source, found: pa.Table) -> list[int]:
     if not len(at):
         return []
     code = source.codes[order][at]
-    run = np.cumsum(np.concatenate([[True], (np.diff(at) > 1) | (np.diff(code) != 0)]))
+    run = np.cumsum(np.concatenate([[True], (np.diff(at) > EPISODE_ROWS) | (np.diff(code) != 0)]))
     rows = order[at]
     value, score = source.values[rows], np.asarray(found["anomaly_score"])[rows]
     low, high = (found[side].to_numpy()[rows] for side in ("lower", "upper"))
     with np.errstate(over="ignore", invalid="ignore"):
         excess = np.nan_to_num(np.maximum(value - high, low - value) / np.maximum(high - low, 1e-300))
-    worst_first = np.lexsort((rows, -excess, -score))
-    _, first = np.unique(run[worst_first], return_index=True)
-    return rows[worst_first[np.sort(first)]].tolist()
+    farthest_first = np.lexsort((rows, -excess, run))
+    _, first = np.unique(run[farthest_first], return_index=True)
+    farthest, most = farthest_first[first], np.maximum.reduceat(score, np.flatnonzero(np.diff(run, prepend=0)))
+    return rows[farthest[np.lexsort((rows[farthest], -most))]].tolist()
 
 
 def _worst(source: Source, found: pa.Table, row: int) -> dict[str, Any]:
@@ -142,8 +146,8 @@ def _rows(found: pa.Table) -> list[dict[str, Any]]:
 
 def _say(summary: dict[str, Any], *paths: str | None) -> None:
     of = f" of {counted(summary['series'], 'series', 'series')}" if summary["series"] > 1 else ""
-    spells = f" in {counted(summary['spells'], 'spell')}, the worst first" if summary["spells"] else ""
-    note(f"{counted(summary['count'], 'row')}{of}: {counted(summary['anomalies'], 'anomaly', 'anomalies')}{spells}")
+    alarms = f" in {counted(summary['alarms'], 'alarm')}, the worst first" if summary["alarms"] else ""
+    note(f"{counted(summary['count'], 'row')}{of}: {counted(summary['anomalies'], 'anomaly', 'anomalies')}{alarms}")
     if summary["missing"]:
         note(f"{counted(summary['missing'], 'row')} without a time or a finite value: not judged")
     if summary["warming"]:

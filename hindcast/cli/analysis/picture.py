@@ -39,25 +39,25 @@ def save(svg: str, path: str) -> None:
         raise Rejected(path, f"cannot be written: {error.strerror or error}") from None
 
 
-def of_anomalies(source: Source, found: pa.Table, spells: list[int]) -> str:
-    """The series with the worst anomalies: values, what was expected, and a diamond at the farthest value of each spell.
+def of_anomalies(source: Source, found: pa.Table, alarms: list[int]) -> str:
+    """The series with the worst alarms: values, what was expected, and a diamond at the farthest value of each alarm.
 
-    ``spells`` are rows of ``found``, the worst first.
+    ``alarms`` are rows of ``found``, the worst first.
     """
     import numpy as np
 
     flagged = np.asarray(found["is_anomaly"])
     by_series: dict[int, list[int]] = {}
-    for row in spells:
+    for row in alarms:
         by_series.setdefault(int(source.codes[row]), []).append(row)
     shown = list(dict.fromkeys([*by_series, *range(len(source.keys))]))[:SERIES]
     what = f"{counted(int(flagged.sum()), 'anomaly', 'anomalies')} in {counted(found.num_rows, 'row')}"
     return _drawn(
         [_anomalies(source, found, flagged, code, by_series.get(code, [])) for code in shown],
         title=f"{source.columns.value}: {what} of {counted(len(source.keys), 'series', 'series')}",
-        description=f"{what}, {counted(len(spells), 'spell')}. Values over time within what was expected of each; "
-        "a diamond marks the farthest value of each spell.",
-        note=_chosen(len(source.keys), "those with the worst anomalies"),
+        description=f"{what}, {counted(len(alarms), 'alarm')}. Values over time within what was expected of each; "
+        "a diamond marks the farthest value of each alarm.",
+        note=_chosen(len(source.keys), "those with the worst alarms"),
     )
 
 
@@ -89,7 +89,7 @@ def _drawn(shown: list[Panel], title: str, description: str, note: str) -> str:
     return chart(one.marks, title=f"{one.heading}: {one.remark}", description=description, x=one.x, y=one.y)
 
 
-def _anomalies(source: Source, found: pa.Table, flagged: Any, code: int, spells: list[int]) -> Panel:
+def _anomalies(source: Source, found: pa.Table, flagged: Any, code: int, alarms: list[int]) -> Panel:
     import numpy as np
 
     from analytics.plots import Band, Line, Panel, Points
@@ -103,8 +103,8 @@ def _anomalies(source: Source, found: pa.Table, flagged: Any, code: int, spells:
         np.where(flagged[rows], source.values[rows], np.nan),
     )
     value, low, high, wrong = series
-    marked = np.array(spells[:MARKED], np.int64)
-    more = f", the worst {MARKED} marked" if len(spells) > MARKED else ""
+    marked = np.array(alarms[:MARKED], np.int64)
+    more = f", the worst {MARKED} marked" if len(alarms) > MARKED else ""
     count = counted(int(flagged[rows].sum()), "anomaly", "anomalies")
     return Panel(
         _heading(source, source.name(code)),
@@ -119,10 +119,10 @@ def _anomalies(source: Source, found: pa.Table, flagged: Any, code: int, spells:
                 "bad",
                 shape="diamond",
                 size=3.5,
-                titles=[_title(source, found, row) for row in spells[:MARKED]],
+                titles=[_title(source, found, row) for row in alarms[:MARKED]],
             ),
         ],
-        remark=f"{count} in {counted(len(spells), 'spell')}{more}" if spells else "no anomaly",
+        remark=f"{count} in {counted(len(alarms), 'alarm')}{more}" if alarms else "no anomaly",
         x=_axis(source, source.times.us[rows]),
         y=_about(value, low, high),
     )

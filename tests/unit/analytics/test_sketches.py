@@ -64,7 +64,7 @@ def test_few_are_counted_exactly(n: int) -> None:
     assert sketch.count() == n
 
 
-@pytest.mark.parametrize("n", [769, 5_000, 50_000, 300_000])
+@pytest.mark.parametrize("n", [769, 5_000, 50_000, pytest.param(300_000, marks=pytest.mark.slow)])
 def test_many_are_counted_within_five_percent(n: int) -> None:
     errors = []
     for seed in range(6):

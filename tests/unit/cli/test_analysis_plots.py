@@ -57,16 +57,16 @@ def panels(root: ET.Element) -> list[str]:
     return [next(g.iter(f"{SVG}text")).text or "" for g in root.iter(f"{SVG}g") if g.get("transform")]
 
 
-def test_each_spell_of_anomalies_has_a_diamond_that_says_when_and_what_was_expected(tmp_path: Path) -> None:
+def test_each_alarm_has_a_diamond_that_says_when_and_what_was_expected(tmp_path: Path) -> None:
     values = wave()
     values[150], values[200], values[201] = 900, -700, -710
     file = file_of(tmp_path / "f.csv", {"web": values})
     root = picture(DETECT, file, tmp_path)
     titles = [title.text or "" for title in root.iter(f"{SVG}title")][1:]
     assert "2026-01-07 06:00:00 (row 151): 900, expected" in " ".join(titles)
-    spells = json.loads(run("detect", file, "--json").stdout)["spells"]
-    assert len(titles) == spells
-    assert any(text.startswith("web: ") and f"{spells} spells" in text for text in texts(root))
+    alarms = json.loads(run("detect", file, "--json").stdout)["alarms"]
+    assert len(titles) == alarms
+    assert any(text.startswith("web: ") and f"{alarms} alarms" in text for text in texts(root))
     assert {"expected", "value", "anomaly"} <= set(texts(root))
 
 
@@ -75,7 +75,7 @@ def test_of_many_series_the_worst_are_shown_and_the_picture_says_so(tmp_path: Pa
     root = picture(DETECT, file_of(tmp_path / "f.csv", series), tmp_path)
     assert len(panels(root)) == 6
     assert "wild" in panels(root)
-    assert "6 of 9 series: those with the worst anomalies" in texts(root)
+    assert "6 of 9 series: those with the worst alarms" in texts(root)
 
 
 def test_a_forecast_is_drawn_with_its_history_and_a_fan_for_each_level(tmp_path: Path) -> None:

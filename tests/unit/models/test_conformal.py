@@ -42,6 +42,7 @@ def skewed(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarr
     return x, prediction, prediction + generator.standard_normal(n) * (0.1 + 3 * x[:, 0])
 
 
+@pytest.mark.slow
 def test_intervals_cover_and_are_wide_where_errors_are() -> None:
     generator = np.random.default_rng(1)
     model = Intervals().fit(*skewed(generator, 1500))
@@ -54,6 +55,7 @@ def test_intervals_cover_and_are_wide_where_errors_are() -> None:
     assert min(inside[quiet].mean(), inside[loud].mean()) > 0.84, "locally too, not on the average alone"
 
 
+@pytest.mark.slow
 def test_intervals_grow_with_the_level_and_hold_the_prediction() -> None:
     generator = np.random.default_rng(2)
     model = Intervals().fit(*skewed(generator, 500))

@@ -89,6 +89,7 @@ def test_payments_say_how_much_and_in_what() -> None:
     assert all(properties["revenue"] > 0 and properties["currency"] in ("USD", "EUR", "GBP") for properties in paid)
 
 
+@pytest.mark.slow
 def test_incidents_break_the_calm_and_it_returns() -> None:
     tens = Counter(int(at // 10) for at, event in timed(7, 1_800) if named(event) in ERRORS)
     errors = [tens[ten] for ten in range(180)]
@@ -103,6 +104,7 @@ def test_the_first_incident_comes_early_and_incidents_never_overlap() -> None:
     assert {incident.trouble for incident in plan} == {"checkout", "api", "quiet", "campaign"}
 
 
+@pytest.mark.slow
 def test_a_silent_site_falls_to_about_a_tenth() -> None:
     counts = Counter(int(at // 10) for at, event in timed(11, 3_600) if event.source == COURSE)
     tens = sorted(counts[ten] for ten in range(360))

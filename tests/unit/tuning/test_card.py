@@ -132,9 +132,10 @@ def test_a_report_with_the_least_in_it_still_makes_a_card(problem: Problem) -> N
     )
     nothing = dict.fromkeys(["calibration", "residuals", "conformal", "registration", "artifact"])
     none = Score(metric=made(problem).metric, value=None, rows=2, note="too few rows")
-    report = made(problem, **empty, **nothing, holdout=(none,), warnings=(), decisions=())
+    report = made(problem, **empty, **nothing, holdout=(none,), warnings=(), decisions=(), learning_note="No time.")
     for text in (Page(html_card(report)).text, markdown_card(report)):
         assert "too few rows" in text
+        assert "No time." in text, "what is not there has its reason"
         assert "is not known" in text, "that nothing was compared is a limit"
 
 

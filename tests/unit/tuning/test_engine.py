@@ -75,6 +75,13 @@ def test_a_planted_signal_is_found_and_the_model_comes_back_from_its_bytes(kind:
         assert (scores["auc"].value or 0) > 0.85
     importance = found["feature_importance"]
     assert importance["a"] > importance["b"]
+    report = found["report"]
+    curve = report.learning
+    assert [point.rows for point in curve] == sorted({point.rows for point in curve})
+    assert len(curve) >= 3 and curve[-1].rows == report.split.train_rows * 4 // 5
+    better = max if report.definition(report.metric).greater_is_better else min
+    assert better(curve[0].score, curve[-1].score) == curve[-1].score
+    assert "alone, judged on 3 folds" in report.learning_note
     assert {c.model for c in found["all_models"]} >= {"dummy", "linear", "lightgbm"}
     model = found["best_model"]
     new = {name: values[:30] for name, values in table(400, seed=5, kind=kind).items() if name != "y"}
@@ -178,6 +185,16 @@ def test_a_budget_is_kept() -> None:
     assert result.report.run.stopped == "budget"
 
 
+@pytest.mark.slow
+def test_a_learning_curve_that_does_not_fit_into_the_budget_is_left_out_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tuning.learning._BUDGET", 1e-6)
+    report = fit_table(table(), Config("y", budget_s=10.0, kinds=QUICK)).report
+    assert not report.learning
+    assert "which the budget does not hold" in report.learning_note
+
+
 def automl(path: Path, out: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "hindcast", "automl", str(path), "--target", "y", "--out", str(out), "--json", *more]
 
@@ -265,6 +282,7 @@ def test_predictions_come_in_the_rows_order_and_say_what_does_not_fit(tmp_path: 
         (table(10), ["--target", "y"], "column 'y': 10 rows have a value"),
         ({**table(), "y": ["yes"] * 240}, ["--target", "y"], "column 'y': has only one value"),
         ({"k": [1] * 60, "y": ["a", "b"] * 30}, ["--target", "y"], "no column is left to learn from"),
+        ({**table(), "y": [""] * 240}, ["--target", "y"], "column 'y': 0 rows have a value"),
     ],
 )
 def test_what_cannot_be_learnt_ends_with_one_line_that_names_it(
@@ -275,6 +293,49 @@ def test_what_cannot_be_learnt_ends_with_one_line_that_names_it(
     assert result.exit_code == 2
     assert said in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a table with gaps, infinite numbers, an empty and a constant column, and rows without a target."""
+    folder = tmp_path_factory.mktemp("fitted")
+    data: dict[str, Any] = {**table(240), "none": [""] * 240, "one": [1] * 240}
+    data["a"] = [np.inf if i % 9 == 0 else v for i, v in enumerate(data["a"])]
+    data["y"] = ["" if i % 8 == 0 else v for i, v in enumerate(data["y"])]
+    path = write_csv(folder / "t.csv", data)
+    words = ["automl", str(path), "--target", "y", "--trials", "2", "--quiet", "--out", str(folder / "m")]
+    made = CliRunner().invoke(main, words)
+    assert made.exit_code == 0, made.output
+    return folder / "m"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"a": None}, "column 'a': is missing"),
+        ({"b": ["x", "y"]}, "column 'b': row 1: 'x' is not a number"),
+        ({"a": [], "b": [], "colour": []}, "the table has no rows"),
+        ({"more": [1, 2], "y": ["?", "?"]}, ""),
+        ({"colour": ["violet", ""]}, ""),
+        ({"colour": [5, 6]}, ""),
+        ({"a": ["inf", ""], "b": ["-inf", "nan"]}, ""),
+        ({"none": [3, 4], "one": ["x", "y"]}, ""),
+    ],
+    ids=["missing", "of another type", "no rows", "extra", "unseen", "numbers for words", "endless", "unused"],
+)
+def test_odd_rows_are_predicted_or_refused_by_name(
+    fitted: Path, tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    rows = {"a": [0.5, -0.5], "b": [1.0, 2.0], "colour": ["red", "blue"], **changed}
+    path = write_csv(tmp_path / "new.csv", {name: values for name, values in rows.items() if values is not None})
+    done = CliRunner().invoke(main, ["predict", str(fitted), str(path), "--out", str(tmp_path / "p.csv")])
+    assert (done.exit_code, said in done.output) == (2 if said else 0, True), done.output
+    if not said:
+        head, *lines = (tmp_path / "p.csv").read_text().splitlines()
+        found = np.array([[float(v) for v in line.split(",")[1:]] for line in lines])
+        assert "probability_yes" in head
+        assert found.sum(axis=1) == pytest.approx([1.0, 1.0])
 
 
 @pytest.mark.slow
