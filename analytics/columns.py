@@ -90,6 +90,20 @@ def textual(type_: pa.DataType) -> bool:
     return pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_)
 
 
+def mostly_numbers(column: pa.ChunkedArray) -> bool:
+    """Whether more than half of the first thousand cells of a column of text read as numbers."""
+    cells = [cell for cell in column.slice(0, 1000).to_pylist() if cell is not None]
+    return 2 * sum(map(_reads_as_number, cells)) > len(cells)
+
+
+def _reads_as_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def codes(column: pa.ChunkedArray) -> I64:
     """int64, by first appearance; -1 for null."""
     plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column

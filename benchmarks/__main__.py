@@ -1,7 +1,8 @@
 """Every figure beside its yardstick, one script after the other, into ``bench/results.json``.
 
-``python -m benchmarks [name …]``: all of them takes some twenty minutes on two cores. Each result is
-``{name, value, unit, against, ratio}``; ``ratio`` is ours over the yardstick's of the same run, null where there is none.
+``python -m benchmarks [name …]``, a name with its arguments in quotes: all of them takes some twenty minutes on two
+cores. Each result is ``{name, value, unit, against, ratio}``; ``ratio`` is ours over the yardstick's of the same run,
+null where there is none.
 """
 
 from __future__ import annotations
@@ -14,16 +15,26 @@ import sys
 import time
 from pathlib import Path
 
-SCRIPTS = ("kernels", "anomaly", "replay", "append", "decode", "recovery", "service")
+SCRIPTS = (
+    "kernels",
+    "anomaly",
+    "replay",
+    "append",
+    "decode",
+    "recovery",
+    "forecast_speed",
+    "correlation speed",
+    "service",
+)
 RESULTS = Path("bench/results.json")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
 def figures(script: str) -> list[dict[str, object]]:
-    """The lines of JSON that a script prints. Raises where it fails."""
+    """The lines of JSON that a script, with its arguments, prints. Raises where it fails."""
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", f"benchmarks.{script}"],
+        [sys.executable, "-m", *f"benchmarks.{script}".split()],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **ONE_THREAD},

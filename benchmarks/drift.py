@@ -1,7 +1,8 @@
 """How often does nothing alarm, what is found, and what does it cost? Writes the tables of ``docs/quality/drift.md``.
 
-``python -m benchmarks.drift [--runs 1000] [null|power|order|stream]``; the data sets are looked for in HINDCAST_DATA, else
-``../shared/data``. Seconds are CPU seconds of one core, thread pools at one.
+``python -m benchmarks.drift [--runs 1000] [--first 0] [null|power|order|stream]``: ``--first`` is the seed of the first run.
+The data sets are looked for in HINDCAST_DATA, else ``../shared/data``. Seconds are CPU seconds of one core, thread pools
+at one.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ def classic(before: np.ndarray, now: np.ndarray) -> float:
     return float(chi2_contingency(table)[1])
 
 
-def null(runs: int) -> None:
-    """Shuffled halves, and shuffled samples of 100, of real data: nothing has drifted."""
+def null(runs: int, first: int) -> None:
+    """Shuffled halves, and shuffled samples of 100, of real data: nothing has drifted. Seeds from ``first`` on."""
     low, high = bounds(runs, 0.01), bounds(runs, 0.05)
     print(
         f"| data | rows | runs | alarms at 0.01 ({low}) | p <= 0.05 ({high}) | PSI > 0.1 | KS / chi2 at 0.05 | s a run |"
@@ -84,18 +85,18 @@ def null(runs: int) -> None:
             each = take or n // 2
             others = min(runs, 200 if take else 5)
             counts, took = np.zeros(4, int), 0.0
-            for seed in range(runs):
+            for run, seed in enumerate(range(first, first + runs), 1):
                 order = np.random.default_rng(seed).permutation(n)
                 before, now = rows(table, order[:each]), rows(table, order[each : 2 * each])
                 begin = process_time()
                 report = compare(before, now, seed=seed)
                 took += process_time() - begin
                 counts[:2] += report.drifted, report.p_value is not None and report.p_value <= 0.05
-                if seed < others:
+                if run <= others:
                     counts[2] += any(psi(before[c], now[c]) > 0.1 for c in table)
                     counts[3] += any(classic(before[c], now[c]) < 0.05 for c in table)
-                if (seed + 1) % 100 == 0:
-                    print(f"{name} {each} {seed + 1} {counts[:2]}", file=sys.stderr, flush=True)
+                if run % 100 == 0:
+                    print(f"{name} {each} {run} {counts[:2]}", file=sys.stderr, flush=True)
             print(
                 f"| {name} | {each} + {each} | {runs} | {counts[0]} | {counts[1]} "
                 f"| {counts[2] / others:.1%} | {counts[3] / others:.1%} | {took / runs:.3f} |",
@@ -233,10 +234,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tables", nargs="*", default=["order", "null", "power", "stream"])
     parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
     asked = parser.parse_args()
     for name in asked.tables:
         print(f"\n{name}")
-        {"order": order, "null": lambda: null(asked.runs), "power": lambda: power(asked.runs), "stream": stream}[name]()
+        {
+            "order": order,
+            "null": lambda: null(asked.runs, asked.first),
+            "power": lambda: power(asked.runs),
+            "stream": stream,
+        }[name]()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ For single rows in bounded memory, as ``hindcast send`` reads them, see ``hindca
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import sys
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,11 +19,32 @@ from events.errors import Rejected
 
 SUFFIXES = (".csv", ".csv.gz", ".ndjson", ".jsonl", ".parquet", ".pq")
 """Of files that ``write`` can make."""
+Heard = Callable[[int, int], None]
+"""Told (done, of how many) as a file is read, in bytes, or written, in rows."""
 _BLOCK = 1 << 20
+_BATCH = 1 << 20
+"""Rows written at a time: a row group of Parquet."""
 _MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A"]
 
 
-def read(path: str) -> pa.Table:
+class _Told(io.BytesIO):
+    """Content that tells how much of it was read."""
+
+    def __init__(self, content: bytes, heard: Heard) -> None:
+        super().__init__(content)
+        self._size, self._heard = len(content), heard
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(size)
+        self._heard(self.tell(), self._size)
+        return part
+
+
+def _unheard(done: int, total: int) -> None:
+    pass
+
+
+def read(path: str, heard: Heard = _unheard) -> pa.Table:
     """The rows of a file, or of standard input for ``-``; row 1 is the first after a header.
 
     Raises ``Rejected`` with the file as its field, naming row and column, where it cannot be read or has no rows.
@@ -34,13 +57,13 @@ def read(path: str) -> pa.Table:
         raise Rejected(path, f"is damaged: {error}") from None
     except OSError as error:
         raise Rejected(path, f"cannot be read: {error.strerror}") from None
-    table = _parse(content, path)
+    table = _parse(content, path, heard)
     if not table.num_rows:
         raise Rejected(path, "has no rows: there is nothing to compute")
     return table
 
 
-def _parse(content: bytes, path: str) -> pa.Table:
+def _parse(content: bytes, path: str, heard: Heard) -> pa.Table:
     start = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         raise Rejected(path, "is empty: it needs a header and rows")
@@ -55,14 +78,14 @@ def _parse(content: bytes, path: str) -> pa.Table:
             raise Rejected(path, "is binary, not CSV, NDJSON or Parquet")
         if start[:1] in (b"{", b"["):
             return _json(content, path, start[:1] == b"[")
-        return _csv(content, path, start)
+        return _csv(content, path, start, heard)
     except UnicodeDecodeError:
         raise Rejected(path, "has names of columns that are not UTF-8: convert the file first") from None
     except (pa.ArrowException, OSError) as error:
         raise Rejected(path, f"cannot be read: {str(error).splitlines()[0]}") from None
 
 
-def _csv(content: bytes, path: str, start: bytes) -> pa.Table:
+def _csv(content: bytes, path: str, start: bytes, heard: Heard) -> pa.Table:
     from pyarrow import csv
 
     first = start.splitlines()[0]
@@ -74,7 +97,7 @@ def _csv(content: bytes, path: str, start: bytes) -> pa.Table:
 
     try:
         table: pa.Table = csv.read_csv(
-            pa.BufferReader(content),
+            _Told(content, heard),
             read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
             parse_options=csv.ParseOptions(
                 delimiter=max(",;\t|", key=lambda c: first.count(c.encode())), invalid_row_handler=fault
@@ -159,40 +182,62 @@ def _column(cells: list[Any]) -> pa.Array:
         return pa.array([c if isinstance(c, str) or c is None else json.dumps(c) for c in cells], pa.string())
 
 
-def writable(path: str | None) -> None:
-    """Raises ``Rejected`` for a name whose suffix says no format: before anything is computed."""
-    if path is not None and not path.lower().endswith(SUFFIXES):
-        raise Rejected(path, f"ends in none of {', '.join(SUFFIXES)}: the suffix says the format")
+def writable(path: str | None, suffixes: tuple[str, ...] = SUFFIXES) -> None:
+    """Raises ``Rejected`` for a suffix that says no format or a folder that is not there: before anything is computed."""
+    if path is None:
+        return
+    if not path.lower().endswith(suffixes):
+        raise Rejected(path, f"ends in none of {', '.join(suffixes)}: the suffix says the format")
+    if not Path(path).parent.is_dir():
+        raise Rejected(path, f"cannot be written: there is no folder {Path(path).parent}")
 
 
-def write(table: pa.Table, path: str | None) -> None:
+def write(table: pa.Table, path: str | None, heard: Heard = _unheard) -> None:
     """To a file, in the format of its suffix; CSV to standard output without one."""
     if path is None:
-        from pyarrow import csv
-
-        csv.write_csv(table, sys.stdout.buffer, csv.WriteOptions(quoting_style="needed"))
+        _write_csv(table, sys.stdout.buffer, heard)
         sys.stdout.buffer.flush()
         return
     name = path.lower()
     try:
         if name.endswith((".parquet", ".pq")):
-            import pyarrow.parquet as pq
-
-            pq.write_table(table, path)
+            _write_parquet(table, path, heard)
         elif name.endswith((".ndjson", ".jsonl")):
-            _write_ndjson(table, path)
+            _write_ndjson(table, path, heard)
         else:
-            from pyarrow import csv
-
             with pa.output_stream(path, compression="gzip" if name.endswith(".gz") else None) as out:
-                csv.write_csv(table, out, csv.WriteOptions(quoting_style="needed"))
+                _write_csv(table, out, heard)
     except OSError as error:
         raise Rejected(path, f"cannot be written: {error.strerror or error}") from None
 
 
-def _write_ndjson(table: pa.Table, path: str) -> None:
+def _batches(table: pa.Table, heard: Heard) -> Generator[pa.Table, None, None]:
+    for start in range(0, table.num_rows, _BATCH):
+        part = table.slice(start, _BATCH)
+        yield part
+        heard(start + part.num_rows, table.num_rows)
+
+
+def _write_csv(table: pa.Table, out: Any, heard: Heard) -> None:
+    from pyarrow import csv
+
+    with csv.CSVWriter(out, table.schema, write_options=csv.WriteOptions(quoting_style="needed")) as writer:
+        for part in _batches(table, heard):
+            writer.write_table(part)
+
+
+def _write_parquet(table: pa.Table, path: str, heard: Heard) -> None:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(path, table.schema) as writer:
+        for part in _batches(table, heard):
+            writer.write_table(part)
+
+
+def _write_ndjson(table: pa.Table, path: str, heard: Heard) -> None:
     import orjson
 
     with Path(path).open("wb") as out:
-        for batch in table.to_batches(max_chunksize=10_000):
-            out.writelines(orjson.dumps(row, default=str) + b"\n" for row in batch.to_pylist())
+        for part in _batches(table, heard):
+            for batch in part.to_batches(max_chunksize=10_000):
+                out.writelines(orjson.dumps(row, default=str) + b"\n" for row in batch.to_pylist())

@@ -12,7 +12,7 @@ from analytics.plots.axes import BOTTOM, DIGIT, EDGE, LINE, TOP, Axis, Frame, sp
 from analytics.plots.draw import number, words
 from analytics.plots.legend import kind, legend
 from analytics.plots.marks import Band, Columns, Diagonal, Line, Mark, Points, Rule, tone_of
-from analytics.plots.style import STYLE, paint
+from analytics.plots.style import STYLE, Tone, paint
 
 
 def chart(
@@ -31,19 +31,25 @@ def chart(
     ``title`` and ``description`` are what a screen reader says: name what is shown and what it says. With ``file`` it
     stands alone, with a heading, a background and its style; without, the page has ``STYLE`` and headings.
     """
-    x, y = x or Axis(), y or Axis()
-    named = list(
-        dict.fromkeys((*tone_of(m), kind(m)) for m in marks if m.label and not isinstance(m, (Rule, Diagonal)))
-    )
-    above, legend_rows = legend(named, width, TOP + (LINE if file else 0))
-    top = TOP + (LINE + 4 if file else 0) + legend_rows * LINE + (LINE + (8 if legend_rows else 4) if y.label else 0)
+    top = TOP + (LINE + 4 if file else 0)
+    above, rows = legend(named(marks), width, top - (4 if file else 0))
+    head = f'<text class="h" x="{EDGE}" y="{TOP + 11}">{words(title)}</text>' if file else ""
+    body = plot(marks, x or Axis(), y or Axis(), width=width, height=height, top=top + rows * LINE + (4 if rows else 0))
+    return svg(head + above + body, title=title, description=description, width=width, height=height, file=file)
+
+
+def named(marks: Sequence[Mark]) -> list[tuple[str, Tone, str]]:
+    """What the legend names, each once."""
+    return list(dict.fromkeys((*tone_of(m), kind(m)) for m in marks if m.label and not isinstance(m, (Rule, Diagonal))))
+
+
+def plot(marks: Sequence[Mark], x: Axis, y: Axis, *, width: int, height: int, top: float) -> str:
+    """Axes and marks as elements; ``top`` pixels are left free above."""
+    top += LINE + 4 if y.label else 0
     found = spans(marks, x, y)
     if found is None:
-        body = f'<text class="q" x="{width / 2:g}" y="{height / 2:g}" text-anchor="middle">no values to draw</text>'
-    else:
-        body = _body(marks, x, y, found, width, height, top)
-    head = f'<text class="h" x="{EDGE}" y="{TOP + 11}">{words(title)}</text>' if file else ""
-    return svg(head + above + body, title=title, description=description, width=width, height=height, file=file)
+        return f'<text class="q" x="{width / 2:g}" y="{height / 2:g}" text-anchor="middle">no values to draw</text>'
+    return _body(marks, x, y, found, width, height, top)
 
 
 def svg(body: str, *, title: str, description: str, width: int, height: int, file: bool) -> str:
@@ -66,7 +72,7 @@ def _body(
     height: int,
     top: float,
 ) -> str:
-    y_ticks = ticks(sides[1], y, max(int((height - top - BOTTOM) / 36), 2))
+    y_ticks = ticks(sides[1], y, max(int((height - top - BOTTOM) / 36), 4))
     left = EDGE + max((len(text) for _, text in y_ticks), default=1) * DIGIT + 8
     second = x.kind == "time"
     bottom = height - BOTTOM - (14 if second else 0) - (LINE if x.label else 0)
@@ -82,10 +88,10 @@ def _body(
     if x.label:
         middle = number((left + frame.right) / 2)
         back.append(f'<text class="q" x="{middle}" y="{height - 6}" text-anchor="middle">{words(x.label)}</text>')
-    clip = f"hc{crc32(''.join(back).encode()):08x}c"
     room = f"{number(left - 5)} {number(top - 6)} {number(frame.right - left + 10)} {number(bottom - top + 7)}".split()
     rect = '<rect x="{}" y="{}" width="{}" height="{}"/>'.format(*room)
     drawn = "".join(_mark(mark, frame) for mark in marks)
+    clip = f"hc{crc32((''.join(back) + drawn).encode()):08x}c"
     notes = "".join(_note(mark, frame) for mark in marks if isinstance(mark, (Rule, Diagonal)) and mark.label)
     return f'{"".join(back)}<clipPath id="{clip}">{rect}</clipPath><g clip-path="url(#{clip})">{drawn}</g>{notes}'
 

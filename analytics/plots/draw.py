@@ -43,10 +43,16 @@ def _path(x: F64, y: F64, step: bool = False) -> str:
     return "".join(parts) if last else ""
 
 
+def _dense(x: F64) -> bool:
+    """In order, and more points than pixels show."""
+    return bool(
+        len(x) > 1 and len(x) > THIN * max(x[-1] - x[0], 1) and np.isfinite(x).all() and (np.diff(x) >= 0).all()
+    )
+
+
 def _thinned(x: F64, y: F64) -> tuple[F64, F64]:
     """At most first, least, greatest and last of each pixel (M4; Jugel et al., VLDB 2014); gaps are kept."""
-    finite = np.isfinite(x)
-    if len(x) < 2 or np.any(~finite) or np.any(np.diff(x) < 0) or len(x) <= THIN * max(x[-1] - x[0], 1):
+    if not _dense(x):
         return x, y
     pixel = np.floor(x).astype(np.int64)
     starts = np.flatnonzero(np.append(True, np.diff(pixel) > 0))
@@ -59,6 +65,18 @@ def _thinned(x: F64, y: F64) -> tuple[F64, F64]:
         kept += (a + gaps[:1]).tolist()
     chosen = np.unique(kept)
     return x[chosen], y[chosen]
+
+
+def _enveloped(x: F64, low: F64, high: F64) -> tuple[F64, F64, F64]:
+    """In pixels: one point a pixel, as wide as any of its points; a pixel that has none finite is a gap."""
+    if not _dense(x):
+        return x, low, high
+    starts = np.flatnonzero(np.append(True, np.diff(np.floor(x)) > 0))
+    whole = np.isfinite(low) & np.isfinite(high)
+    empty = ~np.logical_or.reduceat(whole, starts)
+    lowest = np.maximum.reduceat(np.where(whole, low, -np.inf), starts)
+    highest = np.minimum.reduceat(np.where(whole, high, np.inf), starts)
+    return x[starts], np.where(empty, np.nan, lowest), np.where(empty, np.nan, highest)
 
 
 def line(mark: Line, to_x: Scale, to_y: Scale) -> str:
@@ -74,14 +92,13 @@ def line(mark: Line, to_x: Scale, to_y: Scale) -> str:
 
 def band(mark: Band, to_x: Scale, to_y: Scale) -> str:
     """A polygon for each stretch without a gap."""
-    x, low, high = to_x(floats(mark.x)), to_y(floats(mark.low)), to_y(floats(mark.high))
+    x, low, high = _enveloped(to_x(floats(mark.x)), to_y(floats(mark.low)), to_y(floats(mark.high)))
     whole = np.isfinite(x) & np.isfinite(low) & np.isfinite(high)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], whole, [False]])))
     d: list[str] = []
     for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        upper, lower = _thinned(x[a:b], high[a:b]), _thinned(x[a:b], low[a:b])
-        there = [f"{number(px)} {number(py)}" for px, py in zip(*(part.tolist() for part in upper), strict=True)]
-        back = [f"{number(px)} {number(py)}" for px, py in zip(*(part[::-1].tolist() for part in lower), strict=True)]
+        there = [f"{number(px)} {number(py)}" for px, py in zip(x[a:b].tolist(), high[a:b].tolist(), strict=True)]
+        back = [f"{number(px)} {number(py)}" for px, py in zip(x[a:b].tolist(), low[a:b].tolist(), strict=True)][::-1]
         d.append("M" + "L".join([*there, *back]) + "Z")
     return f'<path d="{"".join(d)}" style="fill:{paint(mark.tone)}" fill-opacity="{mark.opacity:g}"/>'
 

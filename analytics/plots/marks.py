@@ -1,4 +1,7 @@
-"""What a chart can show. Arrays are float64[n] in data units, times µs UTC; where a value is not finite there is a gap."""
+"""What a chart can show. Arrays are float64[n] in data units, times µs UTC.
+
+Where a value is not finite, or beyond 1e300, so that no scale could be computed, there is a gap.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from analytics.plots.style import Tone
 
 F64 = NDArray[np.float64]
+LARGEST = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,9 @@ Mark = Line | Band | Points | Columns | Rule | Diagonal
 
 
 def floats(values: ArrayLike) -> F64:
-    return np.asarray(values, np.float64).ravel()
+    plain = np.asarray(values, np.float64).ravel()
+    beyond = np.abs(plain) > LARGEST
+    return np.where(beyond, np.nan, plain) if beyond.any() else plain
 
 
 def extent(mark: Mark) -> tuple[F64, F64]:

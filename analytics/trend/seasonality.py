@@ -125,19 +125,29 @@ def cost(steps: F64, period: int) -> float:
 
 def component(filled: F64, period: int) -> F64:
     """The season of evenly spaced values: the median over cycles of what departs from a moving mean of one period."""
-    phase = np.arange(len(filled)) % period
     departs = filled - moving(filled, period)
-    shape = np.array([np.median(departs[phase == part]) for part in range(period)])
-    return (shape - shape.mean())[phase]
+    whole, begun = divmod(len(filled), period)
+    shape = np.empty(period)
+    # The last cycle may end early: the phases that it has got to have one value more than the others.
+    shape[:begun] = (
+        np.median(np.lib.stride_tricks.sliding_window_view(departs, begun)[::period], axis=0) if begun else 0
+    )
+    shape[begun:] = np.median(departs[: whole * period].reshape(whole, period)[:, begun:], axis=0)
+    return np.resize(shape - shape.mean(), len(filled))
 
 
 def moving(filled: F64, period: int) -> F64:
-    """Centred moving mean over one period; at both ends the line that the nearest two of them make."""
-    weights = np.ones(period) / period if period % 2 else np.concatenate([[0.5], np.ones(period - 1), [0.5]]) / period
-    half = len(weights) // 2
-    middle = np.convolve(filled, weights, "valid")
-    if len(middle) < 2:
-        return np.full(len(filled), filled.mean())
+    """Centred moving mean over one period; at both ends the line that the nearest two of them make.
+
+    An even period's window is one longer, its two ends counting half. By running sums, so any period costs the same.
+    """
+    half, mean = period // 2, float(filled.mean())
+    if len(filled) < 2 * half + 2:
+        return np.full(len(filled), mean)
+    sums = np.concatenate([[0.0], np.cumsum(filled - mean)])
+    middle = (sums[period:] - sums[:-period]) / period + mean
+    if period % 2 == 0:
+        middle = (middle[1:] + middle[:-1]) / 2
     reach = min(period, len(middle)) - 1
     left, right = (middle[reach] - middle[0]) / reach, (middle[-1] - middle[-1 - reach]) / reach
     before, after = np.arange(half, 0, -1), np.arange(1, len(filled) - half - len(middle) + 1)

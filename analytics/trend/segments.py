@@ -1,8 +1,10 @@
 """The exact best cut of a series into segments of one level, or one line, at a price for each cut.
 
-Optimal partitioning (Jackson et al. 2005), pruned as by PELT (Killick, Fearnhead, Eckley 2012): over all partitions the
-least sum of squared residuals plus ``price`` for each cut. Several dimensions share their cuts. Sums are of values less
-their series' mean, kept cumulatively, so a segment's cost takes constant time.
+Optimal partitioning (Jackson et al. 2005), pruned as by PELT (Killick, Fearnhead, Eckley 2012): over all partitions
+the least sum of squared residuals plus ``price`` for each cut. PELT drops a start once a cut here and now beats it;
+where segments have a shortest length that cut is no choice before as many rows have passed, so the start lives as
+long. Several dimensions share their cuts. Sums are of values less their series' mean, kept cumulatively, so a
+segment's cost takes constant time.
 """
 
 from __future__ import annotations
@@ -37,12 +39,12 @@ def cuts(value: F64, price: float, shortest: int, shape: int) -> I64:
     best = np.full(n + 1, np.inf)
     best[0] = -price
     before = np.zeros(n + 1, np.int64)
-    alive, reached = np.zeros(n + 1, np.int64), np.zeros(n + 1)
+    alive, reached, beaten = np.zeros(n + 1, np.int64), np.zeros(n + 1), np.zeros(n + 1, np.int64)
     living = 0
     for end in range(shortest, n + 1):
         start = end - shortest
         if best[start] < np.inf:
-            alive[living] = start
+            alive[living], beaten[living] = start, n + 1
             living += 1
         for which in range(living):
             start = alive[which]
@@ -62,8 +64,9 @@ def cuts(value: F64, price: float, shortest: int, shape: int) -> I64:
                 before[end] = start
         kept = 0
         for which in range(living):
-            if reached[which] <= best[end]:
-                alive[kept] = alive[which]
+            since = beaten[which] if reached[which] <= best[end] else min(beaten[which], end)
+            if end - since < shortest - 1:
+                alive[kept], beaten[kept] = alive[which], since
                 kept += 1
         living = kept
     count, end = 0, n

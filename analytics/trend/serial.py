@@ -26,9 +26,10 @@ def autocovariance(value: F64, lags: int) -> F64:
 def normal_scores(value: F64) -> F64:
     """The normal quantiles of the ranks; ties share their mean rank."""
     from scipy.special import ndtri
-    from scipy.stats import rankdata
 
-    scores = np.asarray(ndtri((rankdata(value) - 0.5) / len(value)), np.float64)
+    _, place, ties = np.unique(value, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(ties) - (ties - 1) / 2
+    scores = np.asarray(ndtri((ranks - 0.5) / len(value)), np.float64)[place]
     return scores - scores.mean()
 
 
@@ -57,7 +58,10 @@ def autoregression(value: F64) -> F64:
 
 
 def autocorrelation(coefficients: F64, lags: int) -> F64:
-    """What autoregression ``coefficients`` mean for lags 0 to ``lags``: Yule-Walker solved, then the recursion."""
+    """What autoregression ``coefficients`` mean for lags 0 to ``lags``: Yule-Walker solved, then the recursion.
+
+    Zero once as many in a row as the order are below 1e-18: nothing that could be added up comes after.
+    """
     order = len(coefficients)
     rho = np.zeros(lags + 1)
     rho[0] = 1.0
@@ -71,7 +75,10 @@ def autocorrelation(coefficients: F64, lags: int) -> F64:
     head = np.linalg.solve(system, right)[:lags]
     rho[1 : 1 + len(head)] = head
     for lag in range(order + 1, lags + 1):
-        rho[lag] = float(coefficients @ rho[lag - order : lag][::-1])
+        before = rho[lag - order : lag]
+        if lag % order == 0 and np.abs(before).max() < 1e-18:
+            break
+        rho[lag] = float(coefficients @ before[::-1])
     return rho
 
 

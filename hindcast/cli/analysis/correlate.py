@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hindcast.cli.analysis.source import counted, cut, faults_of, file_argument, say, working
+from hindcast.cli.analysis.start import without_pandas
 from hindcast.cli.output import note, print_json, print_table
 from hindcast.cli.target import json_option
 
@@ -30,6 +31,7 @@ SPARSE = 4
     "--max-lag", type=click.IntRange(0), metavar="N", help="Search lags up to N steps either way.  [default: 24]"
 )
 @json_option
+@without_pandas()
 def correlate(file: str, time_: str | None, values: str | None, max_lag: int | None, as_json: bool) -> None:
     """Find which columns of FILE go together (CSV, NDJSON or Parquet, also gzipped; `-`: standard input).
 
@@ -40,8 +42,8 @@ def correlate(file: str, time_: str | None, values: str | None, max_lag: int | N
     from analytics.correlation import correlate as search
     from hindcast.tables import read
 
-    with working("reading"):
-        table = read(file)
+    with working("reading") as heard:
+        table = read(file, heard)
     with faults_of(file):
         time, names = _columns(table, time_, values)
         say(time=(time, time_), values=(", ".join(names), values))
@@ -58,7 +60,7 @@ def correlate(file: str, time_: str | None, values: str | None, max_lag: int | N
 
 
 def _columns(table: pa.Table, time: str | None, values: str | None) -> tuple[str | None, list[str]]:
-    from analytics.columns import guess_time, listed, numeric
+    from analytics.columns import guess_time, listed
 
     names = [name.strip() for name in values.split(",") if name.strip()] if values is not None else None
     for name in [*(names or []), *([time] if time is not None else [])]:
@@ -67,13 +69,37 @@ def _columns(table: pa.Table, time: str | None, values: str | None) -> tuple[str
     if time is None:
         time = guess_time(table, [n for n in table.column_names if n not in (names or [])])
     if names is None:
-        names = [n for n in table.column_names if n != time and numeric(table.schema.field(n).type)]
+        names = _numbers(table, [n for n in table.column_names if n != time])
     if len(names) < 2:
         raise ValueError(
             f"a correlation needs two numeric columns besides the time, here is {len(names) or 'none'}. There are"
             f" {listed(table.column_names)}: name them with --values"
         )
     return time, names
+
+
+def _numbers(table: pa.Table, names: list[str]) -> list[str]:
+    """Those of numbers, and those without a value. Raises ``ValueError`` for text among numbers where too few are left."""
+    import pyarrow as pa
+
+    from analytics.columns import mostly_numbers, numeric, textual, values
+
+    kept, faults = list[str](), list[ValueError]()
+    for name in names:
+        column = table[name]
+        if numeric(column.type) or pa.types.is_null(column.type):
+            kept.append(name)
+        elif textual(column.type) and mostly_numbers(column):
+            try:
+                values(column, name)
+                kept.append(name)
+            except ValueError as error:
+                faults.append(error)
+    if faults and len(kept) < 2:
+        raise faults[0]
+    for fault in faults:
+        note(f"left out: {fault}")
+    return kept
 
 
 def _even(table: pa.Table, time: str | None, names: list[str]) -> F64:
@@ -90,6 +116,8 @@ def _even(table: pa.Table, time: str | None, names: list[str]) -> F64:
         note("no column of times: the rows are taken as even steps")
         return rows
     times = of.times(table[time], time)
+    if not times.known.any():
+        raise ValueError(f"column {time!r} has no time in any row: name another with --time")
     if not times.known.all():
         note(f"{counted(int((~times.known).sum()), 'row')} without a time left out")
     order = np.flatnonzero(times.known)

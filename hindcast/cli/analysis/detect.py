@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hindcast.cli.analysis import picture
 from hindcast.cli.analysis.source import (
     Source,
     column_options,
@@ -17,6 +18,7 @@ from hindcast.cli.analysis.source import (
     stamp,
     working,
 )
+from hindcast.cli.analysis.start import without_pandas
 from hindcast.cli.output import note, print_json
 from hindcast.cli.target import json_option
 
@@ -38,7 +40,9 @@ WORST = 5
     help="How many alarms a week each series may raise when nothing is wrong.",
 )
 @out_option
+@picture.plot_option
 @json_option
+@without_pandas()
 def detect(
     file: str,
     time_: str | None,
@@ -46,6 +50,7 @@ def detect(
     key: str | None,
     false_alarms_per_week: float,
     out: str | None,
+    plot: str | None,
     as_json: bool,
 ) -> None:
     """Find what is unusual in FILE (CSV, NDJSON or Parquet, also gzipped; `-`: standard input).
@@ -53,6 +58,7 @@ def detect(
     Writes one row for each row of FILE, in its order: key (where there is one), time, value, anomaly_score (0 to 1),
     expected, lower, upper, is_anomaly, direction (-1 below, 1 above), status (warming, ready). As CSV to standard output,
     or to --out. A summary with the worst rows goes to stderr; anomalies within 30 rows of one another are one alarm.
+    --plot draws the series with the worst alarms.
 
     Each row is judged by the rows of its key at earlier times alone. A row without a value scores 0.
     """
@@ -60,26 +66,31 @@ def detect(
     from hindcast.tables import writable, write
 
     writable(out)
+    writable(plot, picture.SUFFIXES)
     source = load(file, time_, value, key)
     names = source.columns
     with faults_of(file), working("detecting"):
         found = judge(
             source.table, time=names.time, value=names.value, key=names.key, false_alarms_per_week=false_alarms_per_week
         )
-    summary = _summary(source, found)
+    alarms = _alarms(source, found)
+    summary = _summary(source, found, alarms)
     if out is not None:
-        write(found, out)
+        with working("writing") as heard:
+            write(found, out, heard)
+    if plot is not None:
+        picture.save(picture.of_anomalies(source, found, alarms), plot)
     if as_json:
-        print_json(summary | ({"out": out} if out is not None else {"rows": _rows(found)}))
+        written = {name: path for name, path in (("out", out), ("plot", plot)) if path is not None}
+        print_json(summary | written | ({} if out is not None else {"rows": _rows(found)}))
     elif out is None:
         write(found, None)
-    _say(summary, out)
+    _say(summary, out, plot)
 
 
-def _summary(source: Source, found: pa.Table) -> dict[str, Any]:
+def _summary(source: Source, found: pa.Table, alarms: list[int]) -> dict[str, Any]:
     import numpy as np
 
-    alarms = _alarms(source, found)
     ready = int((np.asarray(found["status"]) == "ready").sum())
     missing = int((~source.times.known | ~np.isfinite(source.values)).sum())
     return {
@@ -133,7 +144,7 @@ def _rows(found: pa.Table) -> list[dict[str, Any]]:
     ]
 
 
-def _say(summary: dict[str, Any], out: str | None) -> None:
+def _say(summary: dict[str, Any], *paths: str | None) -> None:
     of = f" of {counted(summary['series'], 'series', 'series')}" if summary["series"] > 1 else ""
     alarms = f" in {counted(summary['alarms'], 'alarm')}, the worst first" if summary["alarms"] else ""
     note(f"{counted(summary['count'], 'row')}{of}: {counted(summary['anomalies'], 'anomaly', 'anomalies')}{alarms}")
@@ -148,5 +159,5 @@ def _say(summary: dict[str, Any], out: str | None) -> None:
             f"  {key}{worst['time']} (row {worst['row']}): {worst['value']:.6g}, expected {band}"
             f", score {worst['anomaly_score']:.4f}"
         )
-    if out is not None:
-        note(f"written to {out}")
+    for path in filter(None, paths):
+        note(f"written to {path}")

@@ -9,6 +9,7 @@ import click
 
 from events.errors import Rejected
 from hindcast.cli.analysis.source import counted, faults_of, working
+from hindcast.cli.analysis.start import without_pandas
 from hindcast.cli.output import note, print_json, print_table
 from hindcast.cli.target import json_option
 
@@ -33,6 +34,7 @@ _FILE = click.Path(exists=True, dir_okay=False)
     help="Chance that anything alarms where nothing changed.",
 )
 @json_option
+@without_pandas()
 def drift(reference: str, current: str, columns: str | None, alarm_rate: float, as_json: bool) -> None:
     """Say which columns of CURRENT are distributed otherwise than in REFERENCE (CSV, NDJSON or Parquet, also gzipped).
 
@@ -43,8 +45,10 @@ def drift(reference: str, current: str, columns: str | None, alarm_rate: float, 
     from analytics.drift import compare
     from hindcast.tables import read
 
-    with working("reading"):
-        before, now = read(reference), read(current)
+    with working(f"reading {reference}") as heard:
+        before = read(reference, heard)
+    with working(f"reading {current}") as heard:
+        now = read(current, heard)
     with faults_of(f"{reference}, {current}"), working("comparing"):
         names = _common(before, now, reference, current, columns)
         samples = [
@@ -59,8 +63,17 @@ def drift(reference: str, current: str, columns: str | None, alarm_rate: float, 
 
 
 def _sample(file: str, table: pa.Table, other: pa.Table, names: list[str]) -> dict[str, Any]:
+    import numpy as np
+
     with faults_of(file):
-        return {name: _cells(name, table[name], other[name]) for name in names}
+        cells = {name: _cells(name, table[name], other[name]) for name in names}
+    infinite = {
+        name: n for name, column in cells.items() if column.dtype == float and (n := int(np.isinf(column).sum()))
+    }
+    if infinite:
+        columns = ", ".join(f"{name} ({n:,})" for name, n in infinite.items())
+        note(f"{file}: infinite values taken as missing: {columns}")
+    return cells
 
 
 def _common(before: pa.Table, now: pa.Table, reference: str, current: str, columns: str | None) -> list[str]:

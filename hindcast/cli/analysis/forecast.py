@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from events.errors import Rejected
+from hindcast.cli.analysis import picture
 from hindcast.cli.analysis.source import (
     Source,
     column_options,
@@ -45,6 +46,7 @@ def _levels(context: click.Context, option: click.Parameter, text: str) -> tuple
 @click.option("--horizon", type=click.IntRange(1, 100_000), required=True, metavar="H", help="Steps to forecast.")
 @click.option("--level", "levels", default="80,95", show_default=True, callback=_levels, help="Intervals, in percent.")
 @out_option
+@picture.plot_option
 @json_option
 def forecast(
     file: str,
@@ -54,28 +56,34 @@ def forecast(
     horizon: int,
     levels: tuple[int | float, ...],
     out: str | None,
+    plot: str | None,
     as_json: bool,
 ) -> None:
     """Forecast the series of FILE (CSV, NDJSON or Parquet, also gzipped; `-`: standard input).
 
     Writes H rows for each series: key (where there is one), time, forecast, lo-80, hi-80, … As CSV to standard output, or
     to --out. What the forecast stands on (its step, season and error in a backtest, beside that of the seasonal naive
-    forecast) goes to stderr, as do series that could not be forecast, and why.
+    forecast) goes to stderr, as do series that could not be forecast, and why. --plot draws the largest series.
     """
     from hindcast.tables import writable, write
 
     writable(out)
+    writable(plot, picture.SUFFIXES)
     source = load(file, time_, value, key)
     _fit(source, file)
     found = _forecast(source, file, horizon, levels)
     table = _table(source, found)
     if out is not None:
-        write(table, out)
+        with working("writing") as heard:
+            write(table, out, heard)
+    if plot is not None:
+        picture.save(picture.of_forecasts(source, found, horizon), plot)
     if as_json:
-        print_json(_document(source, found) | ({"out": out} if out is not None else {"rows": _rows(table)}))
+        written = {name: path for name, path in (("out", out), ("plot", plot)) if path is not None}
+        print_json(_document(source, found) | written | ({} if out is not None else {"rows": _rows(table)}))
     elif out is None:
         write(table, None)
-    _say(found, out)
+    _say(found, out, plot)
 
 
 def _fit(source: Source, file: str) -> None:
@@ -169,7 +177,7 @@ def _rows(table: pa.Table) -> list[dict[str, Any]]:
     ]
 
 
-def _say(found: Forecasts, out: str | None) -> None:
+def _say(found: Forecasts, *paths: str | None) -> None:
     for one in found.series[:SHOWN]:
         note(_evidence(one))
         for remark in one.notes:
@@ -180,8 +188,8 @@ def _say(found: Forecasts, out: str | None) -> None:
         note(f"not forecast: {skipped.key!r}: {skipped.reason}")
     if len(found.skipped) > SHOWN:
         note(f"… and {len(found.skipped) - SHOWN:,} more not forecast; all with --json")
-    if out is not None:
-        note(f"written to {out}")
+    for path in filter(None, paths):
+        note(f"written to {path}")
 
 
 def _evidence(one: Evidence) -> str:

@@ -61,8 +61,8 @@ def load(file: str, time: str | None, value: str | None, key: str | None) -> Sou
     from analytics import columns as of
     from hindcast.tables import read
 
-    with working("reading"):
-        table = read(file)
+    with working("reading") as heard:
+        table = read(file, heard)
     with faults_of(file):
         names = of.columns(table, time, value, key)
         say(time=(names.time, time), value=(names.value, value), key=(names.key, key))

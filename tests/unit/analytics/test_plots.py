@@ -13,7 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.plots import Axis, Band, Columns, Diagonal, Line, Mark, Points, Row, Rule, bars, chart, compact, labels
+from analytics.plots import (
+    Axis,
+    Band,
+    Columns,
+    Diagonal,
+    Line,
+    Mark,
+    Panel,
+    Points,
+    Row,
+    Rule,
+    bars,
+    chart,
+    compact,
+    labels,
+    panels,
+)
 from analytics.plots.ticks import log_ticks, round_ticks, time_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -67,6 +83,44 @@ def test_any_data_and_any_words_make_well_formed_svg(
 def test_any_bars_are_well_formed(values: list[float | None], name: str, zero: bool) -> None:
     rows = [Row(name, v, v, v, text=name) for v in values]
     parsed(bars(rows, title=name, description=name, label=name, from_zero=zero, rule=0.5))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    series=st.lists(st.lists(st.floats() | st.just(1.7e308), max_size=8), max_size=4),
+    name=TEXT,
+    remark=TEXT,
+    note=TEXT,
+)
+def test_any_panels_are_well_formed_and_name_their_marks_once(
+    series: list[list[float]], name: str, remark: str, note: str
+) -> None:
+    shown = [Panel(name, [Line(range(len(y)), y, "values")], remark) for y in series]
+    root = parsed(panels(shown, title=name, description=name, note=note))
+    legend = [text for text in root.findall(f"{SVG}text") if text.text == "values" and text.get("class") is None]
+    assert len(legend) == bool(series)
+    assert len([g for g in root.iter(f"{SVG}g") if g.get("transform")]) == len(series)
+
+
+def test_values_beyond_any_scale_are_gaps() -> None:
+    text = chart([Line(range(4), [1.0, 1.7e308, -1.7e308, 2.0])], title="t", description="d")
+    assert text.count("h0") == 2
+    parsed(text)
+
+
+def test_a_long_band_is_drawn_a_point_a_pixel_as_wide_as_its_widest_and_keeps_its_gaps() -> None:
+    n = 200_000
+    low, high = np.full(n, -1.0), np.full(n, 1.0)
+    low[77_777], high[123_456] = -9.0, 9.0
+    high[150_000:160_000] = np.nan
+    text = chart([Band(range(n), low, high), Rule(9.0), Rule(-9.0)], title="t", description="d")
+    assert len(text) < 40_000
+    root = parsed(text)
+    band, *rules = (path.get("d") or "" for path in next(g for g in root.iter(f"{SVG}g")).iter(f"{SVG}path"))
+    heights = [float(y) for y in re.findall(r"[ML][\d.]+ (-?[\d.]+)", band)]
+    ends = [float(re.findall(r"M[\d.]+ ([\d.]+)", rule)[0]) for rule in rules]
+    assert [min(heights), max(heights)] == pytest.approx(ends, abs=0.2)
+    assert band.count("M") == 2
 
 
 def test_a_gap_breaks_the_line_and_the_band() -> None:

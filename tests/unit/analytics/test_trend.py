@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from analytics.kpis import Period
-from analytics.trend import History, TrendAnalyzer, analyze, change_points
+from analytics.trend import History, TrendAnalyzer, analyze, change_points, seasonality, serial
+from analytics.trend.changepoints import residuals, squares
+from analytics.trend.segments import LEVELS, LINES, cuts
 
 DAY = 86_400_000_000
 
@@ -153,3 +155,85 @@ def test_no_number_given_is_ever_nan_or_infinite(values: np.ndarray, repeat: int
     for change in trend.changes:
         numbers += [change.before, change.after, change.size, change.p_value, change.slope_before, change.slope_after]
     assert all(number is None or np.isfinite(number) for number in numbers)
+
+
+def steps(seed: int, n: int) -> np.ndarray:
+    """Noise on up to three levels."""
+    r = np.random.default_rng(seed)
+    edges = np.sort(r.integers(0, n, 2))
+    return r.standard_normal(n) + np.repeat(r.normal(0, 4, 3), np.diff([0, *edges, n]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(20, 200), st.floats(-1e3, 1e3), st.floats(0.01, 100), st.booleans())
+def test_changes_move_with_the_values_and_grow_with_them(
+    seed: int, n: int, offset: float, factor: float, turned: bool
+) -> None:
+    values, factor = steps(seed, n), -factor if turned else factor
+    one, other = change_points(values), change_points(offset + factor * values)
+    assert one.indices == other.indices and one.shape == other.shape
+    for a, b in zip(one.points, other.points, strict=True):
+        assert a.size is not None and b.size is not None
+        assert b.size == pytest.approx(factor * a.size, rel=1e-6, abs=1e-7 * abs(factor))
+        assert b.p_value == pytest.approx(a.p_value, rel=1e-5, abs=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(20, 200))
+def test_backwards_the_changes_are_the_same_with_opposite_sizes(seed: int, n: int) -> None:
+    values = steps(seed, n)
+    forth, back = change_points(values), change_points(values[::-1])
+    assert [n - index for index in back.indices[::-1]] == forth.indices and back.shape == forth.shape
+    if forth.shape == "levels":
+        for a, b in zip(forth.points, back.points[::-1], strict=True):
+            assert a.size is not None and b.size == pytest.approx(-a.size)
+
+
+def test_shuffled_values_have_next_to_no_changes() -> None:
+    values = np.concatenate([steps(seed, 100) for seed in range(2)]) ** 3
+    shuffled = [change_points(np.random.default_rng(seed).permutation(values)).indices for seed in range(200)]
+    assert sum(map(bool, shuffled)) <= 10
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(4, 90), st.integers(2, 40), st.integers(0, 2**32))
+def test_a_season_is_the_median_of_what_departs_from_the_moving_mean(n: int, period: int, seed: int) -> None:
+    period = min(period, n // 2)
+    values = np.random.default_rng(seed).normal(size=n)
+    window = np.ones(period) if period % 2 else np.concatenate([[0.5], np.ones(period - 1), [0.5]])
+    middle = np.convolve(values, window / period, "valid")
+    half = len(window) // 2
+    smooth = seasonality.moving(values, period)
+    if len(middle) > 1:
+        assert smooth[half : half + len(middle)] == pytest.approx(middle, abs=1e-12)
+    phase = np.arange(n) % period
+    medians = np.array([np.median((values - smooth)[phase == part]) for part in range(period)])
+    assert seasonality.component(values, period) == pytest.approx((medians - medians.mean())[phase], abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.float64, st.integers(1, 60), elements=st.integers(-5, 5).map(float)))
+def test_normal_scores_are_those_of_mean_ranks(values: np.ndarray) -> None:
+    from scipy.stats import norm, rankdata
+
+    scores = norm.ppf((rankdata(values) - 0.5) / len(values))
+    assert serial.normal_scores(values) == pytest.approx(scores - scores.mean(), abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32), st.integers(8, 30), st.integers(2, 6), st.sampled_from([LEVELS, LINES]), st.floats(0.5, 8)
+)
+def test_no_cut_into_parts_of_the_shortest_length_is_better(
+    seed: int, n: int, shortest: int, shape: int, price: float
+) -> None:
+    values = steps(seed, n)[:, None]
+    least = {0: -price}
+    for end in range(shortest, n + 1):
+        least[end] = min(
+            at + float((residuals(values[start:end], shape) ** 2).sum()) + price
+            for start, at in least.items()
+            if end - start >= shortest
+        )
+    found = cuts(values, price, shortest, shape)
+    assert squares(values, found, shape) + price * len(found) == pytest.approx(least[n], abs=1e-9)

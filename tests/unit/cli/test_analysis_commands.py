@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from hindcast import tables
 from hindcast.cli import main
 
 
@@ -195,6 +197,19 @@ def test_the_command_starts_without_the_libraries_it_may_need_later() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
 
 
+@pytest.mark.parametrize("command", ["detect", "trend", "correlate", "drift"])
+def test_a_command_starts_without_pandas_and_leaves_it_to_be_found(command: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "f.csv", "time,value,other,plan", hours(400), day(400), day(400)[::-1], ["a", "b"] * 200)
+    files = [path] * (2 if command == "drift" else 1)
+    code = (
+        f"import sys; from hindcast.cli import main; main({[command, *files]}, standalone_mode=False);"
+        "assert not {'pandas', 'scipy.stats'} & set(sys.modules);"
+        "import pyarrow as pa; assert pa.table({'a': [1]}).to_pandas().shape == (1, 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_in_a_shell_stdout_has_the_rows_alone_and_no_ray_is_loaded(spike: str) -> None:
     code = (
         f"import sys; from hindcast.cli import main; main(['detect', {spike!r}], standalone_mode=False);"
@@ -204,3 +219,25 @@ def test_in_a_shell_stdout_has_the_rows_alone_and_no_ray_is_loaded(spike: str) -
     assert done.returncode == 0, done.stderr
     assert len(rows(done.stdout)) == 400
     assert "\x1b[2K" not in done.stderr
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".ndjson", ".parquet"])
+def test_long_work_tells_how_far_it_is_while_it_reads_and_writes(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_BATCH", 300)
+    table = pa.table({"time": list(range(1000)), "text": [f"a, b {i}" for i in range(1000)]})
+    path, heard = str(tmp_path / f"f{suffix}"), list[tuple[int, int]]()
+    tables.write(table, path, lambda done, total: heard.append((done, total)))
+    assert heard == [(300, 1000), (600, 1000), (900, 1000), (1000, 1000)]
+    assert tables.read(path).equals(table)
+
+
+def test_a_long_file_of_text_is_heard_block_by_block(tmp_path: Path) -> None:
+    path = write(tmp_path / "f.csv", "time,value", range(400_000), range(400_000))
+    heard = list[tuple[int, int]]()
+    tables.read(path, lambda done, total: heard.append((done, total)))
+    size = Path(path).stat().st_size
+    assert len(heard) > 4
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard)
+    assert heard[-1] == (size, size)
