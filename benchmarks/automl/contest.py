@@ -29,14 +29,15 @@ def run(system: str, folder: Path, budget: float, scratch: Path) -> dict[str, An
     """Scores and measures, or ``fault``. What is left after three budgets and five minutes is killed."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    python = str(RIVALS) if system in OUTSIDE else sys.executable
-    command = [python, "-P", str(HERE / "contestant.py"), system, str(folder), str(budget), str(scratch)]
+    python = str(RIVALS.absolute()) if system in OUTSIDE else sys.executable
+    places = [str(folder.absolute()), str(budget), str(scratch.absolute())]
+    command = [python, "-P", str(HERE / "contestant.py"), system, *places]
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "2")
     began = time.perf_counter()
     with (scratch / "log").open("wb") as log:
         environment = {**os.environ, **one, "PYTHONPATH": "" if system in OUTSIDE else str(Path.cwd())}
         process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+            command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environment, cwd=scratch
         )
         peak, late = _watch(process, began + 3 * budget + 300)
     measured: dict[str, Any] = {"wall_s": time.perf_counter() - began, "peak_mb": peak / 1e6}
