@@ -60,6 +60,7 @@ def test_it_does_so_below_a_path_that_is_too_long_for_a_socket(tmp_path: Path) -
     assert not list((folder / "bells").iterdir())
 
 
+@pytest.mark.slow
 def test_without_bells_the_poll_finds_it(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path, doorbell=False)
     found = delays(tmp_path, log, 3)
@@ -126,6 +127,7 @@ def test_more_rings_than_the_queue_holds_make_the_waiter_look_at_everything(tmp_
     other.close()
 
 
+@pytest.mark.slow
 def test_waiting_uses_next_to_no_processor(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path)
     Writer(log).commit(tick())

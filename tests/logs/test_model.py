@@ -145,6 +145,7 @@ class LogMachine(RuleBasedStateMachine):
             assert [tuple(ref) for ref in self.log.snapshots(cell)] == snapshots[-2:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
 def test_the_log_agrees_with_plain_lists(backend: str) -> None:
     class Machine(LogMachine):

@@ -21,6 +21,8 @@ from hindcast.demo import simulator
 from hindcast.simulator import COURSE, SAAS, Event
 from hindcast.simulator.runner import Feed, run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 
