@@ -70,7 +70,7 @@ def few_processes() -> Generator[None]:
 
 
 def slim() -> None:
-    """Make this process lean. Ray calls it in each worker before it becomes an actor."""
+    """Make this process lean. Ray calls it in each worker before it becomes an actor; commands call it first."""
     if not any(isinstance(finder, _Without) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Without())
 

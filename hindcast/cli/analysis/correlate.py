@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hindcast.cli.analysis.source import counted, cut, faults_of, file_argument, say, working
-from hindcast.cli.analysis.start import without_pandas
+from hindcast.cli.analysis.start import quick_start
 from hindcast.cli.output import note, print_json, print_table
 from hindcast.cli.target import json_option
 
@@ -31,7 +31,7 @@ SPARSE = 4
     "--max-lag", type=click.IntRange(0), metavar="N", help="Search lags up to N steps either way.  [default: 24]"
 )
 @json_option
-@without_pandas()
+@quick_start()
 def correlate(file: str, time_: str | None, values: str | None, max_lag: int | None, as_json: bool) -> None:
     """Find which columns of FILE go together (CSV, NDJSON or Parquet, also gzipped; `-`: standard input).
 

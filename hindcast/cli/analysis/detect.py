@@ -18,7 +18,7 @@ from hindcast.cli.analysis.source import (
     stamp,
     working,
 )
-from hindcast.cli.analysis.start import without_pandas
+from hindcast.cli.analysis.start import quick_start
 from hindcast.cli.output import note, print_json
 from hindcast.cli.target import json_option
 
@@ -42,7 +42,7 @@ WORST = 5
 @out_option
 @picture.plot_option
 @json_option
-@without_pandas()
+@quick_start()
 def detect(
     file: str,
     time_: str | None,

@@ -9,7 +9,7 @@ import click
 
 from events.errors import Rejected
 from hindcast.cli.analysis.source import counted, faults_of, working
-from hindcast.cli.analysis.start import without_pandas
+from hindcast.cli.analysis.start import quick_start
 from hindcast.cli.output import note, print_json, print_table
 from hindcast.cli.target import json_option
 
@@ -34,7 +34,7 @@ _FILE = click.Path(exists=True, dir_okay=False)
     help="Chance that anything alarms where nothing changed.",
 )
 @json_option
-@without_pandas()
+@quick_start()
 def drift(reference: str, current: str, columns: str | None, alarm_rate: float, as_json: bool) -> None:
     """Say which columns of CURRENT are distributed otherwise than in REFERENCE (CSV, NDJSON or Parquet, also gzipped).
 

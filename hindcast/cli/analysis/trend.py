@@ -18,7 +18,7 @@ from hindcast.cli.analysis.source import (
     stamp,
     working,
 )
-from hindcast.cli.analysis.start import without_pandas
+from hindcast.cli.analysis.start import quick_start
 from hindcast.cli.output import note, print_json, print_table
 from hindcast.cli.target import json_option
 
@@ -32,7 +32,7 @@ SHOWN = 50
 @file_argument
 @column_options
 @json_option
-@without_pandas()
+@quick_start()
 def trend(file: str, time_: str | None, value: str | None, key: str | None, as_json: bool) -> None:
     """Say where the series of FILE are going (CSV, NDJSON or Parquet, also gzipped; `-`: standard input).
 
