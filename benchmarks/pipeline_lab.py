@@ -16,10 +16,13 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+
+from hindcast.lean import few_processes
 
 NAMESPACE = "lab"
 
@@ -307,18 +310,6 @@ def applications(options: argparse.Namespace) -> list[tuple[Any, str, str]]:
     return apps
 
 
-def slim_node() -> None:
-    """Leaves out Ray's log monitor and autoscaler monitor, which ``ray.init`` has no switch for."""
-    from ray._private import parameter
-
-    first = parameter.RayParams.__init__
-
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        first(self, *args, **{**kwargs, "include_log_monitor": False, "no_monitor": True})
-
-    parameter.RayParams.__init__ = init
-
-
 def start(options: argparse.Namespace, data: Path) -> dict[str, float]:
     """Ray, both actors and Serve; seconds of each step."""
     import logging
@@ -328,20 +319,19 @@ def start(options: argparse.Namespace, data: Path) -> dict[str, float]:
     from ray.serve.config import HTTPOptions, ProxyLocation
 
     marks = [time.perf_counter()]
-    if options.slim:
-        slim_node()
     for name in ("ray", "ray.serve"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    ray.init(
-        num_cpus=2,
-        _node_ip_address="127.0.0.1",
-        include_dashboard=False,
-        object_store_memory=80 * 2**20,
-        _temp_dir=str(data / "r"),
-        namespace=NAMESPACE,
-        log_to_driver=False,
-        logging_level=logging.WARNING,
-    )
+    with few_processes() if options.slim else nullcontext():
+        ray.init(
+            num_cpus=2,
+            _node_ip_address="127.0.0.1",
+            include_dashboard=False,
+            object_store_memory=80 * 2**20,
+            _temp_dir=str(data / "r"),
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+        )
     marks.append(time.perf_counter())
     cells = data / f"cells-{os.getpid()}"  # a fresh log: frames of an earlier run would be taken for ours
     cells.mkdir()

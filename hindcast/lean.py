@@ -30,7 +30,7 @@ ENVIRONMENT = {
     # What `runtime_env={"worker_process_setup_hook": ...}` comes to, without an agent that prepares an environment.
     "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": "hindcast.lean.slim",
 }
-"""Slower clocks, for all processes of the cluster."""
+"""For every process of the cluster: slower clocks, and what a worker does first."""
 
 UNUSED = {
     "pandas": "ray.serve._private.utils",  # encodes data frames in answers
