@@ -12,6 +12,7 @@ from events.sqlite_log import SqliteLog
 from serve.access import COOKIE, LOCAL, Access, Principal
 from serve.coalescer import Coalescer
 from serve.hosts import Hosts
+from serve.interactions import Interactions
 from serve.spec import GatewaySpec
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1", "testserver")
@@ -21,7 +22,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1", "testserver")
 class Counters:
     """What this replica has answered, for ``/metrics``."""
 
-    rows: dict[str, int] = field(default_factory=lambda: {"accepted": 0, "duplicate": 0, "rejected": 0})
     requests: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
 
 
@@ -33,7 +33,7 @@ class Backstage:
         self.hosts = Hosts(spec.hosts)
         self.access = Access(self.hosts, spec.tenant)
         self.log = SqliteLog(spec.log, doorbell=False)
-        self.interactions = Coalescer(self.hosts, f"{spec.tenant}/user_interactions/0")
+        self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0")
         self.control = Coalescer(self.hosts, f"{spec.tenant}/control/0")
         self.counters = Counters()
         self.started = time.time()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Literal
 from urllib.parse import unquote
 
@@ -25,7 +26,10 @@ _STRUCTURED = "application/cloudevents+json"
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 _PLAIN_JSON = ("application/json", "text/json", "")
 _JSON_KINDS = {None, "application/json"}
+_UTF8 = ("utf-8", "utf8", "us-ascii", "")
 _BOM = b"\xef\xbb\xbf"
+_SMALL = 64_000
+_one_value = msgspec.json.Decoder(msgspec.Raw)
 
 _SPELLING = Spelling(id="id", subject="subject", time="time", properties="data", context="extensions")
 
@@ -72,11 +76,9 @@ def decode_cloudevents(body: bytes, content_type: str, headers: Mapping[str, str
     """
     within(body, EVENTS_BYTES)
     media, charset = _media(content_type)
-    names = {name.lower(): value for name, value in headers.items()}
-    binary = not media.startswith("application/cloudevents") and any(name.startswith("ce-") for name in names)
-    if binary:
-        return _decode_array(b"[" + _from_binary(body, content_type, names) + b"]", received_us)
-    if charset not in ("utf-8", "utf8", "us-ascii", ""):
+    if _is_binary(media, headers):
+        return decode_event(_from_binary(body, content_type, headers), received_us)
+    if charset not in _UTF8:
         raise UnsupportedMedia("content-type", f"charset must be utf-8, got {charset[:40]!r}")
     if media in _NDJSON:
         lines = [line.strip() for line in body.removeprefix(_BOM).split(b"\n")]
@@ -88,10 +90,40 @@ def decode_cloudevents(body: bytes, content_type: str, headers: Mapping[str, str
     if not text:
         raise Rejected("body", "is empty; send a CloudEvent or an array of them")
     if text[:1] == b"{":
-        return _decode_array(b"[" + text + b"]", received_us)
+        return decode_event(text, received_us)
     if text[:1] != b"[":
         raise Rejected("body", "must be a JSON object or an array of objects")
     return _decode_array(text, received_us)
+
+
+def one_event(body: bytes, content_type: str, headers: Mapping[str, str]) -> bytes | None:
+    """The text of the one JSON object that a small request holds; None for all other requests: ``decode_cloudevents``."""
+    media, charset = _media(content_type)
+    if len(body) > _SMALL or media not in (_STRUCTURED, *_PLAIN_JSON) or charset not in _UTF8:
+        return None
+    text = body.removeprefix(_BOM).strip()
+    if text[:1] != b"{" or not is_utf8(text) or _is_binary(media, headers):
+        return None
+    try:
+        _one_value.decode(text)  # so that no text can end the object early and smuggle a second one in
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return text
+
+
+def decode_event(text: bytes, received_us: int) -> Decoded:
+    """Decode the text of one JSON object. Raises as ``decode_cloudevents`` does."""
+    return _decode_array(b"[" + text + b"]", received_us)
+
+
+def decode_together(texts: Sequence[bytes], received_us: int) -> Decoded | None:
+    """Decode texts that ``one_event`` found, as one; None where some row needs a look of its own: ``decode_event``."""
+    array = compacted(b"[" + b",".join(texts) + b"]")
+    raw = None if array is None else raw_texts(array)
+    if array is None or raw is None or len(raw) != len(texts):
+        return None
+    rows = read_all(_SHAPE, array)
+    return rows and _assemble(rows, array, Refusals(raw.__getitem__), len(raw), received_us)
 
 
 def _decode_array(array: bytes, received_us: int) -> Decoded:
@@ -194,6 +226,11 @@ def _contexts(rows: Rows[Event]) -> list[JsonText | None] | None:
     return contexts
 
 
+def _is_binary(media: str, headers: Mapping[str, str]) -> bool:
+    return not media.startswith("application/cloudevents") and any(name.lower().startswith("ce-") for name in headers)
+
+
+@lru_cache(maxsize=64)
 def _media(content_type: str) -> tuple[str, str]:
     """Media type and charset, in lower case, of a Content-Type header."""
     media, *parameters = (part.strip().lower() for part in content_type.split(";"))
@@ -204,14 +241,14 @@ def _media(content_type: str) -> tuple[str, str]:
     return media, ""
 
 
-def _from_binary(body: bytes, content_type: str, names: Mapping[str, str]) -> bytes:
+def _from_binary(body: bytes, content_type: str, headers: Mapping[str, str]) -> bytes:
     """One event in binary mode (``ce-`` headers, the body is its data) as the JSON text of the same event.
 
     Raises ``Rejected`` where the body is said to be JSON and is not.
     """
     event: dict[str, object] = {
         name.removeprefix("ce-"): unquote(value, errors="replace")
-        for name, value in names.items()
+        for name, value in ((name.lower(), value) for name, value in headers.items())
         if name.startswith("ce-") and name not in ("ce-data", "ce-data_base64", "ce-datacontenttype")
     }
     if content_type:
@@ -221,7 +258,7 @@ def _from_binary(body: bytes, content_type: str, names: Mapping[str, str]) -> by
         data = body.removeprefix(_BOM).strip()
         if data:
             event["data"] = _valid_json(data)
-    elif charset not in ("", "utf-8", "utf8", "us-ascii") or not is_utf8(body) or b"\0" in body:
+    elif charset not in _UTF8 or not is_utf8(body) or b"\0" in body:
         event["data_base64"] = base64.b64encode(body).decode()
     elif body:
         event["data"] = body.decode()

@@ -75,7 +75,7 @@ def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
         for stream in STREAMS
         for producer in stage.log.producers(stream)
     ]
-    verdicts = [({"verdict": verdict}, n) for verdict, n in stage.counters.rows.items()]
+    verdicts = [({"verdict": verdict}, n) for verdict, n in stage.interactions.counts.items()]
     yield from _family("hindcast_rows_total", "counter", "Rows answered by this replica, by verdict", verdicts)
     up = [({"cell": h.cell}, int(h.state == "running")) for h in cells]
     yield from _family("hindcast_cell_up", "gauge", "1 while the cell runs", up)

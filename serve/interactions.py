@@ -1,0 +1,150 @@
+"""Rows of ``user_interactions`` on their way in: decoded, committed, and answered with a verdict each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel
+
+from actors.collectors.arrivals import CONFLICT, DUPLICATE, REUSED
+from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
+from serve.coalescer import Coalescer, Committed
+from serve.gathering import Gathering
+from serve.hosts import Hosts
+from serve.ingest import Decoded, Refused, decode_event, decode_together
+
+SHOWN = 100
+EVENTS = 500
+"""Requests of one event that are decoded together."""
+
+
+class Verdict(BaseModel):
+    """A row that was not accepted."""
+
+    index: int
+    id: str | None
+    field: str
+    reason: str
+
+
+class Receipt(BaseModel):
+    """What became of a request's rows. ``rejected`` shows the first 100; all are in ``dead_letters``."""
+
+    success: bool
+    accepted: int
+    duplicate: int
+    rejected: list[Verdict]
+    rejected_total: int
+    offset: int | None
+
+
+Answer = dict[str, Any]
+"""The fields of a ``Receipt``."""
+
+
+class Interactions:
+    """Commits what requests hold. Both ways raise ``Transient`` or ``Overloaded``: send it again."""
+
+    def __init__(self, hosts: Hosts, cell: str) -> None:
+        self._rows = Coalescer(hosts, cell)
+        self._events = Gathering(self._take_events, lambda _: 1, EVENTS)
+        self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0}
+
+    async def take(self, decoded: Decoded) -> Answer:
+        """Commit the rows of one request."""
+        committed = await self._commit(decoded)
+        verdicts = _verdicts(decoded, committed)
+        duplicate = int((committed.verdict == DUPLICATE).sum())
+        accepted = decoded.rows - duplicate - len(verdicts)
+        return self._answer(accepted, duplicate, verdicts, committed.offset)
+
+    async def take_event(self, text: bytes) -> Answer:
+        """Commit the one event of a request, given as ``one_event`` found it.
+
+        While calls are under way, events wait and are then decoded together: a row among others costs a tenth of what
+        it costs alone. Raises ``Rejected``, too.
+        """
+        return await self._events.push(text)
+
+    async def _take_events(self, texts: list[bytes]) -> Sequence[Answer | Exception]:
+        decoded = decode_together(texts, now_us())
+        if decoded is None:
+            alone = (self._take_alone(text) for text in texts)
+            return [_error_or(answer) for answer in await asyncio.gather(*alone, return_exceptions=True)]
+        return list(self._apart(decoded, await self._commit(decoded)))
+
+    async def _take_alone(self, text: bytes) -> Answer:
+        return await self.take(decode_event(text, now_us()))
+
+    async def _commit(self, decoded: Decoded) -> Committed:
+        refused = dead_letters(decoded.refused, now_us()) if decoded.refused else None
+        if not decoded.batch.num_rows and refused is None:
+            return Committed(np.zeros(0, np.uint8), -1)
+        return await self._rows.push(decoded.batch, refused)
+
+    def _apart(self, decoded: Decoded, committed: Committed) -> Iterator[Answer]:
+        """An answer a row, for each row was a request."""
+        verdicts = {verdict.index: verdict for verdict in _verdicts(decoded, committed)}
+        duplicates = set(decoded.index[committed.verdict == DUPLICATE].tolist())
+        offset = committed.offset
+        for row in range(decoded.rows):
+            if row in verdicts:
+                yield self._answer(0, 0, [verdicts[row].model_copy(update={"index": 0})], -1)
+            elif row in duplicates:
+                yield self._answer(0, 1, [], -1)
+            else:
+                yield self._answer(1, 0, [], offset)
+                offset += 1
+
+    def _answer(self, accepted: int, duplicate: int, verdicts: list[Verdict], offset: int) -> Answer:
+        for outcome, n in (("accepted", accepted), ("duplicate", duplicate), ("rejected", len(verdicts))):
+            self.counts[outcome] += n
+        return {
+            "success": not verdicts,
+            "accepted": accepted,
+            "duplicate": duplicate,
+            "rejected": [verdict.model_dump() for verdict in verdicts[:SHOWN]],
+            "rejected_total": len(verdicts),
+            "offset": offset if accepted else None,
+        }
+
+
+def dead_letters(refused: list[Refused], received_us: int) -> pa.RecordBatch:
+    """Refused rows as ``dead_letters`` rows."""
+    columns = {
+        "id": [r.id for r in refused],
+        "type": "row.rejected",
+        "time": received_us,
+        "received": received_us,
+        "stream": USER_INTERACTIONS.name,
+        "field": [r.field for r in refused],
+        "reason": [r.reason for r in refused],
+        "payload": [r.payload for r in refused],
+    }
+    return rows(DEAD_LETTERS, columns, len(refused))
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _verdicts(decoded: Decoded, committed: Committed) -> list[Verdict]:
+    """Of the rows that were refused and of those whose id already stands for something else, in the request's order."""
+    found = [Verdict(index=r.index, id=r.id, field=r.field, reason=r.reason) for r in decoded.refused]
+    ids = decoded.batch.column("id")
+    found += [
+        Verdict(index=int(decoded.index[row]), id=ids[row].as_py(), field="id", reason=REUSED)
+        for row in (committed.verdict == CONFLICT).nonzero()[0].tolist()
+    ]
+    return sorted(found, key=lambda verdict: verdict.index)
+
+
+def _error_or(answer: Answer | BaseException) -> Answer | Exception:
+    if isinstance(answer, BaseException) and not isinstance(answer, Exception):
+        raise answer  # the loop is stopping
+    return answer
