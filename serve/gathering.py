@@ -1,6 +1,7 @@
-"""One call for many requests: while calls are under way, what arrives is gathered for the next one.
+"""One call for many requests: while a call is under way, what arrives is gathered for the next one.
 
-An idle system adds no delay; under load the number of calls stays bounded.
+An idle system adds no delay; under load the calls become larger, not more. Two calls at once were measured: they halve
+the size of each, and every commit costs all of its readers.
 """
 
 from __future__ import annotations
@@ -13,9 +14,6 @@ from events.errors import Rejected, Transient
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-IN_FLIGHT = 2
-"""Calls under way at once: one commits while the next one is being built."""
 
 
 class Gathering(Generic[T, R]):
@@ -31,7 +29,7 @@ class Gathering(Generic[T, R]):
         self._weight = weight
         self._most = most
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._calls: set[asyncio.Task[None]] = set()
+        self._under_way: asyncio.Task[None] | None = None
 
     async def push(self, item: T) -> R:
         """The answer to ``item``. Raises what ``call`` raised, or answered it with."""
@@ -41,18 +39,18 @@ class Gathering(Generic[T, R]):
         return await answer
 
     def _launch(self) -> None:
-        while self._waiting and len(self._calls) < IN_FLIGHT:
-            taken, weight = 0, 0
-            while taken < len(self._waiting) and weight < self._most:
-                weight += self._weight(self._waiting[taken][0])
-                taken += 1
-            gathered, self._waiting = self._waiting[:taken], self._waiting[taken:]
-            call = asyncio.create_task(self._answer(gathered))
-            self._calls.add(call)
-            call.add_done_callback(self._landed)
+        if self._under_way is not None or not self._waiting:
+            return
+        taken, weight = 0, 0
+        while taken < len(self._waiting) and weight < self._most:
+            weight += self._weight(self._waiting[taken][0])
+            taken += 1
+        gathered, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        self._under_way = asyncio.create_task(self._answer(gathered))
+        self._under_way.add_done_callback(self._landed)
 
-    def _landed(self, call: asyncio.Task[None]) -> None:
-        self._calls.discard(call)
+    def _landed(self, _: asyncio.Task[None]) -> None:
+        self._under_way = None
         self._launch()
 
     async def _answer(self, gathered: list[tuple[T, asyncio.Future[R]]]) -> None:
