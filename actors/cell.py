@@ -173,7 +173,7 @@ class Cell(Generic[S]):
         return {source: self._cursor.get(source, 0) for source in self.sources()}
 
     def advance(self) -> int:
-        """Consume what is there, one bounded read a source, in one commit. Answers the slices consumed."""
+        """Consume what is there, one bounded read a source, in one commit. Answers the offsets consumed."""
         slices = self._next()
         if not slices:
             return 0
@@ -189,7 +189,7 @@ class Cell(Generic[S]):
             outputs.extend(emitted)
             journal.append(_journal_row(batch))
         self._commit(state, outputs, journal)
-        return len(slices)
+        return sum(max(batch.rows, 1) for batch in slices)
 
     def record(self, step: Callable[[S], tuple[S, Outputs, R]]) -> R:
         """Commit a result from the world (a request, a poll, a sent message) together with what ``step`` makes of it.

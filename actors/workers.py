@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -19,6 +20,10 @@ from events.log import EventLog
 
 logger = logging.getLogger(__name__)
 WAIT_S = 1.0
+PACE_S = 0.05
+"""A cell that keeps up begins its steps at least so far apart: each has a commit to pay for."""
+BULK_ROWS = 20_000
+"""A step of so many rows is catching up, and the next one follows at once."""
 MAX_BACKOFF_S = 10.0
 
 
@@ -133,13 +138,18 @@ class StreamWorker(Worker):
             self._changed()
 
     def step(self) -> None:
+        begun = time.monotonic()
         with self.lock:
             consumed = self.cell.advance()
             moved = bool(consumed) and self._publish()
         if moved:
             self._changed()
-        if not consumed and not self.stopping.is_set():
+        if self.stopping.is_set():
+            return
+        if not consumed:
             self.log.wait(self.cell.waiting_for(), WAIT_S)
+        elif consumed < BULK_ROWS:
+            self.stopping.wait(max(0.0, begun + PACE_S - time.monotonic()))
 
     def _publish(self) -> bool:
         if not self._viewed:
