@@ -94,6 +94,7 @@ def _ray() -> Any:
         "TUNE_RESULT_BUFFER_LENGTH": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_AUTO_CONNECT": "0",  # a Tune that is left behind must not join, or start, another Ray
     }
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
