@@ -41,7 +41,8 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
             allow_headers=["authorization", "content-type", "content-encoding", "idempotency-key"],
         )
     problems.install(app)
-    for routes in (ingest, commands, read, operation):
+    app.router.routes.extend(ingest.router.routes)  # as its own, first: an included router is searched twice a request
+    for routes in (commands, read, operation):
         app.include_router(routes.router)
     page.install(app)
     return app
