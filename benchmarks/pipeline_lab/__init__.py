@@ -1,0 +1,1 @@
+"""The empty pipeline, measured before anything was built on it."""
