@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import warnings
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -66,7 +67,7 @@ def _json(path: Path) -> pa.Table:
 
 
 def _csv(path: Path) -> pa.Table:
-    """UTF-8, else Latin-1: bytes that are not UTF-8 come from old exports, and no byte is invalid there."""
+    """UTF-8, else, with a warning, Latin-1: other bytes come from old exports, and no byte is invalid there."""
     with _opened(path) as file:
         header = file.readline(1 << 20).removeprefix(b"\xef\xbb\xbf")
     delimiter = max(",;\t", key=lambda mark: header.count(mark.encode()))
@@ -81,6 +82,9 @@ def _csv(path: Path) -> pa.Table:
         try:
             table = _parsed(path, encoding, delimiter, block)
             if not any(pa.types.is_binary(kind) for kind in table.schema.types):  # what Arrow makes of invalid UTF-8
+                if encoding == "latin-1":
+                    said = f"{path} is not UTF-8 and is read as Latin-1; where letters look wrong, convert it to UTF-8"
+                    warnings.warn(said, stacklevel=5)
                 return table
             tries = [("latin-1", size) for size in _BLOCKS]
         except pa.ArrowInvalid as found:

@@ -244,12 +244,14 @@ def test_a_file_that_is_no_table_is_said_to_be_none(tmp_path: Any, content: byte
         read_columns(path)
 
 
-def test_old_encodings_are_read_as_latin(tmp_path: Any) -> None:
+def test_old_encodings_are_read_as_latin_and_said_to_be(tmp_path: Any) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes("a,b\n1,Zürich\n2,Genève\n".encode("latin-1"))
-    assert read_columns(path)["b"].tolist() == ["Zürich", "Genève"]
+    with pytest.warns(UserWarning, match="Latin-1"):
+        assert read_columns(path)["b"].tolist() == ["Zürich", "Genève"]
     path.write_bytes("a,Größe\n1,2\n".encode("latin-1"))
-    assert list(read_columns(path)) == ["a", "Größe"]
+    with pytest.warns(UserWarning, match="Latin-1"):
+        assert list(read_columns(path)) == ["a", "Größe"]
 
 
 def test_a_column_whose_first_rows_look_whole_may_go_on_with_text(tmp_path: Any, monkeypatch: Any) -> None:
