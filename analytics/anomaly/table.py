@@ -5,16 +5,22 @@ Beside ``columns`` the one module of this package that knows Arrow.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 
-from analytics.anomaly.kernel import AnomalySpec, AnomalyState, score
+from analytics.anomaly.kernel import AnomalySpec, AnomalyState, Scores, score
 from analytics.columns import codes, columns
 from analytics.columns import times as times_of
 from analytics.columns import values as values_of
+from analytics.typed import F64, I32, I64
 
 STATUS = ("warming", "ready")
 """By the kernel's status code."""
+Progress = Callable[[int, int], object]
+_PIECE = 1 << 18
+"""Rows between two words about progress; what is found does not depend on it."""
 
 
 def detect(
@@ -24,6 +30,7 @@ def detect(
     value: str | None = None,
     key: str | None = None,
     false_alarms_per_week: float = 1.0,
+    progress: Progress = lambda done, total: None,
 ) -> pa.Table:
     """One row for each row of ``table``, in its order: what its key's earlier rows let expect of it.
 
@@ -36,6 +43,8 @@ def detect(
     the first is learned from and the others are only scored. A row without a time or a finite value scores 0, its other
     numbers are null, and nothing is learned from it. No result is NaN. Raises ``ValueError``, naming column and row,
     for what cannot be read as a time or a number.
+
+    ``progress`` hears, now and then, how many rows are judged and how many there are.
     """
     names = columns(table, time, value, key)
     times, dated, *_ = times_of(table[names.time], names.time)
@@ -47,7 +56,7 @@ def detect(
     order = np.lexsort((times, keys))
     order = order[dated[order]]
     spec = AnomalySpec(false_alarms_per_week, max_keys=int(keys.max(initial=0)) + 1)
-    found = score(AnomalyState(spec), keys[order], times[order], values[order])
+    found = _scored(AnomalyState(spec), keys[order], times[order], values[order], progress)
 
     def placed(column: np.ndarray, empty: object) -> np.ndarray:
         whole = np.full(len(times), empty, column.dtype)
@@ -70,3 +79,12 @@ def detect(
             "status": pa.array(np.array(STATUS, dtype=object)[placed(found.status, 0)], pa.string()),
         }
     )
+
+
+def _scored(state: AnomalyState, keys: I32, times: I64, values: F64, progress: Progress) -> Scores:
+    pieces: list[Scores] = []
+    for begin in range(0, max(len(keys), 1), _PIECE):
+        piece = slice(begin, begin + _PIECE)
+        pieces.append(score(state, keys[piece], times[piece], values[piece]))
+        progress(min(begin + _PIECE, len(keys)), len(keys))
+    return Scores(*map(np.concatenate, zip(*pieces, strict=True)))

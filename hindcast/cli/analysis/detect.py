@@ -69,10 +69,11 @@ def detect(
     writable(plot, picture.SUFFIXES)
     source = load(file, time_, value, key)
     names = source.columns
-    with faults_of(file), working("detecting"):
+    with faults_of(file), working("detecting") as heard:
         found = judge(
-            source.table, time=names.time, value=names.value, key=names.key, false_alarms_per_week=false_alarms_per_week
-        )
+            source.table, time=names.time, value=names.value, key=names.key,
+            false_alarms_per_week=false_alarms_per_week, progress=heard,
+        )  # fmt: skip
     alarms = _alarms(source, found)
     summary = _summary(source, found, alarms)
     if out is not None:

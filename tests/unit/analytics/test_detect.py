@@ -51,6 +51,17 @@ def test_each_key_is_judged_by_itself() -> None:
     assert together["anomaly_score"].to_pylist() == [s for one in alone for s in one["anomaly_score"].to_pylist()]
 
 
+def test_progress_is_told_to_the_end_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    n = 1_000
+    table = pa.table({"time": np.arange(n) * 60, "value": rng.normal(size=n), "key": rng.choice(["a", "b"], n)})
+    whole = detect(table)
+    monkeypatch.setattr("analytics.anomaly.table._PIECE", 300)
+    heard: list[tuple[int, int]] = []
+    assert detect(table, progress=lambda done, total: heard.append((done, total))).equals(whole)
+    assert heard == [(300, n), (600, n), (900, n), (n, n)]
+
+
 def test_columns_are_guessed_by_name_then_by_type() -> None:
     table = pa.table({"n": [1], "Timestamp": ["2026-01-01"], "when": [START], "unique_id": ["a"], "y": [2.0]})
     assert columns(table) == ("Timestamp", "y", "unique_id")
