@@ -14,6 +14,9 @@ const steps: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, PageDown: 
 /** Seconds between labels: they say the minute, so none may come twice. */
 const WHOLE_MINUTES = [1, 2, 5, 10, 15, 20, 30, 60].map((minutes) => minutes * 60);
 
+/** What a time at the right end needs beyond it, in pixels. */
+const HALF_A_LABEL = 18;
+
 /** Events per pane over time, with the expected band and the anomalies. Arrow keys move from value to value. */
 export function ActivityChart({ series, minutes }: { series: ActivitySeries; minutes: number }) {
   const plot = useRef<uPlot | null>(null);
@@ -76,7 +79,7 @@ function options(latest: { current: ActivitySeries }, read: (reading: Reading | 
   const line = token("--c1");
   const unseen: uPlot.Series = { stroke: "transparent", width: 0, points: { show: false } };
   return {
-    padding: [12, 10, 0, 0],
+    padding: [12, HALF_A_LABEL, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
