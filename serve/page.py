@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -32,5 +33,12 @@ class Page(StaticFiles):
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page at ``/``; add it last, for it answers every path that no route has."""
-    app.mount("/", Page(directory=ASSETS, html=True), name="page")
+    """Serve the page at ``/`` and its files beside it, and no other path: a wrong one gets an answer that says so."""
+    page = Page(directory=ASSETS, html=True)
+
+    async def file(request: Request) -> Response:
+        return await page.get_response(page.get_path(request.scope), request.scope)
+
+    names = [path.name for path in ASSETS.iterdir() if path.is_file() and path.name != "index.html"]
+    for path in ("/", "/assets/{name:path}", *(f"/{name}" for name in sorted(names))):
+        app.add_route(path, file, methods=["GET"], include_in_schema=False)
