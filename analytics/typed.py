@@ -27,9 +27,20 @@ Bools = npt.NDArray[np.bool_]
 
 def kernel(*signature: Any) -> Callable[[F], F]:
     """Compile now for ``signature`` (one numba signature), or with none: when first called from another kernel."""
+    return _compiled(*signature)
 
+
+def per_row(*signature: Any) -> Callable[[F], F]:
+    """Like ``kernel``, for what takes views of its arrays for every row, and makes no array.
+
+    numba counts no references then (``_nrt``, as in its own sorts), which costs such a kernel more than its arithmetic.
+    """
+    return _compiled(*signature, _nrt=False)
+
+
+def _compiled(*signature: Any, **options: bool) -> Callable[[F], F]:
     def compile_it(function: F) -> F:
-        return cast(F, numba.njit(*signature, cache=True, nogil=True, error_model="numpy")(function))
+        return cast(F, numba.njit(*signature, cache=True, nogil=True, error_model="numpy", **options)(function))
 
     return compile_it
 

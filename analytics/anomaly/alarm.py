@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numba import boolean, float64, int64, void
 
-from analytics.typed import F64, I64, Bools, kernel, writes
+from analytics.typed import F64, I64, Bools, per_row, writes
 
 EPISODE_ROWS = 30
 """Rows without anything unusual that end an episode."""
@@ -42,7 +42,7 @@ def episodes(is_anomaly: Bools) -> I64:
     return rows[np.diff(rows, prepend=-EPISODE_ROWS - 1) > EPISODE_ROWS]
 
 
-@kernel(boolean(int64, writes(float64), float64, float64, boolean))
+@per_row(boolean(int64, writes(float64), float64, float64, boolean))
 def alarms(still_open: int, alarm: F64, surprise: float, out: float, outside: bool) -> bool:
     """Does a row belong to an episode? ``out``: its distance in units of the band's reach; ``outside``: of the band."""
     raised, due = alarm[RAISED], alarm[DUE]
@@ -56,7 +56,7 @@ def alarms(still_open: int, alarm: F64, surprise: float, out: float, outside: bo
     return surprising and (due >= _ENOUGH or out > max(raised, 1.0))
 
 
-@kernel(void(writes(int64), writes(float64), boolean, float64))
+@per_row(void(writes(int64), writes(float64), boolean, float64))
 def settle(counts: I64, alarm: F64, alarming: bool, share: float) -> None:
     """Learn that a row was an alarm or not; ``share``: of a false alarm that was due with it."""
     if alarming:

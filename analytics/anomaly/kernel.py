@@ -15,18 +15,34 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba import float64, int8, int32, int64, types, uint8, void
 
 from analytics.anomaly.alarm import ALARM, DUE, LARGEST_SHARE, OPEN, RAISED, alarms, settle
-from analytics.anomaly.band import BAND, LEVEL, follow, reach, warm_up
-from analytics.anomaly.surprise import BINS, TRACE, surprise
-from analytics.typed import F64, I8, I32, I64, U8, Bools, column, kernel, reads, writes
+from analytics.anomaly.band import TAILS, begin, reach
+from analytics.anomaly.guesses import (
+    BY_PERIOD,
+    BY_STEPS,
+    BY_WAVE,
+    CHOSEN,
+    GUESSES,
+    LEVEL,
+    PLAIN,
+    deviation,
+    follow,
+    learn,
+)
+from analytics.anomaly.hours import BINS, USUAL, at_hour, learn_hour
+from analytics.anomaly.period import LONGEST, RING, at_phase, learn_step, rows_on
+from analytics.anomaly.surprise import TRACE, surprise
+from analytics.typed import F64, I8, I32, I64, U8, Bools, column, per_row, reads, writes
 
 WEEK_US = 7 * 24 * 3_600_000_000
 WARMING, READY = 0, 1
-VERSION = 3
+VERSION = 4
 
 _SEEN = 0
+COUNTS = 12
 _LARGEST = 1e150
 
 
@@ -66,48 +82,45 @@ class Scores(NamedTuple):
     """WARMING or READY."""
 
 
+_PARTS: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
+    "counts": ((COUNTS,), np.int64),
+    "newest": ((), np.int64),
+    "tails": ((TAILS,), np.float64),
+    "guesses": (GUESSES, np.float64),
+    "alarm": ((ALARM,), np.float64),
+    "trace": ((TRACE,), np.float64),
+    "profile": ((BINS,), np.float64),
+    "seasoned": ((BINS,), np.uint8),
+    "hours": ((USUAL,), np.float64),
+    "visits": ((BINS,), np.uint8),
+    "ring": ((RING,), np.int8),
+    "phases": ((LONGEST,), np.float64),
+}
+"""What is kept of a key, by name: shape and type, in the order in which ``_scan`` takes them."""
+
+
 class AnomalyState:
     """What is known of each key; grows with the keys."""
 
-    __slots__ = ("alarm", "counts", "levels", "newest", "profile", "seasoned", "spec", "trace")
+    __slots__ = ("parts", "spec")
 
     def __init__(self, spec: AnomalySpec) -> None:
         self.spec = spec
-        self.counts: I64 = np.zeros((0, 3), np.int64)
-        self.levels: F64 = np.zeros((0, BAND))
-        self.alarm: F64 = np.zeros((0, ALARM))
-        self.newest: I64 = np.zeros(0, np.int64)
-        self.trace: F64 = np.zeros((0, TRACE))
-        self.profile: F64 = np.zeros((0, BINS))
-        self.seasoned: U8 = np.zeros((0, BINS), np.uint8)
+        self.parts = {name: np.zeros((0, *shape), dtype) for name, (shape, dtype) in _PARTS.items()}
 
     def know(self, keys: int) -> None:
         """Make room for keys below ``keys``."""
-        have = len(self.newest)
+        have = len(self.parts["newest"])
         if keys > have:
             more = max(keys, 2 * have) - have
-            self.counts = np.concatenate([self.counts, np.zeros((more, 3), np.int64)])
-            self.levels = np.concatenate([self.levels, np.zeros((more, BAND))])
-            self.alarm = np.concatenate([self.alarm, np.zeros((more, ALARM))])
-            self.newest = np.concatenate([self.newest, np.full(more, np.iinfo(np.int64).min)])
-            self.trace = np.concatenate([self.trace, np.zeros((more, TRACE))])
-            self.profile = np.concatenate([self.profile, np.zeros((more, BINS))])
-            self.seasoned = np.concatenate([self.seasoned, np.zeros((more, BINS), np.uint8)])
+            for name, (shape, dtype) in _PARTS.items():
+                self.parts[name] = np.concatenate([self.parts[name], np.zeros((more, *shape), dtype)])
+            self.parts["newest"][have:] = np.iinfo(np.int64).min
 
     def dump(self) -> dict[str, Any]:
         """Plain arrays and ints of the keys seen. Equal histories give equal dumps."""
-        keys = np.flatnonzero(self.counts[:, _SEEN])
-        return {
-            "version": VERSION,
-            "keys": keys,
-            "counts": self.counts[keys],
-            "levels": self.levels[keys],
-            "alarm": self.alarm[keys],
-            "newest": self.newest[keys],
-            "trace": self.trace[keys],
-            "profile": self.profile[keys],
-            "seasoned": self.seasoned[keys],
-        }
+        keys = np.flatnonzero(self.parts["counts"][:, _SEEN])
+        return {"version": VERSION, "keys": keys} | {name: part[keys] for name, part in self.parts.items()}
 
     @classmethod
     def load(cls, spec: AnomalySpec, dump: Mapping[str, Any]) -> AnomalyState:
@@ -116,9 +129,8 @@ class AnomalyState:
             raise ValueError(f"anomaly state of version {dump['version']}, this is version {VERSION}")
         state, keys = cls(spec), column(dump["keys"], np.int64)
         state.know(int(keys.max(initial=-1)) + 1)
-        state.counts[keys], state.levels[keys] = dump["counts"], dump["levels"]
-        state.alarm[keys], state.newest[keys], state.trace[keys] = dump["alarm"], dump["newest"], dump["trace"]
-        state.profile[keys], state.seasoned[keys] = dump["profile"], dump["seasoned"]
+        for name, part in state.parts.items():
+            part[keys] = dump[name]
         return state
 
 
@@ -140,13 +152,7 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
     direction, anomalous, status = np.empty(n, np.int8), np.empty(n, np.bool_), np.empty(n, np.uint8)
     spec = state.spec
     _scan(
-        state.counts,
-        state.levels,
-        state.newest,
-        state.trace,
-        state.profile,
-        state.seasoned,
-        state.alarm,
+        *state.parts.values(),
         spec.false_alarms_per_week / WEEK_US,
         2.0 / (spec.memory_rows + 1.0),
         spec.warm_up_rows,
@@ -158,19 +164,25 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
         direction,
         anomalous,
         status,
+        np.zeros(GUESSES[0]),
     )
     expected, lower, upper = numbers[1], numbers[2], numbers[3]
     return Scores(numbers[0], expected, lower, upper, direction, anomalous, status)
 
 
-@kernel(
+@per_row(
     void(
         writes(int64, 2),
-        writes(float64, 2),
         writes(int64),
+        writes(float64, 2),
+        writes(float64, 3),
+        writes(float64, 2),
         writes(float64, 2),
         writes(float64, 2),
         writes(uint8, 2),
+        writes(float64, 2),
+        writes(uint8, 2),
+        writes(int8, 2),
         writes(float64, 2),
         float64,
         float64,
@@ -183,16 +195,22 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
         writes(int8),
         writes(types.boolean),
         writes(uint8),
+        writes(float64),
     )
 )
 def _scan(
     counts: I64,
-    levels: F64,
     newest: I64,
+    tails: F64,
+    guesses: F64,
+    alarm: F64,
     trace: F64,
     profile: F64,
     seasoned: U8,
-    alarm: F64,
+    hours: F64,
+    visits: U8,
+    ring: I8,
+    phases: F64,
     asked_per_us: float,
     alpha: float,
     warm_rows: int,
@@ -204,39 +222,50 @@ def _scan(
     direction: I8,
     anomalous: Bools,
     status: U8,
+    usual: F64,
 ) -> None:
     for i in range(key.shape[0]):
         k = key[i]
+        count, guess, bounds, threshold = counts[k], guesses[k], tails[k], alarm[k]
         v = min(max(value[i], -_LARGEST), _LARGEST) if np.isfinite(value[i]) else np.nan
-        seen, level = counts[k, _SEEN], levels[k, LEVEL]
+        seen = count[_SEEN]
         ready, fresh = seen >= warm_rows, time[i] > newest[k]
+        gap = time[i] - newest[k] if seen else 0
+        rows = rows_on(count, gap)
+        usual[BY_STEPS], usual[BY_WAVE] = at_hour(count, hours[k], visits[k], time[i])
+        usual[BY_PERIOD] = at_phase(count, phases[k], rows)
+        use = PLAIN if np.isnan(usual[count[CHOSEN]]) else count[CHOSEN]
+        expected = usual[use] + guess[use, LEVEL]
         numbers[0, i] = 0.0
-        numbers[1, i] = level if seen else np.nan
+        numbers[1, i] = expected if seen else np.nan
         numbers[2, i] = numbers[3, i] = np.nan
         direction[i], anomalous[i], status[i] = 0, False, READY if ready else WARMING
         if not np.isfinite(v):
             continue
-        off = v - level
-        surprising = surprise(trace[k], profile[k], seasoned[k], seen, ready, time[i], v, fresh)
+        off = v - expected
+        surprising, taught = surprise(trace[k], profile[k], seasoned[k], seen, ready, time[i], v, fresh)
         numbers[0, i] = surprising / (1.0 + surprising)
-        share, sigma, outside, alarming = 0.0, 0.0, False, False
-        if fresh and seen:
-            share = min(LARGEST_SHARE, asked_per_us * (time[i] - newest[k]))
+        outside, alarming, share = False, False, min(LARGEST_SHARE, asked_per_us * gap)
         if ready:
-            sigma, below, above = reach(levels[k], max(alarm[k, DUE] / (seen - 1.0), 1e-18))
-            numbers[2, i], numbers[3, i] = level - below * sigma, level + above * sigma
+            sigma = deviation(guess, use)
+            below, above = reach(bounds, max(threshold[DUE] / (seen - 1.0), 1e-18))
+            numbers[2, i], numbers[3, i] = expected - below * sigma, expected + above * sigma
             out = max(off / (above * sigma), -off / (below * sigma))
             outside = out > 1.0
-            alarming = alarms(counts[k, OPEN], alarm[k], surprising, out, outside)
+            alarming = alarms(count[OPEN], threshold, surprising, out, outside)
             direction[i], anomalous[i] = 1 if off > 0 else (-1 if off < 0 else 0), alarming
         if not fresh:
             continue
         newest[k] = time[i]
-        counts[k, _SEEN] = seen + 1
-        alarm[k, DUE] += share
-        if not ready:
-            warm_up(levels[k], seen, v, alpha)
-            alarm[k, RAISED] = 1.0
-            continue
-        settle(counts[k], alarm[k], alarming, share)
-        follow(counts[k], levels[k], v, sigma, max(alpha, 1.0 / (seen + 1.0)), shift, outside)
+        count[_SEEN] = seen + 1
+        threshold[DUE] += share
+        if seen:
+            learn_step(count, gap)
+        if ready:
+            settle(count, threshold, alarming, share)
+            learn(count, bounds, guess, ring[k], phases[k], usual, v, rows, use, alpha, shift, outside)
+        else:
+            follow(guess, PLAIN, v, alpha, np.inf)
+            begin(count, bounds)
+            threshold[RAISED] = 1.0
+        learn_hour(count, hours[k], visits[k], time[i], taught)

@@ -23,9 +23,9 @@ numba's cache of ``kernel.py`` does not see a change of this file: touch that on
 from __future__ import annotations
 
 import numpy as np
-from numba import boolean, float64, int64, uint8
+from numba import boolean, float64, int64, types, uint8
 
-from analytics.typed import F64, U8, kernel, writes
+from analytics.typed import F64, U8, per_row, writes
 
 BINS = 48
 """Hours of the day (UTC), of Monday to Friday and of the weekend."""
@@ -59,20 +59,20 @@ _FULL_HOUR = 30
 """Rows after which an hour's usual value is known well enough to be guarded against absurd ones."""
 
 
-@kernel(float64(float64, float64, float64, float64))
+@per_row(float64(float64, float64, float64, float64))
 def _record(x: float, high: float, low: float, least: float) -> float:
     """How far ``x`` is outside of [low, high], in units of that range."""
     return max(x - high, low - x, 0.0) / (high - low + least)
 
 
-@kernel(float64(float64, float64, float64, float64))
+@per_row(float64(float64, float64, float64, float64))
 def _within(x: float, high: float, low: float, least: float) -> float:
     """``x``, or the farthest point that may be learned from."""
     reach = _REACH * (high - low + least)
     return min(max(x, low - reach), high + reach)
 
 
-@kernel(float64(writes(float64), int64, float64, float64, boolean))
+@per_row(float64(writes(float64), int64, float64, float64, boolean))
 def _beside_own_past(trace: F64, which: int, x: float, rate: float, learn: bool) -> float:
     """The fourth power of ``x``, in units of what surprise ``which`` usually is at most."""
     at = _PAST + 2 * which
@@ -87,17 +87,22 @@ def _beside_own_past(trace: F64, which: int, x: float, rate: float, learn: bool)
     return ratio * ratio * ratio * ratio
 
 
-@kernel(float64(writes(float64), writes(float64), writes(uint8), int64, boolean, int64, float64, boolean))
+@per_row(
+    types.UniTuple(float64, 2)(writes(float64), writes(float64), writes(uint8), int64, boolean, int64, float64, boolean)
+)
 def surprise(
     trace: F64, profile: F64, seasoned: U8, seen: int, ready: bool, time: int, value: float, learn: bool
-) -> float:
-    """The surprise of ``value``, which follows ``seen`` others; 0 if not ``ready``. If ``learn``, it joins the past."""
+) -> tuple[float, float]:
+    """The surprise of ``value``, which follows ``seen`` others; 0 if not ``ready``. If ``learn``, it joins the past.
+
+    Besides, what it teaches: itself, or the farthest point that may be learned from.
+    """
     if seen == 0:
         if learn:
             trace[_LONG] = trace[_SHORT_MEAN] = value
             trace[_HIGH] = trace[_LOW] = trace[_SHORT_HIGH] = trace[_SHORT_LOW] = value
             trace[_SIZE] = abs(value)
-        return 0.0
+        return 0.0, value
     long, high, low = trace[_LONG], trace[_HIGH], trace[_LOW]
     short_high, short_low = trace[_SHORT_HIGH], trace[_SHORT_LOW]
     left_high, left_low = trace[_LEFT_HIGH], trace[_LEFT_LOW]
@@ -145,4 +150,4 @@ def surprise(
         trace[_SHORT_HIGH], trace[_SHORT_LOW] = max(heard, short_high), min(heard, short_low)
         trace[_LEFT_HIGH], trace[_LEFT_LOW] = max(left, left_high), min(left, left_low)
         trace[_HUSHED] = max(hushed, min(found, _HEARD))
-    return found / (1.0 + _HUSH_WEIGHT * hushed)
+    return found / (1.0 + _HUSH_WEIGHT * hushed), taught

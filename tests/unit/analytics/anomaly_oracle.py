@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 SIGMA = math.sqrt(math.pi / 2)
 HOUR, WEEK = 3_600_000_000, 604_800_000_000
 SURPRISES = ((1.5, 0.1), (1.0, 0.2), (1.0, 0.2), (0.5, 4.0))
@@ -34,11 +36,102 @@ class Range:
         self.low, self.high = min(self.low, x), max(self.high, x)
 
 
+class Day:
+    """Means of the hours of working days and weekend days; an hour joins when it is over."""
+
+    def __init__(self) -> None:
+        self.means: dict[tuple[bool, int], float] = {}
+        self.days: dict[tuple[bool, int], int] = {}
+        self.hour, self.rows, self.mean = 0, 0, 0.0
+
+    def of(self, hour: int) -> float:
+        weekend, at = (hour // 24 + 3) % 7 >= 5, hour % 24
+        return self.means.get((weekend, at), self.means.get((not weekend, at), math.nan))
+
+    def usual(self, time: int) -> tuple[float, float]:
+        if len(self.means) < 8:
+            return math.nan, math.nan
+        before, past = divmod(time - HOUR // 2, HOUR)
+        own = self.of(time // HOUR)
+        low, high = self.of(before), self.of(before + 1)
+        wave = own if math.isnan(low) or math.isnan(high) else low + past / HOUR * (high - low)
+        return own, wave
+
+    def show(self, time: int, value: float) -> None:
+        if self.rows and self.hour != time // HOUR:
+            at = (self.hour // 24 + 3) % 7 >= 5, self.hour % 24
+            days, mean = min(self.days.get(at, 0) + 1, 10), self.means.get(at, 0.0)
+            self.days[at], self.means[at] = days, mean + (self.mean - mean) / days
+            self.rows, self.mean = 0, 0.0
+        self.hour, self.rows = time // HOUR, self.rows + 1
+        self.mean += (value - self.mean) / self.rows
+
+
+class Cycle:
+    """A period in rows: looked for in what the recent values were off the level, then the mean of each phase."""
+
+    def __init__(self) -> None:
+        self.recent: list[int] = []
+        self.phases: list[float] = []
+        self.at = self.gap = self.step = 0
+
+    def rows(self, gap: int) -> int:
+        return gap // self.step if self.step and gap % self.step == 0 else 1
+
+    def usual(self, rows: int) -> float:
+        return self.phases[(self.at + rows) % len(self.phases)] if self.phases else math.nan
+
+    def look(self, rows: int, off: float) -> bool:
+        if rows > 64:
+            self.recent, rows = [], 1
+        for _ in range(rows):
+            self.recent.append(math.floor(40 * clip(off, -3, 3) + 0.5))
+            period = self.period() if len(self.recent) in (48, 96, 192) else 0
+            if period:
+                self.phases, self.at = [math.nan] * period, 0
+                return True
+            if len(self.recent) == 192:
+                self.recent = []
+        return False
+
+    def period(self) -> int:
+        n = len(self.recent)
+        x = np.array(self.recent) - np.mean(self.recent)
+        if not x.any():
+            return 0
+        alike = [float(x[: n - lag] @ x[lag:]) / (n - lag) / float(x @ x / n) for lag in range(2 * min(64, n // 3) + 1)]
+        best = (5.0, 0)
+        for p in range(2, min(64, n // 3) + 1):
+            if alike[p] >= max(alike[p - 1], alike[p + 1]):
+                stands_out = min(alike[p], alike[2 * p]) - max(alike[p // 2], alike[p + p // 2])
+                best = max(best, (stands_out * math.sqrt(n - p), p), key=lambda found: found[0])
+        return best[1]
+
+
+class Guess:
+    """A level, how far values are off it, and how far they were off the plain level meanwhile."""
+
+    def __init__(self) -> None:
+        self.level = self.deviation = self.miss = self.plain_miss = 0.0
+        self.rows = 0
+
+    def follow(self, rest: float, alpha: float, most: float) -> None:
+        off = clip(rest - self.level, -most, most) if self.rows else rest
+        self.level += max(alpha, 1 / (self.rows + 1)) * off
+        if self.rows:
+            self.deviation += max(alpha, 1 / self.rows) * (abs(off) - self.deviation)
+        self.rows += 1
+
+    def below(self, share: float) -> bool:
+        return self.rows > 64 and self.miss < share * self.plain_miss
+
+
 class Key:
     def __init__(self, asked: float = 1.0, memory: int = 60, warm_up: int = 30, shift: int = 12) -> None:
         self.asked, self.alpha, self.warm_up, self.shift = asked, 2 / (memory + 1), warm_up, shift
         self.seen, self.newest = 0, -math.inf
-        self.level = self.deviation = 0.0
+        self.guesses = [Guess() for _ in range(4)]  # plain, the hours as steps, as a wave, the period
+        self.chosen, self.day, self.cycle = 0, Day(), Cycle()
         self.points, self.excesses = [2.57, 2.57], [0.8, 0.8]
         self.run: list[float] = []
         self.run_side = 0
@@ -50,35 +143,48 @@ class Key:
         self.hours: dict[tuple[bool, int], tuple[float, int]] = {}
         self.past = [(0.0, 0.0)] * 4
 
+    def sigma(self, which: int) -> float:
+        guess = self.guesses[which] if self.guesses[which].rows >= 30 else self.guesses[0]
+        return max(SIGMA * guess.deviation, abs(self.guesses[0].level) / 1000, 1e-12)
+
     def row(self, time: int, value: float) -> tuple[float, float, float, float, bool]:
         """Score, expected, lower, upper, whether it is an anomaly; then learned from, if it is new."""
-        nothing = (0.0, self.level if self.seen else math.nan, math.nan, math.nan, False)
+        gap = time - int(self.newest) if self.seen else 0
+        rows = self.cycle.rows(gap)
+        usual = [0.0, *self.day.usual(time), self.cycle.usual(rows)]
+        use = 0 if math.isnan(usual[self.chosen]) else self.chosen
+        expected = usual[use] + self.guesses[use].level
+        nothing = (0.0, expected if self.seen else math.nan, math.nan, math.nan, False)
         if not math.isfinite(value):
             return nothing
         value, new, ready = clip(value, -1e150, 1e150), time > self.newest, self.seen >= self.warm_up
-        surprise = self.surprise(time, value, new, ready)
+        surprise, taught = self.surprise(time, value, new, ready)
         score = surprise / (1 + surprise)
-        share = min(0.01, self.asked * (time - self.newest) / WEEK) if self.seen and new else 0.0
+        share = min(0.01, self.asked * gap / WEEK) if new else 0.0
         answer, outside, anomaly = (score, *nothing[1:]), False, False
-        sigma = max(SIGMA * self.deviation, abs(self.level) / 1000, 1e-12)
+        sigma = self.sigma(use)
         if ready:
             far = math.log(0.04 / max(self.due / (self.seen - 1), 1e-18))
             below, above = (p + far * e for p, e in zip(self.points, self.excesses, strict=True))
-            out = max((value - self.level) / (above * sigma), (self.level - value) / (below * sigma))
+            out = max((value - expected) / (above * sigma), (expected - value) / (below * sigma))
             outside = out > 1
             missing = max(1.0, 0.5 / max(self.due, 1e-18))
             surprising = surprise > 0.2 * self.raised * math.sqrt(math.sqrt(missing))
             agreed = self.due >= 0.5 or out > max(self.raised, 1.0)
             anomaly = surprising or outside if self.open else surprising and agreed
-            answer = (score, self.level, self.level - below * sigma, self.level + above * sigma, anomaly)
+            answer = (score, expected, expected - below * sigma, expected + above * sigma, anomaly)
         if new:
             self.newest = time
             self.due += share
+            if self.seen:
+                self.cycle.step = gap if gap == self.cycle.gap else self.cycle.step
+                self.cycle.gap = gap
             if ready:
                 self.settle(anomaly, share)
-                self.follow(value, sigma, outside)
+                self.learn(value, usual, use, rows, outside)
             else:
-                self.warm(value)
+                self.guesses[0].follow(value, self.alpha, math.inf)
+            self.day.show(time, taught)
             self.seen += 1
         return answer
 
@@ -88,39 +194,79 @@ class Key:
         self.open = 30 if anomaly else max(0, self.open - 1)
         self.raised = max(0.25, self.raised * (1 - math.log(1.25) * share))
 
-    def warm(self, value: float) -> None:
-        off = value - self.level
-        self.level += max(self.alpha, 1 / (self.seen + 1)) * off
-        if self.seen:
-            self.deviation += max(self.alpha, 1 / self.seen) * (abs(off) - self.deviation)
+    def learn(self, value: float, usual: list[float], use: int, rows: int, outside: bool) -> None:
+        plain, by_period, sigma = self.guesses[0], self.guesses[3], self.sigma(0)
+        off = value - plain.level
+        now = self.shifting(value - usual[use], self.guesses[use].level, self.sigma(use), outside)
+        if not self.cycle.phases:
+            if self.cycle.look(rows, off / sigma):
+                self.guesses[3] = Guess()
+        else:
+            self.cycle.at = (self.cycle.at + rows) % len(self.cycle.phases)
+            if math.isnan(usual[3]):
+                self.cycle.phases[self.cycle.at] = clip(off, -5 * sigma, 5 * sigma)
+            elif by_period.rows and not (use == 3 and now is not None):
+                rate = max(0.25, 1 / (2 + by_period.rows // len(self.cycle.phases)))
+                most = 5 * self.sigma(3)
+                self.cycle.phases[self.cycle.at] += rate * clip(value - usual[3] - by_period.level, -most, most)
+        clips = [3 * self.sigma(which) for which in range(4)]
+        for which, guess in enumerate(self.guesses):
+            rest = value - usual[which]
+            if math.isnan(rest):
+                continue
+            if which and guess.rows:
+                rate = max(0.002, 1 / guess.rows)
+                guess.miss += rate * (min(abs(rest - guess.level), 5 * sigma) - guess.miss)
+                guess.plain_miss += rate * (min(abs(off), 5 * sigma) - guess.plain_miss)
+            if which != use or now is None:
+                guess.follow(rest, self.alpha, clips[which])
+        if now is not None:
+            self.guesses[use].level = now
+        self.choose()
+        if self.cycle.phases and by_period.rows > 64 and not by_period.below(0.9):
+            self.cycle.phases, self.cycle.recent = [], []
 
-    def follow(self, value: float, sigma: float, outside: bool) -> None:
-        off = value - self.level
+    def choose(self) -> None:
+        before = self.chosen
+        if self.chosen and not self.guesses[self.chosen].below(0.9):
+            self.chosen = 0
+        ratio = {i: g.miss / g.plain_miss for i, g in enumerate(self.guesses) if i and g.below(0.75)}
+        if ratio:
+            best = min(ratio, key=lambda i: ratio[i])
+            now = self.guesses[self.chosen]
+            if not self.chosen or ratio[best] < 0.9 * now.miss / now.plain_miss:
+                self.chosen = best
+        if self.chosen != before:
+            self.points, self.excesses, self.run, self.run_side = [2.57, 2.57], [0.8, 0.8], [], 0
+
+    def shifting(self, rest: float, level: float, sigma: float, outside: bool) -> float | None:
+        """Where the level is, if it is shifting; else the tails are learned."""
+        off = rest - level
         side = (off > 0) - (off < 0)
-        self.run = ([*self.run, value] if side == self.run_side else [value]) if outside else []
+        self.run = ([*self.run, rest] if side == self.run_side else [rest]) if outside else []
         self.run_side = side if outside else 0
         if len(self.run) >= self.shift:
             total = 0.0
             for x in self.run:
                 total += x
-            self.level, self.run, self.run_side = total / len(self.run), [], 0
-        elif len(self.run) < 2:
-            for s, distance in enumerate((-off / sigma, off / sigma)):
-                over = distance - self.points[s]
-                self.points[s] = self.points[s] + 0.05 * 0.98 if over > 0 else max(1.0, self.points[s] - 0.05 * 0.02)
-                if over > 0:
-                    more = min(over, 6 * self.excesses[s]) - self.excesses[s]
-                    self.excesses[s] = max(0.2, self.excesses[s] + 0.03 * more)
-            weight, clipped = max(self.alpha, 1 / (self.seen + 1)), min(abs(off), 3 * sigma)
-            self.level += weight * side * clipped
-            self.deviation += weight * (clipped - self.deviation)
+            level, self.run, self.run_side = total / len(self.run), [], 0
+            return level
+        if len(self.run) > 1:
+            return level
+        for s, distance in enumerate((-off / sigma, off / sigma)):
+            over = distance - self.points[s]
+            self.points[s] = self.points[s] + 0.05 * 0.98 if over > 0 else max(1.0, self.points[s] - 0.05 * 0.02)
+            if over > 0:
+                more = min(over, 6 * self.excesses[s]) - self.excesses[s]
+                self.excesses[s] = max(0.2, self.excesses[s] + 0.03 * more)
+        return None
 
-    def surprise(self, time: int, value: float, new: bool, ready: bool) -> float:
+    def surprise(self, time: int, value: float, new: bool, ready: bool) -> tuple[float, float]:
         if not self.seen:
             if new:
                 self.long, self.short, self.size = value, value, abs(value)
                 self.values, self.shorts = Range(value), Range(value)
-            return 0.0
+            return 0.0, value
         young, least = self.seen < 30, self.size / 1000 + 1e-12
         slow, fast = max(0.002, 1 / (self.seen + 1)), max(0.2, 1 / (self.seen + 1))
         short = self.short + fast * (value - self.short)
@@ -139,12 +285,12 @@ class Key:
         )
         found = sum(self.beside_past(i, min(x, 1e9), slow, new) ** 4 for i, x in enumerate(strange)) ** 0.25
         found, hushed = found if ready else 0.0, self.hushed * 2 ** (-1 / 30)
+        taught = value if young else self.values.within_reach(value, least)
         if new:
             sigma = SIGMA * self.spread + least
             self.miss_hours += slow * (min(abs(off_hour), 5 * sigma) - self.miss_hours)
             self.miss_level += slow * (min(abs(off), 5 * sigma) - self.miss_level)
             self.left_spread += slow * ((abs(rest) if young else min(abs(rest), 3 * rest_sigma)) - self.left_spread)
-            taught = value if young else self.values.within_reach(value, least)
             times = min(times + 1, 60)
             self.hours[hour] = (usual + ((taught if times > 30 else value) - usual) / times, times)
             moved = off if young else clip(off, -3 * sigma, 3 * sigma)
@@ -157,7 +303,7 @@ class Key:
             self.left = left
             self.lefts.show(left)
             self.hushed = max(hushed, min(found, 10.0))
-        return found / (1 + 3 * hushed)
+        return found / (1 + 3 * hushed), taught
 
     def beside_past(self, which: int, x: float, rate: float, new: bool) -> float:
         (mean, variance), (weight, floor) = self.past[which], SURPRISES[which]

@@ -1,0 +1,66 @@
+"""What is usual at this hour? A profile of the day, of Monday to Friday and of the weekend, in 0.4 kB a key.
+
+An hour joins the profile when it is over, by the mean of its values. So no value is held against itself or those just
+before it, and a series that only wanders gets no profile that runs after it.
+
+numba's cache of ``kernel.py`` does not see a change of this file: touch that one too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import float64, int64, types, uint8, void
+
+from analytics.typed import F64, I64, U8, per_row, writes
+
+BINS = 48
+"""Hours of the day (UTC), of Monday to Friday and of the weekend."""
+_HOUR, _HOUR_ROWS, _KNOWN = 3, 4, 5
+"""Of the counts of a key: the hour that is not over, its values so far, and the bins known."""
+USUAL = BINS + 1
+"""Numbers a key; the last is the mean of the hour that is not over."""
+_HOUR_US = 3_600_000_000
+_MEMORY = 10
+"""Hours that a bin remembers, about: two weeks of working days."""
+_A_DAY = 8
+"""Bins to be known before any is used: with fewer rows a day, the last one at an hour is just one of the last rows."""
+
+
+@per_row(int64(int64))
+def _bin(hour: int) -> int:
+    return hour % 24 + (24 if (hour // 24 + 3) % 7 >= 5 else 0)
+
+
+@per_row(float64(writes(float64), writes(uint8), int64))
+def _known(hours: F64, visits: U8, hour: int) -> float:
+    """Until the weekend has shown its own hour, the working day's stands in, and the other way round; else NaN."""
+    at = _bin(hour)
+    if not visits[at]:
+        at = (at + 24) % BINS
+    return hours[at] if visits[at] else np.nan
+
+
+@per_row(types.UniTuple(float64, 2)(writes(int64), writes(float64), writes(uint8), int64))
+def at_hour(counts: I64, hours: F64, visits: U8, time: int) -> tuple[float, float]:
+    """At this hour, NaN if unknown: its mean, for a day of steps, and the line between the middles of hours, for a wave."""
+    if counts[_KNOWN] < _A_DAY:
+        return np.nan, np.nan
+    hour = time // _HOUR_US
+    through = (time - hour * _HOUR_US) / _HOUR_US
+    own = _known(hours, visits, hour)
+    other = _known(hours, visits, hour - 1 if through < 0.5 else hour + 1)
+    return own, own if np.isnan(other) else own + abs(through - 0.5) * (other - own)
+
+
+@per_row(void(writes(int64), writes(float64), writes(uint8), int64, float64))
+def learn_hour(counts: I64, hours: F64, visits: U8, time: int, value: float) -> None:
+    hour = time // _HOUR_US
+    if hour != counts[_HOUR]:
+        if counts[_HOUR_ROWS]:
+            at = _bin(counts[_HOUR])
+            counts[_KNOWN] += 0 if visits[at] else 1
+            visits[at] = min(visits[at] + 1, _MEMORY)
+            hours[at] += (hours[BINS] - hours[at]) / visits[at]
+        counts[_HOUR], counts[_HOUR_ROWS], hours[BINS] = hour, 0, 0.0
+    counts[_HOUR_ROWS] += 1
+    hours[BINS] += (value - hours[BINS]) / counts[_HOUR_ROWS]
