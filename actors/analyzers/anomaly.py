@@ -42,7 +42,7 @@ class AnomalyAnalyzer:
 
     specs: tuple[AnomalySpec, ...]
     name: str = "anomaly"
-    version: int = 3
+    version: int = 4
     reads: tuple[str, ...] = (METRICS.name,)
     writes: tuple[str, ...] = (ANOMALIES.name,)
 

@@ -132,7 +132,7 @@ def learn(
     """
     plain, off = deviation(guesses, PLAIN), value - guesses[PLAIN, LEVEL]
     sigma, level, rest = deviation(guesses, use), guesses[use, LEVEL], value - usual[use]
-    shifting, now = shifts(counts, tails, rest, level, sigma, shift, outside)
+    shifting, now = shifts(counts, tails, rest, level, sigma, shift, outside and use == counts[CHOSEN])
     if counts[PERIOD]:
         _learn_period(counts, guesses, phases, off, value - usual[BY_PERIOD], rows, shifting and use == BY_PERIOD)
     elif look(counts, ring, phases, rows, off / plain):

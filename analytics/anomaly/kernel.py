@@ -152,7 +152,6 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
     direction, anomalous, status = np.empty(n, np.int8), np.empty(n, np.bool_), np.empty(n, np.uint8)
     spec = state.spec
     _scan(
-        *state.parts.values(),
         spec.false_alarms_per_week / WEEK_US,
         2.0 / (spec.memory_rows + 1.0),
         spec.warm_up_rows,
@@ -165,6 +164,7 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
         anomalous,
         status,
         np.zeros(GUESSES[0]),
+        *state.parts.values(),
     )
     expected, lower, upper = numbers[1], numbers[2], numbers[3]
     return Scores(numbers[0], expected, lower, upper, direction, anomalous, status)
@@ -172,18 +172,6 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
 
 @per_row(
     void(
-        writes(int64, 2),
-        writes(int64),
-        writes(float64, 2),
-        writes(float64, 3),
-        writes(float64, 2),
-        writes(float64, 2),
-        writes(float64, 2),
-        writes(uint8, 2),
-        writes(float64, 2),
-        writes(uint8, 2),
-        writes(int8, 2),
-        writes(float64, 2),
         float64,
         float64,
         int64,
@@ -196,21 +184,21 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
         writes(types.boolean),
         writes(uint8),
         writes(float64),
+        writes(int64, 2),
+        writes(int64),
+        writes(float64, 2),
+        writes(float64, 3),
+        writes(float64, 2),
+        writes(float64, 2),
+        writes(float64, 2),
+        writes(uint8, 2),
+        writes(float64, 2),
+        writes(uint8, 2),
+        writes(int8, 2),
+        writes(float64, 2),
     )
 )
 def _scan(
-    counts: I64,
-    newest: I64,
-    tails: F64,
-    guesses: F64,
-    alarm: F64,
-    trace: F64,
-    profile: F64,
-    seasoned: U8,
-    hours: F64,
-    visits: U8,
-    ring: I8,
-    phases: F64,
     asked_per_us: float,
     alpha: float,
     warm_rows: int,
@@ -223,6 +211,18 @@ def _scan(
     anomalous: Bools,
     status: U8,
     usual: F64,
+    counts: I64,
+    newest: I64,
+    tails: F64,
+    guesses: F64,
+    alarm: F64,
+    trace: F64,
+    profile: F64,
+    seasoned: U8,
+    hours: F64,
+    visits: U8,
+    ring: I8,
+    phases: F64,
 ) -> None:
     for i in range(key.shape[0]):
         k = key[i]

@@ -6,7 +6,8 @@ period before and after: noise has none that does, and what wanders is more alik
 
 A key with one keeps the mean of each phase, and looks no further until the period foretells no better than the level.
 
-Rows are counted on the grid of their times, where two gaps in a row were equal; missing rows do not shift the phase.
+Rows are counted on the grid of their times, whose step is a gap that came twice in a row; missing rows do not shift the
+phase. Where times have no grid, rows are counted as they come.
 
 numba's cache of ``kernel.py`` does not see a change of this file: touch that one too.
 """
@@ -66,7 +67,7 @@ def rows_on(counts: I64, gap: int) -> int:
 
 @per_row(void(writes(int64), int64))
 def learn_step(counts: I64, gap: int) -> None:
-    if gap == counts[_GAP]:
+    if gap == counts[_GAP] and not (counts[_STEP] > 0 and gap % counts[_STEP] == 0):
         counts[_STEP] = gap
     counts[_GAP] = gap
 
@@ -74,7 +75,10 @@ def learn_step(counts: I64, gap: int) -> None:
 @per_row(float64(writes(int64), writes(float64), int64))
 def at_phase(counts: I64, phases: F64, rows: int) -> float:
     """What is usual ``rows`` after the newest, relative to the level; NaN if unknown."""
-    return phases[(counts[_PHASE] + rows) % counts[PERIOD]] if counts[PERIOD] else np.nan
+    if not counts[PERIOD]:
+        return np.nan
+    at: int = (counts[_PHASE] + rows) % counts[PERIOD]
+    return phases[at]
 
 
 @per_row(boolean(writes(int64), writes(int8), writes(float64), int64, float64))

@@ -78,6 +78,11 @@ class Cycle:
     def rows(self, gap: int) -> int:
         return gap // self.step if self.step and gap % self.step == 0 else 1
 
+    def time(self, gap: int) -> None:
+        if gap == self.gap and not (self.step and gap % self.step == 0):
+            self.step = gap
+        self.gap = gap
+
     def usual(self, rows: int) -> float:
         return self.phases[(self.at + rows) % len(self.phases)] if self.phases else math.nan
 
@@ -177,8 +182,7 @@ class Key:
             self.newest = time
             self.due += share
             if self.seen:
-                self.cycle.step = gap if gap == self.cycle.gap else self.cycle.step
-                self.cycle.gap = gap
+                self.cycle.time(gap)
             if ready:
                 self.settle(anomaly, share)
                 self.learn(value, usual, use, rows, outside)
@@ -197,7 +201,9 @@ class Key:
     def learn(self, value: float, usual: list[float], use: int, rows: int, outside: bool) -> None:
         plain, by_period, sigma = self.guesses[0], self.guesses[3], self.sigma(0)
         off = value - plain.level
-        now = self.shifting(value - usual[use], self.guesses[use].level, self.sigma(use), outside)
+        now = self.shifting(
+            value - usual[use], self.guesses[use].level, self.sigma(use), outside and use == self.chosen
+        )
         if not self.cycle.phases:
             if self.cycle.look(rows, off / sigma):
                 self.guesses[3] = Guess()
