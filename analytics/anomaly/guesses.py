@@ -14,7 +14,7 @@ numba's cache of ``kernel.py`` does not see a change of this file: touch that on
 from __future__ import annotations
 
 import numpy as np
-from numba import boolean, float64, int8, int64, void
+from numba import boolean, float64, int8, int64, types, void
 
 from analytics.anomaly.band import begin, shifts
 from analytics.anomaly.period import LONGEST, PERIOD, forget, learn_phase, look
@@ -33,7 +33,8 @@ _SLOW, _MISS_CLIP = 0.002, 5.0
 _BETTER, _AS_GOOD = 0.75, 0.9
 _TRIAL = LONGEST
 """Rows that a guess is judged by before it is chosen or dropped."""
-_PHASE_RATE, _PHASE_CLIP = 0.25, 5.0
+_PHASE_RATE, _PHASE_CLIP, _HOUR_CLIP = 0.25, 5.0, 10.0
+"""A spike moves its phase, or its hour, by about one standard deviation at most."""
 
 
 @per_row(float64(writes(float64, 2), int64))
@@ -42,6 +43,14 @@ def deviation(guesses: F64, which: int) -> float:
     own = which if guesses[which, _ROWS] >= _YOUNG else PLAIN
     # A constant series has no scale of its own; a thousandth of its level is one.
     return max(_SIGMA * guesses[own, _DEVIATION], 1e-3 * abs(guesses[PLAIN, LEVEL]), 1e-12)
+
+
+@per_row(types.UniTuple(float64, 2)(writes(float64, 2), float64))
+def of_hour(guesses: F64, usual: float) -> tuple[float, float]:
+    """What is expected of this hour, ``usual`` and its level, and how far from it one value may teach; NaN if unknown."""
+    if guesses[BY_STEPS, _ROWS] < _YOUNG:
+        return np.nan, np.nan
+    return usual + guesses[BY_STEPS, LEVEL], _HOUR_CLIP * deviation(guesses, BY_STEPS)
 
 
 @per_row(void(writes(float64, 2), int64, float64, float64, float64))

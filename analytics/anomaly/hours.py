@@ -52,8 +52,9 @@ def at_hour(counts: I64, hours: F64, visits: U8, time: int) -> tuple[float, floa
     return own, own if np.isnan(other) else own + abs(through - 0.5) * (other - own)
 
 
-@per_row(void(writes(int64), writes(float64), writes(uint8), int64, float64))
-def learn_hour(counts: I64, hours: F64, visits: U8, time: int, value: float) -> None:
+@per_row(void(writes(int64), writes(float64), writes(uint8), int64, float64, float64, float64))
+def learn_hour(counts: I64, hours: F64, visits: U8, time: int, value: float, expected: float, most: float) -> None:
+    """``value`` joins its hour, as if it lay within ``most`` of ``expected`` for each row of the hour so far."""
     hour = time // _HOUR_US
     if hour != counts[_HOUR]:
         if counts[_HOUR_ROWS]:
@@ -63,4 +64,7 @@ def learn_hour(counts: I64, hours: F64, visits: U8, time: int, value: float) -> 
             hours[at] += (hours[BINS] - hours[at]) / visits[at]
         counts[_HOUR], counts[_HOUR_ROWS], hours[BINS] = hour, 0, 0.0
     counts[_HOUR_ROWS] += 1
+    if not np.isnan(expected):
+        most *= counts[_HOUR_ROWS]
+        value = min(max(value, expected - most), expected + most)
     hours[BINS] += (value - hours[BINS]) / counts[_HOUR_ROWS]

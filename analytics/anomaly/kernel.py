@@ -31,6 +31,7 @@ from analytics.anomaly.guesses import (
     deviation,
     follow,
     learn,
+    of_hour,
 )
 from analytics.anomaly.hours import BINS, USUAL, at_hour, learn_hour
 from analytics.anomaly.period import LONGEST, RING, at_phase, learn_step, rows_on
@@ -268,4 +269,5 @@ def _scan(
             follow(guess, PLAIN, v, alpha, np.inf)
             begin(count, bounds)
             threshold[RAISED] = 1.0
-        learn_hour(count, hours[k], visits[k], time[i], taught)
+        hour, most = of_hour(guess, usual[BY_STEPS])
+        learn_hour(count, hours[k], visits[k], time[i], taught, hour, most)

@@ -57,14 +57,15 @@ class Day:
         wave = own if math.isnan(low) or math.isnan(high) else low + past / HOUR * (high - low)
         return own, wave
 
-    def show(self, time: int, value: float) -> None:
+    def show(self, time: int, value: float, expected: float, most: float) -> None:
         if self.rows and self.hour != time // HOUR:
             at = (self.hour // 24 + 3) % 7 >= 5, self.hour % 24
             days, mean = min(self.days.get(at, 0) + 1, 10), self.means.get(at, 0.0)
             self.days[at], self.means[at] = days, mean + (self.mean - mean) / days
             self.rows, self.mean = 0, 0.0
         self.hour, self.rows = time // HOUR, self.rows + 1
-        self.mean += (value - self.mean) / self.rows
+        most *= self.rows
+        self.mean += (clip(value, expected - most, expected + most) - self.mean) / self.rows
 
 
 class Cycle:
@@ -188,7 +189,10 @@ class Key:
                 self.learn(value, usual, use, rows, outside)
             else:
                 self.guesses[0].follow(value, self.alpha, math.inf)
-            self.day.show(time, taught)
+            if not math.isnan(usual[1]) and self.guesses[1].rows >= 30:
+                self.day.show(time, taught, usual[1] + self.guesses[1].level, 10 * self.sigma(1))
+            else:
+                self.day.show(time, taught, taught, math.inf)
             self.seen += 1
         return answer
 

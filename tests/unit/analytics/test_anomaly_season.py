@@ -171,6 +171,16 @@ def test_an_absurd_value_does_not_spoil_the_wave(absurd: float) -> None:
     assert np.abs(values - found.expected)[late].mean() < 1 and outside(values, found)[late].sum() <= 3
 
 
+@pytest.mark.parametrize("step", [5 * MINUTE, HOUR])
+def test_the_day_after_a_spike_is_expected_to_be_like_any_other(step: int) -> None:
+    rows, at = 28 * DAY // step, 21 * DAY // step + 5
+    values = wave(rows, step) + noise(rows)
+    values[at] = 500
+    _, found = run(values, step)
+    assert outside(values, found)[at + 1 :].sum() <= 3
+    assert abs(found.expected[at + DAY // step] - values[at - DAY // step]) < 4
+
+
 def test_a_flat_line_has_no_season() -> None:
     state, found = run(np.full((2_000, 1), 7.0), HOUR)
     assert chosen(state).tolist() == [PLAIN] and period(state).tolist() == [0] and (found.expected[1:] == 7).all()
