@@ -29,7 +29,7 @@ GUESSES = (4, 5)
 _SIGMA = 1.2533141373155003  # sqrt(pi / 2): standard deviation of normal noise from its mean absolute deviation
 _CLIP = 3.0
 _YOUNG = 30
-_SLOW, _MISS_CLIP = 0.002, 5.0
+_SLOW, _MISS_CLIP = 0.002, 20.0
 _BETTER, _AS_GOOD = 0.75, 0.9
 _TRIAL = LONGEST
 """Rows that a guess is judged by before it is chosen or dropped."""
@@ -50,7 +50,9 @@ def of_hour(guesses: F64, usual: float) -> tuple[float, float]:
     """What is expected of this hour, ``usual`` and its level, and how far from it one value may teach; NaN if unknown."""
     if guesses[BY_STEPS, _ROWS] < _YOUNG:
         return np.nan, np.nan
-    return usual + guesses[BY_STEPS, LEVEL], _HOUR_CLIP * deviation(guesses, BY_STEPS)
+    # Where the hours foretell exactly, their own deviation would let them learn nothing else.
+    most = max(_HOUR_CLIP * deviation(guesses, BY_STEPS), deviation(guesses, PLAIN))
+    return usual + guesses[BY_STEPS, LEVEL], most
 
 
 @per_row(void(writes(float64, 2), int64, float64, float64, float64))

@@ -1,6 +1,7 @@
 """Is this value unusual for its key? A streaming band, score and alarm, many keys at once.
 
-- ``band.py``: where the next value is expected (``expected``, ``lower``, ``upper``);
+- ``guesses.py``: where the next value is expected, by the level, the hour (``hours.py``) or a period (``period.py``);
+- ``band.py``: how far from there is still usual (``lower``, ``upper``);
 - ``surprise.py``: how surprising a value is beside all that its key has shown (``score``). It marks the beginning of an
   episode and falls silent during it;
 - ``alarm.py``: which surprises are alarms, at the asked number of false alarms a week (``is_anomaly``).
@@ -74,7 +75,7 @@ class Scores(NamedTuple):
     expected: F64
     lower: F64
     upper: F64
-    """Between them lie all but ``false_alarms_per_week`` values of noise; the band knows no season, the score does."""
+    """Between them lie all but ``false_alarms_per_week`` values of noise, around ``expected``."""
     direction: I8
     """-1 below, 1 above, 0 as expected or unknown."""
     is_anomaly: Bools

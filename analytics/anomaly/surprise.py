@@ -17,6 +17,9 @@ more if several agree. A surprise then hides those of the next 30 rows or so (``
 What a value teaches is cut at three ranges beyond the range, so that an absurd one does not blind its key; the first 30
 rows are taken as they are.
 
+The hours kept here follow the values within the hour, too, which suits the score; those of the band (``hours.py``) must not,
+lest what wanders seem to have a season.
+
 numba's cache of ``kernel.py`` does not see a change of this file: touch that one too.
 """
 

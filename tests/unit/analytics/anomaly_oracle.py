@@ -190,7 +190,8 @@ class Key:
             else:
                 self.guesses[0].follow(value, self.alpha, math.inf)
             if not math.isnan(usual[1]) and self.guesses[1].rows >= 30:
-                self.day.show(time, taught, usual[1] + self.guesses[1].level, 10 * self.sigma(1))
+                most = max(10 * self.sigma(1), self.sigma(0))
+                self.day.show(time, taught, usual[1] + self.guesses[1].level, most)
             else:
                 self.day.show(time, taught, taught, math.inf)
             self.seen += 1
@@ -226,8 +227,8 @@ class Key:
                 continue
             if which and guess.rows:
                 rate = max(0.002, 1 / guess.rows)
-                guess.miss += rate * (min(abs(rest - guess.level), 5 * sigma) - guess.miss)
-                guess.plain_miss += rate * (min(abs(off), 5 * sigma) - guess.plain_miss)
+                guess.miss += rate * (min(abs(rest - guess.level), 20 * sigma) - guess.miss)
+                guess.plain_miss += rate * (min(abs(off), 20 * sigma) - guess.plain_miss)
             if which != use or now is None:
                 guess.follow(rest, self.alpha, clips[which])
         if now is not None:
