@@ -35,7 +35,7 @@ def run(values: np.ndarray, step: int, time: np.ndarray | None = None) -> tuple[
     state = AnomalyState(AnomalySpec())
     at = MONDAY + np.arange(rows) * step if time is None else time
     found = score(state, np.tile(np.arange(keys, dtype=np.int32), rows), np.repeat(at, keys), values.ravel())
-    return state, Scores(*(column.reshape(rows, keys) for column in found))
+    return state, found._replace(**{name: column.reshape(rows, keys) for name, column in found._asdict().items()})
 
 
 def outside(values: np.ndarray, found: Scores) -> np.ndarray:
