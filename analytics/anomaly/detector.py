@@ -20,7 +20,8 @@ class AnomalyDetector:
     """Judges each row by the earlier rows of its key, then learns from it.
 
     However rows are cut into calls, and whenever it is stored and restored between them, the answers are the same to the
-    bit. Of a key it keeps its hours of the day, twice, a period, and 60 numbers more: 2.1 kB. Beyond 2**20 keys new ones share one.
+    bit. Of a key it keeps its hours of the day, twice, a period, and 60 numbers more: 2.1 kB. Beyond 2**20 keys new ones
+    share one.
     """
 
     def __init__(self, false_alarms_per_week: float = 1.0) -> None:

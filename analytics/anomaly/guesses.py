@@ -51,7 +51,7 @@ def of_hour(guesses: F64, usual: float) -> tuple[float, float]:
     if guesses[BY_STEPS, _ROWS] < _YOUNG:
         return np.nan, np.nan
     # Where the hours foretell exactly, their own deviation would let them learn nothing else.
-    most = max(_HOUR_CLIP * deviation(guesses, BY_STEPS), deviation(guesses, PLAIN))
+    most = max(_HOUR_CLIP * deviation(guesses, BY_STEPS), 0.25 * deviation(guesses, PLAIN))
     return usual + guesses[BY_STEPS, LEVEL], most
 
 

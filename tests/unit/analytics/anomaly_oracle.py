@@ -190,7 +190,7 @@ class Key:
             else:
                 self.guesses[0].follow(value, self.alpha, math.inf)
             if not math.isnan(usual[1]) and self.guesses[1].rows >= 30:
-                most = max(10 * self.sigma(1), self.sigma(0))
+                most = max(10 * self.sigma(1), self.sigma(0) / 4)
                 self.day.show(time, taught, usual[1] + self.guesses[1].level, most)
             else:
                 self.day.show(time, taught, taught, math.inf)
