@@ -20,6 +20,15 @@ def labels(batch: pa.RecordBatch, column: str) -> tuple[np.ndarray, list[str]]:
     return codes, names
 
 
+def text(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """A string column as (int32[rows + 1] offsets, uint8 text in UTF-8), with "" for null."""
+    if column.null_count:
+        column = column.fill_null("")
+    _, offsets, data = column.buffers()
+    places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return places, np.frombuffer(data or b"\0", np.uint8)
+
+
 def pairs(batch: pa.RecordBatch, first: str, second: str) -> tuple[np.ndarray, list[str]]:
     """Two dictionary columns as one: codes, and names joined by a tab."""
     a, a_names = labels(batch, first)

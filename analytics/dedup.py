@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import int64, uint8, uint64, void
 
-from analytics.typed import I64, U8, U64, column, kernel, reads, writes
+from analytics.typed import I64, U8, U64, column, per_row, reads, writes
 
 ACCEPTED, DUPLICATE, CONFLICT = 0, 1, 2
 
@@ -83,13 +83,13 @@ def load(data: bytes) -> DedupState:
     return rebuild(window, rows[:used], rows[used:])
 
 
-@kernel()
+@per_row()
 def _slot(id_: Any, mask: int) -> Any:
     # Fibonacci hashing: the caller's hash may be weak in its low bits.
     return int64((uint64(id_) * uint64(0x9E3779B97F4A7C15)) >> uint64(20)) & mask
 
 
-@kernel()
+@per_row()
 def _forget(at: int, ids: U64, table: I64, mask: int) -> None:
     """Take place ``at`` of the ring out of the table, and close the gap (Knuth, TAOCP 3, 6.4, algorithm R)."""
     hole = _slot(ids[at], mask)
@@ -107,7 +107,7 @@ def _forget(at: int, ids: U64, table: I64, mask: int) -> None:
     table[hole] = 0
 
 
-@kernel(
+@per_row(
     void(
         reads(uint64),
         reads(uint64),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import int32, int64, types, uint8, uint64
 
-from analytics.typed import I32, I64, U8, U64, column, kernel, reads, writes
+from analytics.typed import I32, I64, U8, U64, column, per_row, reads, writes
 
 OTHER = "(other)"
 """The name of the last id, which stands for all names once the limit is reached."""
@@ -49,7 +49,7 @@ class Keys:
         self._table = _Table(
             np.zeros(64, np.int32), np.zeros(32, np.uint64), np.zeros(33, np.int64), np.zeros(1024, np.uint8)
         )
-        self._intern(*_joined(names), limit)
+        self._intern(*joined(names), limit)
 
     def __len__(self) -> int:
         return self._size
@@ -83,7 +83,7 @@ class Keys:
         ids = self._intern(column(offsets, np.int32), text, self.limit - 1)
         beyond = ids < 0
         if beyond.any():
-            ids[beyond] = self._intern(*_joined([OTHER]), self.limit)
+            ids[beyond] = self._intern(*joined([OTHER]), self.limit)
         return ids
 
     def text(self) -> tuple[I32, U8]:
@@ -91,7 +91,7 @@ class Keys:
         return self._table.ends[: self._size + 1].astype(np.int32), self._table.text
 
     def _of(self, names: Sequence[str]) -> I32:
-        return self.encode_text(*_joined(names))
+        return self.encode_text(*joined(names))
 
     def _intern(self, offsets: I32, text: U8, most: int) -> I32:
         """Ids; -1 for a name that is new where ``most`` are known."""
@@ -115,15 +115,15 @@ class Keys:
         self._table = _Table(slots, hashes, ends, text)
 
 
-def _joined(names: Sequence[str]) -> tuple[I32, U8]:
-    """Offsets and text, as in an Arrow string column."""
+def joined(names: Sequence[str]) -> tuple[I32, U8]:
+    """Offsets and text, as in an Arrow string column and as ``Keys.encode_text`` takes them."""
     encoded = [name.encode() for name in names]
     offsets = np.zeros(len(names) + 1, np.int32)
     np.cumsum(np.fromiter(map(len, encoded), np.int32, len(encoded)), out=offsets[1:])
     return offsets, np.frombuffer(b"".join(encoded) or b"\0", np.uint8)
 
 
-@kernel(int64(reads(int32), writes(uint8), writes(int64)))
+@per_row(int64(reads(int32), writes(uint8), writes(int64)))
 def _first_seen(indices: I32, seen: U8, order: I64) -> int:
     n = 0
     for i in range(indices.shape[0]):
@@ -135,20 +135,22 @@ def _first_seen(indices: I32, seen: U8, order: I64) -> int:
     return n
 
 
-@kernel()
+@per_row()
 def _mixed(h: Any, text: Any, start: Any, end: Any) -> Any:
-    """FNV-1a (Fowler, Noll, Vo) over bytes."""
-    for j in range(start, end):
-        h = (h ^ uint64(text[j])) * uint64(0x100000001B3)
+    """FNV-1a (Fowler, Noll, Vo) over bytes. Unsigned places cost no look at whether they count from the end."""
+    at, end = uint64(start), uint64(end)
+    while at < end:
+        h = (h ^ uint64(text[at])) * uint64(0x100000001B3)
+        at += uint64(1)
     return h
 
 
-@kernel()
+@per_row()
 def _slot_of(h: Any, mask: Any) -> Any:
     return int64((h ^ (h >> uint64(32))) * uint64(0x9E3779B97F4A7C15) >> uint64(20)) & mask
 
 
-@kernel(types.void(reads(uint64), int64, writes(int32)))
+@per_row(types.void(reads(uint64), int64, writes(int32)))
 def _enter_all(hashes: U64, size: int, slots: I32) -> None:
     mask = slots.shape[0] - 1
     for i in range(size):
@@ -158,15 +160,16 @@ def _enter_all(hashes: U64, size: int, slots: I32) -> None:
         slots[slot] = i + 1
 
 
-@kernel()
+@per_row()
 def _same(known: Any, at: Any, text: Any, first: Any, last: Any) -> Any:
+    at, first, last = uint64(at), uint64(first), uint64(last)
     while first < last and known[at] == text[first]:
-        at += 1
-        first += 1
+        at += uint64(1)
+        first += uint64(1)
     return first == last
 
 
-@kernel(types.UniTuple(int64, 2)(_TABLE, int64, int64, uint64, int64, reads(int32), reads(uint8), writes(int32)))
+@per_row(types.UniTuple(int64, 2)(_TABLE, int64, int64, uint64, int64, reads(int32), reads(uint8), writes(int32)))
 def _intern(
     table: _Table, size: int, most: int, seed: Any, begin: int, offsets: I32, text: U8, ids: I32
 ) -> tuple[int, int]:

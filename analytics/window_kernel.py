@@ -12,7 +12,7 @@ import numpy as np
 from numba import float64, int32, int64, types, uint64
 
 from analytics.sketches import bucket_of, sparse_entry
-from analytics.typed import F64, I32, I64, U64, kernel, reads
+from analytics.typed import F64, I32, I64, U64, kernel, per_row, reads
 from analytics.window_memory import (
     AT,
     CELLS,
@@ -57,7 +57,7 @@ FAR = 1 << 61
 """Times further from 1970 than this many us (73,000 years) count as this far: no arithmetic overflows."""
 
 
-@kernel()
+@per_row()
 def push(m: Memory, heap: Any, register: Any, cell: Any) -> None:
     at = m.registers[register]
     m.registers[register] += 1
@@ -70,7 +70,7 @@ def push(m: Memory, heap: Any, register: Any, cell: Any) -> None:
     m.lists[heap, at] = cell
 
 
-@kernel()
+@per_row()
 def _pop(m: Memory, heap: Any, register: Any) -> None:
     m.registers[register] -= 1
     n = m.registers[register]
@@ -89,7 +89,7 @@ def _pop(m: Memory, heap: Any, register: Any) -> None:
     m.lists[heap, at] = cell
 
 
-@kernel()
+@per_row()
 def emit_cell(m: Memory, cell: Any, width: Any, sketched: Any) -> None:
     """Write the cell's sample to the next output row; there must be room."""
     row = m.registers[OUT]
@@ -141,8 +141,8 @@ def _emit_stale(m: Memory, width: Any, sketched: Any) -> None:
     m.registers[STALE] = 0
 
 
-@kernel()
-def _raise_watermark(m: Memory, to: Any, width: Any, lateness: Any, sketched: Any) -> Any:
+@kernel(types.boolean(MEMORY, int64, int64, int64, types.boolean))
+def _raise_watermark(m: Memory, to: int, width: int, lateness: int, sketched: bool) -> bool:
     """Close, re-emit and expire up to a greater watermark; False if there is no room for the samples."""
     room = m.out.shape[0]
     if m.registers[STALE] and to // width > m.registers[WATERMARK] // width:
@@ -178,7 +178,7 @@ def _raise_watermark(m: Memory, to: Any, width: Any, lateness: Any, sketched: An
     return True
 
 
-@kernel()
+@per_row()
 def _find_or_make(m: Memory, win: Any, key: Any, closed: Any) -> Any:
     cell = int64(m.last[key])
     if m.cells[cell, KEY] == key and m.cells[cell, WIN] == win:
@@ -203,7 +203,7 @@ def _find_or_make(m: Memory, win: Any, key: Any, closed: Any) -> Any:
     return cell
 
 
-@kernel()
+@per_row()
 def _due(m: Memory, width: Any, lateness: Any) -> Any:
     """The least watermark at which a window closes, is emitted again or goes."""
     due = int64(NEVER)
@@ -217,14 +217,14 @@ def _due(m: Memory, width: Any, lateness: Any) -> Any:
     return due
 
 
-@kernel()
+@per_row()
 def _room_for_cell(m: Memory) -> Any:
     """Whether a cell, and the head of its window, can be made."""
     wanted = 2 if m.registers[FREE] < 0 else 1
     return m.registers[TOP] + wanted <= m.cells.shape[0]
 
 
-@kernel(
+@per_row(
     int64(
         MEMORY,
         int64,
@@ -252,11 +252,7 @@ def scan(
     value: F64,
     hashes: U64,
 ) -> int:
-    """Take rows from ``begin``; the row it stopped before (``WANT`` says why), or their number.
-
-    What most rows need is done here on local names: handing ``m`` to a function counts references to all its arrays, which
-    costs more than the row itself.
-    """
+    """Take rows from ``begin``; the row it stopped before (``WANT`` says why), or their number."""
     registers, cells, cellsf, last, words, bytes_ = m.registers, m.cells, m.cellsf, m.last, m.words, m.bytes
     registers[WANT] = 0
     watermark, due = registers[WATERMARK], _due(m, width, lateness)
@@ -317,7 +313,7 @@ def scan(
     return time.shape[0]
 
 
-@kernel(types.boolean(MEMORY, int64, int64, int64, types.boolean))
+@per_row(types.boolean(MEMORY, int64, int64, int64, types.boolean))
 def punctuate(m: Memory, to: int, width: int, lateness: int, sketched: bool) -> bool:
     """Raise the watermark without a row; False if there is no room for the samples (then make some and repeat)."""
     m.registers[WANT] = ROWS

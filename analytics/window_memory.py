@@ -13,7 +13,7 @@ import numpy as np
 from numba import float64, int32, int64, types, uint8, uint32, uint64
 
 from analytics.sketches import BUCKETS, MIDDLES, REGISTERS, SPARSE, bucket_of, estimate, into_registers
-from analytics.typed import F64, I32, I64, U8, U32, kernel, writes
+from analytics.typed import F64, I32, I64, U8, U32, kernel, per_row, writes
 
 COLUMNS = 16
 WIN, KEY, COUNT, VALUES, SUM, MIN, MAX, NEXT, REVISION, DIRTY, QAT, QCAP, QBASE, HAT, HCAP, HN = range(COLUMNS)
@@ -71,14 +71,14 @@ MEMORY = types.NamedTuple(
 )
 
 
-@kernel()
+@per_row()
 def _home(win: Any, key: Any, mask: Any) -> Any:
     mixed = (uint64(win) * uint64(0x9E3779B97F4A7C15)) ^ (uint64(key) * uint64(0xC2B2AE3D27D4EB4F))
     mixed ^= mixed >> uint64(29)
     return int64((mixed * uint64(0xBF58476D1CE4E5B9)) >> uint64(33)) & mask
 
 
-@kernel()
+@per_row()
 def find(m: Memory, win: Any, key: Any) -> Any:
     """The cell of (win, key), or -1."""
     mask = m.table.shape[0] - 1
@@ -91,7 +91,7 @@ def find(m: Memory, win: Any, key: Any) -> Any:
     return int64(-1)
 
 
-@kernel()
+@per_row()
 def _enter(m: Memory, cell: Any) -> None:
     mask = m.table.shape[0] - 1
     slot = _home(m.cells[cell, WIN], m.cells[cell, KEY], mask)
@@ -100,7 +100,7 @@ def _enter(m: Memory, cell: Any) -> None:
     m.table[slot] = cell + 1
 
 
-@kernel(types.void(MEMORY))
+@per_row(types.void(MEMORY))
 def enter_all(m: Memory) -> None:
     """Fill an empty table with the live cells."""
     for cell in range(m.registers[TOP]):
@@ -108,7 +108,7 @@ def enter_all(m: Memory) -> None:
             _enter(m, cell)
 
 
-@kernel()
+@per_row()
 def new_cell(m: Memory, win: Any, key: Any) -> Any:
     """A cell with nothing in it; there must be room."""
     cell = m.registers[FREE]
@@ -128,7 +128,7 @@ def new_cell(m: Memory, win: Any, key: Any) -> Any:
     return cell
 
 
-@kernel()
+@per_row()
 def drop_cell(m: Memory, cell: Any) -> None:
     """Forget a cell and give back its chunks (Knuth, TAOCP 3, 6.4, algorithm R closes the gap in the table)."""
     mask = m.table.shape[0] - 1
@@ -155,13 +155,13 @@ def drop_cell(m: Memory, cell: Any) -> None:
     m.registers[FREE] = cell
 
 
-@kernel()
+@per_row()
 def _give_back(m: Memory, at: Any, size: Any) -> None:
     m.words[at] = uint32(m.free[size])
     m.free[size] = at + 1
 
 
-@kernel()
+@per_row()
 def new_chunk(m: Memory, size: Any) -> Any:
     """A zeroed chunk of 2^size words; there must be room."""
     at = m.free[size] - 1
@@ -175,7 +175,7 @@ def new_chunk(m: Memory, size: Any) -> Any:
     return at
 
 
-@kernel()
+@per_row()
 def count_bucket(cells: Any, words: Any, cell: Any, bucket: Any) -> Any:
     """Count a bucket where the quantile sketch has a place for it as it is; False where ``add_value`` must make one."""
     n, at, size = cells[cell, VALUES], cells[cell, QAT], cells[cell, QCAP]
@@ -191,7 +191,7 @@ def count_bucket(cells: Any, words: Any, cell: Any, bucket: Any) -> Any:
     return True
 
 
-@kernel()
+@per_row()
 def count_entry(cells: Any, words: Any, bytes_: Any, cell: Any, entry: Any) -> Any:
     """Take a sparse entry in where the distinct sketch has room as it is; False where ``add_entry`` must make some."""
     n, at, size = cells[cell, HN], cells[cell, HAT], cells[cell, HCAP]
@@ -212,7 +212,7 @@ def count_entry(cells: Any, words: Any, bytes_: Any, cell: Any, entry: Any) -> A
     return True
 
 
-@kernel()
+@per_row()
 def add_value(m: Memory, cell: Any, value: Any) -> None:
     """Take a finite value into the quantile sketch; ``VALUES`` does not count it yet."""
     bucket = bucket_of(value)
@@ -237,7 +237,7 @@ def add_value(m: Memory, cell: Any, value: Any) -> None:
     m.words[at + place - m.cells[cell, QBASE]] += uint32(1)
 
 
-@kernel()
+@per_row()
 def _widen(m: Memory, cell: Any, place: Any) -> None:
     """Move a list, or a range that is too narrow, into a range that has ``place`` and room on both sides."""
     at, size, base = m.cells[cell, QAT], m.cells[cell, QCAP], m.cells[cell, QBASE]
@@ -262,8 +262,8 @@ def _widen(m: Memory, cell: Any, place: Any) -> None:
     m.cells[cell, QAT], m.cells[cell, QCAP], m.cells[cell, QBASE] = to, bigger, start
 
 
-@kernel()
-def quantiles(m: Memory, cell: Any, out: Any) -> None:
+@kernel(types.void(MEMORY, int64, writes(float64)))
+def quantiles(m: Memory, cell: int, out: F64) -> None:
     """Fill p50, p95, p99 (ranks floor(q (n - 1))) into ``out``; NaN without values."""
     n, at, size = m.cells[cell, VALUES], m.cells[cell, QAT], m.cells[cell, QCAP]
     low, high = m.cellsf[cell, MIN], m.cellsf[cell, MAX]
@@ -290,7 +290,7 @@ def quantiles(m: Memory, cell: Any, out: Any) -> None:
             q += 1
 
 
-@kernel()
+@per_row()
 def add_entry(m: Memory, cell: Any, entry: Any) -> None:
     """Take a sparse entry into the distinct sketch: an open-addressing set, then registers."""
     n, at, size = m.cells[cell, HN], m.cells[cell, HAT], m.cells[cell, HCAP]
@@ -319,7 +319,7 @@ def add_entry(m: Memory, cell: Any, entry: Any) -> None:
         m.cells[cell, HAT], m.cells[cell, HCAP] = to, size + 1
 
 
-@kernel()
+@per_row()
 def _slot(words: Any, at: Any, size: Any, entry: Any) -> Any:
     """Where in a set the entry's index is, or would be."""
     mask = (1 << size) - 1
@@ -329,7 +329,7 @@ def _slot(words: Any, at: Any, size: Any, entry: Any) -> Any:
     return slot
 
 
-@kernel()
+@per_row()
 def insert(m: Memory, at: Any, size: Any, entry: Any) -> Any:
     """Add an entry to a set; False if its index was there, whose greatest rank stays."""
     slot = at + _slot(m.words, at, size, entry)
@@ -338,7 +338,7 @@ def insert(m: Memory, at: Any, size: Any, entry: Any) -> Any:
     return new
 
 
-@kernel()
+@per_row()
 def distinct(m: Memory, cell: Any) -> Any:
     """The estimate of distinct hashes."""
     if m.cells[cell, HN] == DENSE:

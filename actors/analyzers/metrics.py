@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from actors.analyzers.arrays import Packed, pack, unpack
-from actors.columns import times
+from actors.columns import text, times
 from actors.fold import NONE, Batch, Outputs
 from actors.hashing import hashes
 from analytics import windows
@@ -177,7 +177,7 @@ class _Columns:
                 return self._once("one key", None, lambda: np.zeros(self._table.num_rows, np.int32))
             column = self._table.column(spec.key)
             if pa.types.is_string(column.type):
-                return _text_ids(column, keys)
+                return keys.encode_text(*text(column))
             return keys.encode(*self._labels(spec.key))
         metric, metrics = self._labels(spec.named_by)
         key, names = self._labels(spec.key) if spec.key else (np.int32(0), [""])
@@ -254,15 +254,6 @@ def _sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: s
         "revision": samples.revision,
     }
     return rows(METRICS, columns, samples.rows)
-
-
-def _text_ids(column: pa.Array, keys: Keys) -> np.ndarray:
-    """int32[n]: ids of a string column; null is the key ""."""
-    if column.null_count:
-        column = column.fill_null("")
-    _, offsets, text = column.buffers()
-    places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
-    return keys.encode_text(places, np.frombuffer(text or b"\0", np.uint8))
 
 
 def _text(keys: Keys) -> pa.Array:

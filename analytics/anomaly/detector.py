@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.anomaly.kernel import AnomalySpec, AnomalyState, Scores, score
-from analytics.keys import Keys
-from analytics.typed import F64, I32, I64, column
+from analytics.keys import Keys, joined
+from analytics.typed import F64, I32, I64, U8, column
 
 MAX_KEYS = 1 << 20
 
@@ -40,19 +40,15 @@ class AnomalyDetector:
         scored, not learned from. Raises ``ValueError`` if the lengths differ, and then no row has been taken.
         """
         times, values = column(time, np.int64), column(value, np.float64)
-        if key is None:
-            return self.update_coded(times, values, np.zeros(len(times), np.int32), [""])
-        places: dict[str, int] = {}
-        codes = np.fromiter((places.setdefault(name, len(places)) for name in key), np.int32, len(key))
-        return self.update_coded(times, values, codes, list(places))
+        return self.update_text(times, values, *joined([""] * len(times) if key is None else key))
 
-    def update_coded(self, time: I64, value: F64, codes: I32, names: Sequence[str]) -> Scores:
-        """``update`` for dictionary-encoded keys: row i is of key ``names[codes[i]]``, and every row has one."""
-        if not len(time) == len(value) == len(codes):
-            raise ValueError(f"{len(time)} times, {len(value)} values and {len(codes)} keys: one each for every row")
-        if len(codes) and int(codes.min()) < 0:
-            raise ValueError(f"row {int(codes.argmin()) + 1} has no key: name it")
-        return score(self._state, self._keys.encode(codes, names), time, value)
+    def update_text(self, time: I64, value: F64, offsets: I32, text: U8) -> Scores:
+        """``update`` for keys in UTF-8, as in an Arrow string column: row i is of ``text[offsets[i] : offsets[i + 1]]``."""
+        if not len(time) == len(value) == len(offsets) - 1:
+            raise ValueError(
+                f"{len(time)} times, {len(value)} values and {len(offsets) - 1} keys: one each for every row"
+            )
+        return score(self._state, self._keys.encode_text(offsets, text), time, value)
 
     def to_bytes(self) -> bytes:
         """The whole state. Equal histories give equal bytes."""

@@ -89,8 +89,8 @@ def test_a_detector_is_the_same_however_it_is_cut_and_restored(seed: int, cuts: 
 def test_a_detector_names_what_it_cannot_take() -> None:
     with pytest.raises(ValueError, match="2 times, 1 values and 2 keys"):
         AnomalyDetector().update([0, 1], [1.0])
-    with pytest.raises(ValueError, match="row 2 has no key"):
-        AnomalyDetector().update_coded(np.arange(2), np.ones(2), np.array([0, -1], np.int32), ["a"])
+    with pytest.raises(ValueError, match="2 times, 2 values and 1 keys"):
+        AnomalyDetector().update([0, 1], [1.0, 2.0], ["a"])
 
 
 DAYS = 28 * 288
