@@ -230,7 +230,10 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path
 def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "t.csv", table())
     running = subprocess.Popen(
-        automl(path, tmp_path / "out", "--budget", "300s"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        automl(path, tmp_path / "out", "--budget", "300s"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
     )
     tried = tmp_path / "out" / "run" / "tried.ndjson"
     while not (tried.exists() and len(tried.read_text().splitlines()) > 3):
