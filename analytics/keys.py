@@ -49,7 +49,7 @@ class Keys:
         self._table = _Table(
             np.zeros(64, np.int32), np.zeros(32, np.uint64), np.zeros(33, np.int64), np.zeros(1024, np.uint8)
         )
-        self._intern(*joined(names), limit)
+        self._intern(*_joined(names), limit)
 
     def __len__(self) -> int:
         return self._size
@@ -83,7 +83,7 @@ class Keys:
         ids = self._intern(column(offsets, np.int32), text, self.limit - 1)
         beyond = ids < 0
         if beyond.any():
-            ids[beyond] = self._intern(*joined([OTHER]), self.limit)
+            ids[beyond] = self._intern(*_joined([OTHER]), self.limit)
         return ids
 
     def text(self) -> tuple[I32, U8]:
@@ -91,7 +91,7 @@ class Keys:
         return self._table.ends[: self._size + 1].astype(np.int32), self._table.text
 
     def _of(self, names: Sequence[str]) -> I32:
-        return self.encode_text(*joined(names))
+        return self.encode_text(*_joined(names))
 
     def _intern(self, offsets: I32, text: U8, most: int) -> I32:
         """Ids; -1 for a name that is new where ``most`` are known."""
@@ -115,8 +115,8 @@ class Keys:
         self._table = _Table(slots, hashes, ends, text)
 
 
-def joined(names: Sequence[str]) -> tuple[I32, U8]:
-    """Offsets and text, as in an Arrow string column and as ``Keys.encode_text`` takes them."""
+def _joined(names: Sequence[str]) -> tuple[I32, U8]:
+    """Offsets and text, as in an Arrow string column."""
     encoded = [name.encode() for name in names]
     offsets = np.zeros(len(names) + 1, np.int32)
     np.cumsum(np.fromiter(map(len, encoded), np.int32, len(encoded)), out=offsets[1:])

@@ -258,8 +258,8 @@ def _sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: s
 
 def _text(keys: Keys) -> pa.Array:
     """The names by id, as a string column."""
-    offsets, text = keys.text()
-    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(text))
+    offsets, names = keys.text()
+    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(names))
 
 
 def _known(column: np.ndarray, values: np.ndarray) -> pa.Array:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.anomaly.kernel import AnomalySpec, AnomalyState, Scores, score
-from analytics.keys import Keys, joined
+from analytics.keys import Keys
 from analytics.typed import F64, I32, I64, U8, column
 
 MAX_KEYS = 1 << 20
@@ -40,14 +40,17 @@ class AnomalyDetector:
         scored, not learned from. Raises ``ValueError`` if the lengths differ, and then no row has been taken.
         """
         times, values = column(time, np.int64), column(value, np.float64)
-        return self.update_text(times, values, *joined([""] * len(times) if key is None else key))
+        places: dict[str, int] = {}
+        if key is None:
+            places, codes = {"": 0}, np.zeros(len(times), np.int32)
+        else:
+            codes = np.fromiter((places.setdefault(name, len(places)) for name in key), np.int32, len(key))
+        _one_each(times, values, len(codes))
+        return score(self._state, self._keys.encode(codes, list(places)), times, values)
 
     def update_text(self, time: I64, value: F64, offsets: I32, text: U8) -> Scores:
         """``update`` for keys in UTF-8, as in an Arrow string column: row i is of ``text[offsets[i] : offsets[i + 1]]``."""
-        if not len(time) == len(value) == len(offsets) - 1:
-            raise ValueError(
-                f"{len(time)} times, {len(value)} values and {len(offsets) - 1} keys: one each for every row"
-            )
+        _one_each(time, value, len(offsets) - 1)
         return score(self._state, self._keys.encode_text(offsets, text), time, value)
 
     def to_bytes(self) -> bytes:
@@ -70,3 +73,8 @@ class AnomalyDetector:
         starts = [0, *ends[:-1]]
         detector._keys = Keys(MAX_KEYS, [text[a:b].decode() for a, b in zip(starts, ends, strict=False)])
         return detector
+
+
+def _one_each(time: I64, value: F64, keys: int) -> None:
+    if not len(time) == len(value) == keys:
+        raise ValueError(f"{len(time)} times, {len(value)} values and {keys} keys: one each for every row")
