@@ -54,8 +54,11 @@ class Gathering(Generic[T, R]):
         self._launch()
 
     async def _answer(self, gathered: list[tuple[T, asyncio.Future[R]]]) -> None:
+        answers: Sequence[R | Exception]
         try:
             answers = await self._call([item for item, _ in gathered])
+            if len(answers) != len(gathered):
+                raise RuntimeError(f"{len(answers)} answers to {len(gathered)} items")
         except Exception as error:  # noqa: BLE001 - every request learns it; the ASGI layer answers and logs bugs
             answers = [error] * len(gathered)
         for (_, future), answer in zip(gathered, answers, strict=True):

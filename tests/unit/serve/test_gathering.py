@@ -74,6 +74,19 @@ def test_a_call_that_fails_tells_every_sender_and_the_next_one_is_made(error: Ex
     asyncio.run(story())
 
 
+def test_a_call_that_answers_too_few_leaves_nobody_waiting() -> None:
+    async def story() -> None:
+        async def call(items: list[int]) -> list[int]:
+            return items[1:]
+
+        gathering = Gathering(call, lambda _: 1, most=10)
+        pushed = asyncio.gather(*(gathering.push(n) for n in range(3)), return_exceptions=True)
+        answers = await asyncio.wait_for(pushed, 5)
+        assert all(isinstance(answer, RuntimeError) for answer in answers)
+
+    asyncio.run(story())
+
+
 def test_a_sender_that_goes_away_spoils_nothing() -> None:
     async def story() -> None:
         slow = Slow()
