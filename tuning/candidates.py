@@ -63,6 +63,8 @@ SPACES: dict[str, Space] = {
         "lambda_l2": Between(1e-3, 50.0, log=True),
         "lambda_l1": Between(1e-3, 10.0, log=True),
         "extra_trees": OneOf((False, True)),
+        "newton": OneOf((True, False)),
+        "native": OneOf((True, False)),
         "keep": _KEEP,
     },
     "hist_boosting": {
@@ -102,7 +104,11 @@ SPACES: dict[str, Space] = {
 }
 
 
-def _boost(rate: float, leaves: int, least: int, columns: float, rows: float, l2: float, extra: bool = False) -> Params:
+def _boost(
+    rate: float, leaves: int, least: int, columns: float, rows: float, l2: float, *, extra: bool = False,
+    newton: bool = True, native: bool = True,
+) -> Params:  # fmt: skip
+    """``newton``: splits and leaves by second derivatives, too; ``native``: sets of levels are split, not their mean targets."""
     return {
         "learning_rate": rate,
         "num_leaves": leaves,
@@ -112,6 +118,8 @@ def _boost(rate: float, leaves: int, least: int, columns: float, rows: float, l2
         "lambda_l2": l2,
         "lambda_l1": 0.001,
         "extra_trees": extra,
+        "newton": newton,
+        "native": native,
         "keep": 1.0,
     }
 
@@ -120,17 +128,19 @@ _SETTINGS: tuple[tuple[str, Params], ...] = (
     ("lightgbm", _boost(0.05, 31, 20, 0.8, 0.8, 1.0)),
     ("linear", {"strength": 0.1, "l1_ratio": 0.0, "knots": 6, "keep": 1.0}),
     ("extra_trees", {"min_samples_leaf": 2, "max_features": 0.5, "entropy": True, "keep": 1.0}),
-    ("lightgbm", _boost(0.05, 8, 30, 0.5, 0.8, 5.0)),
-    ("lightgbm", _boost(0.05, 48, 10, 0.6, 0.9, 1.0, extra=True)),
+    ("lightgbm", _boost(0.05, 8, 30, 0.5, 0.8, 5.0, native=False)),
+    ("lightgbm", _boost(0.05, 48, 10, 0.9, 0.9, 1.0, extra=True)),
     ("random_forest", {"min_samples_leaf": 2, "max_features": 0.3, "entropy": True, "keep": 1.0}),
     ("network", {"width": 64, "layers": 2, "alpha": 0.01, "learning_rate": 0.002, "knots": 0, "keep": 1.0}),
     ("linear", {"strength": 1.0, "l1_ratio": 0.0, "knots": 0, "keep": 1.0}),
-    ("lightgbm", _boost(0.03, 96, 5, 0.9, 0.9, 1.0)),
+    ("lightgbm", _boost(0.03, 96, 5, 0.9, 0.9, 1.0, native=False)),
+    ("lightgbm", _boost(0.05, 31, 5, 0.8, 0.7, 1.0, newton=False)),
     ("extra_trees", {"min_samples_leaf": 1, "max_features": 1.0, "entropy": False, "keep": 1.0}),
     ("hist_boosting", {"learning_rate": 0.06, "max_leaf_nodes": 16, "min_samples_leaf": 20, "l2_regularization": 3.0,
       "max_features": 0.5}),
     ("neighbours", {"k": 15, "keep": 1.0}),
     ("lightgbm", _boost(0.08, 4, 40, 0.4, 0.7, 10.0)),
+    ("lightgbm", _boost(0.05, 12, 5, 0.6, 0.7, 1.0, newton=False, native=False)),
     ("random_forest", {"min_samples_leaf": 8, "max_features": 0.5, "entropy": False, "keep": 1.0}),
     ("linear", {"strength": 0.01, "l1_ratio": 0.0, "knots": 10, "keep": 1.0}),
     ("network", {"width": 32, "layers": 1, "alpha": 0.3, "learning_rate": 0.004, "knots": 4, "keep": 1.0}),

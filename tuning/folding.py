@@ -121,7 +121,7 @@ class Rows:
         if job.kind == "custom":
             model = fit_custom(custom, job.params, seen, y, self.task.classes)
         else:
-            model = fit(job.kind, job.params, seen, y, seen_out, y_out, self.task, job.seed, job.limit_s)
+            model = fit(job.kind, job.params, view, (seen, y), (seen_out, y_out), self.task, job.seed, job.limit_s)
         member = Ensemble([view], [Member(0, model, 1.0)])
         prediction = model.predict(seen_out)
         if not np.isfinite(prediction).all():

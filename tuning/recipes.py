@@ -11,28 +11,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.freeze import freeze, from_lightgbm, link_of
+from analytics.models.freeze import freeze, link_of
 from analytics.models.members import Constant, Linear, Model, Neighbours, Neural
 from analytics.models.schema import F32, Feature
-from analytics.models.views import View, fit_linear_view, fit_tree_view, targets
+from analytics.models.views import TreeView, View, fit_linear_view, fit_tree_view, targets
+from tuning.boosting import Task, boosted
 from tuning.candidates import Params
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
+Rows = tuple[F32, F64]
+"""What is known of them, and the target."""
 _TREES = frozenset({"lightgbm", "hist_boosting", "extra_trees", "random_forest", "dummy"})
 """Kinds that look through ``TreeView``; the baseline looks at nothing, and shares it."""
 _MOST = {True: 2000, False: 400}
 """Features that trees, and the others, are shown at most."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a fit needs besides rows: the matrix's features, classes (0 for regression), the loss that is wanted."""
-
-    features: tuple[Feature, ...]
-    classes: int
-    absolute: bool = False
-    """Whether absolute errors count rather than squared ones."""
 
 
 @dataclass(frozen=True)
@@ -76,31 +69,35 @@ def view_of(kind: str, params: Params, fold: Fold, task: Task, seed: int) -> tup
     most = min(_MOST[trees], max(1, round(share * fold.x.shape[1])))
     keep = select(fold.x, fold.y, task.features, task.classes, most)
     if trees:
-        return fit_tree_view(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed)
+        native = bool(params.get("native", False))
+        return fit_tree_view(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed, native=native)
     knots = int(params.get("knots", 0))
     return fit_linear_view(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed, knots=knots)
 
 
 def view_key(kind: str, params: Params) -> str:
     """Candidates with the same key see a fold through the same view."""
-    trees = kind in _TREES
-    return f"{'trees' if trees else 'linear'}:{params.get('keep', 1.0)}:{0 if trees else params.get('knots', 0)}"
+    keep = params.get("keep", 1.0)
+    if kind in _TREES:
+        return f"trees:{keep}:{'codes' if params.get('native') else 'ranks'}"
+    return f"linear:{keep}:{params.get('knots', 0)}"
 
 
 def fit(
-    kind: str, params: Params, seen: F32, y: F64, x_out: F32, y_out: F64, task: Task, seed: int, limit_s: float | None
+    kind: str, params: Params, view: View, train: Rows, out: Rows, task: Task, seed: int, limit_s: float | None
 ) -> Model:
-    """The member. ``x_out`` (through the view) is for early stopping; ``limit_s`` ends what can end early."""
+    """The member. Rows are seen through ``view``; those ``out`` are for early stopping; ``limit_s`` ends what can end early."""
     if kind not in _FITS:
         raise ValueError(f"no recipe for models of kind {kind!r}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _FITS[kind](_Fit(params, seen, y, x_out, y_out, task, seed, limit_s))
+        return _FITS[kind](_Fit(params, view, *train, *out, task, seed, limit_s))
 
 
 @dataclass(frozen=True)
 class _Fit:
     params: Params
+    view: View
     x: F32
     y: F64
     x_out: F32
@@ -121,44 +118,8 @@ def _dummy(f: _Fit) -> Model:
 
 
 def _lightgbm(f: _Fit) -> Model:
-    import lightgbm as lgb
-
-    k = f.task.classes
-    objective = {0: "regression_l1" if f.task.absolute else "regression", 2: "binary"}.get(k, "multiclass")
-    wanted: dict[str, Any] = {name: value for name, value in f.params.items() if name != "keep"}
-    wanted |= {
-        "objective": objective, "num_class": k if k > 2 else 1, "bagging_freq": 1, "num_threads": 1, "verbosity": -1,
-        "seed": f.seed, "deterministic": True, "force_row_wise": True, "max_bin": 255, "feature_pre_filter": False,
-    }  # fmt: skip
-    least = max(1, min(int(wanted["min_child_samples"]), len(f.x) // 20))
-    wanted["min_child_samples"] = least
-    rate = f.number("learning_rate")
-    train = lgb.Dataset(f.x, f.y, params=wanted, free_raw_data=True)
-    judge = lgb.Dataset(f.x_out, f.y_out, reference=train, params=wanted)
-    patience = int(max(20, min(60, 2.0 / rate)))
-    calls: list[Any] = [lgb.early_stopping(patience, verbose=False)]
-    if f.limit_s is not None:
-        calls.append(_until(time.monotonic() + f.limit_s))
-    booster = lgb.train(wanted, train, min(3000, int(60 / rate)), valid_sets=[judge], callbacks=calls)
-    best = booster.best_iteration or booster.current_iteration()
-    return from_lightgbm(booster.model_to_string(num_iteration=best), k, f.x.shape[1])
-
-
-def _until(deadline: float) -> Callable[[Any], None]:
-    """Ends boosting at the deadline with what was best until then."""
-    import lightgbm as lgb
-
-    best: list[Any] = [np.inf, 0, []]
-
-    def call(env: Any) -> None:
-        loss = env.evaluation_result_list[0][2]
-        if loss < best[0]:
-            best[:] = [loss, env.iteration, env.evaluation_result_list]
-        if time.monotonic() > deadline:
-            raise lgb.callback.EarlyStopException(best[1], best[2])
-
-    call.order = 40  # pyright: ignore[reportFunctionMemberAccess]
-    return call
+    codes = f.view.codes if isinstance(f.view, TreeView) else ()
+    return boosted(f.x, f.y, f.x_out, f.y_out, f.params, f.task, codes, f.seed, f.limit_s)
 
 
 def _hist(f: _Fit) -> Model:

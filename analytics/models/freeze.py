@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analytics.models.members import Linear, Model, Neural, Wrapped
-from analytics.models.trees import Link, Tree, TreeEnsemble, flatten
+from analytics.models.trees import LEVELS, Link, Tree, TreeEnsemble, flatten
 
 
 def freeze(estimator: Any, classes: int, features: int) -> Model:
@@ -111,8 +113,8 @@ def from_hist(model: Any, classes: int, features: int) -> TreeEnsemble:
     )
 
 
-def from_lightgbm(text: str, classes: int, features: int) -> TreeEnsemble:
-    """A booster's text (``model_to_string``) without categorical or linear splits.
+def from_lightgbm(text: str, classes: int, features: int, shift: npt.NDArray[np.float64] | float = 0.0) -> TreeEnsemble:
+    """A booster's text (``model_to_string``) without linear splits; ``shift`` is added to what its trees sum up to.
 
     ``decision_type``: bit 0 categorical, bit 1 missing goes left, bits 2-3 what is missing (0 nothing: NaN counts as 0).
     """
@@ -120,40 +122,51 @@ def from_lightgbm(text: str, classes: int, features: int) -> TreeEnsemble:
     trees: list[Tree] = []
     for block in text.split("\nTree=")[1:]:
         fields = dict(line.split("=", 1) for line in block.split("\n\n")[0].splitlines() if "=" in line)
-        value = np.array(fields["leaf_value"].split(), np.float64)
-        if int(fields["num_leaves"]) == 1:
-            value = value[:1]
-            none = np.empty(0, np.float64)
-            trees.append(_boosted(none, none, none, none, none, value))
-            continue
-        left, right, feature, threshold, decision = (
-            np.array(fields[name].split(), np.float64)
-            for name in ("left_child", "right_child", "split_feature", "threshold", "decision_type")
-        )
-        trees.append(_boosted(left, right, feature, threshold, decision, value))
+        trees.append(_boosted(fields))
     return flatten(
         trees,
         column=(np.arange(len(trees)) % outputs).astype(np.int32),
         outputs=outputs,
         features=features,
         link=link_of(classes),
+        shift=shift,
     )
 
 
-def _boosted(left: Any, right: Any, feature: Any, threshold: Any, decision: Any, value: Any) -> Tree:
-    inner, leaves = len(left), len(value)
+def _boosted(fields: Mapping[str, str]) -> Tree:
+    value = np.array(fields["leaf_value"].split(), np.float64)
+    inner = int(fields["num_leaves"]) - 1
+    value = value[: inner + 1]
+    left, right, feature, threshold, decision = (
+        np.array(fields.get(name, "").split(), np.float64)
+        for name in ("left_child", "right_child", "split_feature", "threshold", "decision_type")
+    )
     kinds = decision.astype(np.int64)
-    if (kinds & 1).any():
-        raise ValueError("a booster with categorical splits cannot be stored; encode categories as numbers")
     goes_left = np.where((kinds >> 2) & 3 == 0, threshold >= 0.0, (kinds & 2) > 0)
     child = [np.where(c < 0, inner + ~c.astype(np.int64), c).astype(np.int32) for c in (left, right)]
-    end = np.full(leaves, -1, np.int32)
+    end = np.full(inner + 1, -1, np.int32)
     return Tree(
         np.concatenate([child[0], end]).astype(np.int32),
         np.concatenate([child[1], end]).astype(np.int32),
         np.concatenate([feature.astype(np.int32), end]).astype(np.int32),
-        np.concatenate([threshold, np.zeros(leaves)]),
-        np.concatenate([goes_left.astype(bool), np.zeros(leaves, bool)]),
-        np.full(inner + leaves, -1, np.int32),
+        np.concatenate([threshold, np.zeros(inner + 1)]),
+        np.concatenate([goes_left.astype(bool), np.zeros(inner + 1, bool)]),
+        np.full(2 * inner + 1, -1, np.int32),
         np.concatenate([np.zeros(inner), value]),
+        np.concatenate([_levels(fields, kinds & 1 > 0, threshold), np.zeros(inner + 1, np.uint32)]),
     )
+
+
+def _levels(
+    fields: Mapping[str, str], categorical: npt.NDArray[np.bool_], threshold: npt.NDArray[np.float64]
+) -> npt.NDArray[np.uint32]:
+    """A categorical split's threshold is the number of its set: ``cat_boundaries`` are the sets' words in ``cat_threshold``."""
+    found = np.zeros(len(threshold), np.uint32)
+    if not categorical.any():
+        return found
+    bounds = np.array(fields["cat_boundaries"].split(), np.int64)
+    words = np.array(fields["cat_threshold"].split(), np.uint64).astype(np.uint32)
+    if (np.diff(bounds) != 1).any():
+        raise ValueError(f"a booster that splits a category of more than {LEVELS} codes cannot be stored")
+    found[categorical] = words[bounds[threshold[categorical].astype(np.int64)]]
+    return found

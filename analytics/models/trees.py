@@ -16,7 +16,9 @@ from analytics.models.schema import F32
 from analytics.typed import kernel, reads, writes
 
 Link = Literal["identity", "sigmoid", "softmax"]
-_f4, _f8, _i4, _b1 = numba.float32, numba.float64, numba.int32, numba.boolean
+LEVELS = 32
+"""Codes of a category that splits can tell apart: bits of a node's ``levels``."""
+_f4, _f8, _i4, _u4, _b1 = numba.float32, numba.float64, numba.int32, numba.uint32, numba.boolean
 
 
 @kernel(
@@ -27,22 +29,35 @@ _f4, _f8, _i4, _b1 = numba.float32, numba.float64, numba.int32, numba.boolean
         reads(_f4),
         reads(_i4),
         reads(_b1),
+        reads(_u4),
         reads(_i4),
         reads(_f4, 2),
         writes(_f8, 2),
     )
 )
 def _add(  # pyright: ignore[reportUnusedFunction]
-    x: Any, roots: Any, feature: Any, threshold: Any, right: Any, missing_left: Any, column: Any, values: Any, out: Any
+    x: Any,
+    roots: Any,
+    feature: Any,
+    threshold: Any,
+    right: Any,
+    missing_left: Any,
+    levels: Any,
+    column: Any,
+    values: Any,
+    out: Any,
 ) -> None:
     """Add every tree's leaf to its output. The left child is the next node; a leaf has feature -1."""
     width = values.shape[1]
+    categories = len(levels) > 0
     for t in range(len(roots)):
         for i in range(x.shape[0]):
             node = roots[t]
             while feature[node] >= 0:
                 value = x[i, feature[node]]
-                if np.isnan(value):
+                if categories and levels[node] != 0:
+                    left = 0 <= value < LEVELS and (levels[node] >> np.uint32(value)) & np.uint32(1) != 0
+                elif np.isnan(value):
                     left = missing_left[node]
                 else:
                     left = value <= threshold[node]
@@ -56,8 +71,8 @@ def _add(  # pyright: ignore[reportUnusedFunction]
 
 @kernel(
     numba.int64(
-        reads(_i4), reads(_i4), reads(_i4), reads(_f4), reads(_b1), reads(_i4),
-        writes(_i4), writes(_f4), writes(_i4), writes(_b1),
+        reads(_i4), reads(_i4), reads(_i4), reads(_f4), reads(_b1), reads(_u4), reads(_i4),
+        writes(_i4), writes(_f4), writes(_i4), writes(_b1), writes(_u4),
     )
 )  # fmt: skip
 def _preorder(  # pyright: ignore[reportUnusedFunction]
@@ -66,11 +81,13 @@ def _preorder(  # pyright: ignore[reportUnusedFunction]
     feature: Any,
     threshold: Any,
     missing_left: Any,
+    levels: Any,
     leaf: Any,
     of: Any,
     ot: Any,
     oright: Any,
     om: Any,
+    ol: Any,
 ) -> int:
     """One tree in depth-first order, left child first. ``left`` is -1 at a leaf, whose ``leaf`` is its slot."""
     n = 0
@@ -85,6 +102,7 @@ def _preorder(  # pyright: ignore[reportUnusedFunction]
             oright[parent[top]] = n
         ot[n] = threshold[node]
         om[n] = missing_left[node]
+        ol[n] = levels[node]
         if left[node] < 0:
             of[n] = -1
             oright[n] = leaf[node]
@@ -103,8 +121,9 @@ def _preorder(  # pyright: ignore[reportUnusedFunction]
 class TreeEnsemble:
     """Trees that are added up, then scaled, shifted and linked.
 
-    A node is (feature, threshold, right, missing_left): a value goes left if it is ≤ the threshold, a missing one if
-    ``missing_left``. A leaf has feature -1; its value is ``threshold``, or row ``right`` of ``values`` if that has columns.
+    A node is (feature, threshold, right, missing_left, levels): a value goes left if it is ≤ the threshold, a missing one if
+    ``missing_left``; where ``levels`` is not 0, a code goes left if its bit is set. No ``levels`` at all: no split is of
+    categories. A leaf has feature -1; its value is ``threshold``, or row ``right`` of ``values`` if that has columns.
     """
 
     roots: npt.NDArray[np.int32]
@@ -112,6 +131,7 @@ class TreeEnsemble:
     threshold: F32
     right: npt.NDArray[np.int32]
     missing_left: npt.NDArray[np.bool_]
+    levels: npt.NDArray[np.uint32]
     column: npt.NDArray[np.int32]
     values: F32
     outputs: int
@@ -122,7 +142,7 @@ class TreeEnsemble:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Arrays from a file are checked: the kernel reads without bounds."""
-        self.__dict__.update(state)
+        self.__dict__.update({"levels": _no_levels(0)} | state)  # files from before there were any have none
         self.check()
 
     def check(self) -> None:
@@ -133,6 +153,7 @@ class TreeEnsemble:
         limit = np.where(leaf, len(self.values), n) if self.values.shape[1] else np.full(n, n)
         sound = (
             len(self.threshold) == len(self.right) == len(self.missing_left) == n
+            and len(self.levels) in (0, n)
             and len(self.column) == len(self.roots)
             and self.values.shape[1] in (0, self.outputs)
             and bool(((self.roots >= 0) & (self.roots < n)).all())
@@ -152,13 +173,18 @@ class TreeEnsemble:
         out = np.zeros((len(x), self.outputs))
         _add(
             np.ascontiguousarray(x, np.float32),
-            self.roots, self.feature, self.threshold, self.right, self.missing_left, self.column, self.values, out,
+            self.roots, self.feature, self.threshold, self.right, self.missing_left, self.levels, self.column, self.values,
+            out,
         )  # fmt: skip
         return linked(out * self.scale + self.shift, self.link)
 
     @property
     def nodes(self) -> int:
         return len(self.feature)
+
+
+def _no_levels(nodes: int) -> npt.NDArray[np.uint32]:
+    return np.zeros(nodes, np.uint32)
 
 
 def linked(raw: npt.NDArray[np.float64], link: Link) -> npt.NDArray[np.float64]:
@@ -183,6 +209,8 @@ class Tree:
     leaf: npt.NDArray[np.int32]
     value: npt.NDArray[np.float64]
     """Read at leaves, where the ensemble has no table of values."""
+    levels: npt.NDArray[np.uint32] | None = None
+    """Bits of the codes that go left; 0 where a split is of numbers, None where all are."""
 
 
 def flatten(
@@ -200,6 +228,7 @@ def flatten(
     total = sum(len(t.left) for t in trees)
     feature, right = np.empty(total, np.int32), np.empty(total, np.int32)
     threshold, missing_left = np.empty(total, np.float32), np.empty(total, np.bool_)
+    levels = _no_levels(total)
     roots = np.empty(len(trees), np.int32)
     n = 0
     for i, tree in enumerate(trees):
@@ -207,8 +236,9 @@ def flatten(
         split = np.where(leaf, tree.value.astype(np.float32), _not_above(tree.threshold))
         to = slice(n, n + len(tree.left))
         made = _preorder(
-            tree.left, tree.right, tree.feature, split, tree.missing_left, tree.leaf,
-            feature[to], threshold[to], right[to], missing_left[to],
+            tree.left, tree.right, tree.feature, split, tree.missing_left,
+            _no_levels(len(tree.left)) if tree.levels is None else tree.levels, tree.leaf,
+            feature[to], threshold[to], right[to], missing_left[to], levels[to],
         )  # fmt: skip
         right[to][feature[to] >= 0] += n
         roots[i] = n
@@ -221,6 +251,7 @@ def flatten(
         threshold[:n],
         right[:n],
         missing_left[:n],
+        levels[:n] if levels.any() else _no_levels(0),
         column,
         table,
         outputs,

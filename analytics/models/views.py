@@ -82,13 +82,15 @@ def _split(features: Sequence[Feature], keep: I64) -> tuple[I64, I64, I64, I64]:
 
 @dataclass
 class TreeView:
-    """For trees: numbers as they are, missing as NaN; low categories ordered by mean target, high ones by out-of-fold mean
-    targets. ``keep`` are the features that were selected."""
+    """For trees: numbers as they are, missing as NaN; low categories ordered by mean target (or their codes as they are, among
+    ``plain``), high ones by out-of-fold mean targets."""
 
     plain: I64
     low: Lookup
     high: Lookup
     identity: bool
+    codes: I64
+    """Columns, as shown, that are a category's codes."""
 
     def transform(self, x: F32) -> F32:
         if self.identity:
@@ -102,16 +104,21 @@ class TreeView:
 
 
 def fit_tree_view(
-    x: F32, y: F64, features: Sequence[Feature], keep: I64, *, classes: int, seed: int
+    x: F32, y: F64, features: Sequence[Feature], keep: I64, *, classes: int, seed: int, native: bool = False
 ) -> tuple[TreeView, F32]:
-    """The view, and the training rows as it would have shown them had they been new."""
+    """The view, and the training rows as it would have shown them had they been new. ``native`` leaves low categories as
+    codes, after the numbers: for trees that split sets of levels."""
     plain, category, size, _ = _split(features, keep)
     high = size - 2 > HIGH
+    numbers = len(plain)
+    if native:
+        plain = np.concatenate([plain, category[~high]])
+        category, size, high = category[high], size[high], high[high]
     y2 = targets(y, classes)
     low_table = _ordered(x, category[~high], size[~high], y2)
     high_table = mean_targets(x, category[high], size[high], y2, 10.0) if high.any() else no_lookup(y2.shape[1])
-    identity = not len(category) and len(plain) == x.shape[1]
-    view = TreeView(plain, low_table, high_table, identity)
+    identity = np.array_equal(plain, np.arange(x.shape[1]))
+    view = TreeView(plain, low_table, high_table, identity, np.arange(numbers, len(plain)))
     seen = view.transform(x)
     if high.any():
         seen = seen.copy()

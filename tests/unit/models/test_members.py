@@ -68,6 +68,30 @@ def test_a_frozen_classifier_answers_as_it_did_also_where_values_are_missing(est
     assert np.allclose(frozen.predict(new), answers(fitted, classes, new), atol=1e-6)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_booster_that_splits_sets_of_levels_answers_as_it_did_also_for_levels_it_never_saw(classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    x = rng.normal(size=(3000, 3)).astype(np.float32)
+    x[:, 2] = rng.integers(0, 24, 3000)
+    z = x[:, 0] + 2.0 * np.isin(x[:, 2], [0, 3, 5, 11, 17, 23]) * np.sign(x[:, 1])
+    y = np.digitize(z, np.quantile(z, np.linspace(0, 1, classes + 1)[1:-1]))
+    model = LGBMClassifier(n_estimators=20, verbose=-1, num_threads=1, min_data_per_group=5)
+    frozen = freeze(model.fit(x, y, categorical_feature=[2]), classes, 3)
+    assert isinstance(frozen, TreeEnsemble)
+    assert frozen.levels.any()
+    new = rng.normal(size=(2000, 3)).astype(np.float32)
+    new[:, 2] = rng.integers(0, 40, 2000)
+    assert np.allclose(frozen.predict(new), answers(model, classes, new), atol=1e-6)
+
+
+def test_a_booster_that_splits_more_levels_than_a_node_can_hold_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 60, (3000, 1)).astype(np.float32)
+    model = LGBMClassifier(n_estimators=3, verbose=-1, min_data_per_group=1)
+    with pytest.raises(ValueError, match="more than 32"):
+        freeze(model.fit(x, (x[:, 0] % 7 < 3).astype(int), categorical_feature=[0]), 2, 1)
+
+
 @pytest.mark.parametrize("estimator", REGRESSORS, ids=lambda e: type(e).__name__)
 def test_a_frozen_regressor_answers_as_it_did(estimator: Any) -> None:
     x, z = table(1)
