@@ -26,38 +26,47 @@ _BACKGROUND = 40
 
 
 def cost_of(entry: Entry, trials: Trials, copies: int = 1) -> Cost:
-    """What an entry's serving members cost, ``copies`` times over (repeats)."""
-    serving = [entry.folds[fold] for fold in trials.parts.serving]
-    size = max(f.size for f in serving)
-    nodes = max(f.nodes for f in serving)
-    # Cold caches included: a forest of 10^5 nodes takes a tenth of a millisecond.
-    row_ms = {"neighbours": 0.03 + size / 3e6, "custom": 0.3}.get(entry.candidate.kind, 0.015 + nodes * 1e-6)
-    key = view_key(entry.candidate.kind, entry.candidate.params)
-    view_ms = 0.015 if key.startswith("trees") else 0.05
-    n = copies * len(serving)
-    return Cost(copies * sum(f.size for f in serving), n * row_ms, key, n * view_ms)
+    """What an entry's serving members cost, ``copies`` times over (repeats), with those that it stands on."""
+    parts: dict[str, tuple[int, float]] = {}
+    for part in (*trials.below(entry), entry):
+        serving = [part.folds[fold] for fold in trials.parts.serving]
+        size = max(f.size for f in serving)
+        nodes = max(f.nodes for f in serving)
+        # Cold caches included: a forest of 10^5 nodes takes a tenth of a millisecond.
+        row_ms = {"neighbours": 0.03 + size / 3e6, "custom": 0.3}.get(part.candidate.kind, 0.015 + nodes * 1e-6)
+        key = view_key(part.candidate.kind, part.candidate.params)
+        view_ms = 0.015 if key.startswith("trees") else 0.05
+        n = copies * len(serving)
+        parts[f"member {part.number}"] = (copies * sum(f.size for f in serving), n * row_ms)
+        parts[f"view {key}"] = (0, n * view_ms)
+    return Cost(parts)
 
 
 def ensemble_of(sources: Sequence[tuple[Trials, Mapping[int, float]]]) -> Ensemble:
-    """The weighted members of all serving folds of all sources (repeats), each source weighing the same.
+    """The weighted members of all serving folds of all sources (repeats), each source weighing the same, and those that
+    others stand on.
 
     Members that see a fold through equal views share one.
     """
     views: list[View] = []
     place: dict[tuple[str, str, int], int] = {}
     members: list[Member] = []
+    below: dict[tuple[tuple[int, ...], ...], int] = {}
     for trials, weights in sources:
-        for number, weight in weights.items():
-            entry = trials.entries[number]
+        at: dict[int, tuple[int, ...]] = {}
+        for entry in trials.with_below(weights):
+            groups = tuple(at[e.number] for e in trials.below(entry))
+            layer = below.setdefault(groups, len(below)) if groups else -1
+            at[entry.number] = tuple(range(len(members), len(members) + len(trials.parts.serving)))
             for fold in trials.parts.serving:
                 stored: Ensemble = from_bytes(trials.store.blob(trials.job(entry, fold).name))
                 key = (view_key(entry.candidate.kind, entry.candidate.params), trials.parts.name, fold)
                 if key not in place:
                     place[key] = len(views)
                     views.append(stored.views[0])
-                share = weight / len(trials.parts.serving) / len(sources)
-                members.append(Member(place[key], stored.members[0].model, share))
-    return Ensemble(views, members)
+                share = weights.get(entry.number, 0.0) / len(trials.parts.serving) / len(sources)
+                members.append(Member(place[key], stored.members[0].model, share, layer))
+    return Ensemble(views, members, below=tuple(below))
 
 
 def mean_out_of_fold(sources: Sequence[tuple[Trials, Mapping[int, float]]]) -> F64:

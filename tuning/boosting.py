@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from analytics.models.trees import TreeEnsemble, linked
 from tuning.candidates import Params
 
 F64 = npt.NDArray[np.float64]
-_OWN = frozenset({"keep", "native", "newton"})
+_OWN = frozenset({"keep", "native", "newton", "on"})
 """Parameters that are not LightGBM's."""
 
 
@@ -31,7 +31,7 @@ class Task:
 
 
 def boosted(
-    x: F32, y: F64, x_out: F32, y_out: F64, params: Params, task: Task, codes: Sequence[int], seed: int,
+    x: F32, y: F64, x_out: F32, y_out: F64, params: Params, task: Task, codes: Iterable[int], seed: int,
     limit_s: float | None,
 ) -> TreeEnsemble:  # fmt: skip
     """Trees up to the round that did best on the rows ``out``, within ``limit_s``. Columns ``codes`` are categories.

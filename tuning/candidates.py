@@ -41,7 +41,7 @@ class Candidate:
 
     kind: str
     params: Params = field(default_factory=dict[str, Value])
-    origin: Literal["baseline", "portfolio", "warm start", "search", "custom"] = "search"
+    origin: Literal["baseline", "portfolio", "warm start", "search", "custom", "second layer"] = "search"
 
     @property
     def key(self) -> str:
@@ -49,6 +49,8 @@ class Candidate:
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
+STACKED = "stacked"
+"""A kind that is not searched for: it stands on the members that the search ended with."""
 KINDS = ("linear", "lightgbm", "hist_boosting", "extra_trees", "random_forest", "network", "neighbours")
 _KEEP = Between(0.3, 1.0)
 """Share of the features that the fold's own selection keeps."""
@@ -108,7 +110,7 @@ def _boost(
     rate: float, leaves: int, least: int, columns: float, rows: float, l2: float, *, extra: bool = False,
     newton: bool = True, native: bool = True,
 ) -> Params:  # fmt: skip
-    """``newton``: splits and leaves by second derivatives, too; ``native``: sets of levels are split, not their mean targets."""
+    """``newton``: splits and leaves by second derivatives, too; ``native``: sets of levels are split, not ranks."""
     return {
         "learning_rate": rate,
         "num_leaves": leaves,
@@ -146,6 +148,17 @@ _SETTINGS: tuple[tuple[str, Params], ...] = (
     ("network", {"width": 32, "layers": 1, "alpha": 0.3, "learning_rate": 0.004, "knots": 4, "keep": 1.0}),
 )  # fmt: skip
 PORTFOLIO: tuple[Candidate, ...] = tuple(Candidate(kind, params, "portfolio") for kind, params in _SETTINGS)
+
+
+def second_layer(on: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Boosted trees that are shown what the candidates ``on`` predict, besides the rows."""
+    keys = ",".join(sorted(candidate.key for candidate in on))
+    settings = (
+        _boost(0.05, 31, 20, 0.8, 0.8, 1.0, native=False),
+        _boost(0.03, 8, 30, 0.5, 0.8, 5.0, native=False),
+        _boost(0.05, 48, 10, 0.9, 0.9, 1.0, extra=True),
+    )
+    return tuple(Candidate(STACKED, {**params, "on": keys}, "second layer") for params in settings)
 
 
 _SLOW = ("random_forest", "extra_trees", "network")

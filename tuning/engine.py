@@ -34,9 +34,10 @@ from tuning.recorder import Event
 from tuning.refit import Refit, Sources
 from tuning.report import Note
 from tuning.resuming import Remains, folder_of
-from tuning.scoring import gain_of, metric_of
+from tuning.scoring import gain_of, metric_of, worth_of
 from tuning.search import run_all, search_trials, search_until
 from tuning.selection import greedy
+from tuning.stacking import Stacker, notes_of
 from tuning.trials import Entry, Trials, write_parts
 
 F64 = npt.NDArray[np.float64]
@@ -73,6 +74,7 @@ class _Run:
         self.weights: Weights = {}
         self.stopped = "budget" if config.trials is None else "trials"
         self.gain = gain_of(metric, prepared.target.problem)
+        self.worth = worth_of(metric, prepared.target.problem)
         self._weighed = (-1, 0.0)
         self.stopwatch = stopwatch
         self.limits = limits_for(len(prepared.schema.used))
@@ -91,6 +93,7 @@ class _Run:
         write_parts(self.folder / "rows", parts)
         self.trials = Trials(parts, p.y, p.outputs, self.gain, store, config.seed, self._cap(parts), self._record)
         self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed, self.limits)
+        self.stacker = Stacker(p, self.trials, self.pool, self.folder / "rows", self.clock, self.limits)
         sign = 1.0 if METRICS[self.metric].greater_is_better else -1.0
         self.learner = Learner(p, self.trials, self.pool, self.folder / "rows", self.clock.budget_s, sign, config.seed)
         known = self.remains.before if config.trials is None else []
@@ -173,6 +176,7 @@ class _Run:
                 search_until(self.trials, self.pool, self.proposer, self.clock.search_end, self._weigh, self._show)
             if not self.trials.models() and self.config.custom is None:
                 self._rescue()
+            self.stacker.run(self._selected(), self._show)
         except KeyboardInterrupt:
             self.stopped = "interrupted"
             self.pool.drop()
@@ -205,7 +209,8 @@ class _Run:
         if len(done) != count and time.monotonic() - at >= pause:
             self.weights = self._selected()
             self._weighed = (len(done), time.monotonic())
-            self.clock.after_s = self.refit.reserve_s(self.weights) + self.learner.reserve_s(self.weights)
+            parts = (self.refit, self.learner, self.stacker)
+            self.clock.after_s = sum(part.reserve_s(self.weights) for part in parts)
         return self.weights
 
     def _selected(self) -> Weights:
@@ -215,7 +220,7 @@ class _Run:
             return {}
         costs = [cost_of(e, self.trials) for e in done]
         found = greedy(
-            [self.trials.out_of_fold(e) for e in done], self.trials.y, self.gain, costs, self.limits, self.config.seed
+            [self.trials.out_of_fold(e) for e in done], self.trials.y, self.worth, costs, self.limits, self.config.seed
         )
         return {done[i].number: weight for i, weight in found.items()}
 
@@ -254,6 +259,7 @@ class _Run:
         self.phase = "finishing"
         self._show()
         judged = self._judged()
+        self.notes += notes_of(self.trials, self.weights)
         holdout = judged.on_matrix(self.prepared.x[self.prepared.split.holdout])
         model, learning = judged, Learning((), "No learning curve: the run was ended by hand.")
         if self.stopped != "interrupted":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from analytics.models.blob import to_bytes
 from analytics.models.ensemble import Ensemble, Member
 from analytics.models.schema import F32, Feature
 from analytics.models.views import View
-from tuning.candidates import Params
+from tuning.candidates import STACKED, Params
 from tuning.recipes import Fold, Task, fit, view_key, view_of
 
 F64 = npt.NDArray[np.float64]
@@ -106,6 +107,11 @@ class Rows:
             train = train[-job.rows :] if self.in_time else train[np.sort(chosen)]
         return train, out
 
+    def _below(self, job: Job) -> F32:
+        """What the members that a stacked one stands on predict for each row that they have not seen."""
+        assert self.folder is not None
+        return np.load(self.folder / below_file(job.parts, str(job.params["on"])), mmap_mode="r")
+
     def run(self, job: Job, custom: Any = None) -> Done:
         began = time.perf_counter()
         train, out = self.sides(job)
@@ -118,6 +124,9 @@ class Rows:
                 self._views.pop(next(iter(self._views)))
             self._views[view_name] = (view, seen, view.transform(fold.x_out))
         view, seen, seen_out = self._views[view_name]
+        if job.kind == STACKED:
+            said = self._below(job)
+            seen, seen_out = (np.concatenate([s, said[r]], axis=1) for s, r in ((seen, train), (seen_out, out)))
         if job.kind == "custom":
             model = fit_custom(custom, job.params, seen, y, self.task.classes)
         else:
@@ -128,6 +137,10 @@ class Rows:
             raise ValueError("its predictions are not finite")
         blob = to_bytes(member)
         return Done(job.name, prediction.astype(np.float32), time.perf_counter() - began, blob, member.nodes)
+
+
+def below_file(parts: str, on: str) -> str:
+    return f"{parts}.{hashlib.sha256(on.encode()).hexdigest()[:12]}.below.npy"
 
 
 def fit_custom(estimator: Any, params: Params, x: F32, y: F64, classes: int) -> Any:

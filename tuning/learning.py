@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tuning.candidates import STACKED
 from tuning.evaluation import learning_curve
 from tuning.folding import Done, Job
 from tuning.pool import Pool
@@ -83,7 +84,9 @@ class Learner:
         return Learning(points, f"Of {name} alone, judged on {where} of the training rows.{cut}")
 
     def _heaviest(self, weights: Mapping[int, float]) -> Entry:
-        return self.trials.entries[max(weights, key=lambda n: weights[n])]
+        """The one on whose predictions no other stands, and which stands on none."""
+        plain = [entry for entry in self.trials.with_below(weights) if entry.candidate.kind != STACKED]
+        return max(plain, key=lambda entry: weights.get(entry.number, 0.0))
 
     def _a_fold(self, entry: Entry) -> float:
         """Seconds of one fold's smaller fits."""

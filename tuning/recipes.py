@@ -16,13 +16,13 @@ from analytics.models.members import Constant, Linear, Model, Neighbours, Neural
 from analytics.models.schema import F32, Feature
 from analytics.models.views import TreeView, View, fit_linear_view, fit_tree_view, targets
 from tuning.boosting import Task, boosted
-from tuning.candidates import Params
+from tuning.candidates import STACKED, Params
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 Rows = tuple[F32, F64]
 """What is known of them, and the target."""
-_TREES = frozenset({"lightgbm", "hist_boosting", "extra_trees", "random_forest", "dummy"})
+_TREES = frozenset({"lightgbm", STACKED, "hist_boosting", "extra_trees", "random_forest", "dummy"})
 """Kinds that look through ``TreeView``; the baseline looks at nothing, and shares it."""
 _MOST = {True: 2000, False: 400}
 """Features that trees, and the others, are shown at most."""
@@ -86,7 +86,7 @@ def view_key(kind: str, params: Params) -> str:
 def fit(
     kind: str, params: Params, view: View, train: Rows, out: Rows, task: Task, seed: int, limit_s: float | None
 ) -> Model:
-    """The member. Rows are seen through ``view``; those ``out`` are for early stopping; ``limit_s`` ends what can end early."""
+    """The member. Rows are seen through ``view``; those ``out`` are for early stopping; ``limit_s`` ends what can end."""
     if kind not in _FITS:
         raise ValueError(f"no recipe for models of kind {kind!r}")
     with warnings.catch_warnings():
@@ -206,6 +206,7 @@ def _neighbours(f: _Fit) -> Model:
 _FITS: dict[str, Callable[[_Fit], Model]] = {
     "dummy": _dummy,
     "lightgbm": _lightgbm,
+    STACKED: _lightgbm,
     "hist_boosting": _hist,
     "extra_trees": lambda f: _forest(f, extra=True),
     "random_forest": lambda f: _forest(f, extra=False),

@@ -14,18 +14,22 @@ from pathlib import Path
 import numpy as np
 
 from tuning.assembling import cost_of
+from tuning.candidates import STACKED
 from tuning.clock import Clock
 from tuning.pool import Pool
 from tuning.preparing import Prepared, whole_parts
 from tuning.report import Note
 from tuning.search import run_all
 from tuning.selection import Limits, within
+from tuning.stacking import fit_above
 from tuning.trials import Trials, write_parts
 
 ROWS = 60_000
 """Larger tables keep the members that were judged."""
 REPEATS = 3
 _LEAST_WEIGHT = 0.6
+_ESTIMATED = 1.5
+"""So much more than it may, a row may be estimated to take."""
 Sources = list[tuple[Trials, Mapping[int, float]]]
 
 
@@ -48,7 +52,7 @@ class Refit:
         """Seconds of one repeat."""
         if not self.wanted():
             return 0.0
-        fits = sum(self.trials.entries[n].took_s for n in weights)
+        fits = sum(entry.took_s for entry in self.trials.with_below(weights))
         return 1.2 * fits * len(self.prepared.y) / len(self.trials.judged) / self.pool.size
 
     def reserve_s(self, weights: Mapping[int, float]) -> float:
@@ -56,24 +60,28 @@ class Refit:
         once = self.expected_s(weights) * 1.1
         if not once or self.clock.budget_s is None:
             return 0.0
-        return once * float(np.clip(self.clock.budget_s / 4 // once, 1, REPEATS))
+        return once * float(np.clip(self.clock.budget_s / 4 // once, 1, self._most(weights)))
+
+    def _most(self, weights: Mapping[int, float]) -> int:
+        """Repeats, by what their members may cost. Estimates of that are high, and a repeat too many is taken back."""
+        if self.prepared.times is not None or self.clock.budget_s is None:
+            return 1
+        limits = Limits(self.limits.size, _ESTIMATED * self.limits.row_ms)
+        costs = [
+            [cost_of(self.trials.entries[n], self.trials, copies) for n in weights] for copies in range(2, REPEATS + 1)
+        ]
+        return 1 + sum(within(of, limits) for of in costs)
 
     def run(self, weights: Mapping[int, float], watch: Callable[[], None]) -> tuple[Sources, Note]:
         """The refitted sources, as many repeats as time and limits allow; none where one did not fit in."""
         found: Sources = []
-        most = 1 if self.prepared.times is not None or self.clock.budget_s is None else REPEATS
-        while self.wanted() and len(found) < most:
+        while self.wanted() and len(found) < self._most(weights):
             repeat = len(found)
             if repeat == 0:
                 weights = self._affordable(weights)
             if not weights or self.expected_s(weights) > self.clock.end - time.monotonic():
                 break
-            if repeat and not within(
-                [cost_of(self.trials.entries[n], self.trials, repeat + 1) for n in weights], self.limits
-            ):
-                break
-            trials = self._repeat(repeat, weights, watch)
-            done = {e.number: w for e, w in zip(trials.entries, weights.values(), strict=True) if e.state == "finished"}
+            trials, done = self._repeat(repeat, weights, watch)
             share = sum(done.values())
             if share < _LEAST_WEIGHT or (repeat and share < 0.999):
                 break
@@ -90,14 +98,23 @@ class Refit:
         share = sum(kept.values())
         return {n: kept[n] / share for n in weights if n in kept} if share >= _LEAST_WEIGHT else {}
 
-    def _repeat(self, repeat: int, weights: Mapping[int, float], watch: Callable[[], None]) -> Trials:
+    def _repeat(
+        self, repeat: int, weights: Mapping[int, float], watch: Callable[[], None]
+    ) -> tuple[Trials, dict[int, float]]:
+        """Fitted anew, and the weights of what was finished."""
         parts = whole_parts(self.prepared, repeat, len(self.trials.parts.folds), self.seed)
         write_parts(self.rows_folder, parts)
         old = self.trials
         trials = Trials(parts, self.prepared.y, self.prepared.outputs, old.gain, old.store, self.seed + 1 + repeat)
-        entries = [trials.open(old.entries[n].candidate) for n in weights]
+        wanted = [entry.candidate for entry in old.with_below(weights)]
+        entries = [trials.open(candidate) for candidate in wanted if candidate.kind != STACKED]
         run_all(trials, self.pool, entries, watch, until=self.clock.end)
-        return trials
+        if all(entry.state == "finished" for entry in entries):
+            above = [candidate for candidate in wanted if candidate.kind == STACKED]
+            fit_above(trials, self.pool, self.rows_folder, above, watch, self.clock.end)
+        by_key = {e.candidate.key: e.number for e in trials.entries if e.state == "finished"}
+        keys = {old.entries[n].candidate.key: weight for n, weight in weights.items()}
+        return trials, {by_key[key]: weight for key, weight in keys.items() if key in by_key}
 
     def _said(self, found: Sources) -> Note:
         if not found:

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from analytics.models.schema import WrongInput
-from tuning.candidates import Candidate
+from tuning.candidates import STACKED, Candidate
 from tuning.config import Config
 from tuning.trials import Store
 
@@ -46,12 +46,12 @@ class Remains:
             setup.write_text(about)
         self.store = Store(folder / "fits")
         self.before = self._read()
-        """Candidates that were finished, the baseline apart, in their order."""
+        """Candidates that were finished, in their order, but for the baseline and what stands on others."""
 
     def _read(self) -> list[Candidate]:
         lines = self._tried.read_text().splitlines() if self._tried.exists() else []
         whole = [json.loads(line) for line in lines if line.endswith("}")]
-        return [Candidate(w["kind"], w["params"], w["origin"]) for w in whole if w["kind"] != "dummy"]
+        return [Candidate(w["kind"], w["params"], w["origin"]) for w in whole if w["kind"] not in ("dummy", STACKED)]
 
     def tried(self, candidate: Candidate) -> None:
         """Note a finished candidate."""

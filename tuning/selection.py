@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +20,14 @@ _POOL = 25
 
 @dataclass(frozen=True)
 class Cost:
-    """What a candidate adds to an artifact: bytes, members, and the views it looks through (milliseconds for one row)."""
+    """What a candidate brings into an artifact: bytes and milliseconds of one row, by the name of the part. Parts of the
+    same name, such as views, or members that others stand on, are paid for once."""
 
-    size: int
-    row_ms: float
-    view: str
-    view_ms: float
+    parts: Mapping[str, tuple[int, float]]
+
+    @property
+    def size(self) -> int:
+        return sum(size for size, _ in self.parts.values())
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,12 @@ def greedy(
 
 
 def within(costs: Sequence[Cost], limits: Limits) -> bool:
-    """Whether an ensemble of these stays inside the limits; candidates with equal views share them."""
-    views = {c.view: c.view_ms for c in costs}
+    """Whether an ensemble of these stays inside the limits."""
+    parts: dict[str, tuple[int, float]] = {}
+    for cost in costs:
+        parts |= cost.parts
     return (
-        sum(c.size for c in costs) <= limits.size
-        and sum(c.row_ms for c in costs) + sum(views.values()) <= limits.row_ms
+        sum(size for size, _ in parts.values()) <= limits.size and sum(ms for _, ms in parts.values()) <= limits.row_ms
     )
 
 

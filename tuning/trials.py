@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tuning.candidates import Candidate
+from tuning.candidates import STACKED, Candidate
 from tuning.folding import Done, Job
 from tuning.pool import Failed
 from tuning.scoring import Gain
@@ -69,9 +69,9 @@ class Store:
         return self._known[name]
 
     def candidates(self) -> int:
-        """How many candidates have a finished fit here, the baseline apart."""
+        """How many candidates have a finished fit here, the baseline and what stands on others apart."""
         names = {path.name.split(".")[0] for path in self.folder.glob("*.npz") if ".part." not in path.name}
-        return sum(not name.startswith("dummy-") for name in names)
+        return sum(not name.startswith(("dummy-", f"{STACKED}-")) for name in names)
 
     def blob(self, name: str) -> bytes:
         return (self.folder / f"{name}.skops").read_bytes()
@@ -171,6 +171,18 @@ class Trials:
     def models(self) -> list[Entry]:
         """Finished ones that are not the baseline, best first."""
         return [e for e in self.finished() if e.candidate.kind != "dummy"]
+
+    def below(self, entry: Entry) -> list[Entry]:
+        """The entries that a stacked one stands on, in the order in which it is shown their predictions."""
+        keys = [key for key in str(entry.candidate.params.get("on", "")).split(",") if key]
+        by_key = {e.candidate.key: e for e in self.entries}
+        return [by_key[key] for key in keys]
+
+    def with_below(self, numbers: Iterable[int]) -> list[Entry]:
+        """The entries with these numbers and those they stand on, those first that stand on none."""
+        chosen = [self.entries[n] for n in numbers]
+        found = {e.number: e for entry in chosen for e in self.below(entry)} | {e.number: e for e in chosen}
+        return sorted(found.values(), key=lambda e: (e.candidate.kind == STACKED, e.number))
 
     def out_of_fold(self, entry: Entry) -> F64:
         """Judged rows x outputs."""

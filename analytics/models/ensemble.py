@@ -41,11 +41,15 @@ class Calibration:
 
 @dataclass
 class Member:
-    """One fitted model behind ``views[view]``; weights of an ensemble sum to 1."""
+    """One fitted model behind ``views[view]``; weights of an ensemble sum to 1.
+
+    A stacked one is shown ``below[below]`` of its ensemble besides, as further columns.
+    """
 
     view: int
     model: Model
     weight: float
+    below: int = -1
 
 
 @dataclass
@@ -55,6 +59,8 @@ class Ensemble:
     views: list[View]
     members: list[Member]
     calibration: Calibration = field(default_factory=Calibration)
+    below: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    """What stacked members are shown: of each group of members, which come before them, the mean prediction."""
 
     def predict(self, x: F32) -> F64:
         blocks = [self._block(x[i : i + BLOCK]) for i in range(0, len(x), BLOCK)]
@@ -62,15 +68,23 @@ class Ensemble:
 
     def _block(self, x: F32) -> F64:
         shown: dict[int, F32] = {}
-        total: F64 | None = None
+        answers: list[F64] = []
+        means: dict[int, F32] = {}
         for member in self.members:
             if member.view not in shown:
                 shown[member.view] = self.views[member.view].transform(x)
-            part = member.model.predict(shown[member.view]) * member.weight
-            total = part if total is None else total + part
-        if total is None:
+            seen = shown[member.view]
+            if member.below >= 0:
+                if member.below not in means:
+                    groups = self.below[member.below]
+                    found = [sum(answers[i] for i in group) / len(group) for group in groups]
+                    means[member.below] = np.concatenate(found, axis=1, dtype=np.float32)
+                seen = np.concatenate([seen, means[member.below]], axis=1, dtype=np.float32)
+            answers.append(member.model.predict(seen))
+        if not answers:
             raise ValueError("an ensemble without members")
-        return self.calibration(total)
+        total = sum(m.weight * answer for m, answer in zip(self.members, answers, strict=True) if m.weight)
+        return self.calibration(np.asarray(total, np.float64))
 
     @property
     def nodes(self) -> int:

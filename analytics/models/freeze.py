@@ -160,7 +160,7 @@ def _boosted(fields: Mapping[str, str]) -> Tree:
 def _levels(
     fields: Mapping[str, str], categorical: npt.NDArray[np.bool_], threshold: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint32]:
-    """A categorical split's threshold is the number of its set: ``cat_boundaries`` are the sets' words in ``cat_threshold``."""
+    """A categorical split's threshold is the number of its set, whose words in ``cat_threshold`` ``cat_boundaries`` tell."""
     found = np.zeros(len(threshold), np.uint32)
     if not categorical.any():
         return found

@@ -82,8 +82,8 @@ def _split(features: Sequence[Feature], keep: I64) -> tuple[I64, I64, I64, I64]:
 
 @dataclass
 class TreeView:
-    """For trees: numbers as they are, missing as NaN; low categories ordered by mean target (or their codes as they are, among
-    ``plain``), high ones by out-of-fold mean targets."""
+    """For trees: numbers as they are, missing as NaN; low categories ordered by mean target (or their codes as they are,
+    among ``plain``), high ones by out-of-fold mean targets."""
 
     plain: I64
     low: Lookup

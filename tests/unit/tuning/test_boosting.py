@@ -34,7 +34,7 @@ def test_a_first_tree_moves_each_leaf_by_its_mean_residual_over_the_curvature_of
     rng = np.random.default_rng(0)
     x = np.repeat([0.0, 1.0], 500).astype(np.float32)[:, None]
     y = np.concatenate([rng.integers(0, classes, 500), np.full(500, classes - 1)]).astype(float)
-    task = Task((Feature("a", "number", "a"),), classes)
+    task = Task((Feature("a", "a", "number"),), classes)
     rounds = [boosted(x, y, x, y, {**STUMP, "newton": False, "num_iterations": 1}, task, (), 0, None)]
     shares = np.bincount(y.astype(int)) / len(y)
     raw = np.log(shares) if classes > 2 else np.log(shares[1:] / shares[:1])
@@ -50,7 +50,7 @@ def test_a_first_tree_moves_each_leaf_by_its_mean_residual_over_the_curvature_of
 @pytest.mark.parametrize("classes", [2, 3])
 def test_first_order_steps_learn_an_interaction_as_newton_steps_do(classes: int) -> None:
     (x, y), (x_out, y_out), (new, truth) = (noisy(classes, n, s) for s, n in enumerate((1500, 400, 2000)))
-    task = Task(tuple(Feature(f"f{j}", "number", f"f{j}") for j in range(4)), classes)
+    task = Task(tuple(Feature(f"f{j}", f"f{j}", "number") for j in range(4)), classes)
     gain = gain_of("log_loss", "binary" if classes == 2 else "multiclass")
     params = {**STUMP, "learning_rate": 0.05, "num_leaves": 15, "min_child_samples": 5, "lambda_l2": 1.0}
     found = {

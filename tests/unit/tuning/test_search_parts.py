@@ -30,7 +30,11 @@ def predictions(seed: int, n: int = 400) -> tuple[list[Any], Any]:
     return [p[:, None] for p in shown], y
 
 
-CHEAP = Cost(1000, 0.01, "trees", 0.01)
+def cost(name: str, size: int = 1000, row_ms: float = 0.01, view: str = "trees", view_ms: float = 0.01) -> Cost:
+    return Cost({name: (size, row_ms), view: (0, view_ms)})
+
+
+CHEAP = cost("cheap")
 
 
 @given(st.integers(0, 200))
@@ -46,16 +50,16 @@ def test_an_ensemble_is_never_worse_than_its_best_member_on_the_rows_it_was_chos
 
 def test_a_member_that_would_break_a_limit_is_left_out_however_good() -> None:
     shown, y = predictions(0)
-    costs = [CHEAP, CHEAP, Cost(100_000_000, 0.01, "trees", 0.01), CHEAP]
+    costs = [CHEAP, CHEAP, cost("large", size=100_000_000), CHEAP]
     assert 2 not in greedy(shown, y, gain_of("auc", "binary"), costs, Limits())
-    slow = [CHEAP, CHEAP, Cost(10, 9.0, "trees", 0.01), CHEAP]
+    slow = [CHEAP, CHEAP, cost("slow", row_ms=9.0), CHEAP]
     assert 2 not in greedy(shown, y, gain_of("auc", "binary"), slow, Limits())
 
 
 def test_candidates_with_equal_views_pay_for_them_once() -> None:
-    costs = [Cost(1, 0.1, "linear", 2.0)] * 5
+    costs = [cost(f"m{i}", row_ms=0.1, view="linear", view_ms=2.0) for i in range(5)]
     assert within(costs, Limits(row_ms=3.0))
-    assert not within([Cost(1, 0.1, f"view{i}", 2.0) for i in range(5)], Limits(row_ms=3.0))
+    assert not within([cost(f"m{i}", row_ms=0.1, view=f"view{i}", view_ms=2.0) for i in range(5)], Limits(row_ms=3.0))
 
 
 def test_calibration_mends_what_is_overconfident_and_leaves_what_is_right() -> None:
