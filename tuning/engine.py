@@ -93,7 +93,10 @@ class _Run:
         write_parts(self.folder / "rows", parts)
         self.trials = Trials(parts, p.y, p.outputs, self.gain, store, config.seed, self._cap(parts), self._record)
         self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed, self.limits)
-        self.stacker = Stacker(p, self.trials, self.pool, self.folder / "rows", self.clock, self.limits)
+        self.stacker = Stacker(
+            p, self.trials, self.pool, self.folder / "rows", self.clock, self.limits,
+            allowed="lightgbm" in config.kinds and config.custom is None,
+        )  # fmt: skip
         sign = 1.0 if METRICS[self.metric].greater_is_better else -1.0
         self.learner = Learner(p, self.trials, self.pool, self.folder / "rows", self.clock.budget_s, sign, config.seed)
         known = self.remains.before if config.trials is None else []

@@ -41,6 +41,8 @@ class Stacker:
     rows_folder: Path
     clock: Clock
     limits: Limits
+    allowed: bool
+    """Whether the caller wants boosted trees."""
 
     def base(self, weights: Mapping[int, float]) -> list[Entry]:
         """What a layer would stand on: the ensemble, and the best of every other kind, as far as time and limits go.
@@ -48,7 +50,12 @@ class Stacker:
         Nothing where the layer is not worth its time; in order of time, where the rows of the first part have no
         out-of-fold prediction; where there is one fold only.
         """
-        cut = self.prepared.times is None and len(self.trials.parts.folds) > 1 and self.trials.rows is None
+        cut = (
+            self.allowed
+            and self.prepared.times is None
+            and len(self.trials.parts.folds) > 1
+            and self.trials.rows is None
+        )
         models = self.trials.models()
         if not cut or not weights or len(self.trials.judged) < _FEWEST_ROWS or len(models) < _FEWEST_MODELS:
             return []
@@ -64,7 +71,7 @@ class Stacker:
         return chosen if len(chosen) > 1 and self._layer_s() <= may_s else []
 
     def _layer_s(self) -> float:
-        """By what boosting took so far; as long as nothing where there was none."""
+        """By what boosting took so far; nothing where no such model is finished."""
         took = [e.took_s for e in self.trials.models() if e.candidate.kind in ("lightgbm", "hist_boosting")]
         return 1.3 * len(second_layer(())) * float(np.mean(took)) / self.pool.size if took else 0.0
 

@@ -174,7 +174,9 @@ class Trials:
 
     def below(self, entry: Entry) -> list[Entry]:
         """The entries that a stacked one stands on, in the order in which it is shown their predictions."""
-        keys = [key for key in str(entry.candidate.params.get("on", "")).split(",") if key]
+        if entry.candidate.kind != STACKED:
+            return []
+        keys = str(entry.candidate.params["on"]).split(",")
         by_key = {e.candidate.key: e for e in self.entries}
         return [by_key[key] for key in keys]
 
