@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analytics.models.freeze import from_lightgbm
-from analytics.models.schema import F32, Feature
+from analytics.models.schema import F32
 from analytics.models.trees import TreeEnsemble, linked
 from tuning.candidates import Params
 
@@ -20,19 +19,9 @@ _OWN = frozenset({"keep", "native", "newton", "on"})
 """Parameters that are not LightGBM's."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a fit needs besides rows: the matrix's features, classes (0 for regression), the loss that is wanted."""
-
-    features: tuple[Feature, ...]
-    classes: int
-    absolute: bool = False
-    """Whether absolute errors count rather than squared ones."""
-
-
 def boosted(
-    x: F32, y: F64, x_out: F32, y_out: F64, params: Params, task: Task, codes: Iterable[int], seed: int,
-    limit_s: float | None,
+    x: F32, y: F64, x_out: F32, y_out: F64, params: Params, *, classes: int, absolute: bool = False,
+    codes: Iterable[int] = (), seed: int = 0, limit_s: float | None = None,
 ) -> TreeEnsemble:  # fmt: skip
     """Trees up to the round that did best on the rows ``out``, within ``limit_s``. Columns ``codes`` are categories.
 
@@ -42,9 +31,9 @@ def boosted(
     """
     import lightgbm as lgb
 
-    k = task.classes
+    k = classes
     loss = _Softmax(y, k) if k and not params.get("newton", True) else None
-    objective = {0: "regression_l1" if task.absolute else "regression", 2: "binary"}.get(k, "multiclass")
+    objective = {0: "regression_l1" if absolute else "regression", 2: "binary"}.get(k, "multiclass")
     wanted: dict[str, Any] = {name: value for name, value in params.items() if name not in _OWN}
     wanted |= {
         "objective": objective, "num_class": k if k > 2 else 1, "bagging_freq": 1, "num_threads": 1, "verbosity": -1,

@@ -84,7 +84,7 @@ class Learner:
         return Learning(points, f"Of {name} alone, judged on {where} of the training rows.{cut}")
 
     def _heaviest(self, weights: Mapping[int, float]) -> Entry:
-        """The one on whose predictions no other stands, and which stands on none."""
+        """Of those that stand on no other: only these can be fitted alone."""
         plain = [entry for entry in self.trials.with_below(weights) if entry.candidate.kind != STACKED]
         return max(plain, key=lambda entry: weights.get(entry.number, 0.0))
 

@@ -15,17 +15,27 @@ from analytics.models.freeze import freeze, link_of
 from analytics.models.members import Constant, Linear, Model, Neighbours, Neural
 from analytics.models.schema import F32, Feature
 from analytics.models.views import TreeView, View, fit_linear_view, fit_tree_view, targets
-from tuning.boosting import Task, boosted
+from tuning.boosting import boosted
 from tuning.candidates import STACKED, Params
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
-Rows = tuple[F32, F64]
-"""What is known of them, and the target."""
+Shown = tuple[F32, F64]
+"""Rows as a model is shown them, and their target."""
 _TREES = frozenset({"lightgbm", STACKED, "hist_boosting", "extra_trees", "random_forest", "dummy"})
 """Kinds that look through ``TreeView``; the baseline looks at nothing, and shares it."""
 _MOST = {True: 2000, False: 400}
 """Features that trees, and the others, are shown at most."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a fit needs besides rows: the matrix's features, classes (0 for regression), the loss that is wanted."""
+
+    features: tuple[Feature, ...]
+    classes: int
+    absolute: bool = False
+    """Whether absolute errors count rather than squared ones."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ def view_key(kind: str, params: Params) -> str:
 
 
 def fit(
-    kind: str, params: Params, view: View, train: Rows, out: Rows, task: Task, seed: int, limit_s: float | None
+    kind: str, params: Params, view: View, train: Shown, out: Shown, task: Task, seed: int, limit_s: float | None
 ) -> Model:
     """The member. Rows are seen through ``view``; those ``out`` are for early stopping; ``limit_s`` ends what can end."""
     if kind not in _FITS:
@@ -119,7 +129,10 @@ def _dummy(f: _Fit) -> Model:
 
 def _lightgbm(f: _Fit) -> Model:
     codes = f.view.codes if isinstance(f.view, TreeView) else ()
-    return boosted(f.x, f.y, f.x_out, f.y_out, f.params, f.task, codes, f.seed, f.limit_s)
+    return boosted(
+        f.x, f.y, f.x_out, f.y_out, f.params, classes=f.task.classes, absolute=f.task.absolute, codes=codes, seed=f.seed,
+        limit_s=f.limit_s,
+    )  # fmt: skip
 
 
 def _hist(f: _Fit) -> Model:

@@ -63,10 +63,10 @@ class Stacker:
         chosen = [self.trials.entries[n] for n in weights]
         room = Limits(round(_ROOM * self.limits.size), _ROOM * self.limits.row_ms)
         for entry in models:
-            known = {e.candidate.kind for e in chosen}
+            if entry.candidate.kind in {STACKED, *(e.candidate.kind for e in chosen)}:
+                continue
             more = [*chosen, entry]
-            fits = within([cost_of(e, self.trials) for e in more], room) and self._again_s(more) <= may_s
-            if entry.candidate.kind not in known | {STACKED} and fits:
+            if within([cost_of(e, self.trials) for e in more], room) and self._again_s(more) <= may_s:
                 chosen = more
         return chosen if len(chosen) > 1 and self._layer_s() <= may_s else []
 

@@ -68,23 +68,27 @@ class Ensemble:
 
     def _block(self, x: F32) -> F64:
         shown: dict[int, F32] = {}
-        answers: list[F64] = []
+        total: F64 | None = None
+        kept = {i for groups in self.below for group in groups for i in group}
+        answers: dict[int, F64] = {}
         means: dict[int, F32] = {}
-        for member in self.members:
+        for i, member in enumerate(self.members):
             if member.view not in shown:
                 shown[member.view] = self.views[member.view].transform(x)
             seen = shown[member.view]
             if member.below >= 0:
                 if member.below not in means:
                     groups = self.below[member.below]
-                    found = [sum(answers[i] for i in group) / len(group) for group in groups]
+                    found = [sum(answers[j] for j in group) / len(group) for group in groups]
                     means[member.below] = np.concatenate(found, axis=1, dtype=np.float32)
                 seen = np.concatenate([seen, means[member.below]], axis=1, dtype=np.float32)
-            answers.append(member.model.predict(seen))
-        if not answers:
+            answer = member.model.predict(seen)
+            if i in kept:
+                answers[i] = answer
+            total = answer * member.weight if total is None else total + answer * member.weight
+        if total is None:
             raise ValueError("an ensemble without members")
-        total = sum(m.weight * answer for m, answer in zip(self.members, answers, strict=True) if m.weight)
-        return self.calibration(np.asarray(total, np.float64))
+        return self.calibration(total)
 
     @property
     def nodes(self) -> int:

@@ -18,7 +18,7 @@ from tuning.folding import Done, Job, Rows
 from tuning.pool import Failed, Pool
 from tuning.proposals import Proposer
 from tuning.recipes import Task
-from tuning.scoring import gain_of, metric_of
+from tuning.scoring import gain_of, metric_of, worth_of
 from tuning.selection import Cost, Limits, calibrate, greedy, within
 from tuning.splits import folds_of
 
@@ -60,6 +60,16 @@ def test_candidates_with_equal_views_pay_for_them_once() -> None:
     costs = [cost(f"m{i}", row_ms=0.1, view="linear", view_ms=2.0) for i in range(5)]
     assert within(costs, Limits(row_ms=3.0))
     assert not within([cost(f"m{i}", row_ms=0.1, view=f"view{i}", view_ms=2.0) for i in range(5)], Limits(row_ms=3.0))
+
+
+def test_of_equal_areas_under_the_curve_the_surer_probabilities_are_worth_more() -> None:
+    y = np.array([0.0, 0.0, 1.0, 1.0])
+    timid, sure, wrong = (
+        np.array(p)[:, None] for p in ([0.4, 0.45, 0.55, 0.6], [0.1, 0.2, 0.8, 0.9], [0.2, 0.6, 0.5, 0.9])
+    )
+    worth = worth_of("auc", "binary")
+    assert worth(y, sure) > worth(y, timid) > worth(y, wrong)
+    assert worth_of("log_loss", "binary")(y, sure) == gain_of("log_loss", "binary")(y, sure)
 
 
 def test_calibration_mends_what_is_overconfident_and_leaves_what_is_right() -> None:

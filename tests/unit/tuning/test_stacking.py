@@ -123,3 +123,13 @@ def test_a_run_with_a_layer_is_repeatable_and_says_so() -> None:
     new = {name: values[:40] for name, values in columns.items() if name != "y"}
     assert np.array_equal(runs[0].model.predict(new), runs[1].model.predict(new))
     assert np.array_equal(from_bytes(to_bytes(runs[0].model)).predict(new), runs[0].model.predict(new))
+
+
+def test_who_wants_no_boosted_trees_gets_no_layer_of_them() -> None:
+    rng = np.random.default_rng(4)
+    columns: dict[str, Any] = {name: rng.normal(size=400) for name in "ab"}
+    columns["y"] = np.where(columns["a"] * columns["b"] > 0, "yes", "no").astype(object)
+    report = fit_table(columns, Config("y", trials=8, kinds=("linear", "neighbours"))).report
+    assert report.split.train_rows >= 200
+    assert len([t for t in report.history if t.state == "finished"]) > 6
+    assert {t.model for t in report.history} == {"dummy", "linear", "neighbours"}
