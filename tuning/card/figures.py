@@ -247,7 +247,7 @@ def learning(report: Report) -> Figure:
         file=False,
     )
     rows = [[f"{one.rows:,}", figure(one.score, metric), number(one.sd, 2)] for one in report.learning]
-    caption = "A line that still climbs at its right end says that more rows of the same kind would help."
+    caption = "A line that is not yet level at its right end says that more rows of the same kind would help."
     return _figure(title, svg, caption, ["rows", metric.title, "sd"], rows, ["rows", metric.title, "sd"])
 
 
