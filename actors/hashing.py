@@ -13,6 +13,8 @@ import numba
 import numpy as np
 import pyarrow as pa
 
+from actors.columns import whole
+
 _NULL = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -62,16 +64,14 @@ def _mix(acc: np.ndarray, column: Any) -> None:
         values = np.zeros(len(column.dictionary) + 1, np.uint64)
         values[-1] = _NULL
         _mix_strings(values[:-1], column.dictionary)
-        indices = column.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
-        _mix_words(acc, values[indices])
+        _mix_words(acc, values[whole(column.indices, len(values) - 1)])
         return
     if pa.types.is_string(column.type):
         before = acc.copy() if column.null_count else acc
         _mix_strings(acc, column)
     else:
         before = acc.copy() if column.null_count else acc
-        plain = column.fill_null(0) if column.null_count else column
-        _mix_words(acc, plain.to_numpy(zero_copy_only=False).view(np.uint64))
+        _mix_words(acc, whole(column, 0).view(np.uint64))
     if column.null_count:
         null = column.is_null().to_numpy(zero_copy_only=False)
         nulls = before[null]

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import xxhash
 
-from actors.columns import labels, times
+from actors.columns import floats, labels, times
 from actors.fold import Batch, Outputs
 from analytics.rules import Condition, Phase, judge, parse
 from events.catalog import ALERTS, CLOCK, CONTROL, METRICS, OUTBOX, rows
@@ -265,5 +265,5 @@ def _us(rule: Rule) -> int:
 def _values(table: Any, aggregate: str) -> np.ndarray:
     """float64[n], NaN where there is none; ``rate`` is count per second."""
     name = "count" if aggregate == "rate" else aggregate
-    values = table.column(name).cast("float64").fill_null(float("nan")).to_numpy(zero_copy_only=False)
+    values = floats(table, name)
     return values / (times(table, "width_us") / 1e6) if aggregate == "rate" else values

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from actors.columns import labels, text, times
+from actors.columns import floats, labels, text, times
 from actors.fold import Batch, Outputs
 from analytics import anomaly
 from events.catalog import ANOMALIES, METRICS, rows
@@ -75,7 +75,7 @@ class AnomalyAnalyzer:
         detector = state.get((place, width))
         if detector is None:
             detector = state[place, width] = anomaly.AnomalyDetector(spec.false_alarms_per_week)
-        value = table.column(spec.aggregate).cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
+        value = floats(table, spec.aggregate)
         scores = detector.update_text(times(table, "time"), value, *text(table.column("key").dictionary_decode()))
         columns = {name: table.column(name) for name in ("time", "metric", "key", "start", "partition_key")}
         columns |= {

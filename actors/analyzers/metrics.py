@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from actors.analyzers.arrays import Packed, pack, unpack
-from actors.columns import text, times
+from actors.columns import floats, text, times, whole
 from actors.fold import NONE, Batch, Outputs
 from actors.hashing import hashes
 from analytics import windows
@@ -193,14 +193,12 @@ class _Columns:
         if not pa.types.is_dictionary(column.type):
             column = pc.call_function("dictionary_encode", [column])
         names = [*column.dictionary.to_pylist(), ""]
-        codes = column.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
-        return codes.astype(np.int32), names
+        return whole(column.indices, len(names) - 1).astype(np.int32), names
 
     def _floats(self, name: str | None) -> np.ndarray:
         if name is None:
             return np.full(self._table.num_rows, np.nan)
-        column = self._table.column(name).cast(pa.float64())
-        return column.fill_null(float("nan")).to_numpy(zero_copy_only=False)
+        return floats(self._table, name)
 
     def _hashes(self, name: str | None) -> np.ndarray:
         if name is None:

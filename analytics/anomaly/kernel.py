@@ -114,9 +114,10 @@ class AnomalyState:
         """Make room for keys below ``keys``."""
         have = len(self.parts["newest"])
         if keys > have:
-            more = max(keys, 2 * have) - have
-            for name, (shape, dtype) in _PARTS.items():
-                self.parts[name] = np.concatenate([self.parts[name], np.zeros((more, *shape), dtype)])
+            room = max(keys, 2 * have)
+            for name, part in self.parts.items():
+                self.parts[name] = np.zeros((room, *part.shape[1:]), part.dtype)  # untouched, its memory costs nothing
+                self.parts[name][:have] = part
             self.parts["newest"][have:] = np.iinfo(np.int64).min
 
     def dump(self) -> dict[str, Any]:
