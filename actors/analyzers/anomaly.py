@@ -42,7 +42,7 @@ class AnomalyAnalyzer:
 
     specs: tuple[AnomalySpec, ...]
     name: str = "anomaly"
-    version: int = 4
+    version: int = 5
     reads: tuple[str, ...] = (METRICS.name,)
     writes: tuple[str, ...] = (ANOMALIES.name,)
 

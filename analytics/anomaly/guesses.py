@@ -1,9 +1,9 @@
-"""What is the next value of this key expected to be? The best of four guesses.
+"""What is the next value of this key expected to be? The best of five guesses.
 
-A plain level, and a level of what is left after what is usual at this hour (``hours.py``, by steps or by a wave) or at
-this phase of a period (``period.py``). An exponentially weighted level and mean absolute deviation follow each, every
-innovation clipped at three standard deviations (Huber 1964; Gelper, Fried, Croux 2010), so that a spike does not teach
-the spike.
+A plain level, and a level of what is left after what is usual at this hour (``hours.py``, by steps or by a wave, or by the
+better of them and the hour of the week) or at this phase of a period (``period.py``). An exponentially weighted level and
+mean absolute deviation follow each, every innovation clipped at three standard deviations (Huber 1964; Gelper, Fried,
+Croux 2010), so that a spike does not teach the spike.
 
 The plain guess is in use until the errors of another, over the same rows and clipped, are below ``_BETTER`` of its own.
 That one stays in use until they exceed ``_AS_GOOD`` of them, or still another's are below ``_AS_GOOD`` of its own.
@@ -22,9 +22,9 @@ from analytics.typed import F64, I8, I64, per_row, writes
 
 CHOSEN = 11
 """Of the counts of a key: the guess in use."""
-PLAIN, BY_STEPS, BY_WAVE, BY_PERIOD = 0, 1, 2, 3
+PLAIN, BY_STEPS, BY_WAVE, BY_PERIOD, BY_WEEK = 0, 1, 2, 3, 4
 LEVEL, _DEVIATION, _MISS, _PLAIN_MISS, _ROWS = 0, 1, 2, 3, 4
-GUESSES = (4, 5)
+GUESSES = (5, 5)
 """Guesses a key, and numbers a guess: level, deviation, mean miss, the plain guess's over the same rows, how many."""
 _SIGMA = 1.2533141373155003  # sqrt(pi / 2): standard deviation of normal noise from its mean absolute deviation
 _CLIP = 3.0
@@ -53,6 +53,12 @@ def of_hour(guesses: F64, usual: float) -> tuple[float, float]:
     # Where the hours foretell exactly, their own deviation would let them learn nothing else.
     most = max(_HOUR_CLIP * deviation(guesses, BY_STEPS), 0.25 * deviation(guesses, PLAIN))
     return usual + guesses[BY_STEPS, LEVEL], most
+
+
+@per_row(float64(writes(float64, 2), float64, float64, float64))
+def of_week(guesses: F64, steps: float, wave: float, more: float) -> float:
+    """What is usual at this hour of the week: ``more`` than the hours say, by steps or by the wave. NaN if unknown."""
+    return (wave if guesses[BY_WAVE, _MISS] < guesses[BY_STEPS, _MISS] else steps) + more
 
 
 @per_row(void(writes(float64, 2), int64, float64, float64, float64))
@@ -90,6 +96,8 @@ def _choice(guesses: F64, chosen: int) -> int:
         if which == best or not _beats_plain(guesses, which, _BETTER):
             continue
         own = guesses[which, _MISS] * guesses[best, _PLAIN_MISS]
+        if which == BY_WEEK:  # with its many means it has to be clearly better than the day alone
+            share = _AS_GOOD
         if best == PLAIN or own < share * guesses[best, _MISS] * guesses[which, _PLAIN_MISS]:
             best, share = which, 1.0
     return best

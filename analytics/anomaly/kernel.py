@@ -25,6 +25,7 @@ from analytics.anomaly.guesses import (
     BY_PERIOD,
     BY_STEPS,
     BY_WAVE,
+    BY_WEEK,
     CHOSEN,
     GUESSES,
     LEVEL,
@@ -33,18 +34,19 @@ from analytics.anomaly.guesses import (
     follow,
     learn,
     of_hour,
+    of_week,
 )
-from analytics.anomaly.hours import BINS, USUAL, at_hour, learn_hour
+from analytics.anomaly.hours import BINS, BLOCKS, USUAL, WEEK, at_hour, learn_hour
 from analytics.anomaly.period import LONGEST, RING, at_phase, learn_step, rows_on
 from analytics.anomaly.surprise import TRACE, surprise
 from analytics.typed import F64, I8, I32, I64, U8, Bools, column, per_row, reads, writes
 
 WEEK_US = 7 * 24 * 3_600_000_000
 WARMING, READY = 0, 1
-VERSION = 4
+VERSION = 5
 
 _SEEN = 0
-COUNTS = 12
+COUNTS = 13
 _LARGEST = 1e150
 
 
@@ -95,6 +97,8 @@ _PARTS: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
     "seasoned": ((BINS,), np.uint8),
     "hours": ((USUAL,), np.float64),
     "visits": ((BINS,), np.uint8),
+    "week": ((WEEK,), np.float64),
+    "weeks": ((BLOCKS,), np.uint8),
     "ring": ((RING,), np.int8),
     "phases": ((LONGEST,), np.float64),
 }
@@ -197,6 +201,8 @@ def score(state: AnomalyState, key: I32, time: I64, value: F64) -> Scores:
         writes(uint8, 2),
         writes(float64, 2),
         writes(uint8, 2),
+        writes(float64, 2),
+        writes(uint8, 2),
         writes(int8, 2),
         writes(float64, 2),
     )
@@ -224,6 +230,8 @@ def _scan(
     seasoned: U8,
     hours: F64,
     visits: U8,
+    week: F64,
+    weeks: U8,
     ring: I8,
     phases: F64,
 ) -> None:
@@ -235,7 +243,8 @@ def _scan(
         ready, fresh = seen >= warm_rows, time[i] > newest[k]
         gap = time[i] - newest[k] if seen else 0
         rows = rows_on(count, gap)
-        usual[BY_STEPS], usual[BY_WAVE] = at_hour(count, hours[k], visits[k], time[i])
+        usual[BY_STEPS], usual[BY_WAVE], more = at_hour(count, hours[k], visits[k], week[k], time[i])
+        usual[BY_WEEK] = of_week(guess, usual[BY_STEPS], usual[BY_WAVE], more)
         usual[BY_PERIOD] = at_phase(count, phases[k], rows)
         use = PLAIN if np.isnan(usual[count[CHOSEN]]) else count[CHOSEN]
         expected = usual[use] + guess[use, LEVEL]
@@ -246,7 +255,7 @@ def _scan(
         if not np.isfinite(v):
             continue
         off = v - expected
-        surprising, taught = surprise(trace[k], profile[k], seasoned[k], seen, ready, time[i], v, fresh)
+        surprising, taught = surprise(trace[k], profile[k], seasoned[k], seen, ready, time[i], v, more, fresh)
         numbers[0, i] = surprising / (1.0 + surprising)
         outside, alarming, share = False, False, min(LARGEST_SHARE, asked_per_us * gap)
         if ready:
@@ -272,4 +281,4 @@ def _scan(
             begin(count, bounds)
             threshold[RAISED] = 1.0
         hour, most = of_hour(guess, usual[BY_STEPS])
-        learn_hour(count, hours[k], visits[k], time[i], taught, hour, most)
+        learn_hour(count, hours[k], visits[k], week[k], weeks[k], time[i], taught, hour, most)

@@ -1,4 +1,4 @@
-"""How surprising is this value beside all that its key has shown? O(1) a row, 640 bytes a key.
+"""How surprising is this value beside all that its key has shown? O(1) a row, 650 bytes a key.
 
 Four surprises, each of which should be rare whatever the series looks like:
 
@@ -6,7 +6,7 @@ Four surprises, each of which should be rare whatever the series looks like:
 - a record of the short mean (about ``2 / _SHORT`` rows), which finds shifts that stay within the range;
 - the rest: the short mean of what is left of the value after its usual one at this hour (of a working day or a weekend day),
   in units of what usually is left. Until the hours of the day foretell the value better than the long-run level does, the
-  level takes their place;
+  level takes their place; where the hour of the week (``hours.py``) foretells still better, it is taken off, too;
 - a record of the rest. Its range begins at 0 after the warm-up, so what usually is left is added to it.
 
 Each is divided by what it usually is for this key (mean and ``_USUAL`` standard deviations of its own past, as conformal
@@ -37,7 +37,7 @@ _HOUR_US = 3_600_000_000
 _LONG, _SPREAD, _SIZE, _SHORT_MEAN = 0, 1, 2, 3
 _HIGH, _LOW, _SHORT_HIGH, _SHORT_LOW = 4, 5, 6, 7
 _LEFT, _LEFT_SPREAD, _MISS_PROFILE, _MISS_LEVEL = 8, 9, 10, 11
-_LEFT_HIGH, _LEFT_LOW, _HUSHED, _PAST = 12, 13, 14, 15
+_LEFT_HIGH, _LEFT_LOW, _HUSHED, _MISS_WEEK, _PAST = 12, 13, 14, 15, 16
 TRACE = _PAST + 8
 """Numbers a key, besides its profile; the last eight are mean and variance of each surprise."""
 
@@ -47,7 +47,7 @@ _CLIP = 3.0
 _YOUNG = 30
 _MEMORY_OF_HOUR = 60
 _BETTER = 0.9
-"""The profile is used when its errors are below this share of those of the level."""
+"""The profile is used when its errors are below this share of those of the level, the week of those of the profile."""
 _USUAL = 4.0
 _FLOOR = (0.1, 0.2, 0.2, 4.0)
 _WEIGHT = (1.5, 1.0, 1.0, 0.5)
@@ -91,14 +91,17 @@ def _beside_own_past(trace: F64, which: int, x: float, rate: float, learn: bool)
 
 
 @per_row(
-    types.UniTuple(float64, 2)(writes(float64), writes(float64), writes(uint8), int64, boolean, int64, float64, boolean)
+    types.UniTuple(float64, 2)(
+        writes(float64), writes(float64), writes(uint8), int64, boolean, int64, float64, float64, boolean
+    )
 )
 def surprise(
-    trace: F64, profile: F64, seasoned: U8, seen: int, ready: bool, time: int, value: float, learn: bool
+    trace: F64, profile: F64, seasoned: U8, seen: int, ready: bool, time: int, value: float, week: float, learn: bool
 ) -> tuple[float, float]:
     """The surprise of ``value``, which follows ``seen`` others; 0 if not ``ready``. If ``learn``, it joins the past.
 
-    Besides, what it teaches: itself, or the farthest point that may be learned from.
+    ``week`` is what its hour of the week usually adds. Besides, what it teaches: itself, or the farthest point that may be
+    learned from.
     """
     if seen == 0:
         if learn:
@@ -121,8 +124,10 @@ def surprise(
     times = seasoned[at]
     off = value - long
     off_profile = value - profile[at] if times else off
-    known = times > 0 and trace[_MISS_PROFILE] < _BETTER * trace[_MISS_LEVEL]
-    rest = off_profile if known else off
+    off_week = off_profile - week
+    rest = off
+    if times > 0 and trace[_MISS_PROFILE] < _BETTER * trace[_MISS_LEVEL]:
+        rest = off_week if trace[_MISS_WEEK] < _BETTER * trace[_MISS_PROFILE] else off_profile
     rest_sigma = _SIGMA * trace[_LEFT_SPREAD] + least
     clipped_rest = 0.0 if young else min(max(rest, -6.0 * rest_sigma), 6.0 * rest_sigma)
     left = trace[_LEFT] + _SHORT * (clipped_rest - trace[_LEFT])
@@ -136,6 +141,7 @@ def surprise(
     if learn:
         sigma = _SIGMA * trace[_SPREAD] + least
         trace[_MISS_PROFILE] += slow * (min(abs(off_profile), 5.0 * sigma) - trace[_MISS_PROFILE])
+        trace[_MISS_WEEK] += slow * (min(abs(off_week), 5.0 * sigma) - trace[_MISS_WEEK])
         trace[_MISS_LEVEL] += slow * (min(abs(off), 5.0 * sigma) - trace[_MISS_LEVEL])
         shown = abs(rest) if young else min(abs(rest), _CLIP * rest_sigma)
         trace[_LEFT_SPREAD] += slow * (shown - trace[_LEFT_SPREAD])

@@ -37,31 +37,47 @@ class Range:
 
 
 class Day:
-    """Means of the hours of working days and weekend days; an hour joins when it is over."""
+    """Means of the hours of working days and weekend days; an hour joins when it is over.
+
+    And by two hours of the week, what hours had left beside those means.
+    """
 
     def __init__(self) -> None:
         self.means: dict[tuple[bool, int], float] = {}
         self.days: dict[tuple[bool, int], int] = {}
         self.hour, self.rows, self.mean = 0, 0, 0.0
+        self.week = [(0.0, 0)] * 84
+        self.left: list[float] = []
 
     def of(self, hour: int) -> float:
         weekend, at = (hour // 24 + 3) % 7 >= 5, hour % 24
         return self.means.get((weekend, at), self.means.get((not weekend, at), math.nan))
 
-    def usual(self, time: int) -> tuple[float, float]:
+    def usual(self, time: int) -> tuple[float, float, float]:
         if len(self.means) < 8:
-            return math.nan, math.nan
+            return math.nan, math.nan, 0.0
         before, past = divmod(time - HOUR // 2, HOUR)
         own = self.of(time // HOUR)
         low, high = self.of(before), self.of(before + 1)
         wave = own if math.isnan(low) or math.isnan(high) else low + past / HOUR * (high - low)
-        return own, wave
+        return own, wave, self.week[self.block(time // HOUR)][0]
+
+    @staticmethod
+    def block(hour: int) -> int:
+        return (hour // 24 + 3) % 7 * 12 + hour % 24 // 2
 
     def show(self, time: int, value: float, expected: float, most: float) -> None:
         if self.rows and self.hour != time // HOUR:
             at = (self.hour // 24 + 3) % 7 >= 5, self.hour % 24
             days, mean = min(self.days.get(at, 0) + 1, 10), self.means.get(at, 0.0)
+            if at in self.means:
+                self.left.append(self.mean - mean)
             self.days[at], self.means[at] = days, mean + (self.mean - mean) / days
+            if self.left and self.hour // 2 != time // HOUR // 2:
+                more, weeks = self.week[self.block(self.hour)]
+                weeks = min(weeks + 1, 6)
+                self.week[self.block(self.hour)] = more + (float(np.mean(self.left)) - more) / (weeks + 1), weeks
+                self.left = []
             self.rows, self.mean = 0, 0.0
         self.hour, self.rows = time // HOUR, self.rows + 1
         most *= self.rows
@@ -136,7 +152,7 @@ class Key:
     def __init__(self, asked: float = 1.0, memory: int = 60, warm_up: int = 30, shift: int = 12) -> None:
         self.asked, self.alpha, self.warm_up, self.shift = asked, 2 / (memory + 1), warm_up, shift
         self.seen, self.newest = 0, -math.inf
-        self.guesses = [Guess() for _ in range(4)]  # plain, the hours as steps, as a wave, the period
+        self.guesses = [Guess() for _ in range(5)]  # plain, the hours as steps, as a wave, the period, the week
         self.chosen, self.day, self.cycle = 0, Day(), Cycle()
         self.points, self.excesses = [2.57, 2.57], [0.8, 0.8]
         self.run: list[float] = []
@@ -145,7 +161,7 @@ class Key:
         self.long = self.spread = self.size = self.short = 0.0
         self.values = self.shorts = Range(0.0)
         self.left, self.left_spread, self.lefts = 0.0, 0.0, Range(0.0)
-        self.miss_hours = self.miss_level = self.hushed = 0.0
+        self.miss_hours = self.miss_week = self.miss_level = self.hushed = 0.0
         self.hours: dict[tuple[bool, int], tuple[float, int]] = {}
         self.past = [(0.0, 0.0)] * 4
 
@@ -157,14 +173,16 @@ class Key:
         """Score, expected, lower, upper, whether it is an anomaly; then learned from, if it is new."""
         gap = time - int(self.newest) if self.seen else 0
         rows = self.cycle.rows(gap)
-        usual = [0.0, *self.day.usual(time), self.cycle.usual(rows)]
+        steps, wave, more = self.day.usual(time)
+        by_wave = self.guesses[2].miss < self.guesses[1].miss
+        usual = [0.0, steps, wave, self.cycle.usual(rows), (wave if by_wave else steps) + more]
         use = 0 if math.isnan(usual[self.chosen]) else self.chosen
         expected = usual[use] + self.guesses[use].level
         nothing = (0.0, expected if self.seen else math.nan, math.nan, math.nan, False)
         if not math.isfinite(value):
             return nothing
         value, new, ready = clip(value, -1e150, 1e150), time > self.newest, self.seen >= self.warm_up
-        surprise, taught = self.surprise(time, value, new, ready)
+        surprise, taught = self.surprise(time, value, more, new, ready)
         score = surprise / (1 + surprise)
         share = min(0.01, self.asked * gap / WEEK) if new else 0.0
         answer, outside, anomaly = (score, *nothing[1:]), False, False
@@ -204,7 +222,7 @@ class Key:
         self.raised = max(0.25, self.raised * (1 - math.log(1.25) * share))
 
     def learn(self, value: float, usual: list[float], use: int, rows: int, outside: bool) -> None:
-        plain, by_period, sigma = self.guesses[0], self.guesses[3], self.sigma(0)
+        plain, sigma = self.guesses[0], self.sigma(0)
         off = value - plain.level
         now = self.shifting(
             value - usual[use], self.guesses[use].level, self.sigma(use), outside and use == self.chosen
@@ -213,6 +231,7 @@ class Key:
             if self.cycle.look(rows, off / sigma):
                 self.guesses[3] = Guess()
         else:
+            by_period = self.guesses[3]
             self.cycle.at = (self.cycle.at + rows) % len(self.cycle.phases)
             if math.isnan(usual[3]):
                 self.cycle.phases[self.cycle.at] = clip(off, -5 * sigma, 5 * sigma)
@@ -220,7 +239,7 @@ class Key:
                 rate = max(0.25, 1 / (2 + by_period.rows // len(self.cycle.phases)))
                 most = 5 * self.sigma(3)
                 self.cycle.phases[self.cycle.at] += rate * clip(value - usual[3] - by_period.level, -most, most)
-        clips = [3 * self.sigma(which) for which in range(4)]
+        clips = [3 * self.sigma(which) for which in range(5)]
         for which, guess in enumerate(self.guesses):
             rest = value - usual[which]
             if math.isnan(rest):
@@ -234,7 +253,7 @@ class Key:
         if now is not None:
             self.guesses[use].level = now
         self.choose()
-        if self.cycle.phases and by_period.rows > 64 and not by_period.below(0.9):
+        if self.cycle.phases and self.guesses[3].rows > 64 and not self.guesses[3].below(0.9):
             self.cycle.phases, self.cycle.recent = [], []
 
     def choose(self) -> None:
@@ -242,11 +261,13 @@ class Key:
         if self.chosen and not self.guesses[self.chosen].below(0.9):
             self.chosen = 0
         ratio = {i: g.miss / g.plain_miss for i, g in enumerate(self.guesses) if i and g.below(0.75)}
-        if ratio:
-            best = min(ratio, key=lambda i: ratio[i])
-            now = self.guesses[self.chosen]
-            if not self.chosen or ratio[best] < 0.9 * now.miss / now.plain_miss:
-                self.chosen = best
+        week = ratio.pop(4, math.inf)
+        now = self.guesses[self.chosen]
+        own = now.miss / now.plain_miss if self.chosen else math.inf
+        if ratio and min(ratio.values()) < 0.9 * own:
+            self.chosen, own = min((r, i) for i, r in ratio.items())[::-1]
+        if week < 0.9 * own:
+            self.chosen = 4
         if self.chosen != before:
             self.points, self.excesses, self.run, self.run_side = [2.57, 2.57], [0.8, 0.8], [], 0
 
@@ -272,7 +293,7 @@ class Key:
                 self.excesses[s] = max(0.2, self.excesses[s] + 0.03 * more)
         return None
 
-    def surprise(self, time: int, value: float, new: bool, ready: bool) -> tuple[float, float]:
+    def surprise(self, time: int, value: float, week: float, new: bool, ready: bool) -> tuple[float, float]:
         if not self.seen:
             if new:
                 self.long, self.short, self.size = value, value, abs(value)
@@ -285,7 +306,9 @@ class Key:
         usual, times = self.hours.get(hour, (0.0, 0))
         off = value - self.long
         off_hour = value - usual if times else off
-        rest = off_hour if times and self.miss_hours < 0.9 * self.miss_level else off
+        rest, off_week = off, off_hour - week
+        if times and self.miss_hours < 0.9 * self.miss_level:
+            rest = off_week if self.miss_week < 0.9 * self.miss_hours else off_hour
         rest_sigma = SIGMA * self.left_spread + least
         left = self.left + 0.2 * ((0.0 if young else clip(rest, -6 * rest_sigma, 6 * rest_sigma)) - self.left)
         strange = (
@@ -300,6 +323,7 @@ class Key:
         if new:
             sigma = SIGMA * self.spread + least
             self.miss_hours += slow * (min(abs(off_hour), 5 * sigma) - self.miss_hours)
+            self.miss_week += slow * (min(abs(off_week), 5 * sigma) - self.miss_week)
             self.miss_level += slow * (min(abs(off), 5 * sigma) - self.miss_level)
             self.left_spread += slow * ((abs(rest) if young else min(abs(rest), 3 * rest_sigma)) - self.left_spread)
             times = min(times + 1, 60)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analytics.anomaly import AnomalyDetector, AnomalySpec, AnomalyState, Scores, score
-from analytics.anomaly.guesses import BY_PERIOD, BY_STEPS, BY_WAVE, CHOSEN, PLAIN
+from analytics.anomaly.guesses import BY_PERIOD, BY_STEPS, BY_WAVE, BY_WEEK, CHOSEN, PLAIN
 from analytics.anomaly.period import PERIOD
 from tests.unit.analytics.anomaly_oracle import Key
 
@@ -44,6 +44,12 @@ def outside(values: np.ndarray, found: Scores) -> np.ndarray:
 
 def wave(rows: int, step: int, height: float = 10.0) -> np.ndarray:
     return height * np.sin(2 * np.pi * np.arange(rows) * step / DAY)[:, None]
+
+
+def market(rows: int, step: int) -> np.ndarray:
+    """20 more from eight to eight, 40 on Mondays."""
+    at = np.arange(rows) * step
+    return np.where((at % DAY >= 8 * HOUR) & (at % DAY < 20 * HOUR), np.where(at // DAY % 7 == 0, 40.0, 20.0), 0.0)
 
 
 def chosen(state: AnomalyState) -> np.ndarray:
@@ -87,6 +93,33 @@ def test_working_hours_are_expected_on_working_days_alone() -> None:
     assert chosen(state).tolist() == [BY_STEPS]
     assert outside(values, found)[14 * 288 :].sum() <= 4
     assert np.abs(found.expected - values)[14 * 288 :].mean() < 4
+
+
+@pytest.mark.parametrize("step", [5 * MINUTE, HOUR])
+def test_a_monday_of_its_own_is_expected_on_mondays_alone(step: int) -> None:
+    rows = 70 * DAY // step
+    values = market(rows, step)[:, None] + noise(rows, 20)
+    tuesday = 64 * DAY // step + 12 * HOUR // step
+    values[tuesday] = 40.0
+    state, found = run(values, step)
+    late, out = slice(42 * DAY // step, None), outside(values, found)
+    assert chosen(state).tolist() == [BY_WEEK] * 20 and out[tuesday].all()
+    assert np.abs(values - found.expected)[late].mean() < 1.35 * np.sqrt(2 / np.pi)
+    assert out[late].sum() / 20 < 8 + 1  # two a week, and that Tuesday
+
+
+def test_a_week_like_any_other_day_by_day_needs_no_hours_of_the_week() -> None:
+    rows = 70 * 24
+    state, _ = run(wave(rows, HOUR) + noise(rows, 100), HOUR)
+    assert (chosen(state) == BY_WEEK).mean() <= 0.02
+
+
+def test_an_odd_monday_is_no_rule() -> None:
+    rows = 42 * 24
+    values = wave(rows, HOUR) + noise(rows, 20)
+    values[21 * 24 : 22 * 24] += 8.0
+    state, found = run(values, HOUR)
+    assert np.abs(values - found.expected)[28 * 24 : 29 * 24].mean() < 2 and not (chosen(state) == BY_WEEK).any()
 
 
 @pytest.mark.parametrize(("shape", "step"), [(WEEK, DAY), (SAW, HOUR), (SAW, 10_000_000)])
@@ -187,35 +220,40 @@ def test_a_flat_line_has_no_season() -> None:
 
 
 def seasons() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of a wave, an office, a period that jumps and shifts, and a walk; some late, some missing."""
+    """Rows of a wave, an office, a period that jumps and shifts, a walk and a market; some late, some missing."""
     rows, rng = 1_600, np.random.default_rng(11)
     i = np.arange(rows)
     office = 20.0 * ((i % 24 >= 8) & (i % 24 < 20) & (i // 24 % 7 < 5))
     saw = np.concatenate([np.resize(SAW, 900), np.resize(np.roll(SAW, 9), 300), np.resize(SAW, 400) + 30])
     walk = np.cumsum(rng.normal(0, 1, rows))
-    values = np.stack([wave(rows, HOUR)[:, 0], office, saw, np.resize(WEEK, rows), walk], 1) + noise(rows, 5)
+    values = np.stack([wave(rows, HOUR)[:, 0], office, saw, np.resize(WEEK, rows), walk, market(rows, HOUR)], 1)
+    values += noise(rows, 6)
     values[rng.random(values.shape) < 0.01] = np.nan
-    values[rng.random(values.shape) < 0.002] = 1e6
-    time = MONDAY + np.repeat(i, 5) * HOUR - np.where(rng.random(rows * 5) < 0.02, 10 * HOUR, 0)
-    return np.tile(np.arange(5), rows), time, values.ravel()
+    values[60:][rng.random(values[60:].shape) < 0.002] = 1e6  # later: what is absurd among the first rows blinds a key
+    time = MONDAY + np.repeat(i, 6) * HOUR - np.where(rng.random(rows * 6) < 0.02, 10 * HOUR, 0)
+    return np.tile(np.arange(6), rows), time, values.ravel()
 
 
 def test_with_seasons_every_row_is_what_the_plain_oracle_says() -> None:
     key, time, value = seasons()
     state = AnomalyState(AnomalySpec())
     found = score(state, key.astype(np.int32), time, value)
-    keys = [Key() for _ in range(5)]
-    want = [keys[k].row(t, v) for k, t, v in zip(key.tolist(), time.tolist(), value.tolist(), strict=True)]
+    keys = [Key() for _ in range(6)]
+    want, used = [], set[tuple[int, int]]()
+    for k, t, v in zip(key.tolist(), time.tolist(), value.tolist(), strict=True):
+        want.append(keys[k].row(t, v))
+        used.add((k, keys[k].chosen))
     numbers = np.column_stack((found.score, found.expected, found.lower, found.upper))
     np.testing.assert_allclose(numbers, np.array([row[:4] for row in want]), rtol=1e-9, atol=1e-9)
     assert found.is_anomaly.tolist() == [row[4] for row in want]
-    assert chosen(state)[:5].tolist() == [one.chosen for one in keys]
+    assert chosen(state)[:6].tolist() == [one.chosen for one in keys]
     assert chosen(state)[2:4].tolist() == [BY_PERIOD, BY_PERIOD] and period(state)[2:4].tolist() == [37, 7]
+    assert {(0, BY_STEPS), (5, BY_WEEK)} <= used
 
 
 def test_seasons_are_the_same_however_rows_are_cut_and_restored() -> None:
     key, time, value = seasons()
-    names = np.array(["wave", "office", "saw", "week", "walk"])[key].tolist()
+    names = np.array(["wave", "office", "saw", "week", "walk", "market"])[key].tolist()
     whole, parts = AnomalyDetector(), AnomalyDetector()
     want, got = whole.update(time, value, names), []
     cuts = np.sort(np.random.default_rng(5).integers(0, len(key), 40)).tolist()
