@@ -124,3 +124,26 @@ def test_what_is_planted_is_found(kind: str, seed: int) -> None:
     alarms = episodes(found.is_anomaly)
     assert ((alarms >= at) & (alarms < at + 144)).any()
     assert ((alarms >= 7 * 288) & (alarms < at)).sum() <= 4
+
+
+def test_detectors_of_different_keys_merge_and_go_on() -> None:
+    key, time, value = mixed(3, 6_000, 6)
+    names = np.array([f"key {k}" for k in key])
+    whole, parts = AnomalyDetector(3.0), [AnomalyDetector(3.0), AnomalyDetector(3.0)]
+    half = slice(0, 3_000), slice(3_000, None)
+    whole.update(time[half[0]], value[half[0]], names[half[0]].tolist())
+    for n, part in enumerate(parts):
+        own = key[half[0]] % 2 == n
+        part.update(time[half[0]][own], value[half[0]][own], names[half[0]][own].tolist())
+    rest = time[half[1]], value[half[1]], names[half[1]].tolist()
+    for one, other in zip(whole.update(*rest), AnomalyDetector.merged(parts).update(*rest), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_detectors_of_one_key_or_of_other_rates_do_not_merge() -> None:
+    detectors = [AnomalyDetector(), AnomalyDetector(), AnomalyDetector(2.0)]
+    for detector in detectors[:2]:
+        detector.update([1], [1.0], ["sales"])
+    for wrong, said in ((detectors[:2], "key 'sales' is in two"), (detectors[1:], "of one rate"), ([], "not of none")):
+        with pytest.raises(ValueError, match=said):
+            AnomalyDetector.merged(wrong)
