@@ -18,6 +18,7 @@ from tuning.assembling import cost_of, finish_model
 from tuning.candidates import SPACES, Candidate, portfolio
 from tuning.clock import Clock
 from tuning.config import LEAST_BUDGET_S, Config, Phase, Progress, Row
+from tuning.entrants import Entrants
 from tuning.evaluation import METRICS
 from tuning.folding import Rows
 from tuning.kinship import earlier, kin_of, meta_features, proposals, said
@@ -92,6 +93,7 @@ class _Run:
         parts = parts_of(p, config.seed)
         write_parts(self.folder / "rows", parts)
         self.trials = Trials(parts, p.y, p.outputs, self.gain, store, config.seed, self._cap(parts), self._record)
+        self.entrants = Entrants(self.trials, self.worth)
         self.refit = Refit(p, self.trials, self.pool, self.folder / "rows", self.clock, config.seed, self.limits)
         self.stacker = Stacker(
             p, self.trials, self.pool, self.folder / "rows", self.clock, self.limits,
@@ -217,8 +219,8 @@ class _Run:
         return self.weights
 
     def _selected(self) -> Weights:
-        """Greedy selection among finished models, within the limits of what is shipped."""
-        done = self.trials.models()[:25]
+        """Greedy selection among those that may join, within the limits of what is shipped."""
+        done = self.entrants.models()[:25]
         if not done:
             return {}
         costs = [cost_of(e, self.trials) for e in done]
@@ -262,7 +264,7 @@ class _Run:
         self.phase = "finishing"
         self._show()
         judged = self._judged()
-        self.notes += notes_of(self.trials, self.weights)
+        self.notes += [*self.entrants.notes(), *notes_of(self.trials, self.weights)]
         holdout = judged.on_matrix(self.prepared.x[self.prepared.split.holdout])
         model, learning = judged, Learning((), "No learning curve: the run was ended by hand.")
         if self.stopped != "interrupted":
