@@ -29,24 +29,32 @@ class Entrants:
 
     def models(self) -> list[Entry]:
         """Those that may join, best first. All of a kind of which no setting was given."""
-        done = self._trials.models()
-        given: dict[str, Entry] = {}
-        for entry in done:
-            if entry.candidate.origin in ("portfolio", "warm start"):
-                given.setdefault(entry.candidate.kind, entry)
-        return [e for e in done if e.candidate.origin != "search" or self._better(e, given.get(e.candidate.kind))]
+        given = self._given()
+        return [
+            e
+            for e in self._trials.models()
+            if e.candidate.origin != "search" or self._better(e, given.get(e.candidate.kind))
+        ]
 
     def notes(self) -> list[Note]:
-        """How many of the searched models could join."""
-        searched = sum(e.candidate.origin == "search" for e in self._trials.models())
-        joined = sum(e.candidate.origin == "search" for e in self.models())
-        if not searched:
+        """How many of the searched models that were held against a given setting could join."""
+        given, joined = self._given(), {e.number for e in self.models()}
+        held = [e.number for e in self._trials.models() if e.candidate.origin == "search" and e.candidate.kind in given]
+        if not held:
             return []
         text = (
-            f"{joined} of {searched} models of the search beat the best given setting of their kind by more than luck; only "
-            "these could join the ensemble."
+            f"{len(joined.intersection(held))} of {len(held)} models of the search beat the best given setting of their "
+            "kind by more than luck; only these could join the ensemble."
         )
         return [Note(code="searched-models", text=text)]
+
+    def _given(self) -> dict[str, Entry]:
+        """The best given setting of each kind."""
+        given: dict[str, Entry] = {}
+        for entry in self._trials.models():
+            if entry.candidate.origin in ("portfolio", "warm start"):
+                given.setdefault(entry.candidate.kind, entry)
+        return given
 
     def _better(self, entry: Entry, given: Entry | None) -> bool:
         if given is None:

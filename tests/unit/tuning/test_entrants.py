@@ -69,6 +69,7 @@ def test_kinds_are_held_against_their_own_and_those_without_a_given_setting_agai
     assert {alone.number, warm.number} <= bench.joined() and worse.number not in bench.joined()
 
 
-def test_nothing_searched_is_not_worth_a_word(bench: Bench) -> None:
+def test_nothing_searched_beside_a_given_setting_is_not_worth_a_word(bench: Bench) -> None:
     bench.finish("portfolio", 1.0)
+    bench.finish("search", 1.0, "custom")
     assert not Entrants(bench.trials, bench.gain).notes()
