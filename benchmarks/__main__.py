@@ -24,6 +24,7 @@ SCRIPTS = (
     "recovery",
     "forecast_speed",
     "correlation speed",
+    "commands",
     "service",
 )
 RESULTS = Path("bench/results.json")
