@@ -3,7 +3,8 @@
 10 k keys, each row's key uniform or zipf 1.2, rows a minute apart; all on one thread, CPU seconds. River's detectors are
 one object a key and judge the first 20 k rows; HalfSpaceTrees builds megabytes of trees for every new key, so it judges
 500, which are mostly the first of their key. Alarms of noise where one a week is asked for: 17 days, 69 days, and 2 days
-of 10 s. Prints JSON lines ``{name, value, unit, against, ratio}``. ``python -m benchmarks.anomaly``
+of 10 s. How many rows of noise reach a score. Prints JSON lines
+``{name, value, unit, against, ratio}``. ``python -m benchmarks.anomaly``
 """
 
 from __future__ import annotations
@@ -95,8 +96,18 @@ def noise_alarms(minutes: float, rows: int, keys: int) -> None:
         )
 
 
+def noise_scores(rows: int, keys: int) -> None:
+    time = START + np.repeat(np.arange(rows), keys) * 5 * MINUTE
+    key = np.tile(np.arange(keys, dtype=np.int32), rows)
+    for name, values in noises(rows, keys):
+        found = score(AnomalyState(AnomalySpec()), key, time, values.ravel()).score
+        for level in (0.15, 0.2, 0.3, 0.5):
+            report(f"noise scored {level} or more, {name}", 1e4 * float((found >= level).mean()), "of 10,000 rows")
+
+
 if __name__ == "__main__":
     speed()
     noise_alarms(5, 5_000, 400)
     noise_alarms(5, 20_000, 100)
     noise_alarms(1 / 6, 16_000, 100)
+    noise_scores(20_000, 100)
