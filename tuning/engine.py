@@ -37,7 +37,7 @@ from tuning.report import Note
 from tuning.resuming import Remains, folder_of
 from tuning.scoring import gain_of, metric_of, worth_of
 from tuning.search import run_all, search_trials, search_until
-from tuning.selection import bagged
+from tuning.selection import greedy
 from tuning.stacking import Stacker, notes_of
 from tuning.trials import Entry, Trials, write_parts
 
@@ -209,27 +209,25 @@ class _Run:
     def _weigh(self) -> Weights:
         """Weights of the ensemble so far; renewed when entries have finished, but not all the time."""
         done = self.trials.models()
-        count, again = self._weighed
-        began = time.monotonic()
-        if len(done) != count and began >= again:
+        count, at = self._weighed
+        pause = 0.0 if self.clock.budget_s is None else self.clock.budget_s / 25
+        if len(done) != count and time.monotonic() - at >= pause:
             self.weights = self._selected()
-            now = time.monotonic()
-            pause = 0.0 if self.clock.budget_s is None else max(self.clock.budget_s / 25, 8.0 * (now - began))
-            self._weighed = (len(done), now + pause)
+            self._weighed = (len(done), time.monotonic())
             parts = (self.refit, self.learner, self.stacker)
             self.clock.after_s = sum(part.reserve_s(self.weights) for part in parts)
         return self.weights
 
     def _selected(self) -> Weights:
-        """Bagged selection among those that may join, within the limits of what is shipped and the time to fit it anew."""
+        """Greedy selection among those that may join, within the limits of what is shipped."""
         done = self.entrants.models()[:25]
         if not done:
             return {}
         costs = [cost_of(e, self.trials) for e in done]
-        found = bagged(
+        found = greedy(
             [self.trials.out_of_fold(e) for e in done], self.trials.y, self.worth, costs, self.limits, self.config.seed
         )
-        return self.refit.spared({done[i].number: weight for i, weight in found.items()})
+        return {done[i].number: weight for i, weight in found.items()}
 
     def _show(self) -> None:
         weights = self._weigh()

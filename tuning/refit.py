@@ -28,8 +28,6 @@ ROWS = 60_000
 """Larger tables keep the members that were judged."""
 REPEATS = 3
 _LEAST_WEIGHT = 0.6
-_SHARE = 0.2
-"""Of a budget: a selection whose refit would take more does without its lightest members."""
 _ESTIMATED = 1.5
 """So much more than it may, a row may be estimated to take."""
 Sources = list[tuple[Trials, Mapping[int, float]]]
@@ -56,18 +54,6 @@ class Refit:
             return 0.0
         fits = sum(entry.took_s for entry in self.trials.with_below(weights))
         return 1.2 * fits * len(self.prepared.y) / len(self.trials.judged) / self.pool.size
-
-    def spared(self, weights: Mapping[int, float]) -> dict[int, float]:
-        """Without the lightest of the selected, as far as that is needed to fit them anew in a fifth of the budget. Those
-        that a kept one stands on stay: leaving them out would save nothing."""
-        kept = dict(weights)
-        may_s = _SHARE * (self.clock.budget_s or float("inf"))
-        for n in sorted(weights, key=lambda n: weights[n]):
-            fewer = {m: weight for m, weight in kept.items() if m != n}
-            if self.expected_s(kept) > may_s and fewer and self.expected_s(fewer) < self.expected_s(kept):
-                kept = fewer
-        share = sum(kept.values())
-        return {n: weight / share for n, weight in kept.items()}
 
     def reserve_s(self, weights: Mapping[int, float]) -> float:
         """What the search leaves for the refit: one repeat, and more as far as a quarter of the budget goes."""

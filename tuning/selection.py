@@ -14,10 +14,8 @@ from tuning.scoring import Gain
 F64 = npt.NDArray[np.float64]
 ROUNDS = 30
 _PATIENCE = 6
+_ROWS = 12_000
 _POOL = 25
-_SAMPLES, _ROWS = 20, 3_000
-"""Selections that are averaged, and the rows of one at most."""
-_LEAST_WEIGHT = 0.02
 
 
 @dataclass(frozen=True)
@@ -40,55 +38,30 @@ class Limits:
     row_ms: float = 3.5
 
 
-def bagged(
-    predictions: Sequence[F64], y: F64, gain: Gain, costs: Sequence[Cost], limits: Limits, seed: int = 0
-) -> dict[int, float]:
-    """Weights by candidate: the mean of greedy selections, each on another random half of the rows (3,000 at most).
-
-    One selection on all rows takes the few that fit these rows best; what many halves agree on holds for other rows, too
-    (bagged ensemble selection, Caruana et al. 2004, with halves of the rows in place of parts of the library). Members
-    under 2 % are left out.
-    """
-    rng = np.random.default_rng(seed)
-    many = min((len(y) + 1) // 2, _ROWS)
-    total: dict[int, float] = {}
-    for _ in range(_SAMPLES):
-        rows = rng.permutation(len(y))[:many]
-        found = greedy([p[rows] for p in predictions], y[rows], gain, costs, limits, frozenset(total))
-        for i, weight in found.items():
-            total[i] = total.get(i, 0.0) + weight / _SAMPLES
-    kept = {i: weight for i, weight in total.items() if weight >= _LEAST_WEIGHT} or total
-    share = sum(kept.values())
-    return {i: kept[i] / share for i in sorted(kept)}
-
-
 def greedy(
-    predictions: Sequence[F64],
-    y: F64,
-    gain: Gain,
-    costs: Sequence[Cost],
-    limits: Limits,
-    held: frozenset[int] = frozenset(),
+    predictions: Sequence[F64], y: F64, gain: Gain, costs: Sequence[Cost], limits: Limits, seed: int = 0
 ) -> dict[int, float]:
     """Weights by candidate (Caruana et al. 2004, with replacement): each round adds what helps the mean most.
 
-    Of the candidates the best 25 alone take part; the weights are those of the best round. A candidate that together with
-    those ``held`` already would break a limit is passed over, but for the first one, which has the best score of those
-    within them (or the smallest of all).
+    Of the candidates the best 25 alone take part; the weights are those of the best round. A candidate that would break a
+    limit is passed over, but for the first one, which has the best score of those within them (or the smallest of all).
     """
-    alone = np.array([gain(y, p) for p in predictions])
+    rows = np.random.default_rng(seed).permutation(len(y))[:_ROWS]
+    y = y[rows]
+    shown = [p[rows] for p in predictions]
+    alone = np.array([gain(y, p) for p in shown])
     pool = np.argsort(-alone, kind="stable")[:_POOL].tolist()
-    fitting = [i for i in pool if i in held or within([costs[j] for j in {*held, i}], limits)]
+    fitting = [i for i in pool if within([costs[i]], limits)]
     first = fitting[0] if fitting else min(pool, key=lambda i: costs[i].size)
-    chosen, total = [first], predictions[first].copy()
+    chosen, total = [first], shown[first].copy()
     best, best_n = float(alone[first]), 1
     while len(chosen) < ROUNDS and len(chosen) - best_n < _PATIENCE:
-        used = held.union(chosen)
+        used = set(chosen)
         allowed = [i for i in pool if i in used or within([costs[j] for j in {*used, i}], limits)]
-        gains = [gain(y, (total + predictions[i]) / (len(chosen) + 1)) for i in allowed]
+        gains = [gain(y, (total + shown[i]) / (len(chosen) + 1)) for i in allowed]
         pick = allowed[int(np.argmax(gains))]
         chosen.append(pick)
-        total = total + predictions[pick]
+        total = total + shown[pick]
         if max(gains) > best + 1e-7 * max(1.0, abs(best)):
             best, best_n = max(gains), len(chosen)
     kept = chosen[:best_n]

@@ -19,7 +19,7 @@ from tuning.pool import Failed, Pool
 from tuning.proposals import Proposer
 from tuning.recipes import Task
 from tuning.scoring import gain_of, metric_of, worth_of
-from tuning.selection import Cost, Limits, bagged, calibrate, greedy, within
+from tuning.selection import Cost, Limits, calibrate, greedy, within
 from tuning.splits import folds_of
 
 
@@ -54,41 +54,6 @@ def test_a_member_that_would_break_a_limit_is_left_out_however_good() -> None:
     assert 2 not in greedy(shown, y, gain_of("auc", "binary"), costs, Limits())
     slow = [CHEAP, CHEAP, cost("slow", row_ms=9.0), CHEAP]
     assert 2 not in greedy(shown, y, gain_of("auc", "binary"), slow, Limits())
-
-
-def test_together_the_selections_of_all_samples_stay_within_the_limits() -> None:
-    rng = np.random.default_rng(1)
-    y = rng.integers(0, 2, 400).astype(float)
-    shown = [1 / (1 + np.exp(-(2 * y - 1 + rng.normal(size=400))))[:, None] for _ in range(12)]
-    costs = [cost(f"m{i}", row_ms=0.3) for i in range(12)]
-    gain = gain_of("log_loss", "binary")
-    free, bound = (bagged(shown, y, gain, costs, Limits(row_ms=ms)) for ms in (100.0, 1.0))
-    assert len(free) > 3 >= len(bound)
-    assert within([costs[i] for i in bound], Limits(row_ms=1.0))
-    assert min(*free.values(), *bound.values()) >= 0.02
-    assert sum(free.values()) == pytest.approx(1.0) == pytest.approx(sum(bound.values()))
-
-
-def test_where_nothing_fits_the_limits_the_smallest_is_taken_and_nothing_else() -> None:
-    shown, y = predictions(0)
-    costs = [cost("a", size=400), cost("b", size=300), cost("c", size=200), cost("d", size=100)]
-    assert bagged(shown, y, gain_of("auc", "binary"), costs, Limits(size=10)) == {3: 1.0}
-
-
-def test_averaged_selections_do_better_on_other_rows_than_one_selection() -> None:
-    better = []
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        y = rng.integers(0, 2, 2_000).astype(float)
-        raw = [0.7 * (2 * y - 1) + rng.normal(size=2_000) for _ in range(20)]
-        shown = [(1 / (1 + np.exp(-r)))[:, None] for r in raw]
-        gain, seen, new = gain_of("log_loss", "binary"), slice(200), slice(200, 2_000)
-        scores = []
-        for choose in (bagged, greedy):
-            weights = choose([p[seen] for p in shown], y[seen], gain, [CHEAP] * 20, Limits())
-            scores.append(gain(y[new], np.asarray(sum(w * shown[i][new] for i, w in weights.items()))))
-        better.append(scores[0] - scores[1])
-    assert np.mean(better) > 2 * np.std(better) / np.sqrt(len(better))
 
 
 def test_candidates_with_equal_views_pay_for_them_once() -> None:
