@@ -6,12 +6,13 @@ what a command only needs later is loaded later. The yardstick is a Python that 
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.kernels import report
 
 COMMANDS = {
     "detect": ["detect", "{file}", "--out", "{out}"],
@@ -41,14 +42,6 @@ def best(command: list[str]) -> tuple[float, float]:
     return min(first for first, _ in runs), min(whole for _, whole in runs)
 
 
-def report(name: str, value: float, against: str = "", yardstick: float = 0.0) -> None:
-    ratio = round(yardstick / value, 2) if yardstick else None
-    print(
-        json.dumps({"name": name, "value": round(value, 2), "unit": "s", "against": against, "ratio": ratio}),
-        flush=True,
-    )
-
-
 def main() -> None:
     months = [f"{2020 + i // 12}-{i % 12 + 1:02}-01,{100 + i + i % 12 * 3},{50 - i + i % 5}" for i in range(60)]
     with tempfile.TemporaryDirectory() as folder:
@@ -60,8 +53,8 @@ def main() -> None:
             )
             library = "statsforecast.models" if name == "forecast" else "numba"
             _, alone = best([sys.executable, "-c", f"import {library}"])
-            report(f"hindcast {name}, first word", first)
-            report(f"hindcast {name}, 60 rows done", whole, f"import {library}", alone)
+            report(f"hindcast {name}, first word", first, "s")
+            report(f"hindcast {name}, 60 rows done", whole, "s", f"import {library}", alone)
 
 
 if __name__ == "__main__":
