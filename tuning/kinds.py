@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analytics.models.schema import TEXT_WIDTH, Column, Kind, Schema, WrongInput, as_dates, as_numbers, as_texts
+from analytics.models.spelling import Found, is_certain, is_missing, number_of, number_spelling, time_spelling
 from tuning.report import Note
 
 LEVELS = 2000
@@ -42,6 +43,8 @@ def schema_of(columns: Mapping[str, npt.NDArray[Any]], *, apart: Mapping[str, st
         elif column.kind == "text":
             text = f"Column {name!r} is taken as text: counts of hashed words in {TEXT_WIDTH} buckets."
             notes.append(Note(code="text", text=text, column=name))
+        if column.spelling and not column.dropped:
+            notes += said_of_spelling(column, values)
     if not any(not c.dropped for c in found):
         reasons = "; ".join(f"{c.name!r} {c.dropped}" for c in found[:5])
         raise WrongInput("", f"no column is left to learn from ({reasons or 'the table has only the target'})")
@@ -72,31 +75,58 @@ def column_of(name: str, values: npt.NDArray[Any]) -> Column:
         return _levels(name, "boolean", texts)
     if any(isinstance(v, (list, dict)) for v in values[:100].tolist()):
         return Column(name, "category", dropped="holds lists or objects; make columns of them")
-    if known and (numbers := _if(lambda: as_numbers(name, values), known, _looks_number)) is not None:
-        return _number(name, numbers)
-    if known and (dates := _if(lambda: as_dates(name, values), known, _DATE.match)) is not None:
-        distinct = len(np.unique(dates[~np.isnat(dates)]))
-        if distinct > 1 or len(known) == len(texts):
-            return Column(name, "date", dropped=_single(1, distinct))
-    return _category(name, texts, known)
+    return _spelled_number(name, values, known) or _spelled_time(name, values, known) or _category(name, texts, known)
 
 
-def _if(convert: Any, known: list[str], looks: Any) -> Any:
-    """The conversion, where a sample looks like it and all values allow it."""
-    if not all(looks(t) for t in known[:50]):
+def _spelled_number(name: str, values: npt.NDArray[Any], known: Sequence[str]) -> Column | None:
+    """The column as numbers, where its texts are numbers as Python writes them or as people do."""
+    found = Found("") if _plain(known) else number_spelling(known)
+    if found is None:
         return None
+    column = _number(name, as_numbers(name, values, found.spelling, strays=bool(found.strays)))
+    column.spelling, column.strays = found.spelling, bool(found.strays)
+    return column
+
+
+def _plain(known: Sequence[str]) -> bool:
     try:
-        return convert()
+        return bool([float(t) for t in known if not is_missing(t)])
+    except ValueError:
+        return False
+
+
+def _spelled_time(name: str, values: npt.NDArray[Any], known: Sequence[str]) -> Column | None:
+    found = Found("") if known and all(_DATE.match(t) for t in known[:50]) else time_spelling(known)
+    try:
+        times = None if found is None else as_dates(name, values, found.spelling)
     except WrongInput:
         return None
+    if found is None or times is None:
+        return None
+    distinct = len(np.unique(times[~np.isnat(times)]))
+    if distinct < 2 and len(known) < len(values):
+        return None  # present or not is a feature
+    return Column(name, "date", dropped=_single(1, distinct), spelling=found.spelling)
 
 
-def _looks_number(text: str) -> bool:
-    try:
-        float(text)
-        return True
-    except ValueError:
-        return text.strip().lower() in ("na", "nan", "null", "none", "n/a", "<na>")
+def said_of_spelling(column: Column, values: npt.NDArray[Any]) -> list[Note]:
+    """That texts are read as numbers or times, with an example, and what among them is none."""
+    known = [t for t in as_texts(values) if t is not None and not is_missing(t)]
+    if column.kind == "date":
+        text = f"Column {column.name!r} is read as times in the form {column.spelling}, such as {known[0]!r}."
+        if not is_certain(known, column.spelling):
+            text += " No row tells whether days or months come first; where days do, write the dates as YYYY-MM-DD."
+            return [Note(code="spelling", text=text, column=column.name, severity="warning")]
+        return [Note(code="spelling", text=text, column=column.name)]
+    odd = [t for t in known if number_of(t, column.spelling) is None]
+    example = next(t for t in known if number_of(t, column.spelling) is not None)
+    text = f"Column {column.name!r} is read as numbers written like {column.spelling}, such as {example!r}."
+    notes = [Note(code="spelling", text=text, column=column.name)]
+    if odd:
+        shown = ", ".join(repr(t[:40]) for t in list(dict.fromkeys(odd))[:3])
+        text = f"{len(odd):,} rows of column {column.name!r} hold no number ({shown}); they count as missing."
+        notes.append(Note(code="strays", text=text, column=column.name, severity="warning"))
+    return notes
 
 
 def _single(known: int, distinct: int) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from analytics.models.schema import F32, Feature, Schema, WrongInput
 from tuning.config import Config
-from tuning.kinds import schema_of
+from tuning.kinds import column_of, schema_of
 from tuning.leakage import ROWS, find_leaks
 from tuning.report import Note
 from tuning.splits import Split, folds_of, grouped, in_time, set_apart
@@ -73,15 +73,11 @@ def prepare(columns: Mapping[str, npt.NDArray[Any]], config: Config) -> Prepared
 def _times(rows: Mapping[str, npt.NDArray[Any]], name: str | None) -> npt.NDArray[Any] | None:
     if name is None:
         return None
-    from analytics.models.schema import as_dates, as_numbers
-
-    values = rows[name]
-    if values.dtype.kind in "iuf":
-        times: Any = as_numbers(name, values)
-        missing = np.isnan(times)
-    else:
-        times = as_dates(name, values)
-        missing = np.isnat(times)
+    column = column_of(name, rows[name])
+    if column.kind != "number":
+        column.kind = "date"
+    times = column.read(rows[name])
+    missing = np.isnan(times) if column.kind == "number" else np.isnat(times)
     if missing.any():
         raise WrongInput(
             name, f"row {int(np.flatnonzero(missing)[0]) + 1} has no time; every row needs one to be ordered"

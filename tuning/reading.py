@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
+import json
 import warnings
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
@@ -25,11 +27,8 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def read_columns(path: Path) -> Arrays:
-    """CSV (comma, semicolon or tab), NDJSON or Parquet, also gzipped. Raises ``WrongInput`` that says why not."""
-    return from_arrow(_read(path))
-
-
-def _read(path: Path) -> pa.Table:
+    """CSV (comma, semicolon, tab or bar), NDJSON, a JSON list of rows, or Parquet, also gzipped. Raises ``WrongInput`` that
+    says why not."""
     name = path.name.lower().removesuffix(".gz")
     try:
         if not path.stat().st_size:
@@ -37,8 +36,12 @@ def _read(path: Path) -> pa.Table:
         if name.endswith((".parquet", ".pq")):
             import pyarrow.parquet as pq
 
-            return pq.read_table(path)
-        return _json(path) if name.endswith((".ndjson", ".jsonl", ".json")) else _csv(path)
+            return from_arrow(pq.read_table(path))
+        if name.endswith((".xlsx", ".xls", ".ods")):
+            raise WrongInput("", f"{path} is a spreadsheet: save the sheet as CSV first")
+        if name.endswith((".ndjson", ".jsonl", ".json")):
+            return _from_rows(_listed(path)) if _is_list(path) else from_arrow(_json(path))
+        return from_arrow(_csv(path))
     except OSError as error:
         raise WrongInput("", f"cannot read {path}: {error.strerror or error}") from None
     except (pa.ArrowInvalid, EOFError) as error:
@@ -66,16 +69,32 @@ def _json(path: Path) -> pa.Table:
     raise AssertionError
 
 
-def _csv(path: Path) -> pa.Table:
-    """UTF-8, else, with a warning, Latin-1: other bytes come from old exports, and no byte is invalid there."""
+def _is_list(path: Path) -> bool:
     with _opened(path) as file:
-        header = file.readline(1 << 20).removeprefix(b"\xef\xbb\xbf")
-    delimiter = max(",;\t", key=lambda mark: header.count(mark.encode()))
-    try:
-        header.decode()
-        tries = [("utf8", block) for block in _BLOCKS]
-    except UnicodeDecodeError:
-        tries = [("latin-1", block) for block in _BLOCKS]
+        return file.read(1024).removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"["
+
+
+def _listed(path: Path) -> list[dict[str, Any]]:
+    with _opened(path) as file:
+        try:
+            rows = json.load(file)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise WrongInput("", f"cannot read {path}: {error}") from None
+    odd = next((i for i, row in enumerate(rows) if not isinstance(row, dict)), None)
+    if odd is not None or not rows:
+        said = "the list is empty" if odd is None else f"entry {odd + 1} of the list is no object with columns by name"
+        raise WrongInput("", f"cannot read {path}: {said}")
+    return rows
+
+
+def _csv(path: Path) -> pa.Table:
+    """UTF-16 with its mark, UTF-8, else, with a warning, Latin-1, in which no byte is invalid: old exports are such."""
+    with _opened(path) as file:
+        start = file.readline(1 << 20)
+    encoding = "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf8"
+    header = start.decode(encoding, "replace").removeprefix("\ufeff")
+    delimiter = max(",;\t|", key=header.count)
+    tries = [("latin-1" if encoding == "utf8" and "\ufffd" in header else encoding, block) for block in _BLOCKS]
     error: pa.ArrowInvalid | None = None
     while tries:
         encoding, block = tries.pop(0)
@@ -106,6 +125,11 @@ def _parsed(path: Path, encoding: str, delimiter: str, block: int) -> pa.Table:
             parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=convert,
         )
+
+
+def _from_rows(rows: Sequence[Mapping[Any, Any]]) -> Arrays:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {str(name): _own(str(name), [row.get(name) for row in rows]) for name in names}
 
 
 def from_arrow(table: pa.Table) -> Arrays:
@@ -152,7 +176,7 @@ def as_columns(data: Any) -> Arrays:
             raise WrongInput("", "columns are not equally long")
         return found
     if isinstance(data, Sequence) and all(isinstance(row, Mapping) for row in cast(Sequence[Any], data)):
-        return from_arrow(pa.Table.from_pylist(cast(list[dict[str, Any]], data)))
+        return _from_rows(cast(Sequence[Mapping[Any, Any]], data))
     raise WrongInput(
         "", f"a table is wanted (file, Arrow, pandas, dict of columns, list of dicts), got {type(data).__name__}"
     )

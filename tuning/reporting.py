@@ -164,7 +164,7 @@ def _data(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArray[An
 def _columns(outcome: Outcome, columns: Mapping[str, npt.NDArray[Any]]) -> tuple[Column, ...]:
     found: list[Column] = []
     for c in outcome.prepared.schema.columns:
-        values = columns[c.name]
+        values = c.read(columns[c.name])
         if values.dtype == object:
             missing = float(np.mean([v is None for v in values.tolist()]))
         elif values.dtype.kind == "M":
@@ -230,7 +230,7 @@ def _trial(entry: Entry, sign: float) -> Trial:
 def _slices(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArray[Any]], truth: Any) -> Any:
     rows = outcome.prepared.target.rows[outcome.prepared.split.holdout]
     named = {
-        c.name: evaluation.group_labels(columns[c.name][rows])
+        c.name: evaluation.group_labels(c.read(columns[c.name][rows]))
         for c in outcome.prepared.schema.used[:30]
         if c.kind in ("category", "boolean", "number") and len(c.levels) <= 20
     }

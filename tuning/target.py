@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.models.schema import WrongInput, as_numbers, as_texts
+from analytics.models.spelling import number_spelling
 from analytics.models.table import Problem
 from tuning.report import Note
 
@@ -38,12 +39,14 @@ def target_of(name: str, values: npt.NDArray[Any], problem: Literal["auto"] | Pr
     known = np.array(
         [i for i, t in enumerate(texts) if t is not None and t.lower() not in ("nan", "inf", "-inf")], np.int64
     )
+    numbers = _numbers(name, values[known], notes)
+    if numbers is not None:
+        known, numbers = known[np.isfinite(numbers)], numbers[np.isfinite(numbers)]
     if len(known) < len(values):
         text = f"{len(values) - len(known):,} rows without a value of {name!r} are left out."
         notes.append(Note(code="target-missing", text=text, column=name, severity="warning"))
     if len(known) < FEWEST:
         raise WrongInput(name, f"{len(known)} rows have a value; at least {FEWEST} are needed to fit and judge a model")
-    numbers = _numbers(name, values[known])
     distinct = len({texts[i] for i in known})
     if distinct < 2:
         raise WrongInput(
@@ -70,7 +73,7 @@ def guess(numbers: npt.NDArray[np.float64] | None, distinct: int, rows: int) -> 
     return "multiclass" if numbers is None or few else "regression"
 
 
-def _numbers(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
+def _numbers(name: str, values: npt.NDArray[Any], notes: list[Note]) -> npt.NDArray[np.float64] | None:
     if values.dtype.kind == "b":
         return None
     if values.dtype.kind == "M":
@@ -78,7 +81,14 @@ def _numbers(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float64] | N
     try:
         return as_numbers(name, values)
     except WrongInput:
+        pass
+    known = [t for t in as_texts(values) if t is not None]
+    found = number_spelling(known)
+    if found is None or found.strays:
         return None
+    text = f"{name!r} is read as numbers written like {found.spelling}, such as {known[0]!r}."
+    notes.append(Note(code="spelling", text=text, column=name))
+    return as_numbers(name, values, found.spelling)
 
 
 def _classes(
@@ -109,7 +119,8 @@ def _classes(
         notes.append(Note(code="rare-class", text=text, column=name, severity="warning"))
     if problem == "binary" and len(kept) > 2:
         raise WrongInput(name, f"has {len(kept)} classes ({', '.join(sorted(kept)[:5])}, …), a binary problem has two")
-    classes = sorted(kept, key=float) if numbers is not None else sorted(kept)
+    size = dict(zip(labels, numbers.tolist(), strict=True)) if numbers is not None else {}
+    classes = sorted(kept, key=lambda label: (size.get(label, 0.0), label))
     code = {label: i for i, label in enumerate(classes)}
     use = np.array([label in code for label in labels])
     y = np.array([code[label] for label, u in zip(labels, use, strict=True) if u], np.float64)

@@ -14,6 +14,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from analytics.models.spelling import MISSING, is_missing, number_of, times_of
+
 Columns = Mapping[str, npt.NDArray[Any]]
 """Equally long arrays by column name: float64 (missing is NaN), bool, datetime64, or objects (str, number or None)."""
 Kind = Literal["number", "boolean", "date", "category", "text"]
@@ -26,7 +28,6 @@ _FEW = 64
 """Rows up to which numbers are converted all columns at once: there the calls cost more than the values."""
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
-_MISSING_TEXT = frozenset({"", "na", "nan", "null", "none", "n/a", "<na>", "nat"})
 
 
 class WrongInput(ValueError):
@@ -41,18 +42,27 @@ class WrongInput(ValueError):
 @dataclass
 class Column:
     """One input column. ``levels`` are a category's values in the order of their codes; ``offset`` is taken off numbers
-    too large for float32; ``dropped`` says why the column is not used."""
+    too large for float32; ``spelling`` is how texts of numbers or times are written (``spelling``; empty: as Python and ISO
+    do), ``strays`` whether texts that are none count as missing; ``dropped`` says why the column is not used."""
 
     name: str
     kind: Kind
     levels: list[str] = field(default_factory=list[str])
     offset: float = 0.0
     dropped: str = ""
+    spelling: str = ""
+    strays: bool = False
 
     @cached_property
     def codes(self) -> dict[str, int]:
         """A level's place in ``levels``, which are final when it is asked first."""
         return {level: i for i, level in enumerate(self.levels)}
+
+    def read(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Numbers as float64, times as datetime64, all else as it is. Raises ``WrongInput`` for what is of another kind."""
+        if self.kind == "number":
+            return as_numbers(self.name, values, self.spelling, strays=self.strays)
+        return as_dates(self.name, values, self.spelling) if self.kind == "date" else values
 
     def __getstate__(self) -> dict[str, Any]:
         """What is stored: the fields alone."""
@@ -155,10 +165,9 @@ class Schema:
 
 def _encode(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if column.kind == "number":
-        numbers = as_numbers(column.name, values) - column.offset
-        return np.clip(numbers, -_LARGEST, _LARGEST)[:, None]
+        return np.clip(column.read(values) - column.offset, -_LARGEST, _LARGEST)[:, None]
     if column.kind == "date":
-        return date_parts(as_dates(column.name, values))
+        return date_parts(column.read(values))
     texts = as_booleans(column.name, values) if column.kind == "boolean" else as_texts(values)
     if column.kind == "text":
         return word_counts(texts)
@@ -167,8 +176,10 @@ def _encode(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.array([missing if t is None else code.get(t, unseen) for t in texts], np.float32)[:, None]
 
 
-def as_numbers(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Float64 with NaN for what is missing or infinite."""
+def as_numbers(
+    name: str, values: npt.NDArray[Any], spelling: str = "", *, strays: bool = False
+) -> npt.NDArray[np.float64]:
+    """Float64 with NaN for what is missing or infinite, with ``strays`` also for texts that are no numbers."""
     if values.dtype.kind in "biuf":
         numbers = values.astype(np.float64)
     elif values.dtype.kind in "mM":
@@ -176,39 +187,53 @@ def as_numbers(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     else:
         numbers = np.empty(len(values), np.float64)
         for i, value in enumerate(values):
-            numbers[i] = _number(name, i, value)
+            try:
+                numbers[i] = _number(value, spelling)
+            except (TypeError, ValueError):
+                if not strays:
+                    raise WrongInput(name, f"row {i + 1}: {str(value)[:40]!r} is not a number") from None
+                numbers[i] = np.nan
     if not np.isfinite(numbers).all():
         numbers = np.where(np.isfinite(numbers), numbers, np.nan)
     return numbers
 
 
-def _number(name: str, row: int, value: Any) -> float:
+def _number(value: Any, spelling: str) -> float:
+    """Raises ``TypeError`` or ``ValueError`` for what is none."""
     if value is None:
         return float("nan")
-    try:
+    if not isinstance(value, str):
         return float(value)
-    except (TypeError, ValueError):
-        if str(value).strip().lower() in _MISSING_TEXT:
-            return float("nan")
-        raise WrongInput(name, f"row {row + 1}: {str(value)[:40]!r} is not a number") from None
+    found = number_of(value, spelling) if spelling else None
+    if found is None and is_missing(value):
+        return float("nan")
+    return float(value) if found is None else found
 
 
-def as_dates(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.datetime64]:
-    """Microseconds; NaT for what is missing."""
+def as_dates(name: str, values: npt.NDArray[Any], spelling: str = "") -> npt.NDArray[np.datetime64]:
+    """Microseconds; NaT for what is missing. ISO's spelling is read whatever the column's own."""
     if values.dtype.kind == "M":
         return values.astype("datetime64[us]")
     if values.dtype.kind in "biuf":
         if values.dtype.kind == "f" and np.isnan(values).all():
             return np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
         raise WrongInput(name, "holds numbers, but the model was trained with dates or times")
-    out = np.empty(len(values), "datetime64[us]")
-    for i, value in enumerate(values):
-        try:
-            blank = value is None or str(value).strip().lower() in _MISSING_TEXT
-            out[i] = np.datetime64("NaT") if blank else np.datetime64(str(value).strip().removesuffix("Z"), "us")
-        except ValueError:
-            raise WrongInput(name, f"row {i + 1}: {str(value)[:40]!r} is not an ISO date or time") from None
+    texts = [None if value is None or is_missing(str(value)) else str(value).strip() for value in values]
+    out = times_of(texts, spelling) if spelling else np.full(len(texts), np.datetime64("NaT"), "datetime64[us]")
+    for i in np.flatnonzero(np.isnat(out)).tolist():
+        if (text := texts[i]) is not None:
+            out[i] = _iso(name, i, text, spelling)
     return out
+
+
+def _iso(name: str, row: int, text: str, or_spelled: str) -> np.datetime64:
+    try:
+        if text[0].isdigit():  # numpy would read ``today``
+            return np.datetime64(text.removesuffix("Z"), "us")
+    except ValueError:
+        pass
+    wanted = f"neither a time like {or_spelled} nor" if or_spelled else "not"
+    raise WrongInput(name, f"row {row + 1}: {text[:40]!r} is {wanted} an ISO date or time")
 
 
 def as_texts(values: npt.NDArray[Any]) -> list[str | None]:
@@ -237,7 +262,7 @@ def as_booleans(name: str, values: npt.NDArray[Any]) -> list[str | None]:
     out: list[str | None] = []
     for i, text in enumerate(as_texts(values)):
         low = None if text is None else text.lower()
-        if low is None or low in _MISSING_TEXT:
+        if low is None or low in MISSING:
             out.append(None)
         elif low in _TRUE or low in _FALSE:
             out.append("true" if low in _TRUE else "false")

@@ -259,3 +259,66 @@ def test_a_column_whose_first_rows_look_whole_may_go_on_with_text(tmp_path: Any,
     path.write_text("a\n" + "1\n" * 1000 + "x\n")
     monkeypatch.setattr("tuning.reading._BLOCKS", (1 << 8, 1 << 20))
     assert read_columns(path)["a"].tolist()[-1] == "x"
+
+
+def test_numbers_and_times_as_people_write_them_are_learnt_from_and_said() -> None:
+    amounts = [f"${v:,.2f}" for v in RNG.lognormal(7, 1, 60)]
+    days = [f"{1 + i % 28:02d}/{1 + i % 12:02d}/2024" for i in range(60)]
+    ages = [str(20 + i) for i in range(59)]
+    columns = {"amount": texts(*amounts), "day": texts(*days), "age": texts(*ages, "old")}
+    schema, notes = schema_of(columns, apart={})
+    assert [c.kind for c in schema.columns] == ["number", "date", "number"]
+    x = schema.matrix(columns)
+    assert np.allclose(x[:, 0], [float(a[1:].replace(",", "")) for a in amounts])
+    assert x[1, 1:5].tolist() == [19_755.0, 2024.0, 2.0, 4.0]  # Friday, the second of February
+    assert np.isnan(x[59, -1])
+    assert [n.code for n in notes] == ["spelling", "spelling", "spelling", "strays"]
+    assert "1 rows of column 'age' hold no number ('old')" in notes[-1].text
+    later = schema.matrix(
+        {"amount": texts("$1,000", 5.5), "day": texts("2024-02-02", "03/02/2024"), "age": texts("x", 3)}
+    )
+    assert later[:, 0].tolist() == [1000.0, 5.5]
+    assert later[0, 1] + 1 == later[1, 1]
+    with pytest.raises(WrongInput, match=r"'amount': row 1: 'much' is not a number"):
+        schema.matrix({name: values[:1] for name, values in (columns | {"amount": texts("much")}).items()})
+    with pytest.raises(
+        WrongInput, match=r"'day': row 1: 'today' is neither a time like %d/%m/%Y nor an ISO date or time"
+    ):
+        schema.matrix({name: values[:1] for name, values in (columns | {"day": texts("today")}).items()})
+
+
+def test_dates_that_can_be_read_two_ways_are_said() -> None:
+    _, notes = schema_of({"day": texts(*["01/02/2024", "03/04/2024"] * 20)}, apart={})
+    assert [(n.code, n.severity) for n in notes] == [("spelling", "warning")]
+
+
+def test_a_target_written_as_people_do_is_a_number_and_what_is_none_is_left_out() -> None:
+    found = target_of("price", texts(*[f"€{v:,}" for v in range(1000, 1060)], "?", "NA"))
+    assert (found.problem, found.y[0], len(found.rows)) == ("regression", 1000.0, 60)
+    assert {n.code for n in found.notes} == {"spelling", "target-missing", "problem"}
+    share = target_of("share", texts(*["5%", "10%", "20%"] * 20))
+    assert (share.problem, share.classes) == ("multiclass", ("5%", "10%", "20%"))
+
+
+@pytest.mark.parametrize("mark", [";", "|", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_other_marks_and_encodings_are_read(mark: str, encoding: str, tmp_path: Any) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(mark.join(row) for row in [["größe", "b"], ["1,5", "x"], ["2", "ä"]]), encoding=encoding)
+    found = read_columns(path)
+    assert {name: values.tolist() for name, values in found.items()} == {"größe": ["1,5", "2"], "b": ["x", "ä"]}
+
+
+def test_a_list_of_rows_is_read_with_every_rows_columns(tmp_path: Any) -> None:
+    path = tmp_path / "t.json"
+    path.write_text('[{"a": 1, "b": "x"}, {"a": "many", "c": true}]')
+    for found in (read_columns(path), as_columns([{"a": 1, "b": "x"}, {"a": "many", "c": True}])):
+        assert {name: values.tolist() for name, values in found.items()} == {
+            "a": [1, "many"], "b": ["x", None], "c": [None, True],
+        }  # fmt: skip
+    path.write_text('[{"a": 1}, 2]')
+    with pytest.raises(WrongInput, match="entry 2 of the list is no object"):
+        read_columns(path)
+    path.write_text('[{"a": 1},')
+    with pytest.raises(WrongInput, match="cannot read"):
+        read_columns(path)
