@@ -15,7 +15,7 @@ from analytics.models.trees import TreeEnsemble, linked
 from tuning.candidates import Params
 
 F64 = npt.NDArray[np.float64]
-_OWN = frozenset({"keep", "native", "newton", "on"})
+_OWN = frozenset({"keep", "native", "newton", "on", "power"})
 """Parameters that are not LightGBM's."""
 
 
@@ -28,17 +28,26 @@ def boosted(
     Without ``newton`` (for classes) the trees' splits and leaves are those of Friedman's gradient boosting (Annals of
     Statistics 2001): every row counts the same, where Newton's steps weigh it by p(1 - p), and so rest on the rows that
     are in doubt.
+
+    With ``power`` (for a target without negative values) the loss is Tweedie's deviance, for errors whose variance grows as
+    the mean to that power (Jørgensen 1987); the trees then sum up to the logarithm of the mean.
     """
     import lightgbm as lgb
 
     k = classes
     loss = _Softmax(y, k) if k and not params.get("newton", True) else None
-    objective = {0: "regression_l1" if absolute else "regression", 2: "binary"}.get(k, "multiclass")
+    positive = "power" in params
+    mean = (float(y.mean()) or 1.0) if positive else 1.0
+    y, y_out = (y / mean, y_out / mean) if positive else (y, y_out)
+    value = "tweedie" if positive else "regression_l1" if absolute else "regression"
+    objective = {0: value, 2: "binary"}.get(k, "multiclass")
     wanted: dict[str, Any] = {name: value for name, value in params.items() if name not in _OWN}
     wanted |= {
         "objective": objective, "num_class": k if k > 2 else 1, "bagging_freq": 1, "num_threads": 1, "verbosity": -1,
         "seed": seed, "deterministic": True, "force_row_wise": True, "max_bin": 255, "feature_pre_filter": False,
     }  # fmt: skip
+    if positive:
+        wanted["tweedie_variance_power"] = params["power"]
     least = max(1, min(int(wanted["min_child_samples"]), len(x) // 20))
     wanted["min_child_samples"] = least
     rate = float(params["learning_rate"])
@@ -59,6 +68,8 @@ def boosted(
     )  # fmt: skip
     best = booster.best_iteration or booster.current_iteration()
     text = booster.model_to_string(num_iteration=best)
+    if positive:
+        return from_lightgbm(text, k, x.shape[1], float(np.log(mean)), "exp")
     return from_lightgbm(text, k, x.shape[1], 0.0 if loss is None else loss.base)
 
 

@@ -51,9 +51,14 @@ class Candidate:
 
 STACKED = "stacked"
 """A kind that is not searched for: it stands on the members that the search ended with."""
-KINDS = ("linear", "lightgbm", "hist_boosting", "extra_trees", "random_forest", "network", "neighbours")
+POSITIVE = ("glm", "tweedie")
+"""Kinds for means of skewed values that are never negative: a linear model and boosted trees with a log link."""
+KINDS = ("linear", "lightgbm", "hist_boosting", "extra_trees", "random_forest", "network", "neighbours", *POSITIVE)
 _KEEP = Between(0.3, 1.0)
 """Share of the features that the fold's own selection keeps."""
+
+_POWER = Between(1.05, 1.95)
+"""Of the mean, as which the errors' variance grows: 1 as counts, 2 as what is off by a share of itself."""
 
 SPACES: dict[str, Space] = {
     "lightgbm": {
@@ -103,6 +108,23 @@ SPACES: dict[str, Space] = {
         "keep": _KEEP,
     },
     "neighbours": {"k": Between(5, 100, log=True, whole=True), "keep": _KEEP},
+    "glm": {
+        "strength": Between(1e-4, 30.0, log=True),
+        "power": _POWER,
+        "knots": OneOf((0, 3, 6)),
+        "keep": _KEEP,
+    },
+    "tweedie": {
+        "learning_rate": Between(0.01, 0.15, log=True),
+        "num_leaves": Between(4, 100, log=True, whole=True),
+        "min_child_samples": Between(2, 120, log=True, whole=True),
+        "feature_fraction": Between(0.3, 1.0),
+        "bagging_fraction": Between(0.5, 1.0),
+        "lambda_l2": Between(1e-3, 50.0, log=True),
+        "power": _POWER,
+        "native": OneOf((True, False)),
+        "keep": _KEEP,
+    },
 }
 
 
@@ -126,15 +148,33 @@ def _boost(
     }
 
 
+def _tweedie(rate: float, leaves: int, least: int, power: float) -> Params:
+    return {
+        "learning_rate": rate,
+        "num_leaves": leaves,
+        "min_child_samples": least,
+        "feature_fraction": 0.8,
+        "bagging_fraction": 0.8,
+        "lambda_l2": 1.0,
+        "power": power,
+        "native": True,
+        "keep": 1.0,
+    }
+
+
 _SETTINGS: tuple[tuple[str, Params], ...] = (
     ("lightgbm", _boost(0.05, 31, 20, 0.8, 0.8, 1.0)),
+    ("glm", {"strength": 0.1, "power": 1.5, "knots": 0, "keep": 1.0}),
     ("linear", {"strength": 0.1, "l1_ratio": 0.0, "knots": 6, "keep": 1.0}),
+    ("tweedie", _tweedie(0.05, 8, 20, 1.2)),
     ("extra_trees", {"min_samples_leaf": 2, "max_features": 0.5, "entropy": True, "keep": 1.0}),
     ("lightgbm", _boost(0.05, 8, 30, 0.5, 0.8, 5.0, native=False)),
     ("lightgbm", _boost(0.05, 48, 10, 0.9, 0.9, 1.0, extra=True)),
     ("random_forest", {"min_samples_leaf": 2, "max_features": 0.3, "entropy": True, "keep": 1.0}),
     ("network", {"width": 64, "layers": 2, "alpha": 0.01, "learning_rate": 0.002, "knots": 0, "keep": 1.0}),
+    ("glm", {"strength": 0.1, "power": 1.5, "knots": 6, "keep": 1.0}),
     ("linear", {"strength": 1.0, "l1_ratio": 0.0, "knots": 0, "keep": 1.0}),
+    ("tweedie", _tweedie(0.05, 31, 20, 1.5)),
     ("lightgbm", _boost(0.03, 96, 5, 0.9, 0.9, 1.0, native=False)),
     ("lightgbm", _boost(0.05, 31, 5, 0.8, 0.7, 1.0, newton=False)),
     ("extra_trees", {"min_samples_leaf": 1, "max_features": 1.0, "entropy": False, "keep": 1.0}),
@@ -144,6 +184,7 @@ _SETTINGS: tuple[tuple[str, Params], ...] = (
     ("lightgbm", _boost(0.08, 4, 40, 0.4, 0.7, 10.0)),
     ("lightgbm", _boost(0.05, 12, 5, 0.6, 0.7, 1.0, newton=False, native=False)),
     ("random_forest", {"min_samples_leaf": 8, "max_features": 0.5, "entropy": False, "keep": 1.0}),
+    ("glm", {"strength": 0.01, "power": 1.8, "knots": 3, "keep": 1.0}),
     ("linear", {"strength": 0.01, "l1_ratio": 0.0, "knots": 10, "keep": 1.0}),
     ("network", {"width": 32, "layers": 1, "alpha": 0.3, "learning_rate": 0.004, "knots": 4, "keep": 1.0}),
 )  # fmt: skip

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analytics.models.schema import WrongInput
 from analytics.models.table import TableModel
 from tuning.assembling import cost_of, finish_model
-from tuning.candidates import SPACES, Candidate, portfolio
+from tuning.candidates import POSITIVE, SPACES, Candidate, portfolio
 from tuning.clock import Clock
 from tuning.config import LEAST_BUDGET_S, Config, Phase, Progress, Row
 from tuning.entrants import Entrants
@@ -39,6 +40,7 @@ from tuning.scoring import gain_of, metric_of, worth_of
 from tuning.search import run_all, search_trials, search_until
 from tuning.selection import greedy
 from tuning.stacking import Stacker, notes_of
+from tuning.target import is_skewed
 from tuning.trials import Entry, Trials, write_parts
 
 F64 = npt.NDArray[np.float64]
@@ -56,11 +58,22 @@ def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outco
         clock = Clock(config)
         prepared = prepare(columns, config)
         metric = metric_of(prepared.target.problem, config.metric)
+        config = replace(config, kinds=_kinds(config, prepared, metric))
         stopwatch = Stopwatch(columns, prepared.target.rows[prepared.split.holdout], config.target)
         run = _Run(config, clock, prepared, metric, folder, pool, watch, stopwatch)
         run.set_up(digest(columns))
         run.search()
         return run.finish()
+
+
+def _kinds(config: Config, prepared: Prepared, metric: str) -> tuple[str, ...]:
+    """Those asked for; those with a log link only for the means (not medians) of a target that asks for one."""
+    asked = prepared.target.problem == "regression" and metric != "mae" and is_skewed(prepared.y[prepared.split.train])
+    kinds = tuple(kind for kind in config.kinds if asked or kind not in POSITIVE)
+    if not kinds:
+        reason = f"{', '.join(config.kinds)} are for skewed values of 0 and more, by squared error; ask for other kinds"
+        raise WrongInput(config.target, reason)
+    return kinds
 
 
 class _Run:
@@ -71,6 +84,9 @@ class _Run:
         self.config, self.clock, self.prepared, self.metric = config, clock, prepared, metric
         self.folder, self.pool, self._watch = folder, pool, watch
         self.notes = list(prepared.notes)
+        if set(POSITIVE) & set(config.kinds):
+            text = f"{config.target!r} is never negative and skewed: models with a log link (Tweedie's loss) are tried, too."
+            self.notes.append(Note(code="log-link", text=text, column=config.target))
         self.phase: Phase = "searching"
         self.weights: Weights = {}
         self.stopped = "budget" if config.trials is None else "trials"

@@ -22,7 +22,7 @@ F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 Shown = tuple[F32, F64]
 """Rows as a model is shown them, and their target."""
-_TREES = frozenset({"lightgbm", STACKED, "hist_boosting", "extra_trees", "random_forest", "dummy"})
+_TREES = frozenset({"lightgbm", "tweedie", STACKED, "hist_boosting", "extra_trees", "random_forest", "dummy"})
 """Kinds that look through ``TreeView``; the baseline looks at nothing, and shares it."""
 _MOST = {True: 2000, False: 400}
 """Features that trees, and the others, are shown at most."""
@@ -193,6 +193,18 @@ def _linear(f: _Fit) -> Model:
     return Linear(weights * sd, np.atleast_1d(model.intercept_) * sd + mean, "identity")
 
 
+def _glm(f: _Fit) -> Model:
+    """A generalised linear model with a log link (Nelder and Wedderburn 1972), its loss Tweedie's deviance."""
+    from sklearn.linear_model import TweedieRegressor
+
+    mean = float(f.y.mean()) or 1.0
+    penalty = 1.0 / (f.number("strength") * len(f.x))
+    model: Any = TweedieRegressor(power=f.number("power"), link="log", alpha=penalty, max_iter=300)
+    model.fit(f.x.astype(np.float64), f.y / mean)
+    weights = np.asarray(model.coef_, np.float64).reshape(-1, 1)
+    return Linear(weights, np.atleast_1d(model.intercept_) + np.log(mean), "exp", 2.0 * float(f.y.max()))
+
+
 def _network(f: _Fit) -> Model:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -219,11 +231,13 @@ def _neighbours(f: _Fit) -> Model:
 _FITS: dict[str, Callable[[_Fit], Model]] = {
     "dummy": _dummy,
     "lightgbm": _lightgbm,
+    "tweedie": _lightgbm,
     STACKED: _lightgbm,
     "hist_boosting": _hist,
     "extra_trees": lambda f: _forest(f, extra=True),
     "random_forest": lambda f: _forest(f, extra=False),
     "linear": _linear,
+    "glm": _glm,
     "network": _network,
     "neighbours": _neighbours,
 }

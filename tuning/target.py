@@ -19,6 +19,7 @@ FEWEST = 30
 RAREST = 6
 """Rows of a class below which it can be neither learnt nor judged."""
 MOST_CLASSES = 100
+SKEWED = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ def target_of(name: str, values: npt.NDArray[Any], problem: Literal["auto"] | Pr
             raise WrongInput(name, "a regression needs numbers; it holds text")
         return Target(problem, numbers, known, (), tuple(notes))
     return _classes(name, problem, [str(texts[i]) for i in known], numbers, known, notes)
+
+
+def is_skewed(y: npt.NDArray[np.float64]) -> bool:
+    """Whether values are never negative and their skewness (third standardised moment) is above 1, as of spend or counts."""
+    spread = float(y.std())
+    return bool(y.min() >= 0.0) and spread > 0.0 and float(np.mean(((y - y.mean()) / spread) ** 3)) > SKEWED
 
 
 def guess(numbers: npt.NDArray[np.float64] | None, distinct: int, rows: int) -> Problem:

@@ -113,7 +113,9 @@ def from_hist(model: Any, classes: int, features: int) -> TreeEnsemble:
     )
 
 
-def from_lightgbm(text: str, classes: int, features: int, shift: npt.NDArray[np.float64] | float = 0.0) -> TreeEnsemble:
+def from_lightgbm(
+    text: str, classes: int, features: int, shift: npt.NDArray[np.float64] | float = 0.0, link: Link | None = None
+) -> TreeEnsemble:
     """A booster's text (``model_to_string``) without linear splits; ``shift`` is added to what its trees sum up to.
 
     ``decision_type``: bit 0 categorical, bit 1 missing goes left, bits 2-3 what is missing (0 nothing: NaN counts as 0).
@@ -128,7 +130,7 @@ def from_lightgbm(text: str, classes: int, features: int, shift: npt.NDArray[np.
         column=(np.arange(len(trees)) % outputs).astype(np.int32),
         outputs=outputs,
         features=features,
-        link=link_of(classes),
+        link=link or link_of(classes),
         shift=shift,
     )
 

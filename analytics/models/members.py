@@ -28,14 +28,15 @@ class Constant:
 
 @dataclass
 class Linear:
-    """``x @ weights + bias``, linked."""
+    """``x @ weights + bias``, linked; ``most`` bounds what an exponential makes of a row that is like no other."""
 
     weights: F64
     bias: F64
     link: Link
+    most: float = float("inf")
 
     def predict(self, x: F32) -> F64:
-        return linked(x @ self.weights + self.bias, self.link)
+        return np.minimum(linked(x @ self.weights + self.bias, self.link), self.most)
 
 
 @dataclass

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from analytics.models.schema import F32
 from analytics.typed import kernel, reads, writes
 
-Link = Literal["identity", "sigmoid", "softmax"]
+Link = Literal["identity", "exp", "sigmoid", "softmax"]
 LEVELS = 32
 """Codes of a category that splits can tell apart: bits of a node's ``levels``."""
 _f4, _f8, _i4, _u4, _b1 = numba.float32, numba.float64, numba.int32, numba.uint32, numba.boolean
@@ -194,7 +194,7 @@ def linked(raw: npt.NDArray[np.float64], link: Link) -> npt.NDArray[np.float64]:
     if link == "softmax":
         shifted = np.exp(raw - raw.max(axis=1, keepdims=True))
         return shifted / shifted.sum(axis=1, keepdims=True)
-    return raw
+    return np.exp(np.clip(raw, -500.0, 500.0)) if link == "exp" else raw
 
 
 @dataclass

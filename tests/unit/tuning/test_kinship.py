@@ -18,7 +18,7 @@ from tuning.report import Hashes, Report, Trial
 
 HERE = {"rows": 0.6, "categories": 0.2, "entropy": 0.9, "best column": 0.3}
 KINDS = ("lightgbm", "linear", "extra_trees")
-BEST, SECOND, THIRD = (PORTFOLIO[i] for i in (3, 1, 2))
+BEST, SECOND, THIRD = (next(c for c in PORTFOLIO if c.kind == kind) for kind in KINDS)
 
 
 def report(best: tuple[Candidate, ...], moved: float = 0.0, **changed: Any) -> Report:
