@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.schema import TEXT_WIDTH, Column, Kind, Schema, WrongInput, as_dates, as_numbers, as_texts
-from analytics.models.spelling import Found, is_certain, is_missing, number_of, number_spelling, time_spelling
+from analytics.models.schema import Column, Kind, Schema, WrongInput, as_dates, as_numbers, as_texts, words_of
+from analytics.models.spelling import Found, is_certain, is_missing, number_spelling, numbers_of, time_spelling
 from tuning.report import Note
 
 LEVELS = 2000
@@ -19,7 +19,9 @@ LEVELS = 2000
 _EXACT = float(1 << 24)
 """Whole numbers up to here are exact in float32."""
 _IDENTIFIER = re.compile(r"(^|[_\W])(id|uuid|guid|key|identifier|no|nr|index)$|[a-z]I[dD]$", re.IGNORECASE)
-_WORDS = 4.0
+WORDS, _CELLS = 400, 40_000_000
+"""Of a text column's words the most frequent are counted, so many that the counts of all rows stay within so many cells."""
+_FEWEST_ROWS = 5
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
 
 
@@ -41,7 +43,7 @@ def schema_of(columns: Mapping[str, npt.NDArray[Any]], *, apart: Mapping[str, st
             code = "identifier" if "identif" in column.dropped else "dropped-column"
             notes.append(Note(code=code, text=f"Column {name!r} is not used: it {column.dropped}.", column=name))
         elif column.kind == "text":
-            text = f"Column {name!r} is taken as text: counts of hashed words in {TEXT_WIDTH} buckets."
+            text = f"Column {name!r} is taken as text: how often each of its {len(column.levels)} commonest words is there."
             notes.append(Note(code="text", text=text, column=name))
         if column.spelling and not column.dropped:
             notes += said_of_spelling(column, values)
@@ -118,8 +120,8 @@ def said_of_spelling(column: Column, values: npt.NDArray[Any]) -> list[Note]:
             text += " No row tells whether days or months come first; where days do, write the dates as YYYY-MM-DD."
             return [Note(code="spelling", text=text, column=column.name, severity="warning")]
         return [Note(code="spelling", text=text, column=column.name)]
-    odd = [t for t in known if number_of(t, column.spelling) is None]
-    example = next(t for t in known if number_of(t, column.spelling) is not None)
+    stray = np.isnan(numbers_of(known, column.spelling))
+    odd, example = [known[i] for i in np.flatnonzero(stray).tolist()], known[int(stray.argmin())]
     text = f"Column {column.name!r} is read as numbers written like {column.spelling}, such as {example!r}."
     notes = [Note(code="spelling", text=text, column=column.name)]
     if odd:
@@ -166,9 +168,21 @@ def _category(name: str, texts: list[str | None], known: list[str]) -> Column:
     if column.dropped or len(known) < 20:
         return column
     distinct = len(set(known))
-    words = float(np.mean([t.count(" ") + 1 for t in known[:2000]]))
-    if words >= _WORDS and distinct > 0.2 * len(known):
-        return Column(name, "text")
+    if distinct > 0.2 * len(known) and (words := _vocabulary(known, len(texts))):
+        return Column(name, "text", levels=words)
     if distinct > 0.95 * len(known) and distinct > LEVELS / 20:
         column.levels, column.dropped = [], "is an identifier: another value in nearly each row"
     return column
+
+
+def _vocabulary(known: Sequence[str], rows: int) -> list[str]:
+    """The words of a text column that are counted, commonest first. None where texts are single words, or where half of
+    them have no word that others have: names and codes."""
+    said = [words_of(text) for text in known]
+    if sum(map(len, said)) < 2 * len(said):
+        return []
+    rows_with = Counter(word for words in said for word in set(words))
+    common = sorted((-n, word) for word, n in rows_with.items() if n >= _FEWEST_ROWS)
+    chosen = [word for _, word in common[: max(40, min(WORDS, _CELLS // rows))]]
+    told = set(chosen)
+    return chosen if 2 * sum(not told.isdisjoint(words) for words in said) >= len(said) else []

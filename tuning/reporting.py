@@ -171,7 +171,7 @@ def _columns(outcome: Outcome, columns: Mapping[str, npt.NDArray[Any]]) -> tuple
             missing = float(np.isnat(values).mean())
         else:
             missing = float(np.isnan(values).mean()) if values.dtype.kind == "f" else 0.0
-        distinct = len(c.levels) or None
+        distinct = None if c.kind == "text" else len(c.levels) or None
         found.append(
             Column(name=c.name, kind=c.kind, used=not c.dropped, reason=c.dropped, missing=missing, distinct=distinct)
         )

@@ -5,7 +5,7 @@ Only names are learnt here (which levels a category has), no statistics: those a
 
 from __future__ import annotations
 
-import zlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -14,15 +14,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.spelling import MISSING, is_missing, number_of, times_of
+from analytics.models.spelling import MISSING, is_missing, numbers_of, times_of
 
 Columns = Mapping[str, npt.NDArray[Any]]
 """Equally long arrays by column name: float64 (missing is NaN), bool, datetime64, or objects (str, number or None)."""
 Kind = Literal["number", "boolean", "date", "category", "text"]
 F32 = npt.NDArray[np.float32]
 DATE_PARTS = ("day", "year", "month", "weekday", "hour")
-TEXT_WIDTH = 96
-"""A text column becomes counts of hashed words in so many buckets (Weinberger et al. 2009), length and word count."""
+_WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _LARGEST = 3.0e38
 _FEW = 64
 """Rows up to which numbers are converted all columns at once: there the calls cost more than the values."""
@@ -41,9 +40,10 @@ class WrongInput(ValueError):
 
 @dataclass
 class Column:
-    """One input column. ``levels`` are a category's values in the order of their codes; ``offset`` is taken off numbers
-    too large for float32; ``spelling`` is how texts of numbers or times are written (``spelling``; empty: as Python and ISO
-    do), ``strays`` whether texts that are none count as missing; ``dropped`` says why the column is not used."""
+    """One input column. ``levels`` are a category's values, or the words of a text that are counted, in the order of their
+    codes; ``offset`` is taken off numbers too large for float32; ``spelling`` is how texts of numbers or times are written
+    (``analytics.models.spelling``; empty: as Python and ISO do), ``strays`` whether texts that are none count as missing;
+    ``dropped`` says why the column is not used."""
 
     name: str
     kind: Kind
@@ -110,8 +110,8 @@ class Schema:
     @cached_property
     def _layout(self) -> _Layout:
         used = self.used
-        width = {"date": len(DATE_PARTS), "text": TEXT_WIDTH + 2}
-        ends = np.cumsum([0, *(width.get(c.kind, 1) for c in used)]).tolist()
+        width = {"date": len(DATE_PARTS)}
+        ends = np.cumsum([0, *(2 + len(c.levels) if c.kind == "text" else width.get(c.kind, 1) for c in used)]).tolist()
         numbers = [(start, c) for start, c in zip(ends, used, strict=False) if c.kind == "number"]
         return _Layout(
             used, ends[:-1], ends[-1], [c for _, c in numbers], np.array([at for at, _ in numbers], np.int64),
@@ -128,7 +128,7 @@ class Schema:
                 found += [Feature(f"{c.name} ({part})", c.name, "number") for part in DATE_PARTS]
             elif c.kind == "text":
                 found += [Feature(f"{c.name} ({part})", c.name, "number") for part in ("length", "words")]
-                found += [Feature(f"{c.name} (word {i})", c.name, "count") for i in range(TEXT_WIDTH)]
+                found += [Feature(f"{c.name} ({word!r})", c.name, "count") for word in c.levels]
             else:
                 found.append(Feature(c.name, c.name, "number"))
         return found
@@ -170,7 +170,7 @@ def _encode(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return date_parts(column.read(values))
     texts = as_booleans(column.name, values) if column.kind == "boolean" else as_texts(values)
     if column.kind == "text":
-        return word_counts(texts)
+        return word_counts(texts, column.codes)
     code = column.codes
     unseen, missing = len(code), len(code) + 1
     return np.array([missing if t is None else code.get(t, unseen) for t in texts], np.float32)[:, None]
@@ -185,29 +185,22 @@ def as_numbers(
     elif values.dtype.kind in "mM":
         raise WrongInput(name, "holds times, but the model was trained with numbers")
     else:
-        numbers = np.empty(len(values), np.float64)
-        for i, value in enumerate(values):
+        texts = [v if isinstance(v, str) else None for v in values.tolist()] if spelling else []
+        numbers = numbers_of(texts, spelling) if spelling else np.full(len(values), np.nan)
+        for i in np.flatnonzero(np.isnan(numbers)).tolist():
             try:
-                numbers[i] = _number(value, spelling)
+                numbers[i] = _number(values[i])
             except (TypeError, ValueError):
                 if not strays:
-                    raise WrongInput(name, f"row {i + 1}: {str(value)[:40]!r} is not a number") from None
-                numbers[i] = np.nan
+                    raise WrongInput(name, f"row {i + 1}: {str(values[i])[:40]!r} is not a number") from None
     if not np.isfinite(numbers).all():
         numbers = np.where(np.isfinite(numbers), numbers, np.nan)
     return numbers
 
 
-def _number(value: Any, spelling: str) -> float:
+def _number(value: Any) -> float:
     """Raises ``TypeError`` or ``ValueError`` for what is none."""
-    if value is None:
-        return float("nan")
-    if not isinstance(value, str):
-        return float(value)
-    found = number_of(value, spelling) if spelling else None
-    if found is None and is_missing(value):
-        return float("nan")
-    return float(value) if found is None else found
+    return float("nan") if value is None or (isinstance(value, str) and is_missing(value)) else float(value)
 
 
 def as_dates(name: str, values: npt.NDArray[Any], spelling: str = "") -> npt.NDArray[np.datetime64]:
@@ -290,15 +283,21 @@ def date_parts(dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float32]:
     return out.astype(np.float32)
 
 
-def word_counts(texts: Sequence[str | None]) -> npt.NDArray[np.float32]:
-    """Length, number of words, then counts of hashed words; a missing text is NaN, NaN, 0 …"""
-    out = np.zeros((len(texts), TEXT_WIDTH + 2), np.float32)
+def words_of(text: str) -> list[str]:
+    """In small letters, without what stands around them."""
+    return _WORD.findall(text.lower())
+
+
+def word_counts(texts: Sequence[str | None], place: Mapping[str, int]) -> npt.NDArray[np.float32]:
+    """Length, number of words, then how often each word of ``place`` is there; a missing text is NaN, NaN, 0 …"""
+    out = np.zeros((len(texts), len(place) + 2), np.float32)
     for i, text in enumerate(texts):
         if text is None:
             out[i, :2] = np.nan
             continue
-        words = text.lower().split()
+        words = words_of(text)
         out[i, 0], out[i, 1] = len(text), len(words)
         for word in words:
-            out[i, 2 + zlib.crc32(word.strip(".,;:!?()\"'").encode()) % TEXT_WIDTH] += 1.0
+            if (at := place.get(word)) is not None:
+                out[i, 2 + at] += 1.0
     return out

@@ -14,23 +14,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
+pc: Any = pyarrow.compute
+"""Its functions are made when it is imported, so no type is known of them."""
+F64 = npt.NDArray[np.float64]
 MISSING = frozenset(
     {"", "na", "nan", "null", "none", "n/a", "<na>", "nat", "?", "-", "--", ".", "n.a.", "#n/a", "(null)", "\\n"}
 )
 """Texts, in small letters, that stand for no value where a number or a time is expected."""
-POINT, COMMA = "1,234.5", "1.234,5"
-_UNIT = r"[$€£¥₹%]|USD|EUR|GBP|CHF|JPY|INR|CAD|AUD"
-_SPACES = " \u00a0\u202f'’"
-_DIGITS = {POINT: (rf"[,{_SPACES}]", r"\."), COMMA: (rf"[.{_SPACES}]", ",")}
-_NUMBER = {
-    form: re.compile(
-        rf"([+-]?)\s*({_UNIT}|)\s*([+-]?(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)(?:{mark}\d*)?(?:[eE][+-]?\d+)?|{mark}\d+)"
-        rf"\s*({_UNIT}|)"
-    )
-    for form, (group, mark) in _DIGITS.items()
-}
+POINT, COMMA, CLOCK = "1,234.5", "1.234,5", "0:00:00"
+_UNIT = r"(?:[$€£¥₹%]|USD|EUR|GBP|CHF|JPY|INR|CAD|AUD|)"
+_BLANK = " \u00a0\u202f"
+_GROUP = {POINT: f"[,{_BLANK}'’]", COMMA: f"[.{_BLANK}'’]"}
+_POINT = {POINT: r"\.", COMMA: ","}
+_PATTERN = {
+    spelling: rf"^(?P<open>\(?)(?P<minus>[+-]?)(?P<before>{_UNIT})[{_BLANK}]?(?P<digits>[+-]?"
+    rf"(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{_POINT[spelling]}[0-9]*)?(?:[eE][+-]?[0-9]+)?"
+    rf"|[+-]?{_POINT[spelling]}[0-9]+)[{_BLANK}]?(?P<after>{_UNIT})(?P<close>\)?)$"
+    for spelling, group in _GROUP.items()
+} | {CLOCK: r"^(?P<minus>-?)(?P<large>[0-9]+):(?P<middle>[0-5][0-9])(?::(?P<small>[0-5][0-9](?:\.[0-9]+)?))?$"}
+"""Read by RE2 (Arrow), too, so without what only Python's expressions know."""
+_EXPRESSION = {spelling: re.compile(pattern) for spelling, pattern in _PATTERN.items()}
 _DAYS = ("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%m-%d-%y", "%d-%m-%y", "%y/%m/%d")
 _NAMED = ("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%b %d %Y")
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %H:%M:%S", "T%H:%M:%S")
@@ -41,6 +46,7 @@ _DATED = re.compile(r"(\d{1,4}[./ -]|[A-Za-z]{3,9} ).{4,}")
 _STRAY = 0.02
 _STRAYS = 3
 _VARIED = 20
+_FEW = 64
 
 
 @dataclass(frozen=True)
@@ -55,23 +61,60 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
-def number_of(text: str, spelling: str) -> float | None:
-    """The number; a per cent stays as many, (5) is -5. None where it is not spelled so."""
-    read = _read(text, spelling)
-    return None if read is None else read[0]
+def numbers_of(texts: Sequence[str | None], spelling: str) -> F64:
+    """A per cent stays as many, (5) is -5, 0:02:35 is 155; NaN for no value and for what is not spelled so."""
+    return _read(texts, spelling)[0]
 
 
-def _read(text: str, spelling: str) -> tuple[float, str] | None:
-    text = text.strip().replace("−", "-")
-    sign = 1.0
-    if text.startswith("(") and text.endswith(")"):
-        text, sign = text[1:-1].strip(), -1.0
-    parts = _NUMBER[spelling].fullmatch(text)
-    if parts is None or (parts[2] and parts[4]):
-        return None
-    group, mark = _DIGITS[spelling]
-    digits = re.sub(group, "", parts[3])
-    return sign * (-1.0 if parts[1] == "-" else 1.0) * float(re.sub(mark, ".", digits)), parts[2] or parts[4]
+def _read(texts: Sequence[str | None], spelling: str) -> tuple[F64, set[str]]:
+    """The numbers, and the units of those that are not 0. Few texts by Python's expressions, for Arrow's calls cost more."""
+    if len(texts) > _FEW:
+        return _read_many(texts, spelling)
+    read = [_read_one(text, spelling) for text in texts]
+    return np.array([number for number, _ in read], np.float64), {
+        unit for number, unit in read if number and number == number
+    }
+
+
+def _read_one(text: str | None, spelling: str) -> tuple[float, str]:
+    found = None if text is None else _EXPRESSION[spelling].match(text.strip().replace("−", "-"))
+    if found is None:
+        return np.nan, ""
+    sign = -1.0 if found["minus"] == "-" else 1.0
+    if spelling == CLOCK:
+        minutes = 60.0 * float(found["large"]) + float(found["middle"])
+        return sign * (minutes if found["small"] is None else 60.0 * minutes + float(found["small"])), ""
+    if bool(found["open"]) != bool(found["close"]) or (found["before"] and found["after"]):
+        return np.nan, ""
+    digits = re.sub(_GROUP[spelling], "", found["digits"]).replace(",", ".")
+    return sign * (-1.0 if found["open"] else 1.0) * float(digits), found["before"] or found["after"]
+
+
+def _read_many(texts: Sequence[str | None], spelling: str) -> tuple[F64, set[str]]:
+    plain = pc.replace_substring(pc.utf8_trim_whitespace(pa.array(texts, pa.string())), "−", "-")
+    found = pc.extract_regex(plain, _PATTERN[spelling])
+    part: dict[str, Any] = {field.name: found.field(i) for i, field in enumerate(found.type)}
+    read = np.asarray(found.is_valid())
+    sign = np.where(np.asarray(pc.equal(part["minus"], "-")), -1.0, 1.0)
+    if spelling == CLOCK:
+        large, middle, small = (_floats(part[name], read) for name in ("large", "middle", "small"))
+        minutes = 60.0 * large + middle
+        return sign * np.where(np.isnan(small), minutes, 60.0 * minutes + small), {""}
+    opened, closed, before, after = (
+        np.asarray(pc.not_equal(part[n], "")) for n in ("open", "close", "before", "after")
+    )
+    read = read & (opened == closed) & ~(before & after)
+    digits = pc.replace_substring(pc.replace_substring_regex(part["digits"], _GROUP[spelling], ""), ",", ".")
+    numbers = sign * np.where(opened, -1.0, 1.0) * _floats(digits, read)
+    counted = pa.array(read & (numbers != 0))
+    units = pc.unique(pc.binary_join_element_wise(part["before"], part["after"], "").filter(counted))
+    return numbers, set(units.to_pylist())
+
+
+def _floats(texts: Any, valid: npt.NDArray[np.bool_]) -> F64:
+    """NaN where not ``valid`` or empty."""
+    usable = pc.if_else(pc.and_(pa.array(valid), pc.not_equal(texts, "")), texts, None)
+    return np.asarray(usable.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
 def number_spelling(known: Sequence[str]) -> Found | None:
@@ -81,25 +124,25 @@ def number_spelling(known: Sequence[str]) -> Found | None:
     20 numbers differ; with fewer, the texts may be answers of their own, as in 0, 1, 2, 3+.
     """
     texts = [t for t in known if not is_missing(t)]
-    for spelling in (POINT, COMMA):
-        if 2 * sum(_NUMBER[spelling].fullmatch(t.strip("() ")) is not None for t in texts[:50]) < min(len(texts), 50):
+    for spelling in _PATTERN:
+        if 2 * np.isnan(numbers_of(texts[:_FEW], spelling)).sum() > min(len(texts), _FEW):
             continue
-        read = {t: _read(t, spelling) for t in set(texts)}
-        strays = tuple(sorted(t for t, found in read.items() if found is None))
-        odd = sum(read[t] is None for t in texts)
-        numbers = {found[0] for found in read.values() if found is not None}
+        numbers, units = _read(texts, spelling)
+        odd = np.isnan(numbers)
+        strays = tuple(sorted({texts[i] for i in np.flatnonzero(odd).tolist()}))
         if strays and (
-            len(numbers) <= _VARIED or 2 * odd > len(texts) or (len(strays) > _STRAYS and odd > _STRAY * len(texts))
+            len(np.unique(numbers[~odd])) <= _VARIED
+            or 2 * odd.sum() > len(texts)
+            or (len(strays) > _STRAYS and odd.sum() > _STRAY * len(texts))
         ):
             continue
-        if len({found[1] for found in read.values() if found is not None and found[0]}) <= 1:
-            return Found(spelling, strays) if numbers else None
+        return Found(spelling, strays) if len(units) <= 1 and not odd.all() else None
     return None
 
 
 def times_of(texts: Sequence[str | None], spelling: str) -> npt.NDArray[np.datetime64]:
     """Microseconds; NaT for no value and for what is not spelled so (a ``strptime`` format)."""
-    read: Any = pc.strptime(pa.array(texts, pa.string()), format=spelling, unit="us", error_is_null=True)  # pyright: ignore
+    read = pc.strptime(pa.array(texts, pa.string()), format=spelling, unit="us", error_is_null=True)
     return np.asarray(read.to_numpy(zero_copy_only=False), "datetime64[us]")
 
 

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.models.spelling import COMMA, POINT, is_certain, number_of, number_spelling, time_spelling, times_of
+from analytics.models.spelling import (
+    CLOCK,
+    COMMA,
+    POINT,
+    is_certain,
+    number_spelling,
+    numbers_of,
+    time_spelling,
+    times_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +32,8 @@ from analytics.models.spelling import COMMA, POINT, is_certain, number_of, numbe
         (["1 234 567", "5"], POINT, [1234567.0, 5.0]),
         (["USD 1,000.5", "USD 7"], POINT, [1000.5, 7.0]),
         (["$5", "0"], POINT, [5.0, 0.0]),
+        (["0:02:35", "1:00:00", "-0:00:01"], CLOCK, [155.0, 3600.0, -1.0]),
+        (["9:30", "10:05"], CLOCK, [570.0, 605.0]),
         ([".5", "1e3", "?", "N/A"], POINT, [0.5, 1000.0, None, None]),
     ],
 )
@@ -32,7 +43,9 @@ def test_numbers_are_read_as_the_whole_column_spells_them(
     found = number_spelling(texts)
     assert found is not None
     assert (found.spelling, found.strays) == (spelling, ())
-    assert [number_of(text, spelling) for text in texts] == numbers
+    assert np.array_equal(numbers_of(texts, spelling), np.array(numbers, float), equal_nan=True)
+    assert number_spelling(texts * 100) == found  # many are read by another library
+    assert np.array_equal(numbers_of(texts * 100, spelling), np.array(numbers * 100, float), equal_nan=True)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +55,7 @@ def test_numbers_are_read_as_the_whole_column_spells_them(
         ["18-24", "25-34"],
         ["0", "1", "2", "3+"],  # an answer of its own, not a slip
         ["1,2", "3,4,5"],
+        ["16:9", "4:3"],
         ["C536365", "C536366"],
         ["192.168.0.1", "10.0.0.1"],
         ["?", "-"],
@@ -51,6 +65,12 @@ def test_numbers_are_read_as_the_whole_column_spells_them(
 )
 def test_what_is_no_number_is_none(texts: list[str]) -> None:
     assert number_spelling(texts) is None
+
+
+@given(st.text("0123456789.,:-+()$%€ 'eEUSD", max_size=12), st.sampled_from([POINT, COMMA, CLOCK]))
+def test_few_and_many_are_read_alike(text: str, spelling: str) -> None:
+    one, many = numbers_of([text], spelling), numbers_of([text] * 100, spelling)
+    assert np.array_equal(np.repeat(one, 100), many, equal_nan=True)
 
 
 def test_few_slips_among_many_numbers_are_strays_and_many_are_not() -> None:
@@ -71,7 +91,7 @@ def test_what_was_written_is_read(values: list[float]) -> None:
         found = number_spelling(texts)
         assert found is not None
         assert found.spelling == spelling
-        assert [number_of(t, spelling) for t in texts] == values
+        assert numbers_of(texts, spelling).tolist() == values
 
 
 @pytest.mark.parametrize(

@@ -322,3 +322,21 @@ def test_a_list_of_rows_is_read_with_every_rows_columns(tmp_path: Any) -> None:
     path.write_text('[{"a": 1},')
     with pytest.raises(WrongInput, match="cannot read"):
         read_columns(path)
+
+
+def test_a_text_is_told_by_its_commonest_words_and_names_and_codes_are_none() -> None:
+    fruit, verb = ["apple", "Pear,", "fig"], ["eats", "sells"]
+    said = [f"Anna {verb[i % 2]} a {fruit[i % 3]} no {i}" for i in range(60)]
+    column = column_of("said", texts(*said))
+    assert (column.kind, column.levels) == ("text", ["a", "anna", "no", "eats", "sells", "apple", "fig", "pear"])
+    schema, notes = schema_of({"said": texts(*said)}, apart={})
+    assert "each of its 8 commonest words" in notes[0].text
+    names = [f.name for f in schema.features()]
+    assert names[:3] == ["said (length)", "said (words)", "said ('a')"]
+    row = dict(zip(names, schema.matrix({"said": texts("A fig, a FIG! And a kiwi")})[0].tolist(), strict=True))
+    assert (row["said (words)"], row["said ('a')"], row["said ('fig')"], row["said ('pear')"]) == (7.0, 3.0, 2.0, 0.0)
+    missing = schema.matrix({"said": texts(None)})[0]
+    assert np.isnan(missing[:2]).all() and not missing[2:].any()
+    assert column_of("two words", texts(*[f"{a} {b}" for a in "abcdefgh" for b in "uvwxyz"])).kind == "text"
+    assert column_of("who", texts(*[f"Name{i} Family{i}" for i in range(300)])).dropped.startswith("is an identifier")
+    assert column_of("code", texts(*[f"AB-{i}" for i in range(300)])).dropped.startswith("is an identifier")
