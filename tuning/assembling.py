@@ -96,6 +96,8 @@ def finish_model(
         prepared.target.problem, target, list(prepared.target.classes), prepared.schema, ensemble,
         np.ascontiguousarray(prepared.x[np.sort(chosen)]),
     )  # fmt: skip
+    if prepared.skewed:
+        model.least = 0.0
     if len(y) >= FEWEST_FOR_SETS:
         from threadpoolctl import threadpool_limits
 

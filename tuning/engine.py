@@ -40,7 +40,6 @@ from tuning.scoring import gain_of, metric_of, worth_of
 from tuning.search import run_all, search_trials, search_until
 from tuning.selection import greedy
 from tuning.stacking import Stacker, notes_of
-from tuning.target import is_skewed
 from tuning.trials import Entry, Trials, write_parts
 
 F64 = npt.NDArray[np.float64]
@@ -68,8 +67,7 @@ def run(columns: Arrays, config: Config, watch: Watch = lambda _: None) -> Outco
 
 def _kinds(config: Config, prepared: Prepared, metric: str) -> tuple[str, ...]:
     """Those asked for; those with a log link only for the means (not medians) of a target that asks for one."""
-    asked = prepared.target.problem == "regression" and metric != "mae" and is_skewed(prepared.y[prepared.split.train])
-    kinds = tuple(kind for kind in config.kinds if asked or kind not in POSITIVE)
+    kinds = tuple(kind for kind in config.kinds if kind not in POSITIVE or (prepared.skewed and metric != "mae"))
     if not kinds:
         reason = f"{', '.join(config.kinds)} are for skewed values of 0 and more, by squared error; ask for other kinds"
         raise WrongInput(config.target, reason)
@@ -84,9 +82,11 @@ class _Run:
         self.config, self.clock, self.prepared, self.metric = config, clock, prepared, metric
         self.folder, self.pool, self._watch = folder, pool, watch
         self.notes = list(prepared.notes)
-        if set(POSITIVE) & set(config.kinds):
-            text = f"{config.target!r} is never negative and skewed: models with a log link (Tweedie's loss) are tried, too."
-            self.notes.append(Note(code="log-link", text=text, column=config.target))
+        if prepared.skewed:
+            text = f"{config.target!r} is never negative and skewed: predictions and intervals end at 0."
+            if set(POSITIVE) & set(config.kinds):
+                text += " Models with a log link (Tweedie's loss) are tried, too."
+            self.notes.append(Note(code="skewed-target", text=text, column=config.target))
         self.phase: Phase = "searching"
         self.weights: Weights = {}
         self.stopped = "budget" if config.trials is None else "trials"

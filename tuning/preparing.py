@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tuning.kinds import column_of, schema_of
 from tuning.leakage import ROWS, find_leaks
 from tuning.report import Note
 from tuning.splits import Split, folds_of, grouped, in_time, set_apart
-from tuning.target import Target, target_of
+from tuning.target import Target, is_skewed, target_of
 from tuning.trials import Parts
 
 F64 = npt.NDArray[np.float64]
@@ -39,6 +40,11 @@ class Prepared:
     @property
     def classes(self) -> int:
         return len(self.target.classes)
+
+    @cached_property
+    def skewed(self) -> bool:
+        """Whether it is a regression of skewed values without negative ones (on the training rows)."""
+        return not self.classes and is_skewed(self.y[self.split.train])
 
     @property
     def outputs(self) -> int:

@@ -249,7 +249,7 @@ def _conformal(outcome: Outcome, level: float = 0.9) -> Conformal | None:
             hit, size = inside[np.arange(len(truth)), truth], float(inside.sum(axis=1).mean())
             method = "adaptive prediction sets on out-of-fold predictions"
         elif model.intervals is not None:
-            low, high = model.intervals.interval(p.x[p.split.holdout].astype(np.float64), outcome.holdout, level)
+            low, high = model.interval_on(p.x[p.split.holdout], outcome.holdout, level)
             hit, size = (low <= truth) & (truth <= high), float((high - low).mean())
             method = "locally scaled conformal intervals on out-of-fold errors"
         else:

@@ -30,7 +30,8 @@ class Scale:
 
 @dataclass
 class TableModel:
-    """A served model. ``classes`` are the target's values in the order of the probabilities; none for regression.
+    """A served model. ``classes`` are the target's values in the order of the probabilities; none for regression, whose
+    predictions and intervals go down to ``least`` only.
 
     ``background`` are matrix rows that explanations start from. All methods take columns as arrays (``schema.Columns``)
     and raise ``WrongInput`` naming the column that does not fit.
@@ -45,6 +46,7 @@ class TableModel:
     intervals: Intervals | None = None
     sets: PredictionSets | None = None
     about: dict[str, Any] = field(default_factory=dict[str, Any])
+    least: float | None = None
 
     def predict(self, columns: Columns) -> F64:
         """float64[n] values of a regression, else float64[n, classes] probabilities."""
@@ -54,7 +56,7 @@ class TableModel:
         """``predict`` of encoded rows."""
         found = self.ensemble.predict(x)
         if self.problem == "regression":
-            return found[:, 0]
+            return self._cut(found[:, 0])
         return np.column_stack([1.0 - found[:, 0], found[:, 0]]) if self.problem == "binary" else found
 
     def labels(self, probabilities: F64) -> list[str]:
@@ -63,10 +65,18 @@ class TableModel:
 
     def interval(self, columns: Columns, level: float) -> tuple[F64, F64]:
         """Where the target of each row lies with probability ``level``. Raises ``ValueError`` where this cannot be said."""
+        x = self.schema.matrix(columns)
+        return self.interval_on(x, self.on_matrix(x), level)
+
+    def interval_on(self, x: F32, predicted: F64, level: float) -> tuple[F64, F64]:
+        """``interval`` of encoded rows and what is predicted for them."""
         if self.intervals is None:
             raise ValueError("this model has no intervals: they are made for regressions with enough rows")
-        x = self.schema.matrix(columns)
-        return self.intervals.interval(x.astype(np.float64), self.on_matrix(x), level)
+        low, high = self.intervals.interval(x.astype(np.float64), predicted, level)
+        return self._cut(low), self._cut(high)
+
+    def _cut(self, values: F64) -> F64:
+        return values if self.least is None else np.maximum(values, self.least)
 
     def class_sets(self, columns: Columns, level: float) -> npt.NDArray[np.bool_]:
         """bool[n, classes]: classes that hold the truth with probability ``level``."""

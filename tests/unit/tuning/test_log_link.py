@@ -76,7 +76,11 @@ def test_they_are_tried_where_the_target_asks_for_them_and_nowhere_else() -> Non
     found = run_automated_ml("regression", data, config)
     kinds = {c.model for c in found["all_models"]}
     assert kinds == {"dummy", "linear", *POSITIVE}
-    assert any(note.code == "log-link" for note in found["report"].decisions)
+    assert any("log link" in note.text for note in found["report"].decisions if note.code == "skewed-target")
+    low, high = found["best_model"].interval(data, 0.9)
+    assert low.min() == 0.0
+    assert ((low <= y) & (y <= high)).mean() > 0.85
+    assert found["best_model"].predict(data).min() >= 0.0
     signed = run_automated_ml("regression", {**data, "y": y - 200.0}, config)
     assert {c.model for c in signed["all_models"]} == {"dummy", "linear"}
     with pytest.raises(WrongInput, match=r"column 'y': glm, tweedie are for skewed values"):
