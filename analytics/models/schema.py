@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ Kind = Literal["number", "boolean", "date", "category", "text"]
 F32 = npt.NDArray[np.float32]
 DATE_PARTS = ("day", "year", "month", "weekday", "hour")
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
+_OFFSET = re.compile(r"^\d.*:.*[+-]\d\d:?\d\d$")
 _LARGEST = 3.0e38
 _FEW = 64
 """Rows up to which numbers are converted all columns at once: there the calls cost more than the values."""
@@ -204,7 +206,7 @@ def _number(value: Any) -> float:
 
 
 def as_dates(name: str, values: npt.NDArray[Any], spelling: str = "") -> npt.NDArray[np.datetime64]:
-    """Microseconds; NaT for what is missing. ISO's spelling is read whatever the column's own."""
+    """Microseconds in UTC; NaT for what is missing. ISO's spelling is read whatever the column's own."""
     if values.dtype.kind == "M":
         return values.astype("datetime64[us]")
     if values.dtype.kind in "biuf":
@@ -221,6 +223,8 @@ def as_dates(name: str, values: npt.NDArray[Any], spelling: str = "") -> npt.NDA
 
 def _iso(name: str, row: int, text: str, or_spelled: str) -> np.datetime64:
     try:
+        if _OFFSET.search(text):
+            return np.datetime64(datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None), "us")
         if text[0].isdigit():  # numpy would read ``today``
             return np.datetime64(text.removesuffix("Z"), "us")
     except ValueError:

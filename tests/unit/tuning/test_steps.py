@@ -287,6 +287,14 @@ def test_numbers_and_times_as_people_write_them_are_learnt_from_and_said() -> No
         schema.matrix({name: values[:1] for name, values in (columns | {"day": texts("today")}).items()})
 
 
+@pytest.mark.filterwarnings("error")
+def test_times_with_an_offset_are_of_one_clock() -> None:
+    same = texts("2024-01-01T01:30:00+02:00", "2023-12-31T23:30:00Z", "2023-12-31 23:30", "2023-12-31T18:30:00-0500")
+    column = column_of("at", np.concatenate([same, texts("2024-05-01")]))
+    assert column.kind == "date"
+    assert set(column.read(same).astype(str)) == {"2023-12-31T23:30:00.000000"}
+
+
 def test_dates_that_can_be_read_two_ways_are_said() -> None:
     _, notes = schema_of({"day": texts(*["01/02/2024", "03/04/2024"] * 20)}, apart={})
     assert [(n.code, n.severity) for n in notes] == [("spelling", "warning")]
