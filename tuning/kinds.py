@@ -22,6 +22,7 @@ _IDENTIFIER = re.compile(r"(^|[_\W])(id|uuid|guid|key|identifier|no|nr|index)$|[
 WORDS, _CELLS = 400, 40_000_000
 """Of a text column's words the most frequent are counted, so many that the counts of all rows stay within so many cells."""
 _FEWEST_ROWS = 5
+_FIRST = 2000
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
 
 
@@ -178,9 +179,9 @@ def _category(name: str, texts: list[str | None], known: list[str]) -> Column:
 def _vocabulary(known: Sequence[str], rows: int) -> list[str]:
     """The words of a text column that are counted, commonest first. None where texts are single words, or where half of
     them have no word that others have: names and codes."""
-    said = [words_of(text) for text in known]
-    if sum(map(len, said)) < 2 * len(said):
+    if sum(len(words_of(text)) for text in known[:_FIRST]) < 2 * min(len(known), _FIRST):
         return []
+    said = [words_of(text) for text in known]
     rows_with = Counter(word for words in said for word in set(words))
     common = sorted((-n, word) for word, n in rows_with.items() if n >= _FEWEST_ROWS)
     chosen = [word for _, word in common[: max(40, min(WORDS, _CELLS // rows))]]

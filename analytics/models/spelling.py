@@ -61,6 +61,10 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
+def _told(texts: Sequence[str]) -> list[str]:
+    return [t for t in texts if not is_missing(t)]
+
+
 def numbers_of(texts: Sequence[str | None], spelling: str) -> F64:
     """A per cent stays as many, (5) is -5, 0:02:35 is 155; NaN for no value and for what is not spelled so."""
     return _read(texts, spelling)[0]
@@ -123,10 +127,10 @@ def number_spelling(known: Sequence[str]) -> Found | None:
     Up to three texts that recur, or 2 % of the rows, may be no numbers (``unknown``, a slip of the keyboard) where more than
     20 numbers differ; with fewer, the texts may be answers of their own, as in 0, 1, 2, 3+.
     """
-    texts = [t for t in known if not is_missing(t)]
-    for spelling in _PATTERN:
-        if 2 * np.isnan(numbers_of(texts[:_FEW], spelling)).sum() > min(len(texts), _FEW):
-            continue
+    first = _told(known[:_FEW])
+    likely = [s for s in _PATTERN if 2 * np.isnan(numbers_of(first, s)).sum() <= len(first)]
+    texts = _told(known) if likely else []
+    for spelling in likely:
         numbers, units = _read(texts, spelling)
         odd = np.isnan(numbers)
         strays = tuple(sorted({texts[i] for i in np.flatnonzero(odd).tolist()}))
@@ -148,10 +152,11 @@ def times_of(texts: Sequence[str | None], spelling: str) -> npt.NDArray[np.datet
 
 def time_spelling(known: Sequence[str]) -> Found | None:
     """The first format that fits all; ``01/02/2024`` is the second of January unless another row says otherwise."""
-    texts = [t.strip() for t in known if not is_missing(t)]
-    if not texts or not all(_DATED.match(t) for t in texts[:20]):
+    first = [t.strip() for t in _told(known[:_FEW])]
+    if not all(_DATED.match(t) for t in first):
         return None
-    return next((Found(s) for s in TIMES if _fits(texts[:20], s) and _fits(texts, s)), None)
+    texts = [t.strip() for t in _told(known)]
+    return next((Found(s) for s in TIMES if texts and _fits(first, s) and _fits(texts, s)), None)
 
 
 def is_certain(known: Sequence[str], spelling: str) -> bool:
