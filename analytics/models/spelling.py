@@ -95,7 +95,7 @@ def _read_one(text: str | None, spelling: str) -> tuple[float, str]:
 
 
 def _read_many(texts: Sequence[str | None], spelling: str) -> tuple[F64, set[str]]:
-    plain = pc.replace_substring(pc.utf8_trim_whitespace(pa.array(texts, pa.string())), "−", "-")
+    plain = pc.replace_substring(pc.utf8_trim_whitespace(_strings(texts)), "−", "-")
     found = pc.extract_regex(plain, _PATTERN[spelling])
     part: dict[str, Any] = {field.name: found.field(i) for i, field in enumerate(found.type)}
     read = np.asarray(found.is_valid())
@@ -113,6 +113,13 @@ def _read_many(texts: Sequence[str | None], spelling: str) -> tuple[F64, set[str
     counted = pa.array(read & (numbers != 0))
     units = pc.unique(pc.binary_join_element_wise(part["before"], part["after"], "").filter(counted))
     return numbers, set(units.to_pylist())
+
+
+def _strings(texts: Sequence[str | None]) -> Any:
+    try:
+        return pa.array(texts, pa.string())
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON allows
+        return pa.array([None if t is None else t.encode("utf-8", "replace").decode() for t in texts], pa.string())
 
 
 def _floats(texts: Any, valid: npt.NDArray[np.bool_]) -> F64:
@@ -146,7 +153,7 @@ def number_spelling(known: Sequence[str]) -> Found | None:
 
 def times_of(texts: Sequence[str | None], spelling: str) -> npt.NDArray[np.datetime64]:
     """Microseconds; NaT for no value and for what is not spelled so (a ``strptime`` format)."""
-    read = pc.strptime(pa.array(texts, pa.string()), format=spelling, unit="us", error_is_null=True)
+    read = pc.strptime(_strings(texts), format=spelling, unit="us", error_is_null=True)
     return np.asarray(read.to_numpy(zero_copy_only=False), "datetime64[us]")
 
 

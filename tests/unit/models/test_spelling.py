@@ -73,6 +73,11 @@ def test_few_and_many_are_read_alike(text: str, spelling: str) -> None:
     assert np.array_equal(np.repeat(one, 100), many, equal_nan=True)
 
 
+def test_half_a_surrogate_pair_is_no_number_and_no_time() -> None:
+    assert np.isnan(numbers_of(["\ud800"] * 100, POINT)).all()
+    assert np.isnat(times_of(["\ud800"], "%d.%m.%Y")).all()
+
+
 def test_few_slips_among_many_numbers_are_strays_and_many_are_not() -> None:
     numbers = [f"{n / 7:.2f}" for n in range(200)]
     assert number_spelling([*numbers, *["unknown"] * 90]) is not None  # one text that recurs
