@@ -33,7 +33,8 @@ def main() -> None:
     results.touch()
     done = [json.loads(line) for line in results.read_text().splitlines() if line.endswith("}")]
     known = {(one["table"], one["seed"], one["budget"], one["system"]) for one in done}
-    runs = product(asked.tables.split(","), asked.seeds, asked.budget, asked.systems.split(","))
+    tables = asked.tables.split(",")
+    runs = product(tables, asked.seeds, asked.budget, asked.systems.split(","))
     for table, seed, budget, system in [] if asked.table_only else runs:
         if (table, seed, budget, system) in known:
             continue
@@ -46,7 +47,7 @@ def main() -> None:
         done.append(row)
         said = found.get("scores") or found.get("fault")
         print(f"{table} {system} {budget:.0f} s: {said}, {found['wall_s']:.0f} s", flush=True)
-    print(summary(done))
+    print(summary([one for one in done if one["table"] in tables]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from benchmarks.automl.contest import METRICS
 from benchmarks.automl.contestant import SYSTEMS
-from benchmarks.automl.tables import TABLES
+from benchmarks.automl.tables import BY_NAME
 from tuning.evaluation import gain
 
 Row = dict[str, Any]
@@ -32,7 +32,7 @@ def _budget(budget: float, rows: list[Row]) -> str:
     lines = [f"Budget {budget:.0f} s", "", "| table | " + " | ".join(systems) + " |", "|---" * (len(systems) + 1) + "|"]
     ranks: list[Any] = []
     for (table, seed), of in sorted(runs.items()):
-        metric = METRICS[TABLES[table].problem][0]
+        metric = METRICS[BY_NAME[table].problem][0]
         cells = [_cell(of.get(system), metric) for system in systems]
         lines.append(f"| {table} {seed}, {metric} | " + " | ".join(cells) + " |")
         if all("scores" in of.get(system, {}) for system in systems):
@@ -59,7 +59,9 @@ def _cell(row: Row | None, metric: str) -> str:
 def _intervals(rows: list[Row]) -> str:
     """How often the reported interval of the holdout held the score on the test rows."""
     held = [
-        row["noted"]["next_low"] <= row["scores"][METRICS[TABLES[row["table"]].problem][0]] <= row["noted"]["next_high"]
+        row["noted"]["next_low"]
+        <= row["scores"][METRICS[BY_NAME[row["table"]].problem][0]]
+        <= row["noted"]["next_high"]
         for row in rows
         if row["system"] == "ours" and row.get("noted", {}).get("next_low") is not None
     ]
