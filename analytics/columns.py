@@ -6,9 +6,11 @@ Beside ``anomaly.table`` the one module of this package that knows Arrow.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -143,6 +145,16 @@ def times(column: pa.ChunkedArray, name: str) -> Times:
         )
     known = np.asarray(column.is_valid(), np.bool_)
     return Times(np.asarray(column.cast(pa.int64(), safe=False).fill_null(0), np.int64), known, per_unit, ordinal)
+
+
+def times_of(texts: Sequence[str | None], form: str) -> npt.NDArray[np.datetime64]:
+    """Microseconds; NaT for no value and for what is not of the form (``strptime``'s)."""
+    try:
+        column = pa.array(texts, pa.string())
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON allows
+        column = pa.array([None if t is None else t.encode("utf-8", "replace").decode() for t in texts], pa.string())
+    read: Any = pc.call_function("strptime", [column], pc.StrptimeOptions(form, "us", error_is_null=True))
+    return np.asarray(read.to_numpy(zero_copy_only=False), "datetime64[us]")
 
 
 def _call(function: str, *arguments: Any) -> Any:

@@ -60,14 +60,18 @@ _KEEP = Between(0.3, 1.0)
 _POWER = Between(1.05, 1.95)
 """Of the mean, as which the errors' variance grows: 1 as counts, 2 as what is off by a share of itself."""
 
+_BOOSTED: Space = {
+    "learning_rate": Between(0.01, 0.15, log=True),
+    "num_leaves": Between(4, 160, log=True, whole=True),
+    "min_child_samples": Between(2, 120, log=True, whole=True),
+    "feature_fraction": Between(0.3, 1.0),
+    "bagging_fraction": Between(0.5, 1.0),
+    "lambda_l2": Between(1e-3, 50.0, log=True),
+}
+
 SPACES: dict[str, Space] = {
     "lightgbm": {
-        "learning_rate": Between(0.01, 0.15, log=True),
-        "num_leaves": Between(4, 160, log=True, whole=True),
-        "min_child_samples": Between(2, 120, log=True, whole=True),
-        "feature_fraction": Between(0.3, 1.0),
-        "bagging_fraction": Between(0.5, 1.0),
-        "lambda_l2": Between(1e-3, 50.0, log=True),
+        **_BOOSTED,
         "lambda_l1": Between(1e-3, 10.0, log=True),
         "extra_trees": OneOf((False, True)),
         "newton": OneOf((True, False)),
@@ -115,12 +119,7 @@ SPACES: dict[str, Space] = {
         "keep": _KEEP,
     },
     "tweedie": {
-        "learning_rate": Between(0.01, 0.15, log=True),
-        "num_leaves": Between(4, 100, log=True, whole=True),
-        "min_child_samples": Between(2, 120, log=True, whole=True),
-        "feature_fraction": Between(0.3, 1.0),
-        "bagging_fraction": Between(0.5, 1.0),
-        "lambda_l2": Between(1e-3, 50.0, log=True),
+        **_BOOSTED,
         "power": _POWER,
         "native": OneOf((True, False)),
         "keep": _KEEP,

@@ -121,8 +121,8 @@ def said_of_spelling(column: Column, values: npt.NDArray[Any]) -> list[Note]:
             text += " No row tells whether days or months come first; where days do, write the dates as YYYY-MM-DD."
             return [Note(code="spelling", text=text, column=column.name, severity="warning")]
         return [Note(code="spelling", text=text, column=column.name)]
-    stray = np.isnan(numbers_of(known, column.spelling))
-    odd, example = [known[i] for i in np.flatnonzero(stray).tolist()], known[int(stray.argmin())]
+    odd = [t for t in known if np.isnan(numbers_of([t], column.spelling)[0])] if column.strays else []
+    example = next(t for t in known if t not in odd)
     text = f"Column {column.name!r} is read as numbers written like {column.spelling}, such as {example!r}."
     notes = [Note(code="spelling", text=text, column=column.name)]
     if odd:

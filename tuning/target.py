@@ -40,7 +40,7 @@ def target_of(name: str, values: npt.NDArray[Any], problem: Literal["auto"] | Pr
     known = np.array(
         [i for i, t in enumerate(texts) if t is not None and t.lower() not in ("nan", "inf", "-inf")], np.int64
     )
-    numbers = _numbers(name, values[known], notes)
+    numbers, spelling = _numbers(name, values[known])
     if numbers is not None:
         known, numbers = known[np.isfinite(numbers)], numbers[np.isfinite(numbers)]
     if len(known) < len(values):
@@ -60,6 +60,9 @@ def target_of(name: str, values: npt.NDArray[Any], problem: Literal["auto"] | Pr
     if problem == "regression":
         if numbers is None:
             raise WrongInput(name, "a regression needs numbers; it holds text")
+        if spelling:
+            text = f"{name!r} is read as numbers written like {spelling}, such as {texts[int(known[0])]!r}."
+            notes.append(Note(code="spelling", text=text, column=name))
         return Target(problem, numbers, known, (), tuple(notes))
     return _classes(name, problem, [str(texts[i]) for i in known], numbers, known, notes)
 
@@ -80,22 +83,19 @@ def guess(numbers: npt.NDArray[np.float64] | None, distinct: int, rows: int) -> 
     return "multiclass" if numbers is None or few else "regression"
 
 
-def _numbers(name: str, values: npt.NDArray[Any], notes: list[Note]) -> npt.NDArray[np.float64] | None:
+def _numbers(name: str, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64] | None, str]:
+    """The values as numbers, where all are, and how they are spelled."""
     if values.dtype.kind == "b":
-        return None
+        return None, ""
     if values.dtype.kind == "M":
         raise WrongInput(name, "holds times; predict a number or a class instead, such as the days until then")
     try:
-        return as_numbers(name, values)
+        return as_numbers(name, values), ""
     except WrongInput:
-        pass
-    known = [t for t in as_texts(values) if t is not None]
-    found = number_spelling(known)
+        found = number_spelling([t for t in as_texts(values) if t is not None])
     if found is None or found.strays:
-        return None
-    text = f"{name!r} is read as numbers written like {found.spelling}, such as {known[0]!r}."
-    notes.append(Note(code="spelling", text=text, column=name))
-    return as_numbers(name, values, found.spelling)
+        return None, ""
+    return as_numbers(name, values, found.spelling), found.spelling
 
 
 def _classes(

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.spelling import MISSING, is_missing, numbers_of, times_of
+from analytics.columns import times_of
+from analytics.models.spelling import MISSING, is_missing, numbers_of
 
 Columns = Mapping[str, npt.NDArray[Any]]
 """Equally long arrays by column name: float64 (missing is NaN), bool, datetime64, or objects (str, number or None)."""
@@ -59,6 +60,11 @@ class Column:
     def codes(self) -> dict[str, int]:
         """A level's place in ``levels``, which are final when it is asked first."""
         return {level: i for i, level in enumerate(self.levels)}
+
+    @property
+    def width(self) -> int:
+        """Of its features in the matrix."""
+        return len(DATE_PARTS) if self.kind == "date" else 2 + len(self.levels) if self.kind == "text" else 1
 
     def read(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Numbers as float64, times as datetime64, all else as it is. Raises ``WrongInput`` for what is of another kind."""
@@ -112,8 +118,7 @@ class Schema:
     @cached_property
     def _layout(self) -> _Layout:
         used = self.used
-        width = {"date": len(DATE_PARTS)}
-        ends = np.cumsum([0, *(2 + len(c.levels) if c.kind == "text" else width.get(c.kind, 1) for c in used)]).tolist()
+        ends = np.cumsum([0, *(c.width for c in used)]).tolist()
         numbers = [(start, c) for start, c in zip(ends, used, strict=False) if c.kind == "number"]
         return _Layout(
             used, ends[:-1], ends[-1], [c for _, c in numbers], np.array([at for at, _ in numbers], np.int64),
