@@ -86,7 +86,7 @@ def automl(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Find a model that predicts a column of FILE (CSV, NDJSON, Parquet; also gzipped), and say how good it is.
+    """Find a model that predicts a column of FILE (CSV, NDJSON, a JSON list, Parquet; also gzipped), and say how good it is.
 
     Ctrl-C ends the search and keeps the best so far. A run that was killed goes on when called again.
     """
