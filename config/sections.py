@@ -46,6 +46,8 @@ class Server(Section):
     """Whether a page opened on loopback may look without a key; another address never may."""
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = Field(default=5_000_000, ge=1_000)
+    max_ahead_s: float = Field(default=600.0, ge=0, le=86_400)
+    """How far ahead of this machine's clock the time of an event may be; one that is further ahead is refused."""
 
 
 class LogBounds(Section):

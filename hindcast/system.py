@@ -192,6 +192,7 @@ class System:
             channels=tuple(topology.channels(self.settings)),
             cors_origins=server.cors_origins,
             max_body_bytes=server.max_body_bytes,
+            max_ahead_us=int(server.max_ahead_s * 1e6),
         )
         self._placement = spec.placement
         replicas = 1 if (os.cpu_count() or 1) < 4 else 2

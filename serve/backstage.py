@@ -33,7 +33,7 @@ class Backstage:
         self.hosts = Hosts(spec.hosts)
         self.access = Access(self.hosts, spec.tenant)
         self.log = SqliteLog(spec.log, doorbell=False)
-        self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0")
+        self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0", spec.max_ahead_us)
         self.control = Coalescer(self.hosts, f"{spec.tenant}/control/0")
         self.counters = Counters()
         self.started = time.time()

@@ -25,3 +25,5 @@ class GatewaySpec:
     channels: tuple[str, ...] = ("dashboard",)
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 5_000_000
+    max_ahead_us: int = 600_000_000
+    """How far ahead of this machine's clock the time of an event may be."""

@@ -14,7 +14,7 @@ import xxhash
 from events.catalog import USER_INTERACTIONS, rows
 from serve.ingest.bodies import DEPTH, depth_fault
 from serve.ingest.money import read_money
-from serve.ingest.times import parse_times, range_fault
+from serve.ingest.times import AHEAD_US, parse_times, range_fault
 from serve.ingest.verdicts import Decoded, Fault, Refusals
 
 CONTENT_BYTES = 32_768
@@ -60,18 +60,25 @@ class Draft:
 
 
 def assemble(
-    draft: Draft, received_us: int, refusals: Refusals, total: int, faults: Mapping[int, Fault] | None = None
+    draft: Draft,
+    received_us: int,
+    refusals: Refusals,
+    total: int,
+    faults: Mapping[int, Fault] | None = None,
+    ahead_us: int = AHEAD_US,
 ) -> Decoded:
     """Check the common rules, and build the batch of the rows that pass; ``total`` is the request's number of rows.
 
-    ``faults`` (by row of the draft) are those that the dialect found itself. A row without an id gets one made of its
+    ``faults`` (by row of the draft) are those that the dialect found itself; ``ahead_us`` is how far ahead of
+    ``received_us`` a time may be. Rows that are refused already are checked, too, so that all their
+    faults are told. A row without an id gets one made of its
     content, so that a retry of it is known as the same event.
     """
     n = len(draft.index)
     check = _Check(draft, refusals)
     for row, fault in (faults or {}).items():
         check.refuse(row, fault)
-    times = _times(draft, received_us, check)
+    times = _times(draft, received_us, ahead_us, check)
     properties = _json_column(draft.properties)
     check.json(properties, draft.properties, check.properties_field)
     context = None
@@ -130,7 +137,9 @@ class _Check:
     def __init__(self, draft: Draft, refusals: Refusals) -> None:
         self.draft = draft
         self.refusals = refusals
-        self.bad: set[int] = set()
+        self.bad = (
+            {row for row, index in enumerate(draft.index) if index in refusals.found} if refusals.found else set[int]()
+        )
 
     def refuse(self, row: int, fault: Fault) -> None:
         self.bad.add(row)
@@ -184,7 +193,7 @@ def holds_nul(text: bytes) -> bool:
     return _NUL in text and _NUL in text.replace(b"\\\\", b"")
 
 
-def _times(draft: Draft, received_us: int, check: _Check) -> np.ndarray:
+def _times(draft: Draft, received_us: int, ahead_us: int, check: _Check) -> np.ndarray:
     """Event times in µs UTC. A row without one happened when it was received; see ``Draft.sent`` for skew."""
     times, there, faults = parse_times(draft.time)
     for row, reason in faults.items():
@@ -196,9 +205,9 @@ def _times(draft: Draft, received_us: int, check: _Check) -> np.ndarray:
         times = np.where(there & sent_there, received_us - (sent - times), times)
     times = np.where(there, times, received_us)
     low, high = times.min(initial=received_us), times.max(initial=received_us)
-    if range_fault(int(low), received_us, None) or range_fault(int(high), received_us, None):
+    if range_fault(int(low), received_us, None, ahead_us) or range_fault(int(high), received_us, None, ahead_us):
         for row, us in enumerate(times.tolist()):
-            reason = range_fault(us, received_us, draft.time[row])
+            reason = range_fault(us, received_us, draft.time[row], ahead_us)
             if reason:
                 check.refuse(row, Fault(draft.spelling.time, reason))
     return times

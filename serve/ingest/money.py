@@ -1,4 +1,4 @@
-"""Money in properties: ``revenue``, or ``total`` or ``value`` with a ``currency``, as int64 minor units, exactly."""
+"""Money in properties: ``revenue``; or ``amount``, ``total`` or ``value`` beside a ``currency``: exact minor units (int64)."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class _Said(msgspec.Struct, gc=False):
     """The money fields of properties; what is exact stays text until it is known to be money."""
 
     revenue: msgspec.Raw = msgspec.Raw()
+    amount: msgspec.Raw = msgspec.Raw()
     total: msgspec.Raw = msgspec.Raw()
     currency: msgspec.Raw = msgspec.Raw()
     value: Any = None
@@ -123,11 +124,10 @@ def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[int, str] | Fa
     """Minor units and currency. Beyond the minor unit, amounts are rounded half to even: 0.1 + 0.2 is 30 cents."""
     name, text = "revenue", bytes(row.revenue)
     if text in (b"", b"null"):
-        name, text = "total", bytes(row.total)
-        if not _is_number(text):
-            name, text = "value", bytes(_exact_value.decode(properties).value)
-        if not _is_number(text) or row.currency in (b"", b"null"):
-            return None  # a total or value is money only as a number beside a currency; else it is any property
+        said = (("amount", row.amount), ("total", row.total), ("value", _exact_value.decode(properties).value))
+        name, text = next(((name, bytes(raw)) for name, raw in said if _is_number(bytes(raw).strip(b'"'))), ("", b""))
+        if not text or bytes(row.currency) in (b"", b"null"):
+            return None  # these are money only as a number beside a currency; else they are any property
     number = text[1:-1] if text[:1] == b'"' else text
     try:
         exact = Decimal(number.decode()) if len(number) <= _LONGEST else None

@@ -13,8 +13,16 @@ from starlette.types import Receive, Scope, Send
 
 from events.errors import Rejected
 from serve.backstage import backstage, bearer, principal
-from serve.ingest import SEGMENT_BYTES, decode_cloudevents, decode_segment, one_event, read_body, write_key
-from serve.ingest.contract import CLOUD_EVENT, MESSAGES
+from serve.ingest import (
+    SEGMENT_BYTES,
+    decode_cloudevents,
+    decode_segment,
+    one_event,
+    plain_source,
+    read_body,
+    write_key,
+)
+from serve.ingest.contract import CLOUD_EVENT, MESSAGES, PLAIN_EVENT
 from serve.interactions import Answer, Receipt, now_us
 from serve.problems import REFUSALS, Failure
 
@@ -35,6 +43,7 @@ UNREADABLE: dict[int | str, dict[str, Any]] = {
     415: {"model": Failure, "description": "A content type or encoding that is not read here"},
 }
 EVENT = CLOUD_EVENT.json_schema()
+PLAIN = PLAIN_EVENT.json_schema()
 
 
 def _messages(kind: str) -> dict[str, Any]:
@@ -63,23 +72,28 @@ def _body(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
         {
             "application/cloudevents+json": EVENT,
             "application/cloudevents-batch+json": {"type": "array", "items": EVENT},
-            "application/json": {"anyOf": [EVENT, {"type": "array", "items": EVENT}]},
+            "application/json": {"anyOf": [PLAIN, EVENT, {"type": "array", "items": {"anyOf": [PLAIN, EVENT]}}]},
             "application/x-ndjson": {"type": "string"},
         }
     ),
 )
 async def events(request: Request) -> Response:
-    """CloudEvents 1.0: structured, batched or binary mode; NDJSON in bulk. 207 where some rows are refused."""
+    """Events: plain ones (`type`, and what else is known), or CloudEvents 1.0 in structured, batched or binary mode.
+
+    One, an array, or NDJSON in bulk. 207 where some rows are refused, each with all its faults.
+    """
     stage = backstage(request)
-    await principal(request, "ingest")
+    who = await principal(request, "ingest", _basic(request))
     limit = stage.spec.max_body_bytes
     body = read_body(await request.body(), request.headers.get("content-encoding", ""), limit)
     content_type = request.headers.get("content-type", "")
     event = one_event(body, content_type, request.headers)
     if event is not None:
-        receipt = await stage.interactions.take_event(event)
+        receipt = await stage.interactions.take_event(event, plain_source(content_type, who.name))
     else:
-        receipt = await stage.interactions.take(decode_cloudevents(body, content_type, request.headers, now_us()))
+        ahead_us = stage.spec.max_ahead_us
+        decoded = decode_cloudevents(body, content_type, request.headers, now_us(), who.name, ahead_us)
+        receipt = await stage.interactions.take(decoded)
     bad = receipt["rejected_total"]
     return _json(receipt, 200 if not bad else 207 if receipt["accepted"] + receipt["duplicate"] else 400)
 
@@ -96,7 +110,8 @@ def _segment_route(kind: str) -> None:
         stage = backstage(request)
         body = read_body(await request.body(), request.headers.get("content-encoding", ""), SEGMENT_BYTES)
         who = await principal(request, "ingest", _write_key(request, body))
-        receipt = await stage.interactions.take(decode_segment(kind, body, now_us(), source=who.name))
+        decoded = decode_segment(kind, body, now_us(), source=who.name, ahead_us=stage.spec.max_ahead_us)
+        receipt = await stage.interactions.take(decoded)
         return _json(receipt, 200)
 
 
@@ -106,13 +121,18 @@ for _kind in ("track", "identify", "page", "screen", "group", "alias", "batch"):
 
 def _write_key(request: Request, body: bytes) -> str | None:
     """Segment's write key: the user name of basic auth, else ``writeKey`` in the body."""
+    return _basic(request) or (None if bearer(request) else write_key(body))
+
+
+def _basic(request: Request) -> str | None:
+    """The user name of basic auth: an API key, for which no password is needed."""
     header = request.headers.get("authorization", "")
     if header.lower().startswith("basic "):
         try:
             return base64.b64decode(header[6:], validate=True).decode().partition(":")[0]
         except (binascii.Error, UnicodeDecodeError):
             raise Rejected("authorization", "is not valid basic authentication") from None
-    return None if bearer(request) else write_key(body)
+    return None
 
 
 def _json(receipt: Answer, status: int) -> Response:
