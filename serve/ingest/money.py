@@ -1,4 +1,4 @@
-"""Money in properties: ``revenue``; or ``amount``, ``total`` or ``value`` beside a ``currency``: exact minor units (int64)."""
+"""Money in properties: ``revenue``; or ``amount``, ``total`` or ``value`` beside a ``currency``; exactly, in minor units."""
 
 from __future__ import annotations
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from serve.ingest import Decoded, decode_cloudevents, decode_segment
+from serve.ingest import AHEAD_US, Decoded, decode_cloudevents, decode_segment
 
 NOW = 1_795_495_200_000_000
 JSON = "application/json"
 
 
-def sent(body: Any, content_type: str = JSON, **more: Any) -> Decoded:
-    return decode_cloudevents(json.dumps(body).encode(), content_type, {}, NOW, "shop", **more)
+def sent(body: Any, content_type: str = JSON, ahead_us: int = AHEAD_US) -> Decoded:
+    return decode_cloudevents(json.dumps(body).encode(), content_type, {}, NOW, "shop", ahead_us)
 
 
 def faults(decoded: Decoded) -> list[dict[str, str]]:
@@ -85,11 +85,11 @@ def test_a_faulty_row_among_good_ones_is_left_out_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "ahead_us", "taken"), [(9, None, True), (11, None, False), (11, 900_000_000, True)]
+    ("minutes", "ahead_us", "taken"), [(9, AHEAD_US, True), (11, AHEAD_US, False), (11, 900_000_000, True)]
 )
-def test_how_far_ahead_an_event_may_be(minutes: int, ahead_us: int | None, taken: bool) -> None:
+def test_how_far_ahead_an_event_may_be(minutes: int, ahead_us: int, taken: bool) -> None:
     time = f"2026-11-24T04:{40 + minutes}:00Z"
-    decoded = sent({"type": "a", "time": time}, **({} if ahead_us is None else {"ahead_us": ahead_us}))
+    decoded = sent({"type": "a", "time": time}, ahead_us=ahead_us)
     assert bool(decoded.batch.num_rows) == taken
     assert taken or "10 minutes ahead" in decoded.refused[0].reason
 
