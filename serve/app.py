@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from serve import page, problems
 from serve.backstage import Backstage
+from serve.description import described
 from serve.limits import BodyLimit
 from serve.routes import commands, ingest, operation, read
 from serve.spec import GatewaySpec
 
 ABOUT = """Events in, dashboards, alerts and answers out: all from one log.
 
-Send an API key as `Authorization: Bearer hc_…`; Segment's SDKs send it as their write key."""
+Send an API key as `Authorization: Bearer hc_…`, or as the user name of basic auth (`curl -u "$KEY:"`); Segment's SDKs
+send it as their write key. **Authorize** on this page takes either."""
 
 
 def create_gateway(spec: GatewaySpec) -> FastAPI:
@@ -36,6 +39,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         version=spec.version,
         description=ABOUT,
         lifespan=lifespan,
+        docs_url=None,  # served by the page, without a request to anybody else
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its look-ups cost a thirtieth of an event
     )
@@ -52,4 +56,5 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     for routes in (commands, read, operation):
         app.include_router(routes.router)
     page.install(app)
+    app.openapi = partial(described, app)
     return app

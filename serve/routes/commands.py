@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from analytics.rules import ParseError, parse
 from events.catalog import CONTROL, rows
@@ -26,6 +26,8 @@ IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 class NewKey(BaseModel):
     name: Name = "key"
     scopes: list[str]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "website", "scopes": ["ingest"]}]})
 
 
 class Key(BaseModel):
@@ -50,6 +52,20 @@ class Rule(BaseModel):
     channels: Annotated[list[str], Field(max_length=20)]
     severity: Literal["critical", "high", "medium", "low"] = "medium"
     for_s: Annotated[float, Field(ge=0, le=86_400 * 30)] = 0.0
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Many events",
+                    "condition": "events.count > threshold",
+                    "threshold": 10_000,
+                    "channels": ["dashboard"],
+                    "severity": "low",
+                }
+            ]
+        }
+    )
 
 
 class Session(BaseModel):

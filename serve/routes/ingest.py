@@ -42,6 +42,18 @@ UNREADABLE: dict[int | str, dict[str, Any]] = {
     **REFUSALS,
     415: {"model": Failure, "description": "A content type or encoding that is not read here"},
 }
+_WHEN = "2026-01-31T09:30:00.125Z"
+_PLAIN_EXAMPLE = {"type": "order.placed", "subject": "ada", "data": {"amount": 29, "currency": "EUR"}}
+_EVENT_EXAMPLE = {"specversion": "1.0", "id": "order-1", "source": "/shop", "time": _WHEN, **_PLAIN_EXAMPLE}
+_MESSAGE_EXAMPLES: dict[str, dict[str, Any]] = {
+    "track": {"userId": "ada", "event": "Order Completed", "properties": {"revenue": 29, "currency": "EUR"}},
+    "identify": {"userId": "ada", "traits": {"plan": "pro"}},
+    "page": {"userId": "ada", "name": "Pricing", "properties": {"url": "https://example.com/pricing"}},
+    "screen": {"userId": "ada", "name": "Lesson"},
+    "group": {"userId": "ada", "groupId": "acme", "traits": {"seats": 12}},
+    "alias": {"userId": "ada", "previousId": "visitor-7"},
+    "batch": {"batch": [{"type": "track", "userId": "ada", "event": "Course Viewed", "properties": {"course": "ml"}}]},
+}
 EVENT = CLOUD_EVENT.json_schema()
 PLAIN = PLAIN_EVENT.json_schema()
 
@@ -55,9 +67,10 @@ def _messages(kind: str) -> dict[str, Any]:
     return {"type": "object", "required": ["batch"], "properties": {"batch": {"type": "array", "items": any_of}}}
 
 
-def _body(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """OpenAPI's description of a body that the route reads by itself."""
-    return {"requestBody": {"required": True, "content": {kind: {"schema": s} for kind, s in schemas.items()}}}
+def _body(schemas: dict[str, tuple[dict[str, Any], Any]]) -> dict[str, Any]:
+    """OpenAPI's description of a body that the route reads by itself: by content type, its schema and an example."""
+    content = {kind: {"schema": schema, "example": example} for kind, (schema, example) in schemas.items()}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 @router.post(
@@ -70,10 +83,16 @@ def _body(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
     },
     openapi_extra=_body(
         {
-            "application/cloudevents+json": EVENT,
-            "application/cloudevents-batch+json": {"type": "array", "items": EVENT},
-            "application/json": {"anyOf": [PLAIN, EVENT, {"type": "array", "items": {"anyOf": [PLAIN, EVENT]}}]},
-            "application/x-ndjson": {"type": "string"},
+            "application/json": (
+                {"anyOf": [PLAIN, EVENT, {"type": "array", "items": {"anyOf": [PLAIN, EVENT]}}]},
+                _PLAIN_EXAMPLE,
+            ),
+            "application/cloudevents+json": (EVENT, _EVENT_EXAMPLE),
+            "application/cloudevents-batch+json": ({"type": "array", "items": EVENT}, [_EVENT_EXAMPLE]),
+            "application/x-ndjson": (
+                {"type": "string"},
+                "".join(orjson.dumps(_PLAIN_EXAMPLE | {"subject": who}).decode() + "\n" for who in ("ada", "grace")),
+            ),
         }
     ),
 )
@@ -104,7 +123,7 @@ def _segment_route(kind: str) -> None:
         response_model=Receipt,
         responses=UNREADABLE,
         summary=f"Segment {kind}",
-        openapi_extra=_body({"application/json": _messages(kind)}),
+        openapi_extra=_body({"application/json": (_messages(kind), _MESSAGE_EXAMPLES[kind])}),
     )
     async def segment(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         stage = backstage(request)

@@ -124,6 +124,12 @@ def test_what_a_finger_taps_is_large_enough(visit: Visit) -> None:
     assert small == []
 
 
+def test_the_page_of_the_api_asks_nobody_else(visit: Visit) -> None:
+    page = visit(FakeLive(busy()), path="/docs/index.html")
+    expect(page.locator(".opblock").first).to_be_visible()
+    expect(page.get_by_text("/v1/session")).to_be_visible()
+
+
 # -- reading -------------------------------------------------------------------------------------------------------------
 
 
