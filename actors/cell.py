@@ -14,7 +14,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 import pyarrow as pa
 
-from actors.fold import Batch, Fold, Outputs, Recorded
+from actors.definitions import differences
+from actors.fold import Batch, Defined, Fold, Outputs, Recorded
 from actors.quarantine import Poison, isolate, quarantined
 from actors.slices import gapless, journaled, own_entries, slices_of
 from events.catalog import QUARANTINE, STREAMS
@@ -46,6 +47,8 @@ class Saved(msgspec.Struct):
     state: bytes
     cursor: dict[str, int]
     heads: dict[str, int]
+    definitions: dict[str, str] | None = None
+    """Of a fold that keeps its state by definition: what each said."""
 
 
 class Cell(Generic[S]):
@@ -72,6 +75,7 @@ class Cell(Generic[S]):
         self._now = now
         self._limits = limits or Limits()
         self._recorded = fold if isinstance(fold, Recorded) else None
+        self._definitions = dict(fold.definitions) if isinstance(fold, Defined) else None
         self._writes = (*fold.writes, QUARANTINE.name)
         self._crashes: dict[tuple[Source, int], int] = {}
         self._turn = 0
@@ -85,6 +89,8 @@ class Cell(Generic[S]):
         self._watermarks: dict[str, int] = {}
         self.seq = 0
         """Number of the last commit that the state stands at."""
+        self.notes: tuple[str, ...] = ()
+        """What an operator should know of the state: the definitions that began anew when it was loaded."""
         self._since_snapshot = (0, 0)
 
     # -- state ---------------------------------------------------------------------------------------------------
@@ -129,6 +135,16 @@ class Cell(Generic[S]):
         self._watermarks = {s: self._last_watermark(s, head) for s, head in self._heads.items() if head}
         self._state, self._lease, self._cursor, self.seq = state, lease, cursor, number
         self._since_snapshot = (rows, commits)
+        if self._definitions is not None and saved.definitions != self._definitions:
+            self._since_snapshot = (self._limits.snapshot_rows, commits)  # so that the next start knows what held here
+            self._say_what_began_anew(saved.definitions)
+
+    def _say_what_began_anew(self, before: dict[str, str] | None) -> None:
+        found = differences(before, self._definitions or {}) if before is not None else ()
+        for note in found:
+            if note not in self.notes:
+                logger.warning("%s: %s", self.name, note)
+        self.notes = found or self.notes
 
     def _load(self) -> tuple[S, int, Saved]:
         """(state, commit number, content) of the newest snapshot that this fold can use, or of the beginning."""
@@ -251,7 +267,7 @@ class Cell(Generic[S]):
 
     def save(self) -> None:
         """Commit a snapshot now (on drain), so that the next start has no tail to fold."""
-        if self._since_snapshot[1] == 0:
+        if self._since_snapshot == (0, 0):
             return
         state = self._taken()
         snapshot = self._snapshot(state, self._cursor, self._heads)
@@ -270,7 +286,7 @@ class Cell(Generic[S]):
         return f"{self._held().epoch}:{self._attempts}".encode()
 
     def _snapshot(self, state: S, cursor: dict[Source, int], heads: dict[str, int]) -> Snapshot:
-        saved = Saved(self.fold.dump(state), {f"{s} {p}": o for (s, p), o in cursor.items()}, heads)
+        saved = Saved(self.fold.dump(state), {f"{s} {p}": o for (s, p), o in cursor.items()}, heads, self._definitions)
         return Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved))
 
     def _encode(self, outputs: Outputs) -> Iterator[Output]:

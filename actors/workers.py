@@ -36,6 +36,8 @@ class Health(NamedTuple):
     detail: str
     commit: int
     rows_behind: int
+    notes: tuple[str, ...] = ()
+    """What an operator should know besides: definitions that began anew."""
 
 
 class Worker:
@@ -78,7 +80,7 @@ class Worker:
         if self.state == "running":
             cursor = self.cell.cursor
             behind = sum(max(0, self.log.head(*source) - cursor.get(source, 0)) for source in self.cell.sources())
-        return Health(self.cell.name, self.state, self.detail, self.cell.seq, behind)
+        return Health(self.cell.name, self.state, self.detail, self.cell.seq, behind, self.cell.notes)
 
     def _run(self) -> None:
         backoff_s = 0.1

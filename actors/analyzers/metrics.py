@@ -1,13 +1,16 @@
 """The metrics analyzer: event-time windows over raw streams, per metric and key.
 
 Each spec keeps one window state for each producer of its stream, for each producer has a watermark of its own. With one
-partition a stream has one producer; partial windows of several producers are told apart by ``partition_key``.
+partition a stream has one producer; partial windows of several producers are told apart by ``partition_key``. The state is
+kept by the metric's name and what its spec says: in another order, or beside other metrics, it goes on as before, and a
+metric that is defined otherwise than before begins anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -17,6 +20,7 @@ import pyarrow.compute as pc
 
 from actors.analyzers.arrays import Packed, pack, unpack
 from actors.columns import floats, text, times, whole
+from actors.definitions import fingerprint, told_apart
 from actors.fold import NONE, Batch, Outputs
 from actors.hashing import hashes
 from analytics import windows
@@ -29,7 +33,7 @@ SEPARATOR = "\t"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MetricSpec:
     """Windows of ``width_us`` over the rows of ``stream`` whose type is in ``types`` (None: all).
 
@@ -52,6 +56,12 @@ class MetricSpec:
     def named_by(self) -> str | None:
         return self.name[1:-1] if self.name.startswith("{") else None
 
+    @cached_property
+    def definition(self) -> str:
+        """What the spec says, as a fingerprint; the order of ``types`` says nothing."""
+        types = None if self.types is None else tuple(sorted(set(self.types)))
+        return fingerprint(replace(self, types=types))
+
     @property
     def window(self) -> windows.WindowSpec:
         sketches = self.sketches and (self.value is not None or self.distinct is not None)
@@ -65,12 +75,13 @@ class Series(NamedTuple):
     windows: windows.WindowState
 
 
-State = dict[tuple[int, str], Series]
-"""By (place of the spec, producer)."""
+State = dict[tuple[str, str, str], Series]
+"""By (metric, fingerprint of its spec, producer)."""
 
 
 class Saved(msgspec.Struct):
-    spec: int
+    metric: str
+    definition: str
     producer: str
     keys: list[str]
     windows: dict[str, Packed | int]
@@ -82,12 +93,16 @@ class MetricsAnalyzer:
 
     specs: tuple[MetricSpec, ...]
     name: str = "metrics"
-    version: int = 2
+    version: int = 3
     writes: tuple[str, ...] = (METRICS.name,)
     reads: tuple[str, ...] = field(init=False)
+    definitions: Mapping[str, str] = field(init=False)
+    """By name: fingerprints of the specs."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reads", tuple(sorted({spec.stream for spec in self.specs})))
+        named = ((spec.name, spec.definition) for spec in self.specs)
+        object.__setattr__(self, "definitions", told_apart("metric", named))
 
     def initial(self) -> State:
         return {}
@@ -96,12 +111,13 @@ class MetricsAnalyzer:
         outputs = Outputs()
         columns = _Columns(batch.table)
         found: list[tuple[np.ndarray, pa.RecordBatch]] = []
-        for place, spec in enumerate(self.specs):
+        for spec in self.specs:
             if spec.stream != batch.stream:
                 continue
-            series = state.get((place, batch.producer))
+            place = (spec.name, spec.definition, batch.producer)
+            series = state.get(place)
             if series is None:
-                series = state[place, batch.producer] = Series(Keys(MAX_KEYS), windows.WindowState(spec.window))
+                series = state[place] = Series(Keys(MAX_KEYS), windows.WindowState(spec.window))
             found += [
                 (samples.row, _sampled(spec, series.keys, samples, batch.producer))
                 for samples in self._advance(spec, series, columns, batch)
@@ -126,18 +142,21 @@ class MetricsAnalyzer:
 
     def dump(self, state: State) -> bytes:
         saved = [
-            Saved(place, producer, series.keys.names, pack(series.windows.dump()))
-            for (place, producer), series in sorted(state.items())
+            Saved(*place, series.keys.names, pack(series.windows.dump()))
+            for place, series in sorted(state.items(), key=lambda item: item[0])
         ]
         return msgspec.msgpack.encode(saved)
 
     def load(self, data: bytes) -> State:
+        """States of specs that are no more, or say something else now, are left out."""
         saved = msgspec.msgpack.decode(data, type=list[Saved])
+        specs = {(spec.name, spec.definition): spec for spec in self.specs}
         return {
-            (s.spec, s.producer): Series(
-                Keys(MAX_KEYS, s.keys), windows.WindowState.load(self.specs[s.spec].window, unpack(s.windows))
+            (s.metric, s.definition, s.producer): Series(
+                Keys(MAX_KEYS, s.keys), windows.WindowState.load(spec.window, unpack(s.windows))
             )
             for s in saved
+            if (spec := specs.get((s.metric, s.definition))) is not None
         }
 
 

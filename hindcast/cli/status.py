@@ -28,5 +28,8 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
     else:
         click.echo(f"Hindcast {found['version']} on {url}, {found['placement']}, log {size(found['log']['bytes'])}\n")
         print_table(found["cells"], ["cell", "state", "commit", "rows_behind", "detail"])
+        for cell in found["cells"]:
+            for note in cell["notes"]:
+                click.echo(f"{cell['cell']}: {note}")
     if bad:
         sys.exit(WRONG)

@@ -117,6 +117,8 @@ class CellStatus(TypedDict):
     detail: str
     commit: int
     rows_behind: int
+    notes: list[str]
+    """Definitions that began anew when the cell last started."""
 
 
 class LogStatus(TypedDict):

@@ -22,6 +22,8 @@ class CellStatus(BaseModel):
     detail: str
     commit: int
     rows_behind: int
+    notes: tuple[str, ...] = ()
+    """Definitions that began anew when the cell last started, and what became of their state."""
 
 
 class LogStatus(BaseModel):
@@ -55,7 +57,7 @@ async def status(request: Request) -> Status:
     """Each cell's state, its last commit and how many rows it has yet to read."""
     await principal(request, "query")
     stage = backstage(request)
-    cells = [CellStatus(**h._asdict()) for h in await stage.hosts.health()]
+    cells = [CellStatus.model_validate(h._asdict()) for h in await stage.hosts.health()]
     spec = stage.spec
     log = LogStatus(bytes=_log_bytes(stage))
     return Status(version=spec.version, generation=spec.generation, placement=spec.placement, cells=cells, log=log)

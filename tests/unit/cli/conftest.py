@@ -153,7 +153,14 @@ def _app(served: Served) -> FastAPI:
 
     @app.get("/v1/status")
     def status() -> Any:
-        cell = {"cell": "demo/user_interactions/0", "state": "running", "detail": "", "commit": 3, "rows_behind": 0}
+        cell = {
+            "cell": "demo/user_interactions/0",
+            "state": "running",
+            "detail": "",
+            "commit": 3,
+            "rows_behind": 0,
+            "notes": [],
+        }
         return {"version": "0.1.0", "generation": "g", "placement": "packed", "cells": [cell], "log": {"bytes": 2048}}
 
     @app.get("/ready")
