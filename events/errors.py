@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 
 class Rejected(ValueError):
     """The caller's fault: names the field and says what is wrong and how to mend it (HTTP 4xx, dead letter)."""
@@ -44,10 +41,3 @@ class Conflict(RuntimeError):
 
 class Corrupt(RuntimeError):
     """The log or a snapshot is not what was written: stop and page; never guess."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A question for the end of a message about a wrong name: `` Did you mean 'events'?``; nothing where none is near."""
-    names = {other.lower(): other for other in known}
-    near = get_close_matches(name.lower(), names, n=1)
-    return f" Did you mean {names[near[0]]!r}?" if near else ""

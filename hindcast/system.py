@@ -116,7 +116,7 @@ class System:
 
     def _specs(self) -> tuple[HostSpec, ...]:
         bounds = Bounds(self.settings.log.min_free_mb << 20, self.settings.log.max_lag_rows)
-        found = topology.cells(self.settings, self.data.path)
+        found = topology.cells(self.settings, self.data.path, self.url)
         return placed(found, self.settings.placement, log=self.data.log, generation=self.data.generation, bounds=bounds)
 
     def _create_hosts(self, specs: tuple[HostSpec, ...]) -> None:

@@ -20,8 +20,9 @@ import duckdb
 import pyarrow as pa
 
 from events.catalog import STREAMS
-from events.errors import Rejected, did_you_mean
+from events.errors import Rejected
 from events.log import EventLog
+from events.nearest import did_you_mean
 from query.history import History, schema_of
 from query.rows import as_objects, as_rows
 
@@ -259,7 +260,7 @@ def _no_such_name(said: str) -> str:
     missing = _NO_TABLE.search(said)
     tables = sorted([*STREAMS, LATEST])
     if missing:
-        said = f"There is no table {missing[1]!r}.{did_you_mean(missing[1], tables)}"
+        said = f"There is no table {missing[1]!r}{did_you_mean(missing[1], tables)}."
     return f"{said} Tables: {', '.join(tables)}."
 
 

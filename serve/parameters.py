@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from fastapi import Request
 
-from events.errors import Rejected, did_you_mean
+from events.errors import Rejected
+from events.nearest import did_you_mean
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)", re.ASCII)
 _LENGTHS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
@@ -21,8 +22,8 @@ def known_parameters(request: Request) -> None:
     known = sorted(field.alias for field in request.scope["route"].dependant.query_params)
     for name in request.query_params:
         if name not in known:
-            listed = f"There are {', '.join(known)}" if known else "There are none here"
-            raise Rejected(name, f"is no parameter of {request.url.path}.{did_you_mean(name, known)} {listed}")
+            listed = f"there are {', '.join(known)}" if known else "there are none here"
+            raise Rejected(name, f"is no parameter of {request.url.path}{did_you_mean(name, known)}; {listed}")
 
 
 def seconds_since(text: str, now: float) -> float:

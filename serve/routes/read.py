@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.fold import Topic
-from events.errors import Rejected, Transient, did_you_mean
+from events.errors import Rejected, Transient
+from events.nearest import did_you_mean
 from query.engine import Engine
 from query.history import History
 from query.rows import as_objects
@@ -178,7 +179,7 @@ async def _known_metric(stage: Backstage, metric: str) -> None:
     known = sorted({*stage.spec.metrics, *(name for (name,) in found.rows)})
     if metric not in known:
         listed = ", ".join(known) or "none yet"
-        raise Rejected("metric", f"there is no metric {metric!r}.{did_you_mean(metric, known)} There are {listed}")
+        raise Rejected("metric", f"there is no metric {metric!r}{did_you_mean(metric, known)}; there are {listed}")
 
 
 def _literal(text: str) -> str:

@@ -284,6 +284,6 @@ def test_no_column_needs_quotes(filled: Filled) -> None:
 )
 def test_a_table_that_is_not_there_brings_one_of_ours_to_mind(filled: Filled, wrong: str, right: str) -> None:
     said = refusal(filled, f"SELECT * FROM {wrong}")
-    assert f"Did you mean {right!r}?" in said
+    assert f"did you mean {right!r}?" in said
     assert "pg_" not in said
     assert "duckdb_" not in said

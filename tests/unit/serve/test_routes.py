@@ -81,7 +81,7 @@ def test_the_api_says_how_one_signs_in_and_shows_what_to_send(http: TestClient) 
 def test_a_parameter_that_is_misspelt_is_refused(http: TestClient, query: str) -> None:
     answer = http.get(f"/v1/metrics?{query}")
     assert answer.status_code == 400
-    assert "Did you mean" in answer.json()["error"]["reason"]
+    assert "did you mean" in answer.json()["error"]["reason"]
 
 
 NOW = 1_800_000_000.0
