@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 from analytics.typed import F64, I64
 
 TIMES = ("time", "timestamp", "datetime", "date", "ds", "ts")
+YEARS = ("year",)
+"""Names of a time that is a plain number, where nothing else is a time."""
 VALUES = ("value", "y")
 KEYS = ("key", "unique_id", "series", "series_id", "metric")
 
@@ -31,7 +33,7 @@ class Columns(NamedTuple):
 def columns(table: pa.Table, time: str | None = None, value: str | None = None, key: str | None = None) -> Columns:
     """Those that are named, and a guess at the others.
 
-    Time: a usual name (``TIMES``, any case), else the first of a time type. Value: a usual name, else the first numeric
+    Time: as ``guess_time`` says. Value: a usual name, else the first numeric
     column that is left, or the only one of any kind. Key: a usual name, else none. Raises ``ValueError`` for a name that is
     not there, or with nothing to guess.
     """
@@ -56,7 +58,11 @@ def columns(table: pa.Table, time: str | None = None, value: str | None = None, 
 
 
 def guess_time(table: pa.Table, free: list[str]) -> str | None:
-    return _usual(free, TIMES) or next((n for n in free if pa.types.is_temporal(table.schema.field(n).type)), None)
+    """A usual name (``TIMES``), else the first of a time type, else the first that reads as times; None without one."""
+    from analytics.times import reads_as_times  # it reads cells by this module
+
+    found = _usual(free, TIMES) or next((n for n in free if pa.types.is_temporal(table.schema.field(n).type)), None)
+    return found or next((n for n in free if reads_as_times(table[n])), None) or _usual(free, YEARS)
 
 
 def _usual(names: list[str], usual: tuple[str, ...]) -> str | None:

@@ -76,6 +76,18 @@ def times(column: pa.ChunkedArray, name: str) -> Times:
     )
 
 
+def reads_as_times(column: pa.ChunkedArray) -> bool:
+    """Whether the first thousand cells of a column of text or whole numbers all read as times, numbers since 1970 aside."""
+    if not textual(column.type) and not pa.types.is_integer(column.type):
+        return False
+    try:
+        read = times(column.slice(0, 1000), "")
+    except ValueError:
+        return False
+    whole_times = textual(column.type) and read.per_unit == 1
+    return bool(read.known.any()) and not read.ordinal and (read.form is not None or whole_times)
+
+
 def _made(column: Any, per_unit: float = 1.0, ordinal: bool = False, zone: str | None = None) -> Times:
     known = np.asarray(column.is_valid(), np.bool_)
     us = np.asarray(column.cast(pa.int64(), safe=False).fill_null(0), np.int64)

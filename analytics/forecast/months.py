@@ -25,7 +25,7 @@ class DayOfMonth:
     """A rule that names one day of each month."""
 
     rule: str
-    """``date``, ``working day`` (the nth), ``weekday`` (the nth), ``before`` or ``after`` (a working day at or next to a date)."""
+    """``date``; ``working day`` or ``weekday``, the nth; ``before`` or ``after``, a working day at or next to a date."""
     number: int
     """The date, from 1; the nth, from 1, or -1 for the last."""
     weekday: int = 0

@@ -4,8 +4,9 @@ For each candidate period the values are cut to whole cycles, so that its harmon
 harmonic's power over the mean of its neighbours' is F-distributed where there is no season, whatever the smooth spectrum
 (trend, level shifts, red noise), as in Thomson's (1982) test of a line; Fisher's method joins the first harmonics.
 Candidates are calendar cycles (hour, day, week, year), the tallest peaks of the periodogram, their multiples and the lag
-that correlates most. Bonferroni pays for all periods where one was chosen by the values, for four where by the calendar. Of those that pass, the one whose mean cycle explains most for its length is taken. Strength is Wang, Smith and Hyndman's (2006): the share of variance
-without trend that is season.
+that correlates most. Bonferroni pays for all periods where one was chosen by the values, for four where by the calendar.
+Of those that pass, the one whose mean cycle explains most for its length is taken. Strength is Wang, Smith and Hyndman's
+(2006): the share of variance without trend that is season.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from analytics.typed import F64, I64, Bools
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 CALENDAR = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "year": int(365.2425 * DAY)}
 MULTIPLES = range(2, 13)
+MORE = 0.1
+"""Of all variance of the steps: what a multiple of a cycle must explain beyond it, where no calendar names it."""
 NEARLY = 0.8
 """Of the highest autocorrelation: lags above it are taken for the same cycle, and the first of them for one."""
 CYCLES = 3
@@ -40,6 +43,8 @@ class Season:
     cycles: float
     name: str
     """``hour``, ``day``, ``week``, ``year``, ``learnt`` or ``given``."""
+    length: str | None = None
+    """In steps of the calendar, such as ``12 months``; None where steps have a fixed length."""
 
 
 def evenly(value: F64, place: I64) -> tuple[F64, Bools]:
@@ -67,7 +72,9 @@ def candidates(step_us: int, steps: F64) -> dict[int, str]:
     lone = lone[lone >= CYCLES]
     peaks = n / lone[np.argsort(power[lone], kind="stable")[::-1][:PEAKS]]
     learnt = [round(period) for period in peaks.tolist()]
-    multiples = {_nearest(alike, period * times, period * period * times / n) for period in peaks for times in MULTIPLES}
+    multiples = {
+        _nearest(alike, period * times, period * period * times / n) for period in peaks for times in MULTIPLES
+    }
     learnt += sorted(multiples - {0}, key=lambda lag: -alike[lag])[:PEAKS]
     learnt += _recurring(alike)
     for period in learnt:
@@ -96,7 +103,9 @@ def _nearest(alike: F64, lag: float, blur: float) -> int:
 def _recurring(alike: F64) -> list[int]:
     """The first lag that correlates nearly as much as any local peak does."""
     inner = alike[2:-1]
-    peaks = np.flatnonzero((inner > alike[1:-2]) & (inner >= alike[3:])) + 2 if len(alike) > 4 else np.empty(0, np.int64)
+    peaks = (
+        np.flatnonzero((inner > alike[1:-2]) & (inner >= alike[3:])) + 2 if len(alike) > 4 else np.empty(0, np.int64)
+    )
     if not len(peaks):
         return []
     return peaks[alike[peaks] >= NEARLY * alike[peaks].max()][:1].tolist()
@@ -141,28 +150,36 @@ def find(value: F64, place: I64, step_us: int, period: int | None = None) -> Sea
     if spread > 0:
         steps = np.clip(steps, np.median(steps) - 8 * spread, np.median(steps) + 8 * spread)
     tried = {period: "given"} if period is not None else candidates(step_us, steps)
-    best, least = None, np.inf
+    passed = dict[int, float]()
     for candidate, name in tried.items():
         looked = 1 if name == "given" else 2 * (len(steps) // CYCLES if name == "learnt" else len(CALENDAR))
         p = min(1.0, looked * chance(steps, candidate))
-        if period is None and p >= FOUND:
-            continue
-        criterion = cost(steps, candidate)
-        if best is None or criterion < least:
-            share = strength(filled, candidate)
-            best, least = Season(candidate, candidate * step_us, share, p, len(filled) / candidate, name), criterion
-    return best
+        if period is not None or p < FOUND:
+            passed[candidate] = p
+    if not passed:
+        return None
+    left = {candidate: unexplained(steps, candidate) for candidate in passed}
+    best = min(passed, key=lambda candidate: cost(left[candidate], len(steps), candidate))
+    if tried[best] == "learnt":
+        enough = left[best] + MORE * float(((steps - steps.mean()) ** 2).sum())
+        best = next(c for c in sorted(passed) if best % c == 0 and left[c] <= enough)
+    share = strength(filled, best)
+    return Season(best, best * step_us, share, passed[best], len(filled) / best, tried[best])
 
 
-def cost(steps: F64, period: int) -> float:
-    """-2 log likelihood of the mean step of each phase, and a price for so many means.
+def unexplained(steps: F64, period: int) -> float:
+    """The sum of squares around the mean step of each phase."""
+    phase = np.arange(len(steps)) % period
+    means = np.bincount(phase, steps) / np.bincount(phase)
+    return float(((steps - means[phase]) ** 2).sum())
+
+
+def cost(left: float, n: int, period: int) -> float:
+    """-2 log likelihood of n steps of which ``left`` is not explained, and a price for the mean of each phase.
 
     That is BIC's, or eight standard deviations above what twice as many means of noise would gain, whichever is less: BIC
     alone prefers any short period to a long one.
     """
-    n, phase = len(steps), np.arange(len(steps)) % period
-    means = np.bincount(phase, steps) / np.bincount(phase)
-    left = float(((steps - means[phase]) ** 2).sum())
     price = min(period * np.log(n), 2 * period + 8 * np.sqrt(2 * period))
     return n * float(np.log(max(left, 1e-300))) + float(price)
 
