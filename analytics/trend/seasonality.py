@@ -20,8 +20,8 @@ from analytics.typed import F64, I64, Bools
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 CALENDAR = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "year": int(365.2425 * DAY)}
 MULTIPLES = range(2, 13)
-MORE = 0.1
-"""Of all variance of the steps: what a multiple of a cycle must explain beyond it, where no calendar names it."""
+MORE = 1.1
+"""How many times as much a multiple of a cycle must explain, where no calendar names it."""
 NEARLY = 0.8
 """Of the highest autocorrelation: lags above it are taken for the same cycle, and the first of them for one."""
 CYCLES = 3
@@ -161,8 +161,9 @@ def find(value: F64, place: I64, step_us: int, period: int | None = None) -> Sea
     left = {candidate: unexplained(steps, candidate) for candidate in passed}
     best = min(passed, key=lambda candidate: cost(left[candidate], len(steps), candidate))
     if tried[best] == "learnt":
-        enough = left[best] + MORE * float(((steps - steps.mean()) ** 2).sum())
-        best = next(c for c in sorted(passed) if best % c == 0 and left[c] <= enough)
+        n, whole = len(steps), float(((steps - steps.mean()) ** 2).sum())
+        found = {c: whole - left[c] * n / (n - c) for c in passed}  # less what means of noise would seem to explain
+        best = next(c for c in sorted(passed) if best % c == 0 and (c == best or found[c] * MORE >= found[best]))
     share = strength(filled, best)
     return Season(best, best * step_us, share, passed[best], len(filled) / best, tried[best])
 
