@@ -183,7 +183,7 @@ def _row(number: int, value: Any) -> Row:
 
 
 def _csv(file: io.BufferedReader) -> Iterator[Row]:
-    """A header and rows. A column whose first rows are all numbers (no leading zeros) gives numbers; empty is null."""
+    """A header and rows. A column whose first rows are numbers (see ``_numeric``) gives numbers; empty is null."""
     text = _text(file)
     sample = text.readline()
     delimiter = max(",;\t|", key=sample.count)
@@ -192,7 +192,7 @@ def _csv(file: io.BufferedReader) -> Iterator[Row]:
     if len(set(header)) < len(header) or not all(header):
         raise Rejected("file", f"the first line must name each column once, got {', '.join(header) or 'nothing'}")
     first = list(islice(lines, TYPED_ROWS))
-    numeric = [_all_numbers([line[i] for line in first if i < len(line)]) for i in range(len(header))]
+    numeric = [_numeric([line[i] for line in first if i < len(line)]) for i in range(len(header))]
     for number, line in enumerate(filter(None, chain(first, lines)), 1):
         if len(line) != len(header):
             yield Row(number, {}, f"has {len(line)} cells, the header {len(header)}")
@@ -201,8 +201,15 @@ def _csv(file: io.BufferedReader) -> Iterator[Row]:
         yield Row(number, {name: _cell(cell, is_number) for name, cell, is_number in cells})
 
 
-def _all_numbers(cells: list[str]) -> bool:
-    return any(cells) and all(not cell or _NUMBER.fullmatch(cell) for cell in cells)
+def _numeric(cells: list[str]) -> bool:
+    """Whether a column is one of numbers: all its cells, or nearly all. What is none then stays the text that it is.
+
+    Codes with leading zeros (``007``) make it a column of text.
+    """
+    filled = [cell for cell in cells if cell]
+    odd = [cell for cell in filled if not _NUMBER.fullmatch(cell)]
+    few = len(odd) <= max(1, len(filled) // 10) and len(odd) < len(filled) / 2
+    return bool(filled) and few and not any(cell.isdecimal() for cell in odd)
 
 
 def _cell(cell: str, numeric: bool) -> Any:
