@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 
 class Verdict(TypedDict):
-    """A row that was not accepted; ``index`` is its place among the events that were sent."""
+    """What there is to say of a row; ``index`` is its place among the events that were sent."""
 
     index: int
     id: str | None
@@ -15,13 +15,18 @@ class Verdict(TypedDict):
 
 
 class Receipt(TypedDict):
-    """What became of the events of one ``send``. ``rejected`` has the first hundred."""
+    """What became of the events of one ``send``. ``rejected`` and ``warnings`` have the first hundred each.
+
+    A row that was warned of was accepted; something it said could not be read, such as its currency.
+    """
 
     success: bool
     accepted: int
     duplicate: int
     rejected: list[Verdict]
     rejected_total: int
+    warnings: list[Verdict]
+    warnings_total: int
     offset: int | None
     """Of the first accepted row; null where none was."""
 

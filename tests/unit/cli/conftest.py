@@ -77,6 +77,8 @@ class Served:
             "duplicate": duplicate,
             "rejected": rejected[:100],
             "rejected_total": len(rejected),
+            "warnings": [],
+            "warnings_total": 0,
             "offset": 0 if new else None,
         }
 
