@@ -97,7 +97,9 @@ class Interactions:
     def _apart(self, decoded: Decoded, committed: Committed) -> Iterator[Answer]:
         """An answer a row, for each row was a request."""
         verdicts = {verdict.index: verdict for verdict in _verdicts(decoded, committed)}
-        warnings = {warning.index: warning for warning in _warnings(decoded, committed)}
+        warnings: dict[int, list[Verdict]] = {}
+        for warning in _warnings(decoded, committed):
+            warnings.setdefault(warning.index, []).append(warning.model_copy(update={"index": 0}))
         duplicates = set(decoded.index[committed.verdict == DUPLICATE].tolist())
         offset = committed.offset
         for row in range(decoded.rows):
@@ -106,8 +108,7 @@ class Interactions:
             elif row in duplicates:
                 yield self._answer(0, 1, [], [], -1)
             else:
-                warned = [warnings[row].model_copy(update={"index": 0})] if row in warnings else []
-                yield self._answer(1, 0, [], warned, offset)
+                yield self._answer(1, 0, [], warnings.get(row, []), offset)
                 offset += 1
 
     def _answer(

@@ -105,9 +105,12 @@ class TopicData(TypedDict):
 
 
 class Key(TypedDict):
+    """``source`` is the product whose events the key brings: ids of events are unique within it."""
+
     id: str
     name: str
     scopes: list[str]
+    source: str
     created: float
 
 
@@ -128,12 +131,32 @@ class LogStatus(TypedDict):
     bytes: int
 
 
+class Peak(TypedDict):
+    """``rows`` events whose lag is ``lag_h`` hours within a minute; negative is ahead of the server's clock."""
+
+    lag_h: float
+    rows: int
+
+
+class SourceStatus(TypedDict):
+    """How the events of one source came in the last 24 hours; lags (received - time) in seconds, upper bounds."""
+
+    source: str
+    rows: int
+    lag_p50_s: float | None
+    lag_p95_s: float | None
+    ahead: int
+    peaks: list[Peak]
+    no_amount: int
+
+
 class Status(TypedDict):
     version: str
     generation: str
     placement: str
     cells: list[CellStatus]
     log: LogStatus
+    sources: list[SourceStatus] | None
 
 
 class Readiness(TypedDict):

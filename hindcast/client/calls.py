@@ -243,8 +243,13 @@ def keys() -> Call[list[Key]]:
     return Call("GET", "/v1/keys", _json)
 
 
-def create_key(name: str, scopes: Sequence[str]) -> Call[MadeKey]:
-    return Call("POST", "/v1/keys", _json, content=_encoded({"name": name, "scopes": list(scopes)}), repeatable=False)
+def create_key(name: str, scopes: Sequence[str], source: str | None) -> Call[MadeKey]:
+    wanted = {"name": name, "scopes": list(scopes), "source": source}
+    return Call("POST", "/v1/keys", _json, content=_encoded(wanted), repeatable=False)
+
+
+def rotate_key(id: str) -> Call[MadeKey]:
+    return Call("POST", f"/v1/keys/{quote(id, safe='')}/rotate", _json, repeatable=False)
 
 
 def revoke_key(id: str) -> Call[None]:

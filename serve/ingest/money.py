@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from events.money import NOTHING, is_number, money_fields
 from serve.ingest.verdicts import Fault
 
 # ISO 4217, active codes (funds codes, metals and XXX/XTS left out); exponents that are not 2 are below.
@@ -127,20 +128,8 @@ def _one(index: int, text: bytes | msgspec.Raw, notes: Notes) -> _Said:
         return _said_by_one.decode(text)
     except msgspec.MsgspecError:
         notes.append((index, _BEYOND_FLOAT))
-        exact = _said_exactly.decode(text)
+        exact = money_fields(text)
         return _Said(exact.revenue, exact.total, exact.currency)
-
-
-class _Exact(msgspec.Struct, gc=False):
-    """The same fields, of which no number is too large to read."""
-
-    revenue: msgspec.Raw = msgspec.Raw()
-    total: msgspec.Raw = msgspec.Raw()
-    currency: msgspec.Raw = msgspec.Raw()
-    value: msgspec.Raw = msgspec.Raw()
-
-
-_said_exactly = msgspec.json.Decoder(_Exact)
 
 
 def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[tuple[int, str] | None, Fault | None]:
@@ -149,44 +138,42 @@ def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[tuple[int, str
     Beyond the minor unit, amounts are rounded half to even: 0.1 + 0.2 is 30 cents.
     """
     name, text = "revenue", bytes(row.revenue)
-    if text in (b"", b"null"):
+    if text in NOTHING:
         name, text = "total", bytes(row.total)
-        if not _is_number(text):
-            name, text = "value", bytes(_said_exactly.decode(properties).value)
-        if not _is_number(text) or row.currency in (b"", b"null"):
+        if not is_number(text):
+            name, text = "value", bytes(money_fields(properties).value)
+        if not is_number(text) or row.currency in NOTHING:
             return None, None  # a total or value is money only as a number beside a currency; else it is any property
     number = (text[1:-1] if text[:1] == b'"' else text).strip(_BLANK)
     try:
         exact = Decimal(number.decode()) if len(number) <= _LONGEST else None
     except (InvalidOperation, UnicodeDecodeError):
         exact = None
-    if exact is None or not exact.is_finite() or not _is_number(number):
+    if exact is None or not exact.is_finite() or not is_number(number):
         reason = f"must be a finite decimal number of at most {_LONGEST} characters, got {_shown(text)}, {_NO_AMOUNT}"
         return None, Fault(name, reason)
     currency, note = _currency(bytes(row.currency))
     if currency is None:
         return None, note
-    too_large = Fault(name, f"{number.decode()} {currency} is beyond what 64-bit minor units can hold, {_NO_AMOUNT}")
     if exact.adjusted() > 20:  # before scaling, which has its own limits
-        return None, too_large
+        return None, _too_large(name, number, currency)
     if exact.adjusted() < -20:
         exact = Decimal(0)
     minor = int(exact.scaleb(CURRENCY_EXPONENT[currency], _EXACT).quantize(Decimal(1), context=_EXACT))
     if abs(minor) > _INT64:
-        return None, too_large
+        return None, _too_large(name, number, currency)
     if text[:1] == b'"' and len(number) != len(text) - 2:
         note = note or Fault(name, f"{_shown(text)} was read as {number.decode()}; send it without spaces")
     return (minor, currency), note
 
 
-def _is_number(text: bytes) -> bool:
-    """Whether JSON text is a number (or would be, unquoted); no ``NaN``, ``Infinity``, underscore or blank passes."""
-    return text[:1] in b"-0123456789" and text != b"" and not (set(text) - set(b"+-.0123456789eE"))
+def _too_large(name: str, number: bytes, currency: str) -> Fault:
+    return Fault(name, f"{number.decode()} {currency} is beyond what 64-bit minor units can hold, {_NO_AMOUNT}")
 
 
 def _currency(text: bytes) -> tuple[str | None, Fault | None]:
     """The code, and what is to be said of it; USD where none is named, as Segment has it."""
-    if text in (b"", b"null"):
+    if text in NOTHING:
         return "USD", None
     said = msgspec.json.decode(text)
     code = said.strip().upper() if isinstance(said, str) else ""

@@ -323,16 +323,10 @@ def _properties_field(message: Message) -> str:
     return "traits" if isinstance(message, (Identify, Group)) else "properties"
 
 
-def _optional(value: msgspec.Raw) -> bytes | None:
-    """JSON text, or None for null and nothing."""
-    text = bytes(value)
-    return None if text in (b"", b"null") else text
-
-
 def _object_text(value: msgspec.Raw) -> bytes | None:
-    """``_optional`` of what is to be an object: to PHP an empty one and an empty list are the same."""
-    text = _optional(value)
-    return b"{}" if text == b"[]" else text
+    """JSON text of what is to be an object, or None for none; PHP writes an empty one as ``[]``."""
+    text = bytes(value)
+    return None if text in (b"", b"null", b"[]") else text
 
 
 def _joined(properties: bytes, more: dict[str, str]) -> bytes:
