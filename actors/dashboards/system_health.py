@@ -1,4 +1,4 @@
-"""System health: the machine's gauges second by second, and how fast and how late events come in."""
+"""System health: the machine's gauges second by second, and how fast and how late events come in, in all and by source."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from actors.columns import labels, times
 from actors.dashboards.buckets import SECOND
+from actors.dashboards.sources import Sources
 from actors.fold import NONE, Batch, Outputs, Topic
 from events.catalog import CLOCK, SYSTEM_METRICS, USER_INTERACTIONS
 
@@ -31,20 +32,28 @@ class State(msgspec.Struct):
     shown: int = 0
     """The last second of ingest that was shown."""
     ingest: dict[str, list[float | None]] = {}
+    sources: Sources = msgspec.field(default_factory=Sources)
 
 
 @dataclass
 class SystemHealth:
-    """The fold. Its topics: ``system_health`` (t, cpu, mem, disk, net kB/s) and ``ingest`` (t, rate, lag p95 in ms)."""
+    """The fold. Its topics: ``system_health`` (t, cpu, mem, disk, net kB/s), ``ingest`` (t, rate, lag p95 in ms) and, by
+    the second, ``sources`` (see ``actors.dashboards.sources``).
+    """
 
     name: str = "system_health"
-    version: int = 1
+    version: int = 2
     reads: tuple[str, ...] = (SYSTEM_METRICS.name, USER_INTERACTIONS.name, CLOCK.name)
     writes: tuple[str, ...] = ()
-    topics: Sequence[Topic] = (Topic("system_health", "append", CAP), Topic("ingest", "append", CAP))
+    topics: Sequence[Topic] = (
+        Topic("system_health", "append", CAP),
+        Topic("ingest", "append", CAP),
+        Topic("sources", "latest"),
+    )
 
     def __post_init__(self) -> None:
         self._fresh: dict[str, int] = {}
+        self._arrived = self._told = False
 
     def initial(self) -> State:
         return State(gauges={c: [] for c in ("t", *GAUGES.values())}, ingest={"t": [], "rate": [], "lag": []})
@@ -54,6 +63,8 @@ class SystemHealth:
             self._sample(state, batch)
         elif batch.stream == USER_INTERACTIONS.name:
             self._arrive(state, batch)
+            state.sources.take(batch)
+            self._arrived = True
         else:
             for now in times(batch.table, "time").tolist():
                 self._tick(state, now)
@@ -85,6 +96,8 @@ class SystemHealth:
                 by_lag[ms] = by_lag.get(ms, 0) + count
 
     def _tick(self, state: State, now_us: int) -> None:
+        state.sources.prune(now_us)
+        self._told = self._arrived
         second = now_us // SECOND - SETTLE_S
         if second <= state.shown:
             return
@@ -101,11 +114,19 @@ class SystemHealth:
         self._fresh[topic] = min(CAP, self._fresh.get(topic, 0) + 1)
 
     def view(self, state: State, topic: str) -> Mapping[str, Any]:
+        if topic == "sources":
+            return {"rows": state.sources.rows()}
         return {c: list(v) for c, v in (state.gauges if topic == "system_health" else state.ingest).items()}
 
     def changes(self, state: State) -> Mapping[str, Mapping[str, Any]]:
         fresh, self._fresh = self._fresh, {}
-        return {topic: {c: v[-n:] for c, v in self.view(state, topic).items()} for topic, n in fresh.items()}
+        deltas: dict[str, Mapping[str, Any]] = {
+            topic: {c: v[-n:] for c, v in self.view(state, topic).items()} for topic, n in fresh.items()
+        }
+        if self._told:
+            self._arrived = self._told = False
+            deltas["sources"] = self.view(state, "sources")
+        return deltas
 
     def dump(self, state: State) -> bytes:
         return msgspec.msgpack.encode(msgspec.to_builtins(state, str_keys=True), order="deterministic")

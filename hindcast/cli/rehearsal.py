@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import orjson
 
 from hindcast.client import calls
 from hindcast.client.answers import Receipt
-from serve.ingest import Decoded, decode_cloudevents, decode_segment
+from serve.ingest import Decoded, Fault, decode_cloudevents, decode_segment
 
 SHOWN = 3
 
@@ -43,11 +43,8 @@ def _decoded(path: str, content: bytes, content_type: str) -> Decoded:
 
 
 def _receipt(decoded: Decoded) -> Receipt:
-    faults = [[{"field": field, "reason": reason} for field, reason in refused.faults] for refused in decoded.refused]
-    verdicts = [
-        {"index": refused.index, "id": refused.id, **found[0], "faults": found}
-        for refused, found in zip(decoded.refused, faults, strict=True)
-    ]
+    verdicts = [_verdict(refused.index, refused.id, refused.faults) for refused in decoded.refused]
+    warnings = [_verdict(w.index, w.id, (Fault(w.field, w.reason),)) for w in decoded.warned]
     accepted = decoded.batch.num_rows
     receipt = {
         "success": not verdicts,
@@ -55,6 +52,13 @@ def _receipt(decoded: Decoded) -> Receipt:
         "duplicate": 0,
         "rejected": verdicts[:100],
         "rejected_total": len(verdicts),
+        "warnings": warnings[:100],
+        "warnings_total": len(warnings),
         "offset": None,
     }
     return cast(Receipt, receipt)
+
+
+def _verdict(index: int, id: str | None, faults: Sequence[Fault]) -> dict[str, Any]:
+    found = [fault._asdict() for fault in faults]
+    return {"index": index, "id": id, **found[0], "faults": found}

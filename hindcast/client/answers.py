@@ -11,7 +11,7 @@ class Flaw(TypedDict):
 
 
 class Verdict(TypedDict):
-    """A row that was not accepted; ``index`` is its place among the events that were sent."""
+    """What there is to say of a row; ``index`` is its place among the events that were sent."""
 
     index: int
     id: str | None
@@ -22,13 +22,18 @@ class Verdict(TypedDict):
 
 
 class Receipt(TypedDict):
-    """What became of the events of one ``send``. ``rejected`` has the first hundred."""
+    """What became of the events of one ``send``. ``rejected`` and ``warnings`` have the first hundred each.
+
+    A row that was warned of was accepted; something it said could not be read, such as its currency.
+    """
 
     success: bool
     accepted: int
     duplicate: int
     rejected: list[Verdict]
     rejected_total: int
+    warnings: list[Verdict]
+    warnings_total: int
     offset: int | None
     """Of the first accepted row; null where none was."""
 
@@ -107,9 +112,12 @@ class TopicData(TypedDict):
 
 
 class Key(TypedDict):
+    """``source`` is the product whose events the key brings: ids of events are unique within it."""
+
     id: str
     name: str
     scopes: list[str]
+    source: str
     created: float
 
 
@@ -132,12 +140,32 @@ class LogStatus(TypedDict):
     bytes: int
 
 
+class Peak(TypedDict):
+    """``rows`` events whose lag is ``lag_h`` hours within a minute; negative is ahead of the server's clock."""
+
+    lag_h: float
+    rows: int
+
+
+class SourceStatus(TypedDict):
+    """How the events of one source came in the last 24 hours; lags (received - time) in seconds, upper bounds."""
+
+    source: str
+    rows: int
+    lag_p50_s: float | None
+    lag_p95_s: float | None
+    ahead: int
+    peaks: list[Peak]
+    no_amount: int
+
+
 class Status(TypedDict):
     version: str
     generation: str
     placement: str
     cells: list[CellStatus]
     log: LogStatus
+    sources: list[SourceStatus] | None
 
 
 class Readiness(TypedDict):

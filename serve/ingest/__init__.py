@@ -2,7 +2,7 @@
 
 from serve.ingest.bodies import EVENTS_BYTES, ROWS, SEGMENT_BYTES, read_body
 from serve.ingest.cloudevents import decode_cloudevents, decode_event, decode_together, one_event, plain_source
-from serve.ingest.segment import KINDS, decode_segment, write_key
+from serve.ingest.segment import KINDS, PATHS, decode_segment, write_key
 from serve.ingest.times import AHEAD_US
 from serve.ingest.verdicts import Decoded, Fault, Refused, TooLarge, UnsupportedMedia
 
@@ -10,6 +10,7 @@ __all__ = [
     "AHEAD_US",
     "EVENTS_BYTES",
     "KINDS",
+    "PATHS",
     "ROWS",
     "SEGMENT_BYTES",
     "Decoded",

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from math import inf
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
+from ray.exceptions import RayError
 
 from actors.workers import Health
 from events.catalog import STREAMS
+from events.errors import Transient
 from serve.backstage import Backstage, backstage, principal
-from serve.problems import REFUSALS
+from serve.problems import REFUSALS, Missing
+from serve.routes.read import topic_data
 
+logger = logging.getLogger(__name__)
 router = APIRouter(tags=["operation"])
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+"""Of label values, as the text format has them."""
 
 
 class CellStatus(BaseModel):
@@ -30,12 +39,38 @@ class LogStatus(BaseModel):
     bytes: int
 
 
+class Peak(BaseModel):
+    """``rows`` events whose lag is ``lag_h`` hours within a minute; negative is ahead of this server's clock."""
+
+    lag_h: float
+    rows: int
+
+
+class SourceStatus(BaseModel):
+    """The events of one source that were received in the last 24 hours.
+
+    Lag is ``received - time``: an upper bound, in seconds, of that of half and of 95 % of the rows; null is more than a
+    week. ``ahead`` rows came more than a second before their time. ``peaks`` are the multiples of a quarter of an hour
+    at which most lags stand: many rows there are a wrong time zone. ``no_amount`` rows say money that cannot be read.
+    """
+
+    source: str
+    rows: int
+    lag_p50_s: float | None
+    lag_p95_s: float | None
+    ahead: int
+    peaks: list[Peak]
+    no_amount: int
+
+
 class Status(BaseModel):
     version: str
     generation: str
     placement: str
     cells: list[CellStatus]
     log: LogStatus
+    sources: list[SourceStatus] | None
+    """Busiest first; null while the dashboard that counts them does not answer."""
 
 
 @router.get("/health")
@@ -54,24 +89,40 @@ async def ready(request: Request) -> JSONResponse:
 
 @router.get("/v1/status", response_model=Status, responses=REFUSALS)
 async def status(request: Request) -> Status:
-    """Each cell's state, its last commit and how many rows it has yet to read."""
+    """Each cell's state, its last commit and how many rows it has yet to read; how late each source's events come."""
     await principal(request, "query")
     stage = backstage(request)
     cells = [CellStatus.model_validate(h._asdict()) for h in await stage.hosts.health()]
     spec = stage.spec
     log = LogStatus(bytes=_log_bytes(stage))
-    return Status(version=spec.version, generation=spec.generation, placement=spec.placement, cells=cells, log=log)
+    return Status(
+        version=spec.version,
+        generation=spec.generation,
+        placement=spec.placement,
+        cells=cells,
+        log=log,
+        sources=await _sources(stage),
+    )
+
+
+async def _sources(stage: Backstage) -> list[SourceStatus] | None:
+    try:
+        found = await asyncio.wait_for(topic_data(stage, "sources"), 5.0)
+    except (Transient, Missing, TimeoutError, RayError) as error:  # the rest of the status is wanted all the more
+        logger.info("sources: %s", error)
+        return None
+    return [SourceStatus.model_validate(row) for row in found.data.get("rows", [])]
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Prometheus text format 0.0.4."""
     stage = backstage(request)
-    text = "".join(_exposition(stage, await stage.hosts.health()))
+    text = "".join(_exposition(stage, await stage.hosts.health(), await _sources(stage) or []))
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
+def _exposition(stage: Backstage, cells: list[Health], sources: list[SourceStatus]) -> Iterator[str]:
     heads = [
         ({"stream": stream, "producer": producer}, stage.log.head(stream, producer))
         for stream in STREAMS
@@ -83,14 +134,32 @@ def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
     yield from _family("hindcast_cell_up", "gauge", "1 while the cell runs", up)
     lag = [({"cell": h.cell}, h.rows_behind) for h in cells]
     yield from _family("hindcast_cell_lag_rows", "gauge", "Rows that the cell has yet to read", lag)
+    yield from _of_sources(sources)
     yield from _family("hindcast_stream_head", "gauge", "Next offset of each producer's stream", heads)
     yield from _family("hindcast_log_bytes", "gauge", "Bytes of the log on disk", [({}, _log_bytes(stage))])
 
 
-def _family(name: str, kind: str, about: str, samples: list[tuple[dict[str, str], int]]) -> Iterator[str]:
+def _of_sources(sources: list[SourceStatus]) -> Iterator[str]:
+    """How each source's events of the last 24 hours came."""
+    rows = [({"source": s.source}, s.rows) for s in sources]
+    yield from _family("hindcast_source_rows", "gauge", "Rows of the last 24 h by source", rows)
+    told = [(s.source, share, lag) for s in sources for share, lag in (("0.5", s.lag_p50_s), ("0.95", s.lag_p95_s))]
+    lags = [({"source": s, "quantile": share}, inf if lag is None else lag) for s, share, lag in told]
+    yield from _family("hindcast_source_lag_seconds", "gauge", "Received less event time, at most; last 24 h", lags)
+    peaks = [({"source": s.source, "lag_h": f"{p.lag_h:g}"}, p.rows) for s in sources for p in s.peaks]
+    about = "Rows of the last 24 h whose lag is a multiple of a quarter of an hour: a peak is a wrong time zone"
+    yield from _family("hindcast_source_peak_rows", "gauge", about, peaks)
+    unread = [({"source": s.source}, s.no_amount) for s in sources]
+    yield from _family(
+        "hindcast_source_no_amount_rows", "gauge", "Rows of the last 24 h whose money is unreadable", unread
+    )
+
+
+def _family(name: str, kind: str, about: str, samples: Sequence[tuple[dict[str, str], float]]) -> Iterator[str]:
     yield f"# HELP {name} {about}\n# TYPE {name} {kind}\n"
     for labels, value in samples:
-        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        inner = ",".join(f'{label}="{text.translate(_ESCAPES)}"' for label, text in labels.items())
+        value = "+Inf" if value == inf else value
         yield f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
 
 
