@@ -9,10 +9,8 @@ from fastapi.openapi.utils import get_openapi
 
 SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key: `hc_…`"},
-    "writeKey": {"type": "http", "scheme": "basic", "description": "An API key as user name; no password"},
+    "keyAsUser": {"type": "http", "scheme": "basic", "description": "An API key as user name; no password"},
 }
-BASIC_TOO = ("ingest",)
-"""Tags of the routes that take a key by basic auth, as Segment's SDKs send it."""
 OPEN = ("/health", "/ready", "/metrics", "/v1/session")
 """Paths that ask for no key."""
 
@@ -24,7 +22,6 @@ def described(app: FastAPI) -> dict[str, Any]:
         document.setdefault("components", {})["securitySchemes"] = SCHEMES
         for path, operations in document["paths"].items():
             for operation in operations.values():
-                basic = [{"writeKey": []}] if set(operation.get("tags", ())) & set(BASIC_TOO) else []
-                operation["security"] = [] if path in OPEN else [{"key": []}, *basic]
+                operation["security"] = [] if path in OPEN else [{name: []} for name in SCHEMES]
         app.openapi_schema = document
     return app.openapi_schema

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 import orjson
@@ -11,7 +9,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from events.errors import Rejected
 from serve.backstage import backstage, bearer, principal
 from serve.ingest import (
     SEGMENT_BYTES,
@@ -102,16 +99,16 @@ async def events(request: Request) -> Response:
     One, an array, or NDJSON in bulk. 207 where some rows are refused, each with all its faults.
     """
     stage = backstage(request)
-    who = await principal(request, "ingest", _basic(request))
+    who = await principal(request, "ingest")
     limit = stage.spec.max_body_bytes
     body = read_body(await request.body(), request.headers.get("content-encoding", ""), limit)
     content_type = request.headers.get("content-type", "")
     event = one_event(body, content_type, request.headers)
     if event is not None:
-        receipt = await stage.interactions.take_event(event, plain_source(content_type, who.name))
+        receipt = await stage.interactions.take_event(event, plain_source(content_type, who.source or who.name))
     else:
         ahead_us = stage.spec.max_ahead_us
-        decoded = decode_cloudevents(body, content_type, request.headers, now_us(), who.name, ahead_us)
+        decoded = decode_cloudevents(body, content_type, request.headers, now_us(), who.source or who.name, ahead_us)
         receipt = await stage.interactions.take(decoded)
     bad = receipt["rejected_total"]
     return _json(receipt, 200 if not bad else 207 if receipt["accepted"] + receipt["duplicate"] else 400)
@@ -129,7 +126,7 @@ def _segment_route(kind: str) -> None:
         stage = backstage(request)
         body = read_body(await request.body(), request.headers.get("content-encoding", ""), SEGMENT_BYTES)
         who = await principal(request, "ingest", _write_key(request, body))
-        decoded = decode_segment(kind, body, now_us(), source=who.name, ahead_us=stage.spec.max_ahead_us)
+        decoded = decode_segment(kind, body, now_us(), source=who.source or who.name, ahead_us=stage.spec.max_ahead_us)
         receipt = await stage.interactions.take(decoded)
         return _json(receipt, 200)
 
@@ -139,19 +136,8 @@ for _kind in ("track", "identify", "page", "screen", "group", "alias", "batch"):
 
 
 def _write_key(request: Request, body: bytes) -> str | None:
-    """Segment's write key: the user name of basic auth, else ``writeKey`` in the body."""
-    return _basic(request) or (None if bearer(request) else write_key(body))
-
-
-def _basic(request: Request) -> str | None:
-    """The user name of basic auth: an API key, for which no password is needed."""
-    header = request.headers.get("authorization", "")
-    if header.lower().startswith("basic "):
-        try:
-            return base64.b64decode(header[6:], validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            raise Rejected("authorization", "is not valid basic authentication") from None
-    return None
+    """Segment's write key: that of the header, else ``writeKey`` in the body."""
+    return bearer(request) or write_key(body)
 
 
 def _json(receipt: Answer, status: int) -> Response:

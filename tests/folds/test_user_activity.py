@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from actors.dashboards.user_activity import PANE, UserActivity
 from tests.story import Story, given
 
@@ -60,7 +62,7 @@ def test_a_late_row_is_counted_in_the_span_it_belongs_to() -> None:
     story = a_steady_minute_by_minute()
     assert figures(story, NOON + 5 * SECOND)["events_per_minute"]["v"] == 60
     story.rows("user_interactions", type="Seen", source="web", subject="zoe", time=NOON - 30 * SECOND)
-    assert figures(story, NOON + 5 * SECOND)["events_per_minute"]["v"] == 61
+    assert figures(story, NOON + 6 * SECOND)["events_per_minute"]["v"] == 61
 
 
 def test_an_event_from_the_future_moves_neither_the_axis_nor_the_figures() -> None:
@@ -89,3 +91,20 @@ def test_a_pane_is_open_until_its_rows_are_in() -> None:
     opens = lambda at: [s for s, pane in (figures(story, at), series(story))[1].items() if pane["open"]]  # noqa: E731
     assert opens(NOON + SECOND) == [str(NOON // SECOND - 10), str(NOON // SECOND)]
     assert opens(NOON + 3 * SECOND) == [str(NOON // SECOND)]
+
+
+@pytest.mark.parametrize("n", [1, 768, 5_000, 15_000])
+def test_active_users_are_counted_to_the_row(n: int) -> None:
+    people = [f"p{i}" for i in range(n)]
+    story = given(UserActivity())
+    for start in (NOON - 200 * SECOND, NOON - 20 * SECOND):
+        story.rows("user_interactions", type="Seen", source="web", subject=[*people, people[0]], time=start)
+    assert figures(story, NOON + 5 * SECOND)["active_users"]["v"] == n
+
+
+def test_of_very_many_users_the_figure_is_an_estimate() -> None:
+    story = given(UserActivity())
+    for part in range(3):
+        people = [f"p{i}" for i in range(part * 10_000, part * 10_000 + 30_000)]
+        story.rows("user_interactions", type="Seen", source="web", subject=people, time=NOON - 20 * SECOND)
+    assert figures(story, NOON + 5 * SECOND)["active_users"]["v"] == pytest.approx(50_000, rel=0.06)

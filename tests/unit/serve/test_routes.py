@@ -68,7 +68,7 @@ def test_the_page_of_the_api_comes_from_here_alone(http: TestClient) -> None:
 def test_the_api_says_how_one_signs_in_and_shows_what_to_send(http: TestClient) -> None:
     document = http.get("/openapi.json").json()
     assert {s["scheme"] for s in document["components"]["securitySchemes"].values()} == {"bearer", "basic"}
-    assert document["paths"]["/v1/track"]["post"]["security"] == [{"key": []}, {"writeKey": []}]
+    assert document["paths"]["/v1/track"]["post"]["security"] == [{"key": []}, {"keyAsUser": []}]
     assert document["paths"]["/health"]["get"]["security"] == []
     for path, operations in document["paths"].items():
         for content_type, body in operations.get("post", {}).get("requestBody", {}).get("content", {}).items():
