@@ -39,6 +39,8 @@ _SUFFIXES: dict[str, Format] = {
     ".pq": "parquet",
 }
 _GZIP = b"\x1f\x8b"
+_NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "#n/a")
+"""Cells that stand for no value in a column of numbers."""
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(\.\d+)?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -204,9 +206,9 @@ def _csv(file: io.BufferedReader) -> Iterator[Row]:
 def _numeric(cells: list[str]) -> bool:
     """Whether a column is one of numbers: all its cells, or nearly all. What is none then stays the text that it is.
 
-    Codes with leading zeros (``007``) make it a column of text.
+    Cells that stand for no value (``n/a``) do not count. Codes with leading zeros (``007``) make it a column of text.
     """
-    filled = [cell for cell in cells if cell]
+    filled = [cell for cell in cells if cell.lower() not in _NO_VALUE]
     odd = [cell for cell in filled if not _NUMBER.fullmatch(cell)]
     few = len(odd) <= max(1, len(filled) // 10) and len(odd) < len(filled) / 2
     return bool(filled) and few and not any(cell.isdecimal() for cell in odd)
@@ -214,6 +216,8 @@ def _numeric(cells: list[str]) -> bool:
 
 def _cell(cell: str, numeric: bool) -> Any:
     if not cell:
+        return None
+    if numeric and cell.lower() in _NO_VALUE:
         return None
     match = _NUMBER.fullmatch(cell) if numeric else None
     if match is None:

@@ -284,7 +284,10 @@ def test_every_command_has_help(command: str) -> None:
     assert "Usage:" in shown.stdout
 
 
-DATES = b"event,user_id,date,price\nSold,ada,20240229,29.5\nSold,bob,20240301,n/a\nSold,eve,20240302,7\n"
+DATES = (
+    b"event,user_id,date,price\nSold,ada,20240229,29.5\nSold,bob,20240301,free\n"
+    b"Sold,eve,20240302,7\nSold,kim,20240303,n/a\n"
+)
 
 
 def test_a_dry_run_says_what_is_what_and_needs_no_system(tmp_path: Path) -> None:
@@ -293,7 +296,7 @@ def test_a_dry_run_says_what_is_what_and_needs_no_system(tmp_path: Path) -> None
     assert said.exit_code == 0, said.output
     assert "time     column date, read as YYYYMMDD in UTC" in said.stdout
     assert "data     price" in said.stdout
-    assert "Nothing was sent. 3 would be accepted, 0 rejected" in said.stdout
+    assert "Nothing was sent. 4 would be accepted, 0 rejected" in said.stdout
     found = json.loads(run("send", "-", *where, "--json", input=DATES).stdout)
     assert found["mapping"] == {"type": "event", "subject": "user_id", "time": "date", "source": "“stdin”"}
     assert [event["time"] for event in found["events"]] == [
@@ -304,7 +307,9 @@ def test_a_dry_run_says_what_is_what_and_needs_no_system(tmp_path: Path) -> None
 def test_one_odd_cell_does_not_make_a_column_text(tmp_path: Path) -> None:
     where = ("--data-dir", str(tmp_path / "none"), "--dry-run", "--json")
     events = json.loads(run("send", "-", *where, input=DATES).stdout)["events"]
-    assert [event["data"]["price"] for event in events] == [29.5, "n/a", 7]
+    assert [event["data"]["price"] for event in events] == [29.5, "free", 7]
+    half = json.loads(run("send", "-", *where, input=b"event,price\nSold,29.5\nSold,n/a\n").stdout)["events"]
+    assert [event["data"] for event in half] == [{"price": 29.5}, {}]
     codes = b"event,plant\nSold,01\nSold,12\nSold,13\n"
     events = json.loads(run("send", "-", *where, input=codes).stdout)["events"]
     assert [event["data"]["plant"] for event in events] == ["01", "12", "13"]
