@@ -52,7 +52,7 @@ class LogBounds(Section):
     """When new work is refused with Retry-After instead of accepted."""
 
     min_free_mb: int = Field(default=256, ge=0)
-    max_lag_rows: int = Field(default=5_000_000, ge=1)
+    """Of disk, in MiB. A reader that lags holds nothing back: what was accepted is in the log."""
 
 
 class Collectors(Section):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hindcast.cli.output import UNREACHABLE, WRONG, fail, print_json, print_table, size
 from hindcast.cli.target import Target, json_option, target_options
+
+if TYPE_CHECKING:
+    from hindcast.client.answers import Status
 
 
 @click.command()
@@ -28,8 +33,17 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
     else:
         click.echo(f"Hindcast {found['version']} on {url}, {found['placement']}, log {size(found['log']['bytes'])}\n")
         print_table(found["cells"], ["cell", "state", "commit", "rows_behind", "detail"])
-        for cell in found["cells"]:
-            for note in cell["notes"]:
-                click.echo(f"{cell['cell']}: {note}")
+        for line in _remarks(found):
+            click.echo(line)
     if bad:
         sys.exit(WRONG)
+
+
+def _remarks(found: Status) -> Iterator[str]:
+    for cell in found["cells"]:
+        if cell["stale"]:
+            yield f"{cell['cell']}: what it shows is stale: {cell['stale']}"
+        yield from (f"{cell['cell']}: {note}" for note in cell["notes"])
+    for f in found["followers"]:
+        if f["state"] != "following":
+            yield f"{f['follower']} of {f['host']}: tries again after {f['last_error']}"

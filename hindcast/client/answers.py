@@ -97,6 +97,8 @@ class TopicData(TypedDict):
     seq: int
     epoch: str
     data: dict[str, Any]
+    stale: str
+    """Why this is not what the log has now; empty while it is."""
 
 
 class Key(TypedDict):
@@ -119,6 +121,19 @@ class CellStatus(TypedDict):
     rows_behind: int
     notes: list[str]
     """Definitions that began anew when the cell last started."""
+    progress: float | None
+    """While the cell rebuilds its state: the share of its past that is folded, 0 to 1."""
+    stale: str
+    """Why what it shows is not what the log has now; empty while it is."""
+
+
+class FollowerStatus(TypedDict):
+    follower: str
+    host: str
+    state: str
+    errors: int
+    last_error: str
+    asked_s_ago: float
 
 
 class LogStatus(TypedDict):
@@ -130,6 +145,7 @@ class Status(TypedDict):
     generation: str
     placement: str
     cells: list[CellStatus]
+    followers: list[FollowerStatus]
     log: LogStatus
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 from fastapi import APIRouter, Request, Response
@@ -24,6 +25,21 @@ class CellStatus(BaseModel):
     rows_behind: int
     notes: tuple[str, ...] = ()
     """Definitions that began anew when the cell last started, and what became of their state."""
+    progress: float | None = None
+    """While the cell rebuilds its state: the share of its past that is folded, 0 to 1."""
+    stale: str = ""
+    """Of a cell that shows topics: why they are not what the log has now; empty while they are."""
+
+
+class FollowerStatus(BaseModel):
+    follower: str
+    host: str
+    state: str
+    """`following`, or `retrying` after an error."""
+    errors: int
+    """Since it began, without mere waiting for a host that restarts."""
+    last_error: str
+    asked_s_ago: float
 
 
 class LogStatus(BaseModel):
@@ -35,6 +51,8 @@ class Status(BaseModel):
     generation: str
     placement: str
     cells: list[CellStatus]
+    followers: list[FollowerStatus]
+    """Who follows the cells' topics: the gateway's lists of keys and rules, the live hubs behind the page."""
     log: LogStatus
 
 
@@ -44,23 +62,40 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", responses={503: {"description": "A cell is not running; it is named"}})
+@router.get("/ready", responses={503: {"description": "A cell is awaited, or one that takes requests is not there"}})
 async def ready(request: Request) -> JSONResponse:
-    """Every cell runs: what is sent now is taken."""
+    """What is sent now is taken, and what can be answered is.
+
+    `waiting`: cells that may still come; `down`: cells that are halted, or fail again and again; `rebuilding`: cells
+    whose state is rebuilt from the log, how far. Only a cell that takes requests in makes the system unready by either
+    of the last two: every other one is behind, and its views say so.
+    """
     cells = await backstage(request).hosts.health()
-    waiting = {h.cell: f"{h.state} {h.detail}".strip() for h in cells if h.state != "running"}
-    return JSONResponse({"ready": not waiting, "waiting": waiting}, 503 if waiting else 200)
+    found: dict[str, dict[str, str]] = {"waiting": {}, "rebuilding": {}, "down": {}}
+    for h in cells:
+        if h.state != "running":
+            kind = "waiting" if not h.settled else "rebuilding" if h.state == "rebuilding" else "down"
+            found[kind][h.cell] = f"{h.state} {h.detail}".strip()
+    able = not found["waiting"] and all(h.state == "running" for h in cells if h.door)
+    others = {kind: named for kind, named in found.items() if named and kind != "waiting"}
+    return JSONResponse({"ready": able, "waiting": found["waiting"], **others}, 200 if able else 503)
 
 
 @router.get("/v1/status", response_model=Status, responses=REFUSALS)
 async def status(request: Request) -> Status:
-    """Each cell's state, its last commit and how many rows it has yet to read."""
+    """Each cell's state, its last commit and how many rows it has yet to read; and who follows them."""
     await principal(request, "query")
     stage = backstage(request)
-    cells = [CellStatus.model_validate(h._asdict()) for h in await stage.hosts.health()]
+    cells, followers = await asyncio.gather(stage.hosts.health(), stage.hosts.followers())
     spec = stage.spec
-    log = LogStatus(bytes=_log_bytes(stage))
-    return Status(version=spec.version, generation=spec.generation, placement=spec.placement, cells=cells, log=log)
+    return Status(
+        version=spec.version,
+        generation=spec.generation,
+        placement=spec.placement,
+        cells=[CellStatus.model_validate(h._asdict()) for h in cells],
+        followers=[FollowerStatus.model_validate(f._asdict()) for f in followers],
+        log=LogStatus(bytes=_log_bytes(stage)),
+    )
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
@@ -81,6 +116,8 @@ def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
     yield from _family("hindcast_rows_total", "counter", "Rows answered by this replica, by verdict", verdicts)
     up = [({"cell": h.cell}, int(h.state == "running")) for h in cells]
     yield from _family("hindcast_cell_up", "gauge", "1 while the cell runs", up)
+    stale = [({"cell": h.cell}, int(bool(h.stale))) for h in cells]
+    yield from _family("hindcast_cell_stale", "gauge", "1 while what the cell shows is not what the log has now", stale)
     lag = [({"cell": h.cell}, h.rows_behind) for h in cells]
     yield from _family("hindcast_cell_lag_rows", "gauge", "Rows that the cell has yet to read", lag)
     yield from _family("hindcast_stream_head", "gauge", "Next offset of each producer's stream", heads)

@@ -160,8 +160,11 @@ def _app(served: Served) -> FastAPI:
             "commit": 3,
             "rows_behind": 0,
             "notes": [],
+            "progress": None,
+            "stale": "",
         }
-        return {"version": "0.1.0", "generation": "g", "placement": "packed", "cells": [cell], "log": {"bytes": 2048}}
+        status = {"version": "0.1.0", "generation": "g", "placement": "packed", "cells": [cell], "followers": []}
+        return {**status, "log": {"bytes": 2048}}
 
     @app.get("/ready")
     def ready() -> Any:
