@@ -13,6 +13,11 @@ from events.catalog import Stream
 from events.entry import NO_WATERMARK
 from events.errors import Corrupt
 
+IDLE_US = 2_000_000
+"""Silence after which a watermark follows the clock."""
+SETTLED_US = 900_000_000
+PACE_US = 10_000_000
+
 
 class Progress(msgspec.Struct):
     """How far a producer's event time has come, microseconds UTC."""
@@ -29,6 +34,20 @@ class Progress(msgspec.Struct):
         self.latest = max(self.latest, int(np.minimum(time, received).max()))
         self.watermark = max(self.watermark, self.latest - bound_us)
 
+    def follow(self, now_us: int, bound_us: int, idle_us: int) -> bool:
+        """Let the watermark follow the clock once nothing came for ``idle_us``; whether it moved.
+
+        It follows for as long as the silence lasts: a window of any width closes, and that it is empty is told, too. After
+        ``SETTLED_US`` of silence it moves in steps of ``PACE_US``.
+        """
+        silence = now_us - self.latest
+        reach = now_us - bound_us
+        pace = PACE_US if silence > SETTLED_US else 1
+        if self.latest == NO_WATERMARK or silence < idle_us or reach - self.watermark < pace:
+            return False
+        self.watermark = reach
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class PullCollector:
@@ -37,6 +56,7 @@ class PullCollector:
     name: str
     stream: Stream
     bound_us: int = 0
+    idle_us: int = IDLE_US
     version: int = 1
     reads: tuple[str, ...] = ()
 
@@ -56,6 +76,13 @@ class PullCollector:
         outputs = Outputs()
         outputs.emit(self.stream.name, batch, state.watermark)
         return state, outputs, batch.num_rows
+
+    def idle(self, state: Progress, now_us: int) -> tuple[Progress, Outputs, None]:
+        """Let the watermark follow the clock (a punctuation) while the source has nothing."""
+        outputs = Outputs()
+        if state.follow(now_us, self.bound_us, self.idle_us):
+            outputs.emit(self.stream.name, watermark=state.watermark)
+        return state, outputs, None
 
     def absorb(self, state: Progress, batch: Batch) -> Progress:
         state.see(batch.table, self.bound_us)
