@@ -102,7 +102,8 @@ ANOMALIES = _stream(
 )
 ALERTS = _stream(
     "alerts",
-    "alert.pending | alert.fired | alert.resolved | alert.acknowledged: the life of each alert.",
+    "alert.pending | alert.calmed | alert.fired | alert.resolved | alert.acknowledged: the life of each alert. "
+    "alert.revised: late rows changed what was judged of one window; nobody is told.",
     pa.field("alert", pa.string()),
     pa.field("rule", LABEL),
     pa.field("severity", LABEL),

@@ -31,5 +31,10 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
         for cell in found["cells"]:
             for note in cell["notes"]:
                 click.echo(f"{cell['cell']}: {note}")
+        for metric, late in (found["late_rows"] or {}).items():
+            click.echo(
+                f"{metric}: {late['rows']} rows came too late for their window, up to {late['behind_s']:.0f} s behind; "
+                "see the stream late_rows"
+            )
     if bad:
         sys.exit(WRONG)

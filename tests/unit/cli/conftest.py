@@ -161,7 +161,8 @@ def _app(served: Served) -> FastAPI:
             "rows_behind": 0,
             "notes": [],
         }
-        return {"version": "0.1.0", "generation": "g", "placement": "packed", "cells": [cell], "log": {"bytes": 2048}}
+        return {"version": "0.1.0", "generation": "g", "placement": "packed", "cells": [cell], "log": {"bytes": 2048},
+                "late_rows": {"events": {"rows": 3, "behind_s": 150.2, "t": 1.0}}}  # fmt: skip
 
     @app.get("/ready")
     def ready() -> Any:
