@@ -137,14 +137,15 @@ class Told:
         return count > limit if " > " in self.rules[rule]["condition"] else count < limit
 
     def sampled(self, row: Mapping[str, Any]) -> None:
-        """A window with rows; what the key's windows between this one and the last had is nothing."""
+        """A window with rows. The key's windows between the last and this one were empty, if they were seen whole: if a
+        window of the metric has ever been said to be closed."""
         metric, key, end, width = row["metric"], row["key"], row["time"], row["width_us"]
         judged = max(self.until.get(metric, 0), self.newest.get((metric, key), 0))
         for rule in self.about(metric):
             if end <= judged:
                 self.revised(rule, key, end, width, float(row["count"]))
                 continue
-            if (metric, key) in self.newest:
+            if (metric, key) in self.newest and metric in self.until:
                 for silent in range(judged + width, end, width):
                     self.judged(rule, key, silent, width, 0.0)
             self.judged(rule, key, end, width, float(row["count"]))

@@ -192,7 +192,7 @@ def test_windows_that_close_hours_late_by_configuration_still_alert() -> None:
 
 
 def test_an_import_of_history_tells_nobody() -> None:
-    life = Life([ERRORS], [MANY]).sends(9, "error.shown", ago=30 * DAY).passes(60)
+    life = Life([ERRORS], [MANY]).sends(9, "error.shown", ago=30 * DAY).passes(90)
     life.says("alert.fired", "alert.resolved")
     assert life.owed() == []
 

@@ -43,6 +43,16 @@ def test_every_row_is_counted_or_listed() -> None:
     assert sum(newest.values()) + len(listed) == 200
 
 
+def test_history_may_be_sent_with_pauses() -> None:
+    """What comes a moment later is as old as what came before: silence is no word about history, for a minute."""
+    life = Life([EVENTS])
+    for hour in range(48):
+        life.sends(1, ago=(48 - hour) * 3600).passes(30, step=5)
+    life.passes(90, step=5)
+    assert life.history("late_rows", life.metrics.name, "id") == []
+    assert sum(n for _, _, n in life.samples("events")) == 48
+
+
 def test_a_row_of_another_type_misses_nothing() -> None:
     only = MetricSpec("orders", "user_interactions", ("order.placed",), sketches=False)
     life = Life([only]).sends(1).passes(200).sends(1, "page.viewed", ago=150).passes(30)
