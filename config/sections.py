@@ -28,6 +28,8 @@ MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
+DAY_S = 86_400
+
 _COLUMN = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -58,7 +60,7 @@ class LogBounds(Section):
 class Collectors(Section):
     """What the collectors remember and wait for."""
 
-    bound_s: float = Field(default=5.0, ge=0)
+    bound_s: float = Field(default=5.0, ge=0, le=30 * DAY_S, allow_inf_nan=False)
     """How far out of order events may come before they count as late."""
     dedup_window: int = Field(default=1 << 19, ge=1)
     """A repeated event is known as such among this many accepted rows."""
@@ -80,11 +82,18 @@ class Metric(Section):
     """The numeric column that sum, mean, min, max and the quantiles are of; None: only rows are counted."""
     distinct: str | None = None
     """The column whose distinct values are counted."""
-    width_s: float = Field(default=10.0, gt=0)
-    lateness_s: float = Field(default=30.0, ge=0)
+    width_s: float = Field(default=10.0, gt=0, le=366 * DAY_S, allow_inf_nan=False)
+    lateness_s: float = Field(default=30.0, ge=0, le=366 * DAY_S, allow_inf_nan=False)
     """How long a closed window still takes late rows, by publishing a revision."""
     sketches: bool = True
     """Whether quantiles (of ``value``) and distinct counts are kept."""
+
+    @field_validator("width_s")
+    @classmethod
+    def _is_wide_enough(cls, width_s: float) -> float:
+        if width_s < 0.001:
+            raise ValueError(f"a window is at least 0.001 s wide, not {width_s:g}")
+        return width_s
 
     @model_validator(mode="after")
     def _names_real_columns(self) -> Self:
@@ -97,6 +106,8 @@ class Metric(Section):
                 continue
             if column not in schema.names:
                 raise ValueError(f"{field}: {self.stream} has no column {column!r}; it has {', '.join(schema.names)}")
+            if pa.types.is_list(schema.field(column).type):
+                raise ValueError(f"{field}: column {column!r} holds lists")
             numeric = pa.types.is_integer(schema.field(column).type) or pa.types.is_floating(schema.field(column).type)
             if numeric != (field == "value"):
                 raise ValueError(f"{field}: column {column!r} {'is a number' if numeric else 'holds no numbers'}")
@@ -126,7 +137,9 @@ class Alert(Section):
     threshold: float = Field(allow_inf_nan=False)
     channels: tuple[Word, ...] = ("dashboard",)
     severity: Severity = "medium"
-    for_s: float = Field(default=0.0, ge=0)
+    for_s: float = Field(default=0.0, ge=0, le=30 * DAY_S, allow_inf_nan=False)
+    no_data: Literal["resolve", "keep", "fire"] = "resolve"
+    """What becomes of an alert when its condition has been unknown for 10 minutes (a gauge without a measurement)."""
 
     @field_validator("condition")
     @classmethod

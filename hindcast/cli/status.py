@@ -47,3 +47,8 @@ def _remarks(found: Status) -> Iterator[str]:
     for f in found["followers"]:
         if f["state"] != "following":
             yield f"{f['follower']} of {f['host']}: tries again after {f['last_error']}"
+    for metric, late in (found["late_rows"] or {}).items():
+        yield (
+            f"{metric}: {late['rows']} rows came too late for their window, up to {late['behind_s']:.0f} s behind; "
+            "see the stream late_rows"
+        )

@@ -84,6 +84,8 @@ class Rule(TypedDict):
     channels: list[str]
     severity: str
     for_s: float
+    no_data: str
+    """``resolve | keep | fire``: what becomes of an alert whose condition is unknown for 10 minutes."""
 
 
 class Topic(TypedDict):
@@ -140,6 +142,14 @@ class LogStatus(TypedDict):
     bytes: int
 
 
+class TooLate(TypedDict):
+    """Rows that no window of a metric counts, because they came too late; the stream ``late_rows`` lists them."""
+
+    rows: int
+    behind_s: float
+    t: float
+
+
 class Status(TypedDict):
     version: str
     generation: str
@@ -147,6 +157,8 @@ class Status(TypedDict):
     cells: list[CellStatus]
     followers: list[FollowerStatus]
     log: LogStatus
+    late_rows: dict[str, TooLate] | None
+    """By metric; null while it is not known."""
 
 
 class Readiness(TypedDict):

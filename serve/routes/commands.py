@@ -50,6 +50,8 @@ class Rule(BaseModel):
     channels: Annotated[list[str], Field(max_length=20)]
     severity: Literal["critical", "high", "medium", "low"] = "medium"
     for_s: Annotated[float, Field(ge=0, le=86_400 * 30)] = 0.0
+    no_data: Literal["resolve", "keep", "fire"] = "resolve"
+    """What becomes of an alert when its condition has been unknown for 10 minutes (a gauge without a measurement)."""
 
 
 class Session(BaseModel):

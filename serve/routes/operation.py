@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -11,8 +11,10 @@ from pydantic import BaseModel
 
 from actors.workers import Health
 from events.catalog import STREAMS
+from events.errors import Transient
 from serve.backstage import Backstage, backstage, principal
 from serve.problems import REFUSALS
+from serve.routes.read import topic_data
 
 router = APIRouter(tags=["operation"])
 
@@ -46,6 +48,16 @@ class LogStatus(BaseModel):
     bytes: int
 
 
+class TooLate(BaseModel):
+    """Rows that no window of a metric counts, because they came too late; the stream ``late_rows`` lists them."""
+
+    rows: int
+    behind_s: float
+    """The most that one was behind: a ``lateness_s`` greater than this would have taken them all."""
+    t: float
+    """When the newest was received, seconds UTC."""
+
+
 class Status(BaseModel):
     version: str
     generation: str
@@ -54,6 +66,8 @@ class Status(BaseModel):
     followers: list[FollowerStatus]
     """Who follows the cells' topics: the gateway's lists of keys and rules, the live hubs behind the page."""
     log: LogStatus
+    late_rows: dict[str, TooLate] | None
+    """By metric; null while the dashboard that counts them does not answer."""
 
 
 @router.get("/health")
@@ -83,7 +97,8 @@ async def ready(request: Request) -> JSONResponse:
 
 @router.get("/v1/status", response_model=Status, responses=REFUSALS)
 async def status(request: Request) -> Status:
-    """Each cell's state, its last commit and how many rows it has yet to read; and who follows them."""
+    """Each cell's state, its last commit and how many rows it has yet to read; who follows them; and rows that came too
+    late, by metric."""
     await principal(request, "query")
     stage = backstage(request)
     cells, followers = await asyncio.gather(stage.hosts.health(), stage.hosts.followers())
@@ -95,18 +110,27 @@ async def status(request: Request) -> Status:
         cells=[CellStatus.model_validate(h._asdict()) for h in cells],
         followers=[FollowerStatus.model_validate(f._asdict()) for f in followers],
         log=LogStatus(bytes=_log_bytes(stage)),
+        late_rows=await _too_late(stage),
     )
+
+
+async def _too_late(stage: Backstage) -> dict[str, TooLate] | None:
+    try:
+        topic = await topic_data(stage, "late_rows")
+    except Transient:
+        return None
+    return {metric: TooLate.model_validate(late) for metric, late in sorted(topic.data.items())}
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Prometheus text format 0.0.4."""
     stage = backstage(request)
-    text = "".join(_exposition(stage, await stage.hosts.health()))
+    text = "".join(_exposition(stage, await stage.hosts.health(), await _too_late(stage) or {}))
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
+def _exposition(stage: Backstage, cells: list[Health], too_late: Mapping[str, TooLate]) -> Iterator[str]:
     heads = [
         ({"stream": stream, "producer": producer}, stage.log.head(stream, producer))
         for stream in STREAMS
@@ -120,6 +144,9 @@ def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
     yield from _family("hindcast_cell_stale", "gauge", "1 while what the cell shows is not what the log has now", stale)
     lag = [({"cell": h.cell}, h.rows_behind) for h in cells]
     yield from _family("hindcast_cell_lag_rows", "gauge", "Rows that the cell has yet to read", lag)
+    late = [({"metric": metric}, found.rows) for metric, found in too_late.items()]
+    about = "Rows that came too late for their window, by metric"
+    yield from _family("hindcast_late_rows_total", "counter", about, late)
     yield from _family("hindcast_stream_head", "gauge", "Next offset of each producer's stream", heads)
     yield from _family("hindcast_log_bytes", "gauge", "Bytes of the log on disk", [({}, _log_bytes(stage))])
 
@@ -127,8 +154,12 @@ def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
 def _family(name: str, kind: str, about: str, samples: list[tuple[dict[str, str], int]]) -> Iterator[str]:
     yield f"# HELP {name} {about}\n# TYPE {name} {kind}\n"
     for labels, value in samples:
-        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
         yield f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def _log_bytes(stage: Backstage) -> int:

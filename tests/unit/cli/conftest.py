@@ -163,8 +163,9 @@ def _app(served: Served) -> FastAPI:
             "progress": None,
             "stale": "",
         }
+        late = {"events": {"rows": 3, "behind_s": 150.2, "t": 1.0}}
         status = {"version": "0.1.0", "generation": "g", "placement": "packed", "cells": [cell], "followers": []}
-        return {**status, "log": {"bytes": 2048}}
+        return {**status, "log": {"bytes": 2048}, "late_rows": late}
 
     @app.get("/ready")
     def ready() -> Any:
