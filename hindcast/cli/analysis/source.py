@@ -29,6 +29,8 @@ column_options = each(
 )
 out_option = click.option("--out", metavar="F", help="Write the rows to a .csv, .csv.gz, .ndjson or .parquet file.")
 
+_UNITS = (("day", 86_400e6), ("hour", 3_600e6), ("minute", 60e6), ("second", 1e6))
+
 
 class Source(NamedTuple):
     """One or many series of a file, rows as they stand there."""
@@ -163,12 +165,13 @@ def stamp(us: int, times: Times) -> str | int | float:
 
 
 def length(us: float, times: Times) -> str:
-    """A span of time in its largest fitting unit; of ordinals, in steps."""
+    """A span of time in the largest unit of which it is a whole number, up to 100, or fitting; of ordinals, in steps."""
     if times.ordinal:
         return f"{us / times.per_unit:g} steps"
-    for unit, size in (("day", 86_400e6), ("hour", 3_600e6), ("minute", 60e6), ("second", 1e6)):
-        if us >= size:
-            return f"{us / size:.4g} {unit}{'' if us == size else 's'}"
+    fitting = [(unit, size) for unit, size in _UNITS if us >= size]
+    whole = ((unit, size) for unit, size in fitting if us % size == 0 and us <= 100 * size)
+    for unit, size in (*whole, *fitting):
+        return f"{us / size:.4g} {unit}{'' if us == size else 's'}"
     return f"{us:g} us"
 
 
