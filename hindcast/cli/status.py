@@ -49,5 +49,5 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
 def _lag(source: SourceStatus) -> tuple[str, int, str, str, str]:
     """A source's row; offsets at which at least one row in a hundred stands are a hint at its time zone."""
     peaks = [f"{p['lag_h']:+g} h ({p['rows']:,})" for p in source["peaks"] if p["rows"] * 100 >= source["rows"]]
-    lags = (source["lag_p50_s"], source["lag_p95_s"])
-    return (source["source"], source["rows"], *("> 7 d" if s is None else f"≤ {s:g} s" for s in lags), ", ".join(peaks))
+    p50, p95 = ("> 7 d" if s is None else f"≤ {s:g} s" for s in (source["lag_p50_s"], source["lag_p95_s"]))
+    return source["source"], source["rows"], p50, p95, ", ".join(peaks)

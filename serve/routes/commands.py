@@ -104,7 +104,7 @@ def _new_id() -> str:
 
 async def _make_key(stage: Backstage, id_: str, name: str, scopes: list[str], source: str) -> MadeKey:
     key = new_key()
-    data = {"id": id_, "name": name, "scopes": scopes, "source": source}
+    data: dict[str, Any] = {"id": id_, "name": name, "scopes": scopes, "source": source}
     await command(stage, "key.created", key_hash(key), data)
     await stage.access.until("keys", key_hash(key), present=True)
     return MadeKey(**data, key=key, created=time.time())
