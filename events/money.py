@@ -34,9 +34,9 @@ def claims_money(properties: bytes | str) -> bool:
         said = money_fields(properties)
     except (msgspec.MsgspecError, RecursionError):
         return False
-    if said.revenue not in NOTHING:
+    if bytes(said.revenue) not in NOTHING:
         return True
-    return said.currency not in NOTHING and (is_number(bytes(said.total)) or is_number(bytes(said.value)))
+    return bytes(said.currency) not in NOTHING and (is_number(bytes(said.total)) or is_number(bytes(said.value)))
 
 
 def is_number(text: bytes) -> bool:

@@ -142,7 +142,7 @@ def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[tuple[int, str
         name, text = "total", bytes(row.total)
         if not is_number(text):
             name, text = "value", bytes(money_fields(properties).value)
-        if not is_number(text) or row.currency in NOTHING:
+        if not is_number(text) or bytes(row.currency) in NOTHING:
             return None, None  # a total or value is money only as a number beside a currency; else it is any property
     number = (text[1:-1] if text[:1] == b'"' else text).strip(_BLANK)
     try:

@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 
 from actors.workers import Health
 from events.catalog import STREAMS
-from events.errors import Transient
+from events.errors import Rejected, Transient
 from serve.backstage import Backstage, backstage, principal
 from serve.problems import REFUSALS, Missing
 from serve.routes.read import topic_data
@@ -114,9 +114,14 @@ async def _sources(stage: Backstage) -> list[SourceStatus] | None:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
-    """Prometheus text format 0.0.4."""
+    """Prometheus text format 0.0.4. What names products (`hindcast_source_…`) is told to keys of scope `query` only."""
     stage = backstage(request)
-    text = "".join(_exposition(stage, await stage.hosts.health(), await _sources(stage) or []))
+    try:
+        await principal(request, "query")
+        sources = await _sources(stage) or []
+    except Rejected:
+        sources = []
+    text = "".join(_exposition(stage, await stage.hosts.health(), sources))
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
