@@ -189,6 +189,7 @@ async def dashboard(request: Request, topic: str) -> TopicData:
 
 
 async def topic_data(stage: Backstage, topic: str) -> TopicData:
+    """A topic's whole data. Raises ``Missing`` where no dashboard has it, ``Transient`` while its dashboard starts."""
     if topic not in {t.name for t in stage.spec.topics}:
         raise Missing("topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in stage.spec.topics)}")
     for host in stage.hosts.where.of_kind("dashboards"):
