@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.schema import F32, Feature, Schema, WrongInput
+from analytics.models.schema import F32, Column, Feature, Schema, WrongInput, as_texts
 from tuning.config import Config
-from tuning.kinds import column_of, schema_of
+from tuning.kinds import column_of, is_plain, schema_of
 from tuning.leakage import ROWS, find_leaks
 from tuning.report import Note
 from tuning.splits import Split, folds_of, grouped, in_time, set_apart
@@ -81,7 +81,8 @@ def _times(rows: Mapping[str, npt.NDArray[Any]], name: str | None) -> npt.NDArra
         return None
     column = column_of(name, rows[name])
     if column.kind != "number":
-        column.kind = "date"
+        told = [t for t in as_texts(rows[name]) if t is not None]
+        column = Column(name, "number" if is_plain(told) else "date", spelling=column.spelling)
     times = column.read(rows[name])
     missing = np.isnan(times) if column.kind == "number" else np.isnat(times)
     if missing.any():
