@@ -16,8 +16,8 @@ from hindcast.cli.rows import Columns, columns_for, ids_from, is_whole
 from hindcast.cli.target import Target, json_option, target_options
 
 if TYPE_CHECKING:
+    from files.rows import Opened, Row
     from hindcast.client import Client
-    from hindcast.files import Opened, Row
 
 BATCH_ROWS = 1000
 SHOWN = 10
@@ -91,7 +91,7 @@ def send(
     A row without an id gets one made of the file's content and the row's number: sending a file twice, or again after
     it broke off, changes nothing. Rows from a pipe get new ids. Exit code 1 if any row was rejected.
     """
-    from hindcast.files import open_rows
+    from files.rows import open_rows
 
     asked = {"type": type_, "source": source, "subject": subject, "time": time_, "id": id_}
     tally = Tally()
