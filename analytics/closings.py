@@ -8,11 +8,10 @@ import numpy as np
 
 from analytics.typed import I64
 from analytics.window_kernel import FAR
-from analytics.windows import NO_WATERMARK
 
 
 class Spans(NamedTuple):
-    """Windows that closed together: all that end in (start, end], us UTC; one row a time that the watermark passed an end."""
+    """Windows that closed together: all that end in (start, end], us UTC; one row each time the watermark passed an end."""
 
     start: I64
     end: I64
@@ -26,19 +25,19 @@ def marks(before: int, time: I64, received: I64, bound_us: int) -> I64:
     return np.maximum(np.maximum.accumulate(reach), before)
 
 
-def spans(before: int, marks: I64, punctuation: int, width_us: int) -> Spans:
+def whole_from(began: int, bound_us: int, width_us: int) -> int:
+    """Start of the first window that is seen whole by a state whose first watermark was ``began``."""
+    return -(-(began + bound_us) // width_us) * width_us
+
+
+def spans(before: int, marks: I64, punctuation: int, width_us: int, first: int) -> Spans:
     """What closes while the watermark goes from ``before`` over ``marks`` to ``punctuation`` (``NO_WATERMARK``: none).
 
-    A watermark that leaps over many windows leaves one span. The first watermark of all closes nothing: it begins.
+    A watermark that leaps over many windows leaves one span. Windows that end before or at ``first`` are left out.
     """
-    rows = np.arange(len(marks) + 1, dtype=np.int64)
-    rows[-1] = FAR
     path = np.append(marks, max(punctuation, int(marks[-1]) if len(marks) else before))
-    known = path > NO_WATERMARK
-    path, rows = path[known], rows[known]
-    if not len(path):
-        return Spans(rows, rows, rows)
-    first = path[0] if before <= NO_WATERMARK else before
-    ends = np.append(first, path) // width_us * width_us
+    rows = np.arange(len(path), dtype=np.int64)
+    rows[-1] = FAR
+    ends = np.maximum(np.append(before, path) // width_us * width_us, first)
     moved = np.flatnonzero(np.diff(ends) > 0)
     return Spans(ends[moved], ends[moved + 1], rows[moved])

@@ -37,9 +37,9 @@ def claims_money(properties: bytes | str) -> bool:
         said = money_fields(properties)
     except (msgspec.MsgspecError, RecursionError):
         return False
-    if said.revenue not in NOTHING:
+    if bytes(said.revenue) not in NOTHING:
         return True
-    return said.currency not in NOTHING and bool(stated(said).text)
+    return bytes(said.currency) not in NOTHING and bool(stated(said).text)
 
 
 class Stated(NamedTuple):

@@ -43,7 +43,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("dashboards", UserActivity(), tenant),
         CellSpec("dashboards", SystemHealth(), tenant),
         CellSpec("dashboards", AlertSystem(), tenant),
-        CellSpec("alerts", AlertEvaluator(wording=_wording(settings, page)), tenant),
+        CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
         CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Notifier(), tenant, Notify(channels(settings))),

@@ -69,7 +69,7 @@ def read(batch: Batch, rules: Iterable[Rule]) -> Iterator[Sample | Closed]:
     for row in sorted({*judged, *np.flatnonzero(closed).tolist()}):
         metric, key = metric_names[metrics[row]], key_names[keys[row]]
         if closed[row]:
-            keyed = keys[row] == len(key_names) - 1
+            keyed = bool(keys[row] == len(key_names) - 1)
             figures = _figures(table, row, widths[row])
             yield Closed(metric, keyed, starts[row], ends[row], widths[row], figures)
         else:

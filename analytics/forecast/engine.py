@@ -174,7 +174,7 @@ def one(
     ahead = np.full(horizon, scale) if factor is None else scale * factor[y.shape[0] :]
     floor = 0.0 if y.min() >= 0 else -np.inf
     point = np.maximum(combined.point, floor)
-    wide = half_widths(combined.errors, combined.independent, levels, y, horizon)
+    wide = half_widths(combined.errors, combined.ends, combined.independent, levels, y, combined.season, horizon)
     lo, hi, nested = dict[float, F64](), dict[float, F64](), np.zeros(horizon)
     with np.errstate(over="ignore"):
         for level in levels:

@@ -17,9 +17,9 @@ from hindcast.cli.rows import Columns, columns_for, ids_from, is_whole
 from hindcast.cli.target import Target, json_option, target_options
 
 if TYPE_CHECKING:
+    from files.rows import Opened, Row
     from hindcast.cli.rehearsal import Rehearsal
     from hindcast.client import Client
-    from hindcast.files import Opened, Row
 
 BATCH_ROWS = 1000
 SHOWN = 10
@@ -102,8 +102,8 @@ def send(
 
     --dry-run needs no system: it reads the whole file, shows the first events as they would be sent, and counts.
     """
+    from files.rows import open_rows
     from hindcast.cli.rehearsal import Rehearsal
-    from hindcast.files import open_rows
 
     asked = {"type": type_, "source": source, "subject": subject, "time": time_, "id": id_}
     tally = Tally()

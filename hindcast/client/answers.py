@@ -96,6 +96,8 @@ class Rule(TypedDict):
     channels: list[str]
     severity: str
     for_s: float
+    no_data: str
+    """``resolve | keep | fire``: what becomes of an alert whose condition is unknown for 10 minutes."""
 
 
 class Topic(TypedDict):
@@ -109,6 +111,8 @@ class TopicData(TypedDict):
     seq: int
     epoch: str
     data: dict[str, Any]
+    stale: str
+    """Why this is not what the log has now; empty while it is."""
 
 
 class Key(TypedDict):
@@ -134,10 +138,31 @@ class CellStatus(TypedDict):
     rows_behind: int
     notes: list[str]
     """Definitions that began anew when the cell last started."""
+    progress: float | None
+    """While the cell rebuilds its state: the share of its past that is folded, 0 to 1."""
+    stale: str
+    """Why what it shows is not what the log has now; empty while it is."""
+
+
+class FollowerStatus(TypedDict):
+    follower: str
+    host: str
+    state: str
+    errors: int
+    last_error: str
+    asked_s_ago: float
 
 
 class LogStatus(TypedDict):
     bytes: int
+
+
+class TooLate(TypedDict):
+    """Rows that no window of a metric counts, because they came too late; the stream ``late_rows`` lists them."""
+
+    rows: int
+    behind_s: float
+    t: float
 
 
 class Peak(TypedDict):
@@ -164,7 +189,10 @@ class Status(TypedDict):
     generation: str
     placement: str
     cells: list[CellStatus]
+    followers: list[FollowerStatus]
     log: LogStatus
+    late_rows: dict[str, TooLate] | None
+    """By metric; null while it is not known."""
     sources: list[SourceStatus] | None
 
 

@@ -68,6 +68,8 @@ class Terms(NamedTuple):
     plain: str | None
     """The source of plain events that name none; None: the sender says that it sends CloudEvents, so none is plain."""
     ahead_us: int
+    request: str | None = None
+    """A name that only a retry of the same request bears: the ids of plain events without one are made of it."""
 
 
 _SHAPE = Shape(
@@ -89,10 +91,12 @@ def decode_cloudevents(
     received_us: int,
     source: str = "plain",
     ahead_us: int = AHEAD_US,
+    request: str | None = None,
 ) -> Decoded:
     """Decode one request to ``/v1/events`` (body already decompressed), received at ``received_us`` (µs UTC).
 
-    ``source`` is that of plain events that name none; no time may be more than ``ahead_us`` ahead.
+    ``source`` is that of plain events that name none; no time may be more than ``ahead_us`` ahead; ``request`` is a name
+    that only a retry of the same request bears.
 
     An event's identity is its source and id together. ``data`` that is no object is kept as ``{"data": ...}``, binary
     data as ``{"data_base64": "..."}``; extension attributes are kept in ``context``. Raises ``Rejected`` where the
@@ -100,7 +104,7 @@ def decode_cloudevents(
     """
     within(body, EVENTS_BYTES)
     media, charset = _media(content_type)
-    terms = Terms(received_us, plain_source(content_type, source), ahead_us)
+    terms = Terms(received_us, plain_source(content_type, source), ahead_us, request)
     if _is_binary(media, headers):
         return _decode_array(b"[" + _from_binary(body, content_type, headers) + b"]", terms._replace(plain=None))
     if charset not in _UTF8:
@@ -188,12 +192,12 @@ def _decode_each(texts: Sequence[JsonText], terms: Terms) -> Decoded:
     few_enough(len(texts))
     refusals = Refusals(texts.__getitem__)
     if terms.plain is not None:
-        texts = [_completed(i, bytes(text), terms.plain, refusals) for i, text in enumerate(texts)]
+        texts = [_completed(i, bytes(text), terms, refusals) for i, text in enumerate(texts)]
     rows = read_each(_SHAPE, texts, refusals)
     return _assemble(rows, b"".join(texts), refusals, len(texts), terms)
 
 
-def _completed(index: int, text: bytes, source: str, refusals: Refusals) -> bytes:
+def _completed(index: int, text: bytes, terms: Terms, refusals: Refusals) -> bytes:
     """A plain event as a CloudEvent, less the fields for which it is refused; any other row as it is."""
     try:
         fields = _one_object.decode(text) if is_utf8(text) else {"specversion": msgspec.Raw()}
@@ -205,9 +209,8 @@ def _completed(index: int, text: bytes, source: str, refusals: Refusals) -> byte
         hint = f"is no field of an event ({', '.join(_PLAIN)}): put it into data" if field not in _PLAIN else reason
         refusals.add(index, readable_id(fields.get("id")), Fault(field, hint))
         fields.pop(field, None)
-    missing = {"specversion": "1.0", "source": source, "id": uuid.uuid4().hex} | (
-        {} if "type" in fields else {"type": "?"}
-    )
+    id = f"request-{terms.request}-{index}" if terms.request else uuid.uuid4().hex
+    missing = {"specversion": "1.0", "source": terms.plain, "id": id} | ({} if "type" in fields else {"type": "?"})
     said = {name: value for name, value in fields.items() if bytes(value) not in (b"null", b'""')}
     return msgspec.json.encode({**missing, **said})
 

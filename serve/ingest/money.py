@@ -139,7 +139,7 @@ def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[tuple[int, str
     name, text = "revenue", bytes(row.revenue)
     if text in NOTHING:
         name, text = stated(money_fields(properties))
-        if not text or row.currency in NOTHING:
+        if not text or bytes(row.currency) in NOTHING:
             return None, None  # these are money only as a number beside a currency; else they are any property
     number = (text[1:-1] if text[:1] == b'"' else text).strip(_BLANK)
     try:

@@ -61,6 +61,8 @@ class Rule(BaseModel):
     channels: Annotated[list[str], Field(max_length=20)]
     severity: Literal["critical", "high", "medium", "low"] = "medium"
     for_s: Annotated[float, Field(ge=0, le=86_400 * 30)] = 0.0
+    no_data: Literal["resolve", "keep", "fire"] = "resolve"
+    """What becomes of an alert when its condition has been unknown for 10 minutes (a gauge without a measurement)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -120,7 +122,7 @@ def _new_id() -> str:
 
 async def _make_key(stage: Backstage, id_: str, name: str, scopes: list[str], source: str) -> MadeKey:
     key = new_key()
-    data = {"id": id_, "name": name, "scopes": scopes, "source": source}
+    data: dict[str, Any] = {"id": id_, "name": name, "scopes": scopes, "source": source}
     await command(stage, "key.created", key_hash(key), data)
     await stage.access.until("keys", key_hash(key), present=True)
     return MadeKey(**data, key=key, created=time.time())

@@ -102,6 +102,8 @@ class TopicData(BaseModel):
     seq: int
     epoch: str
     data: dict[str, Any]
+    stale: str = ""
+    """Why this is not what the log has now; empty while it is."""
 
 
 @router.get("/v1/streams", response_model=Streams)
@@ -215,5 +217,5 @@ async def topic_data(stage: Backstage, topic: str) -> TopicData:
         raise Missing("topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in stage.spec.topics)}")
     for host in stage.hosts.where.of_kind("dashboards"):
         for frame in await stage.hosts.changes(host, stage.spec.tenant, {topic: None}, 0.0):
-            return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data))
+            return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data), stale=frame.stale)
     raise Transient(f"{topic} is not there yet: its dashboard is starting")

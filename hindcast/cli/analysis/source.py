@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from analytics.columns import Columns
     from analytics.times import Times
     from analytics.typed import F64, I64
+    from files.tables import Read
 
 Progress = Callable[[int, int], None]
 
@@ -28,6 +29,8 @@ column_options = each(
     click.option("--key", metavar="COL", help="Column that tells series apart.  [default: guessed, else one series]"),
 )
 out_option = click.option("--out", metavar="F", help="Write the rows to a .csv, .csv.gz, .ndjson or .parquet file.")
+
+_UNITS = (("day", 86_400e6), ("hour", 3_600e6), ("minute", 60e6), ("second", 1e6))
 
 
 class Source(NamedTuple):
@@ -83,13 +86,15 @@ def load(file: str, time: str | None, value: str | None, key: str | None) -> Sou
     """Read the series of a file, and say on stderr which columns were guessed. Raises ``Rejected``."""
     from analytics import columns as of
     from analytics.times import times as times_of
-    from hindcast.tables import read
+    from files.tables import read
 
     with working("reading") as heard:
-        table = read(file, heard)
+        found = read(file, heard)
+        table = found.typed()
     with faults_of(file):
         names = of.columns(table, time, value, key)
         say(time=(names.time, time), value=(names.value, value), key=(names.key, key))
+        table = _as_asked(found, table, names)
         times = times_of(table[names.time], names.time)
         values = of.values(table[names.value], names.value)
     if times.form is not None:
@@ -98,6 +103,17 @@ def load(file: str, time: str | None, value: str | None, key: str | None) -> Sou
         raise Rejected(file, f"column {names.time!r} has no time in any row: name another with --time")
     keys, codes = _keys(table, names.key)
     return Source(table, names, times, values, keys, codes)
+
+
+def _as_asked(found: Read, table: pa.Table, names: Columns) -> pa.Table:
+    """Time and value as such, and the key as the file spells it: ``007`` is not ``7``, and ``NA`` may be a name."""
+    from files.cells import asked
+
+    for name in (names.time, names.value):
+        table = table.set_column(table.column_names.index(name), name, asked(table[name]))
+    if names.key is not None:
+        table = table.set_column(table.column_names.index(names.key), names.key, found.written[names.key])
+    return table
 
 
 def _keys(table: pa.Table, name: str | None) -> tuple[list[str], Any]:
@@ -163,12 +179,13 @@ def stamp(us: int, times: Times) -> str | int | float:
 
 
 def length(us: float, times: Times) -> str:
-    """A span of time in its largest fitting unit; of ordinals, in steps."""
+    """A span of time in the largest unit of which it is a whole number, up to 100, or fitting; of ordinals, in steps."""
     if times.ordinal:
         return f"{us / times.per_unit:g} steps"
-    for unit, size in (("day", 86_400e6), ("hour", 3_600e6), ("minute", 60e6), ("second", 1e6)):
-        if us >= size:
-            return f"{us / size:.4g} {unit}{'' if us == size else 's'}"
+    fitting = [(unit, size) for unit, size in _UNITS if us >= size]
+    whole = ((unit, size) for unit, size in fitting if us % size == 0 and us <= 100 * size)
+    for unit, size in (*whole, *fitting):
+        return f"{us / size:.4g} {unit}{'' if us == size else 's'}"
     return f"{us:g} us"
 
 

@@ -210,6 +210,7 @@ def test_status_shows_every_cell(served: Any) -> None:
     shown = run("status", "--data-dir", str(served.data_dir)).stdout
     assert "log 2.0 KiB" in shown
     assert "demo/user_interactions/0  running" in shown
+    assert "events: 3 rows came too late for their window, up to 150 s behind; see the stream late_rows" in shown
     assert json.loads(run("status", "--data-dir", str(served.data_dir), "--json").stdout)["address"] == served.url
 
 

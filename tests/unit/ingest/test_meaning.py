@@ -199,6 +199,8 @@ def test_the_reading_of_a_time_does_not_depend_on_its_neighbours(values: list[da
         ({"total": 9.5, "currency": "EUR"}, 950, "EUR", None),
         ({"value": 7, "currency": "EUR"}, 700, "EUR", 7.0),
         ({"total": 9}, None, None, None),
+        ({"total": 9, "currency": None}, None, None, None),
+        ({"value": 9, "currency": None}, None, None, 9.0),
         ({"value": 2.5}, None, None, 2.5),
         ({"value": True}, None, None, None),
         ({"value": "high", "currency": "gold"}, None, None, None),

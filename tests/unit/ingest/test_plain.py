@@ -35,6 +35,16 @@ def test_two_plain_events_that_say_the_same_are_two() -> None:
     assert len(set(decoded.batch["id"].to_pylist())) == len(set(decoded.id_hash.tolist())) == 2
 
 
+def test_a_request_that_is_sent_again_under_its_name_brings_the_same_plain_events() -> None:
+    body = json.dumps([{"type": "click"}, {"type": "click"}]).encode()
+    ids = [
+        decode_cloudevents(body, JSON, {}, NOW, "shop", AHEAD_US, name).batch["id"].to_pylist()
+        for name in ("r", "r", "s")
+    ]
+    assert ids[0] == ids[1] != ids[2]
+    assert len(set(ids[0])) == 2
+
+
 def test_a_plain_event_with_an_id_is_the_same_when_it_is_sent_again() -> None:
     first, second = sent({"type": "click", "id": "c1"}), sent({"type": "click", "id": "c1"})
     assert first.id_hash.tolist() == second.id_hash.tolist()
