@@ -97,7 +97,7 @@ def load(file: str, time: str | None, value: str | None, key: str | None, counte
     with faults_of(file):
         rows_alone = counted_only and value is None
         names = of.columns(table, time, value, key, rows_alone)
-        say(time=(names.time, time), value=(names.value, value), key=(names.key, key))
+        say(time=(names.time, time), value=(None if rows_alone else names.value, value), key=(names.key, key))
         times = times_of(table[names.time], names.time)
         values = np.ones(table.num_rows) if rows_alone else of.values(table[names.value], names.value)
     if times.form is not None:
