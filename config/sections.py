@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 import pyarrow as pa
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -33,6 +34,19 @@ OF_METRICS = (METRICS.name, LATE_ROWS.name)
 """Streams that the metrics analyzer writes."""
 
 _COLUMN = re.compile(r"\{([a-z_]+)\}")
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s:\[\]]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers spell it, or ``*``: any other text would match none, and nobody would learn why."""
+    match = _ORIGIN.fullmatch(text.lower())
+    if match is None and text != "*":
+        raise ValueError("must be a scheme, a host and maybe a port, such as https://shop.example; or * for all sites")
+    return text.lower().removesuffix(_DEFAULT_PORTS.get(match.group(1), "/")) if match else text
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
 
 
 class Section(BaseModel):
@@ -48,7 +62,8 @@ class Server(Section):
     port: int = Field(default=8000, ge=0, le=65535)
     local_viewer: bool = True
     """Whether a page opened on loopback may look without a key; another address never may."""
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: tuple[Origin, ...] = ()
+    """Sites whose pages may send events and ask with an API key, as `https://shop.example`; `*` for all. None by default."""
     max_body_bytes: int = Field(default=5_000_000, ge=1_000)
 
 
@@ -56,7 +71,7 @@ class LogBounds(Section):
     """When new work is refused with Retry-After instead of accepted."""
 
     min_free_mb: int = Field(default=256, ge=0)
-    max_lag_rows: int = Field(default=5_000_000, ge=1)
+    """Of disk, in MiB. A reader that lags holds nothing back: what was accepted is in the log."""
 
 
 class Collectors(Section):

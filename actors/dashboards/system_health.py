@@ -1,4 +1,5 @@
-"""System health: the machine's gauges second by second, how fast and how late events come in, and which came too late."""
+"""System health: the machine's gauges second by second, how fast and how late events come in (in all and by source), and
+which came too late."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from actors.columns import labels, times
 from actors.dashboards.buckets import SECOND
+from actors.dashboards.sources import Sources
 from actors.fold import NONE, Batch, Outputs, Topic
 from events.catalog import CLOCK, LATE_ROWS, SYSTEM_METRICS, USER_INTERACTIONS
 
@@ -43,12 +45,15 @@ class State(msgspec.Struct):
     ingest: dict[str, list[float | None]] = {}
     late: dict[str, TooLate] = {}
     """By metric."""
+    sources: Sources = msgspec.field(default_factory=Sources)
 
 
 @dataclass
 class SystemHealth:
-    """The fold. Its topics: ``system_health`` (t, cpu, mem, disk, net kB/s), ``ingest`` (t, rate, lag p95 in ms), and
-    ``late_rows`` (by metric: rows that came too late for its windows, in all)."""
+    """The fold. Its topics: ``system_health`` (t, cpu, mem, disk, net kB/s), ``ingest`` (t, rate, lag p95 in ms),
+    ``late_rows`` (by metric: rows that came too late for its windows, in all) and, by the second, ``sources`` (see
+    ``actors.dashboards.sources``).
+    """
 
     name: str = "system_health"
     version: int = 2
@@ -58,11 +63,13 @@ class SystemHealth:
         Topic("system_health", "append", CAP),
         Topic("ingest", "append", CAP),
         Topic("late_rows", "upsert"),
+        Topic("sources", "latest"),
     )
 
     def __post_init__(self) -> None:
         self._fresh: dict[str, int] = {}
         self._touched: set[str] = set()
+        self._arrived = self._told = False
 
     def initial(self) -> State:
         return State(gauges={c: [] for c in ("t", *GAUGES.values())}, ingest={"t": [], "rate": [], "lag": []})
@@ -72,6 +79,8 @@ class SystemHealth:
             self._sample(state, batch)
         elif batch.stream == USER_INTERACTIONS.name:
             self._arrive(state, batch)
+            state.sources.take(batch)
+            self._arrived = True
         elif batch.stream == LATE_ROWS.name:
             self._come_late(state, batch)
         else:
@@ -115,6 +124,8 @@ class SystemHealth:
                 self._touched.add(metric)
 
     def _tick(self, state: State, now_us: int) -> None:
+        state.sources.prune(now_us)
+        self._told = self._arrived
         second = now_us // SECOND - SETTLE_S
         if second <= state.shown:
             return
@@ -133,14 +144,22 @@ class SystemHealth:
     def view(self, state: State, topic: str) -> Mapping[str, Any]:
         if topic == "late_rows":
             return {metric: msgspec.to_builtins(late) for metric, late in state.late.items()}
+        if topic == "sources":
+            return {"rows": state.sources.rows()}
         return {c: list(v) for c, v in (state.gauges if topic == "system_health" else state.ingest).items()}
 
     def changes(self, state: State) -> Mapping[str, Mapping[str, Any]]:
         fresh, self._fresh = self._fresh, {}
         touched, self._touched = self._touched, set()
-        changed = {topic: {c: v[-n:] for c, v in self.view(state, topic).items()} for topic, n in fresh.items()}
-        late = {metric: msgspec.to_builtins(state.late[metric]) for metric in sorted(touched)}
-        return {**changed, "late_rows": late} if late else changed
+        deltas: dict[str, Mapping[str, Any]] = {
+            topic: {c: v[-n:] for c, v in self.view(state, topic).items()} for topic, n in fresh.items()
+        }
+        if touched:
+            deltas["late_rows"] = {metric: msgspec.to_builtins(state.late[metric]) for metric in sorted(touched)}
+        if self._told:
+            self._arrived = self._told = False
+            deltas["sources"] = self.view(state, "sources")
+        return deltas
 
     def dump(self, state: State) -> bytes:
         return msgspec.msgpack.encode(msgspec.to_builtins(state, str_keys=True), order="deterministic")

@@ -90,6 +90,8 @@ class TopicData(BaseModel):
     seq: int
     epoch: str
     data: dict[str, Any]
+    stale: str = ""
+    """Why this is not what the log has now; empty while it is."""
 
 
 @router.get("/v1/streams", response_model=Streams)
@@ -187,9 +189,10 @@ async def dashboard(request: Request, topic: str) -> TopicData:
 
 
 async def topic_data(stage: Backstage, topic: str) -> TopicData:
+    """A topic's whole data. Raises ``Missing`` where no dashboard has it, ``Transient`` while its dashboard starts."""
     if topic not in {t.name for t in stage.spec.topics}:
         raise Missing("topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in stage.spec.topics)}")
     for host in stage.hosts.where.of_kind("dashboards"):
         for frame in await stage.hosts.changes(host, stage.spec.tenant, {topic: None}, 0.0):
-            return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data))
+            return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data), stale=frame.stale)
     raise Transient(f"{topic} is not there yet: its dashboard is starting")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from actors.slices import journal_above
 from events.entry import NO_WATERMARK
 from events.sqlite_log import SqliteLog
 from tests.chaos.load import Event
@@ -41,7 +42,7 @@ def takes_everything_in_order(history: History, cell: str) -> None:
     What comes by the clock alone (ticks, watermarks) may have come while the system drained.
     """
     cursor: dict[tuple[str, str], int] = {}
-    for row in history.log.journal(cell, 0):
+    for row in journal_above(history.log, cell, 0):
         source = (row.stream, row.producer)
         assert row.start == cursor.get(source, 0), f"{cell} took {source} from {row.start}, not {cursor.get(source, 0)}"
         assert not row.skipped, f"{cell} set rows aside: {row}"
@@ -220,7 +221,7 @@ def _in_journal_order(history: History, cell: str) -> Iterator[tuple[str, dict[s
         "clock": ("@", "time"),
     }
     rows: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
-    for part in history.log.journal(cell, 0):
+    for part in journal_above(history.log, cell, 0):
         source = (part.stream, part.producer)
         if source not in rows:
             names = columns[part.stream]
