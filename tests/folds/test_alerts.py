@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actors.alerts.evaluator import AlertEvaluator
+from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from tests.life import SECOND, Life
 from tests.story import given
@@ -162,6 +163,18 @@ def test_an_alert_ends_when_not_even_silence_is_told_any_more() -> None:
     for second in range(90_001, 90_020):
         story.tick(second * SECOND)
     story.then("alerts", type="alert.resolved", time=90_016 * SECOND)
+
+
+def test_silence_is_no_sample_to_learn_from() -> None:
+    closed = {
+        "type": "window.closed",
+        "metric": "events",
+        "key": None,
+        "count": 0,
+        "width_us": 10 * SECOND,
+        "revision": None,
+    }
+    given(AnomalyAnalyzer((AnomalySpec("events"),))).rows("metrics", **closed, start=0, time=10 * SECOND).then_nothing()
 
 
 # -- wide windows --------------------------------------------------------------------------------------------------------
