@@ -60,11 +60,15 @@ class Server(Section):
 
     address: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    public_url: HttpUrl | None = None
+    """Where people reach the page, for links in notifications; None: address and port."""
     local_viewer: bool = True
     """Whether a page opened on loopback may look without a key; another address never may."""
     cors_origins: tuple[Origin, ...] = ()
     """Sites whose pages may send events and ask with an API key, as `https://shop.example`; `*` for all. None by default."""
     max_body_bytes: int = Field(default=5_000_000, ge=1_000)
+    max_ahead_s: float = Field(default=600.0, ge=0, le=86_400)
+    """How far ahead of this machine's clock the time of an event may be; one that is further ahead is refused."""
 
 
 class LogBounds(Section):
@@ -102,6 +106,8 @@ class Metric(Section):
     width_s: float = Field(default=10.0, gt=0, le=366 * DAY_S, allow_inf_nan=False)
     lateness_s: float = Field(default=30.0, ge=0, le=366 * DAY_S, allow_inf_nan=False)
     """How long a closed window still takes late rows, by publishing a revision."""
+    unit: str | None = Field(default=None, min_length=1, max_length=20)
+    """What ``value`` is measured in, for messages (``ms``). Amounts by currency are known to be money."""
     sketches: bool = True
     """Whether quantiles (of ``value``) and distinct counts are kept."""
 

@@ -119,7 +119,7 @@ class System:
 
     def _specs(self) -> tuple[HostSpec, ...]:
         return placed(
-            topology.cells(self.settings, self.data.path),
+            topology.cells(self.settings, self.data.path, self.url),
             self.settings.placement,
             log=self.data.log,
             generation=self.data.generation,
@@ -214,8 +214,10 @@ class System:
             local_viewer=server.local_viewer and server.address in ("127.0.0.1", "localhost", "::1"),
             topics=_topics(specs),
             channels=tuple(topology.channels(self.settings)),
+            metrics=tuple(metric.name for metric in self.settings.metrics if not metric.named_by),
             cors_origins=server.cors_origins,
             max_body_bytes=server.max_body_bytes,
+            max_ahead_us=int(server.max_ahead_s * 1e6),
         )
         self._placement = spec.placement
         replicas = 1 if (os.cpu_count() or 1) < 4 else 2

@@ -18,11 +18,13 @@ import numpy as np
 
 from analytics.typed import F64, I64
 
-_OF_ERRORS, _OF_MOVES = 1.0, 0.5
+_OF_ERRORS, _OF_MOVES = 1.0, 0.4
 """Variances of the logarithm of a scale: told by the errors of one independent origin, and by the history's moves."""
 _POWER_OF_ERRORS, _POWER_OF_MOVES, _POWER_OF_ANY = 0.48**2, 0.15**2, 0.5**2
 """Variances of the power by which errors grow: told by one origin, by the moves, and by nothing (a random walk's 1/2)."""
-_WORSE = 0.3
+_NO_POWER = 0.1**2
+"""Squared, a power as likely to be none: noise alone tells one, and never one below zero."""
+_WORSE = 0.25
 """By how much, as a logarithm, errors are larger than those of the best forecast of such moves."""
 _CHOSEN = 0.1
 """By how much errors that also chose the weights are too small, for one origin; with more of them less, to the power 3/2."""
@@ -30,6 +32,8 @@ _YOUNG = 8.0
 """Variance of the logarithm of the scale, for one value of history: what a past so short cannot have shown."""
 _PRIOR = 2.0
 """How many independent origins the normal errors of an uncertain scale weigh beside the backtest's scores."""
+_DRIFT = 8.0
+"""How much the drift, which n values told and which changes, adds to the variance of a random walk, for n steps ahead."""
 _FARTHEST = 3.0
 """How many times as large at most a level may make errors."""
 _RECENT = 4
@@ -117,8 +121,9 @@ def _joined(sizes: F64, moves: F64, independent: float, n: int, horizon: int) ->
     if of_errors is not None:
         told.append((of_errors, independent / _POWER_OF_ERRORS))
     power = float(np.clip(sum(p * weight for p, weight in told) / sum(weight for _, weight in told), 0.0, 1.0))
+    power *= power**2 / (power**2 + _NO_POWER)
     step = np.arange(1, horizon + 1, dtype=np.float64)
-    growth = step**power * np.sqrt(1 + 2 * power * step / n)  # the drift was estimated from n values
+    growth = step**power * np.sqrt(1 + _DRIFT * power * step / n)
     at = np.arange(1, moves.shape[0] + 1)
     # Changes of white noise hold it twice, those of a random walk are what a forecast of it misses.
     best = np.log(2) * (power - 0.5)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from analytics.columns import Columns
     from analytics.times import Times
     from analytics.typed import F64, I64
+    from files.tables import Read
 
 Progress = Callable[[int, int], None]
 
@@ -81,25 +82,44 @@ def faults_of(file: str) -> Generator[None, None, None]:
         raise Rejected(file, str(error)) from None
 
 
-def load(file: str, time: str | None, value: str | None, key: str | None) -> Source:
-    """Read the series of a file, and say on stderr which columns were guessed. Raises ``Rejected``."""
+def load(file: str, time: str | None, value: str | None, key: str | None, counted_only: bool = False) -> Source:
+    """Read the series of a file, and say on stderr which columns were guessed. Raises ``Rejected``.
+
+    With ``counted_only`` the rows are what matters: where no value is named, each is one, and its value's column the time.
+    """
+    import numpy as np
+
     from analytics import columns as of
     from analytics.times import times as times_of
-    from hindcast.tables import read
+    from files.tables import read
 
     with working("reading") as heard:
-        table = read(file, heard)
+        found = read(file, heard)
+        table = found.typed()
     with faults_of(file):
-        names = of.columns(table, time, value, key)
-        say(time=(names.time, time), value=(names.value, value), key=(names.key, key))
+        rows_alone = counted_only and value is None
+        names = of.columns(table, time, value, key, rows_alone)
+        say(time=(names.time, time), value=(None if rows_alone else names.value, value), key=(names.key, key))
+        table = _as_asked(found, table, names)
         times = times_of(table[names.time], names.time)
-        values = of.values(table[names.value], names.value)
+        values = np.ones(table.num_rows) if rows_alone else of.values(table[names.value], names.value)
     if times.form is not None:
         note(f"times are read as {times.form}")
     if not times.known.any():
         raise Rejected(file, f"column {names.time!r} has no time in any row: name another with --time")
     keys, codes = _keys(table, names.key)
     return Source(table, names, times, values, keys, codes)
+
+
+def _as_asked(found: Read, table: pa.Table, names: Columns) -> pa.Table:
+    """Time and value as such, and the key as the file spells it: ``007`` is not ``7``, and ``NA`` may be a name."""
+    from files.cells import asked
+
+    for name in (names.time, names.value):
+        table = table.set_column(table.column_names.index(name), name, asked(table[name]))
+    if names.key is not None:
+        table = table.set_column(table.column_names.index(names.key), names.key, found.written[names.key])
+    return table
 
 
 def _keys(table: pa.Table, name: str | None) -> tuple[list[str], Any]:
@@ -147,21 +167,25 @@ def stamp(us: int, times: Times) -> str | int | float:
     if times.ordinal:
         place = us / times.per_unit
         return int(place) if place == int(place) else place
-    from datetime import UTC, datetime, timedelta
-
-    if times.zone not in (None, "UTC"):
+    if times.zone is not None and times.zone != "UTC":
         import numpy as np
 
         from analytics.times import wall
 
         us = int(wall(np.array([us], np.int64), times.zone)[0])
+    return plain(us)
+
+
+def plain(us: int) -> str:
+    """A time without a zone as people write it."""
+    from datetime import UTC, datetime, timedelta
 
     try:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(us))
     except OverflowError:
         return f"{us} us since 1970"
-    plain = moment.replace(tzinfo=None)
-    return plain.isoformat(" ", "seconds" if plain.microsecond == 0 else "microseconds").removesuffix(" 00:00:00")
+    local = moment.replace(tzinfo=None)
+    return local.isoformat(" ", "seconds" if local.microsecond == 0 else "microseconds").removesuffix(" 00:00:00")
 
 
 def length(us: float, times: Times) -> str:
