@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from analytics import rules
-from events.catalog import STREAMS
+from events.catalog import LATE_ROWS, METRICS, STREAMS
 
 Aggregate = Literal["count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct"]
 Severity = Literal["critical", "high", "medium", "low"]
@@ -30,6 +30,8 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 DAY_S = 86_400
+OF_METRICS = (METRICS.name, LATE_ROWS.name)
+"""Streams that the metrics analyzer writes."""
 
 _COLUMN = re.compile(r"\{([a-z_]+)\}")
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s:\[\]]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
@@ -120,6 +122,8 @@ class Metric(Section):
     def _names_real_columns(self) -> Self:
         if self.stream not in STREAMS:
             raise ValueError(f"there is no stream {self.stream!r}; streams are {', '.join(STREAMS)}")
+        if self.stream in OF_METRICS:
+            raise ValueError(f"stream: {self.stream} is made of the metrics, and they cannot be made of it")
         schema = STREAMS[self.stream].schema
         named = {"name": self.named_by, "key": self.key, "distinct": self.distinct, "value": self.value}
         for field, column in named.items():

@@ -53,7 +53,7 @@ class MadeKey(Key):
 
 
 class Rule(BaseModel):
-    """An alert rule: ``condition`` over a metric's samples (docs/alerts in the glossary), fired after ``for_s``."""
+    """An alert rule: ``condition`` over a metric's samples (docs/alerts.md), fired after ``for_s``."""
 
     name: Name
     condition: Annotated[str, Field(min_length=1, max_length=500)]
