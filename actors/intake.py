@@ -147,8 +147,11 @@ class PollWorker(Worker):
         self._now = now
 
     def step(self) -> None:
-        batch = self._source.poll(self._now())
-        if batch.num_rows:
-            with self.lock:
+        now_us = self._now()
+        batch = self._source.poll(now_us)
+        with self.lock:
+            if batch.num_rows:
                 self.cell.record(lambda state: self._collector.admit(state, batch))
+            else:
+                self.cell.record(lambda state: self._collector.idle(state, now_us))
         self.stopping.wait(self._every_s - time.time() % self._every_s)

@@ -280,6 +280,7 @@ class System:
             for _, host in self._hosts:
                 ray.kill(host, no_restart=True)
             runtime.stop_ray()
+            runtime.forget_sockets(self.data.path)
         self._hosts = []
         self._running = False
         self.data.release()

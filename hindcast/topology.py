@@ -41,7 +41,7 @@ def cells(settings: Settings, data: Path) -> tuple[CellSpec, ...]:
         CellSpec("dashboards", UserActivity(), tenant),
         CellSpec("dashboards", SystemHealth(), tenant),
         CellSpec("dashboards", AlertSystem(), tenant),
-        CellSpec("alerts", AlertEvaluator(), tenant),
+        CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND)), tenant),
         CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Notifier(), tenant, Notify(channels(settings))),

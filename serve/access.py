@@ -12,7 +12,7 @@ from actors.views import Frame, Place
 from events.errors import Rejected, Transient
 from serve.following import Following
 from serve.hosts import Hosts
-from serve.keys import key_hash
+from serve.keys import key_hash, source_of
 
 COOKIE = "hindcast_key"
 FOLLOW_S = 20.0
@@ -33,6 +33,8 @@ class Principal:
     id: str
     name: str
     scopes: frozenset[str]
+    source: str = ""
+    """The product whose events the key brings."""
 
     def require(self, scope: str) -> None:
         """Raises ``Forbidden``."""
@@ -108,4 +110,4 @@ class Access:
             known = self.keys.get(hashed)
         if known is None:
             raise Denied("authorization", "this API key is not known or was revoked")
-        return Principal(known["id"], known["name"], frozenset(known["scopes"]))
+        return Principal(known["id"], known["name"], frozenset(known["scopes"]), source_of(known))

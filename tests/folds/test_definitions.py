@@ -50,7 +50,8 @@ class Shop:
         return cell
 
     def samples(self) -> list[tuple[Any, ...]]:
-        return History(self.log).rows("metrics", "t/metrics/0", "metric", "start", "count", "sum")
+        found = History(self.log).rows("metrics", "t/metrics/0", "type", "metric", "start", "count", "sum")
+        return [row[1:] for row in found if row[0] == "metric.sampled"]
 
 
 def half_a_window(*specs: MetricSpec) -> Shop:
