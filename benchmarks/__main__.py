@@ -15,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+from actors.cores import usable_cores
+
 SCRIPTS = (
     "kernels",
     "anomaly",
@@ -55,7 +57,7 @@ def figures(script: str) -> list[dict[str, object]]:
 def main() -> None:
     names = sys.argv[1:] or list(SCRIPTS)
     load = os.getloadavg()[0]
-    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f}")
+    print(f"{usable_cores()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f}")
     results = [figure for name in names for figure in figures(name)]
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")

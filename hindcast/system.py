@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
+from actors.cores import usable_cores
 from actors.fold import Topic, Viewed
 from actors.topology import Bounds, HostMap, HostSpec, placed
 from config.settings import Settings
@@ -117,7 +118,14 @@ class System:
     def _specs(self) -> tuple[HostSpec, ...]:
         bounds = Bounds(self.settings.log.min_free_mb << 20, self.settings.log.max_lag_rows)
         found = topology.cells(self.settings, self.data.path)
-        return placed(found, self.settings.placement, log=self.data.log, generation=self.data.generation, bounds=bounds)
+        return placed(
+            found,
+            self.settings.placement,
+            cores=usable_cores(),
+            log=self.data.log,
+            generation=self.data.generation,
+            bounds=bounds,
+        )
 
     def _create_hosts(self, specs: tuple[HostSpec, ...]) -> None:
         import ray
@@ -194,9 +202,8 @@ class System:
             max_body_bytes=server.max_body_bytes,
         )
         self._placement = spec.placement
-        replicas = 1 if (os.cpu_count() or 1) < 4 else 2
         apps = {"live": (partial(create_live, spec), "/live"), "gateway": (partial(create_gateway, spec), "/")}
-        runtime.deploy(apps, replicas)
+        runtime.deploy(apps, topology.gateways(usable_cores()))
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_S
@@ -313,8 +320,11 @@ class System:
 
     @staticmethod
     def down(data_dir: str | Path, timeout_s: float = STOP_S + 15) -> bool:
-        """Stop the system that runs on ``data_dir``; False where none does. Raises ``Transient`` if it will not end."""
-        running = DataDir(Path(data_dir).absolute()).running()
+        """Stop the system that runs on ``data_dir``, or starts there; False where none does.
+
+        Raises ``Transient`` if it will not end.
+        """
+        running = DataDir(Path(data_dir).absolute()).started()
         if running is None:
             return False
         os.kill(running.pid, signal.SIGTERM)

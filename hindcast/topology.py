@@ -25,6 +25,14 @@ from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
 
 SECOND = 1_000_000
+MOST_GATEWAYS = 8
+"""So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
+
+
+def gateways(cores: int) -> int:
+    """How many gateways decode on ``cores`` cores: a quarter of them, as far as a collector keeps up; two from four cores on,
+    so that a killed one is never missed."""
+    return 1 if cores < 4 else min(max(2, cores // 4), MOST_GATEWAYS)
 
 
 def cells(settings: Settings, data: Path) -> tuple[CellSpec, ...]:
