@@ -11,8 +11,8 @@ MOUNT = Path("/sys/fs/cgroup")
 
 
 def usable_cores() -> int:
-    """Whole cores that the process may use: those it may run on (affinity), and no more than its control groups grant it time
-    for (the limit of a container, or ``CPUQuota=`` of a systemd unit). At least 1.
+    """Whole cores that the process may use: those it may run on (affinity), and no more than its control groups grant it
+    time for (the limit of a container, or ``CPUQuota=`` of a systemd unit). At least 1.
 
     ``os.process_cpu_count`` of Python 3.13 knows the affinity only. The files are described in the kernel's documentation,
     "Control Group v2" (``cpu.max``) and "CFS Bandwidth Control" (``cpu.cfs_quota_us``, of v1).
@@ -22,14 +22,14 @@ def usable_cores() -> int:
         granted = granted_cores(MEMBERSHIP.read_text(), MOUNT)
     except OSError:
         return allowed  # no control groups here
-    return max(1, min(allowed, int(granted)))
+    return max(1, int(min(allowed, granted)))
 
 
 def granted_cores(membership: str, mount: Path) -> float:
     """Cores' worth of time that control groups grant; infinite where none limits it.
 
-    ``membership``: the text of ``/proc/self/cgroup``. A group's limit holds for all groups below it, so each group on the way
-    up is asked. A container may see its own group mounted as the root, under a path that is not there: then the root answers.
+    ``membership``: the text of ``/proc/self/cgroup``. A group's limit holds for all groups below it, so each group on the
+    way up is asked. A container may see its own group mounted as the root, under a path that is not there: the root answers.
     """
     least = float("inf")
     for line in membership.splitlines():

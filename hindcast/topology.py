@@ -30,8 +30,8 @@ MOST_GATEWAYS = 8
 
 
 def gateways(cores: int) -> int:
-    """How many gateways decode on ``cores`` cores: a quarter of them, as far as a collector keeps up; two from four cores on,
-    so that a killed one is never missed."""
+    """How many gateways decode on ``cores`` cores: one for every four, as far as a collector keeps up, and two from four
+    cores on, so that one that was killed is not missed."""
     return 1 if cores < 4 else min(max(2, cores // 4), MOST_GATEWAYS)
 
 
