@@ -14,14 +14,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 import pyarrow as pa
 
-from actors.fold import Batch, Fold, Outputs, Recorded
+from actors.fold import Batch, Fold, Outputs, Pieced, Recorded
 from actors.quarantine import Poison, isolate, quarantined
 from actors.slices import gapless, journaled, own_entries, slices_of
 from events.catalog import QUARANTINE, STREAMS
 from events.entry import EMPTY, NO_WATERMARK, encode
 from events.envelope import CellName
 from events.errors import Corrupt
-from events.log import Commit, EventLog, JournalRow, Lease, Output, Snapshot, Source
+from events.log import Commit, EventLog, JournalRow, Lease, Output, Piece, Snapshot, Source
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -72,6 +72,9 @@ class Cell(Generic[S]):
         self._now = now
         self._limits = limits or Limits()
         self._recorded = fold if isinstance(fold, Recorded) else None
+        self._pieced = fold if isinstance(fold, Pieced) else None
+        self._stored: frozenset[str] = frozenset()
+        """Pieces of the newest snapshot: the next one only names them."""
         self._writes = (*fold.writes, QUARANTINE.name)
         self._crashes: dict[tuple[Source, int], int] = {}
         self._turn = 0
@@ -132,14 +135,28 @@ class Cell(Generic[S]):
 
     def _load(self) -> tuple[S, int, Saved]:
         """(state, commit number, content) of the newest snapshot that this fold can use, or of the beginning."""
+        self._stored = frozenset()
         for ref in reversed(self._log.snapshots(self.name)):
             if (ref.snapshot.fold_version, ref.snapshot.arch) == (self.fold.version, ARCH):
                 try:
                     saved = msgspec.msgpack.decode(ref.snapshot.data, type=Saved)
-                    return self.fold.load(saved.state), ref.commit, saved
+                    return self._opened(saved.state), ref.commit, saved
                 except Exception:  # whatever damage makes of it: the log has the truth, an older snapshot may do
                     logger.exception("%s: snapshot %d is unreadable; refolding", self.name, ref.commit)
         return self.fold.initial(), 0, Saved(b"", {}, {})
+
+    def _opened(self, data: bytes) -> S:
+        if self._pieced is None:
+            return self.fold.load(data)
+        taken: list[str] = []
+
+        def piece(name: str) -> bytes:
+            taken.append(name)
+            return self._log.piece(self.name, name)
+
+        state: S = self._pieced.load_apart(data, piece)
+        self._stored = frozenset(taken)
+        return state
 
     def _last_watermark(self, stream: str, head: int) -> int:
         return self._log.read(stream, self.name, head - 1, 1)[-1].header.watermark
@@ -247,6 +264,7 @@ class Cell(Generic[S]):
         self.seq = self._log.commit(self._held(), commit)
         self._state, self._cursor, self._heads = state, cursor, heads
         self._since_snapshot = (0, 0) if due else (rows, commits + 1)
+        self._note_stored(commit.snapshot)
         self._consumed += sum(r.end - r.start for r in journal)
 
     def save(self) -> None:
@@ -258,6 +276,7 @@ class Cell(Generic[S]):
         commit = Commit(after=self.seq, nonce=self._nonce(), at=self._now(), snapshot=snapshot)
         self.seq = self._log.commit(self._held(), commit)
         self._state, self._since_snapshot = state, (0, 0)
+        self._note_stored(snapshot)
 
     def _held(self) -> Lease:
         if self._lease is None:
@@ -270,8 +289,14 @@ class Cell(Generic[S]):
         return f"{self._held().epoch}:{self._attempts}".encode()
 
     def _snapshot(self, state: S, cursor: dict[Source, int], heads: dict[str, int]) -> Snapshot:
-        saved = Saved(self.fold.dump(state), {f"{s} {p}": o for (s, p), o in cursor.items()}, heads)
-        return Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved))
+        data, pieces = self._pieced.dump_apart(state) if self._pieced else (self.fold.dump(state), {})
+        saved = Saved(data, {f"{s} {p}": o for (s, p), o in cursor.items()}, heads)
+        new = tuple(Piece(name, None if name in self._stored else piece) for name, piece in pieces.items())
+        return Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved), new)
+
+    def _note_stored(self, snapshot: Snapshot | None) -> None:
+        if snapshot is not None:
+            self._stored = frozenset(piece.name for piece in snapshot.pieces)
 
     def _encode(self, outputs: Outputs) -> Iterator[Output]:
         for stream, emission in outputs.items():

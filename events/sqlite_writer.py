@@ -11,11 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
-from events.append import SNAPSHOTS_KEPT, Position, admit, appended, taken_over
+from events.append import SNAPSHOTS_KEPT, Position, admit, appended, missing_piece, taken_over
 from events.entry import decode_header, encode_header
 from events.envelope import CellName
 from events.errors import Fenced, Transient
-from events.log import Commit, Lease
+from events.log import Commit, Lease, Snapshot
 from events.sqlite_schema import (
     SELECT_POSITION,
     STREAM_BITS,
@@ -38,7 +38,14 @@ _ENTRY = "INSERT INTO entry(place, header, payload) VALUES (?, ?, ?)"
 _COMMIT = "INSERT INTO commits(number, at, nonce, journal) VALUES (?, ?, ?, ?)"
 _NONCE = "SELECT nonce FROM commits WHERE number = ?"
 _SNAPSHOT = "INSERT INTO snapshot(number, fold_version, arch, data) VALUES (?, ?, ?, ?)"
-_PRUNE = "DELETE FROM snapshot WHERE number NOT IN (SELECT number FROM snapshot ORDER BY number DESC LIMIT ?)"
+_PIECE = "INSERT OR IGNORE INTO piece(name, data) VALUES (?, ?)"
+_IS_PIECE = "SELECT 1 FROM piece WHERE name = ?"
+_HAS_PIECE = "INSERT INTO has_piece(number, name) VALUES (?, ?)"
+_PRUNE = (
+    f"DELETE FROM snapshot WHERE number NOT IN (SELECT number FROM snapshot ORDER BY number DESC LIMIT {SNAPSHOTS_KEPT})",
+    "DELETE FROM has_piece WHERE number NOT IN (SELECT number FROM snapshot)",
+    "DELETE FROM piece WHERE name NOT IN (SELECT name FROM has_piece)",
+)
 
 
 class CellWriter:
@@ -89,11 +96,20 @@ class CellWriter:
         journal = encode_journal(commit.journal, new.cursor)
         db.execute(_COMMIT, (new.number, new.committed, commit.nonce, journal))
         if commit.snapshot is not None:
-            saved = commit.snapshot
-            db.execute(_SNAPSHOT, (new.number, saved.fold_version, saved.arch, saved.data))
-            db.execute(_PRUNE, (SNAPSHOTS_KEPT,))
+            self._save(db, new.number, commit.snapshot)
         db.execute(_UPDATE, (new.epoch, new.number, new.committed, *encode_position(new)))
         return new
+
+    def _save(self, db: sqlite3.Connection, number: int, saved: Snapshot) -> None:
+        db.execute(_SNAPSHOT, (number, saved.fold_version, saved.arch, saved.data))
+        for name, data in saved.pieces:
+            if data is not None:
+                db.execute(_PIECE, (name, data))
+            elif db.execute(_IS_PIECE, (name,)).fetchone() is None:
+                raise missing_piece(self._cell, name)
+            db.execute(_HAS_PIECE, (number, name))
+        for statement in _PRUNE:
+            db.execute(statement)
 
     def trim(self, stream: str, below: int) -> None:
         """Delete entries wholly below ``below``, but never the newest: it carries the watermark."""
@@ -134,7 +150,8 @@ class CellWriter:
 
     def _checkpoint_if_due(self, commit: Commit) -> None:
         self._unchecked += sum(len(o.payload.data) for o in commit.outputs) + _PAGES_A_COMMIT
-        self._unchecked += len(commit.snapshot.data) if commit.snapshot else 0
+        if commit.snapshot:
+            self._unchecked += len(commit.snapshot.data) + sum(len(data or b"") for _, data in commit.snapshot.pieces)
         if self._unchecked < CHECKPOINT_BYTES or self._db is None:
             return
         self._unchecked = 0
