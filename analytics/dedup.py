@@ -87,9 +87,7 @@ def admit(state: DedupState, id_hash: U64, content_hash: U64, received_us: I64) 
     ids, contents = np.empty(n, np.uint64), np.empty(n, np.uint16)
     _mix(column(id_hash, np.uint64), column(content_hash, np.uint64), ids, contents)
     minutes = column(received_us, np.int64) // MINUTE_US
-    found = np.full(n, -1, np.int32)
-    for each in state.sealed:
-        each.segment.look(ids, found)
+    found = _among_sealed(state, ids)
     at = 0
     while True:
         _make_room(state, min(n - at, FULL - state.used))
@@ -99,9 +97,18 @@ def admit(state: DedupState, id_hash: U64, content_hash: U64, received_us: I64) 
         if at == n:
             return verdict
         if _move_on(state, int(minutes[at])):
-            found[at:] = -1
-            for each in state.sealed:
-                each.segment.look(ids[at:], found[at:])
+            found[at:] = _among_sealed(state, ids[at:])
+
+
+def _among_sealed(state: DedupState, ids: U64) -> I32:
+    """The content kept of each id that is sealed, -1 of the others. In order of ids, neighbours share what is read."""
+    order = np.argsort(ids)
+    ids, in_order = ids[order], np.full(len(ids), -1, np.int32)
+    for each in state.sealed:
+        each.segment.look(ids, in_order)
+    found = np.empty_like(in_order)
+    found[order] = in_order
+    return found
 
 
 def _move_on(state: DedupState, minute: int) -> bool:

@@ -97,7 +97,7 @@ ROWS = st.lists(
 
 
 def oracle(least: int, rows: list[Row]) -> list[int]:
-    """Verdicts by the rules alone: only rows of segments that are old, and not needed, are forgotten."""
+    """Verdicts by the rules alone: once a minute, segments that are old and not needed are forgotten."""
     segments: list[tuple[int, dict[int, int]]] = []
     now, begun, opened = -(10**9), 0, dict[int, int]()
     verdicts: list[int] = []
@@ -106,6 +106,7 @@ def oracle(least: int, rows: list[Row]) -> list[int]:
         if known is not None:
             verdicts.append(dedup.DUPLICATE if known == content else dedup.CONFLICT)
             continue
+        moved = minute > now or minute < now - 1 or len(opened) >= dedup.FULL
         if minute < now - 1:
             segments = [(m - (now - minute), d) for m, d in segments]
             begun, now = begun - (now - minute), minute
@@ -116,7 +117,7 @@ def oracle(least: int, rows: list[Row]) -> list[int]:
             segments.append((now, opened))
             opened, begun = {}, minute
         now = max(now, minute)
-        while segments and now - segments[0][0] > MINUTES:
+        while moved and segments and now - segments[0][0] > MINUTES:
             if len(opened) + sum(len(d) for _, d in segments[1:]) < least:
                 break
             segments.pop(0)
