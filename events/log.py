@@ -14,6 +14,9 @@ import msgspec
 
 from events.entry import NO_WATERMARK, Entry, Payload
 
+JOURNAL_COMMITS = 100_000
+"""Of so many commits the journal is answered at once: a cell's whole past may have hundreds of millions."""
+
 Source = tuple[str, str]
 """(stream, producer): one producer's log of one stream."""
 
@@ -127,7 +130,10 @@ class EventLog(Protocol):
         ...
 
     def journal(self, cell: str, after: int) -> Sequence[JournalRow]:
-        """Journal rows of the commits above ``after``, in the order consumed."""
+        """Journal rows of the commits above ``after``, in the order consumed; none where no commit above it has any.
+
+        Of ``JOURNAL_COMMITS`` commits at most, each whole: ask again from the last one.
+        """
         ...
 
     def last_commit(self, cell: str) -> tuple[int, int]:
@@ -139,7 +145,10 @@ class EventLog(Protocol):
         ...
 
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
-        """Stored snapshots, oldest first, without their pieces."""
+        """Stored snapshots, oldest first and without their pieces: the newest two, and the newest of the generation before.
+
+        A generation is what a fold of one version makes on one CPU architecture.
+        """
         ...
 
     def piece(self, cell: str, name: str) -> bytes:

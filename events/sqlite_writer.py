@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
-from events.append import SNAPSHOTS_KEPT, Position, admit, appended, missing_piece, taken_over
+from events.append import GENERATIONS_KEPT, SNAPSHOTS_KEPT, Position, admit, appended, missing_piece, taken_over
 from events.entry import decode_header, encode_header
 from events.envelope import CellName
 from events.errors import Fenced, Transient
@@ -41,8 +41,11 @@ _SNAPSHOT = "INSERT INTO snapshot(number, fold_version, arch, data) VALUES (?, ?
 _PIECE = "INSERT OR IGNORE INTO piece(name, data) VALUES (?, ?)"
 _IS_PIECE = "SELECT 1 FROM piece WHERE name = ?"
 _HAS_PIECE = "INSERT INTO has_piece(number, name) VALUES (?, ?)"
-_PRUNE = (
-    f"DELETE FROM snapshot WHERE number NOT IN (SELECT number FROM snapshot ORDER BY number DESC LIMIT {SNAPSHOTS_KEPT})",
+_PRUNE = """
+DELETE FROM snapshot WHERE number NOT IN (SELECT number FROM snapshot ORDER BY number DESC LIMIT ?) AND number NOT IN
+(SELECT max(number) AS newest FROM snapshot GROUP BY fold_version, arch ORDER BY newest DESC LIMIT ?)
+"""  # as ``append.kept``
+_PRUNE_PIECES = (
     "DELETE FROM has_piece WHERE number NOT IN (SELECT number FROM snapshot)",
     "DELETE FROM piece WHERE name NOT IN (SELECT name FROM has_piece)",
 )
@@ -108,7 +111,8 @@ class CellWriter:
             elif db.execute(_IS_PIECE, (name,)).fetchone() is None:
                 raise missing_piece(self._cell, name)
             db.execute(_HAS_PIECE, (number, name))
-        for statement in _PRUNE:
+        db.execute(_PRUNE, (SNAPSHOTS_KEPT, GENERATIONS_KEPT))
+        for statement in _PRUNE_PIECES:
             db.execute(statement)
 
     def trim(self, stream: str, below: int) -> None:
