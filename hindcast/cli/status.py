@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from hindcast.cli.target import Target, json_option, target_options
 
 if TYPE_CHECKING:
     from hindcast.client import SourceStatus
+    from hindcast.client.answers import Status
 
 SHOWN = 20
 
@@ -42,8 +44,25 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
             print_table(map(_lag, found["sources"][:SHOWN]), ["source", "rows", "lag p50", "lag p95", "lags stand at"])
             if len(found["sources"]) > SHOWN:
                 click.echo(f"… and {len(found['sources']) - SHOWN:,} more sources; --json shows them")
+        for line in _remarks(found):
+            click.echo(line)
     if bad:
         sys.exit(WRONG)
+
+
+def _remarks(found: Status) -> Iterator[str]:
+    for cell in found["cells"]:
+        if cell["stale"]:
+            yield f"{cell['cell']}: what it shows is stale: {cell['stale']}"
+        yield from (f"{cell['cell']}: {note}" for note in cell["notes"])
+    for f in found["followers"]:
+        if f["state"] != "following":
+            yield f"{f['follower']} of {f['host']}: tries again after {f['last_error']}"
+    for metric, late in (found["late_rows"] or {}).items():
+        yield (
+            f"{metric}: {late['rows']} rows came too late for their window, up to {late['behind_s']:.0f} s behind; "
+            "see the stream late_rows"
+        )
 
 
 def _lag(source: SourceStatus) -> tuple[str, int, str, str, str]:

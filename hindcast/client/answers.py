@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 
+class Flaw(TypedDict):
+    field: str
+    reason: str
+
+
 class Verdict(TypedDict):
     """What there is to say of a row; ``index`` is its place among the events that were sent."""
 
@@ -12,6 +17,8 @@ class Verdict(TypedDict):
     id: str | None
     field: str
     reason: str
+    faults: list[Flaw]
+    """All that is wrong with it; ``field`` and ``reason`` are the first of them."""
 
 
 class Receipt(TypedDict):
@@ -89,6 +96,8 @@ class Rule(TypedDict):
     channels: list[str]
     severity: str
     for_s: float
+    no_data: str
+    """``resolve | keep | fire``: what becomes of an alert whose condition is unknown for 10 minutes."""
 
 
 class Topic(TypedDict):
@@ -102,6 +111,8 @@ class TopicData(TypedDict):
     seq: int
     epoch: str
     data: dict[str, Any]
+    stale: str
+    """Why this is not what the log has now; empty while it is."""
 
 
 class Key(TypedDict):
@@ -125,10 +136,33 @@ class CellStatus(TypedDict):
     detail: str
     commit: int
     rows_behind: int
+    notes: list[str]
+    """Definitions that began anew when the cell last started."""
+    progress: float | None
+    """While the cell rebuilds its state: the share of its past that is folded, 0 to 1."""
+    stale: str
+    """Why what it shows is not what the log has now; empty while it is."""
+
+
+class FollowerStatus(TypedDict):
+    follower: str
+    host: str
+    state: str
+    errors: int
+    last_error: str
+    asked_s_ago: float
 
 
 class LogStatus(TypedDict):
     bytes: int
+
+
+class TooLate(TypedDict):
+    """Rows that no window of a metric counts, because they came too late; the stream ``late_rows`` lists them."""
+
+    rows: int
+    behind_s: float
+    t: float
 
 
 class Peak(TypedDict):
@@ -155,7 +189,10 @@ class Status(TypedDict):
     generation: str
     placement: str
     cells: list[CellStatus]
+    followers: list[FollowerStatus]
     log: LogStatus
+    late_rows: dict[str, TooLate] | None
+    """By metric; null while it is not known."""
     sources: list[SourceStatus] | None
 
 

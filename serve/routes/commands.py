@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from analytics.rules import ParseError, parse
 from events.catalog import CONTROL, rows
@@ -35,6 +35,8 @@ class NewKey(BaseModel):
     scopes: list[str]
     source: Name | None = None
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "website", "scopes": ["ingest"]}]})
+
 
 class Key(BaseModel):
     """A key as it is known; ``key`` itself is shown once, when it is made."""
@@ -59,6 +61,22 @@ class Rule(BaseModel):
     channels: Annotated[list[str], Field(max_length=20)]
     severity: Literal["critical", "high", "medium", "low"] = "medium"
     for_s: Annotated[float, Field(ge=0, le=86_400 * 30)] = 0.0
+    no_data: Literal["resolve", "keep", "fire"] = "resolve"
+    """What becomes of an alert when its condition has been unknown for 10 minutes (a gauge without a measurement)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Many events",
+                    "condition": "events.count > threshold",
+                    "threshold": 10_000,
+                    "channels": ["dashboard"],
+                    "severity": "low",
+                }
+            ]
+        }
+    )
 
 
 class Session(BaseModel):

@@ -163,16 +163,27 @@ def _app(served: Served) -> FastAPI:
 
     @app.get("/v1/status")
     def status() -> Any:
-        cell = {"cell": "demo/user_interactions/0", "state": "running", "detail": "", "commit": 3, "rows_behind": 0}
+        cell = {
+            "cell": "demo/user_interactions/0",
+            "state": "running",
+            "detail": "",
+            "commit": 3,
+            "rows_behind": 0,
+            "notes": [],
+            "progress": None,
+            "stale": "",
+        }
         peaks = [{"lag_h": 2.0, "rows": 900}, {"lag_h": 5.5, "rows": 3}]
-        late = {"lag_p50_s": 7200.0, "lag_p95_s": None, "ahead": 0, "peaks": peaks, "no_amount": 0}
+        lag = {"lag_p50_s": 7200.0, "lag_p95_s": None, "ahead": 0, "peaks": peaks, "no_amount": 0}
         return {
             "version": "0.1.0",
             "generation": "g",
             "placement": "packed",
             "cells": [cell],
+            "followers": [],
             "log": {"bytes": 2048},
-            "sources": [{"source": "shop", "rows": 1000, **late}],
+            "late_rows": {"events": {"rows": 3, "behind_s": 150.2, "t": 1.0}},
+            "sources": [{"source": "shop", "rows": 1000, **lag}],
         }
 
     @app.get("/ready")
