@@ -65,4 +65,4 @@ def _fresh_keys(system: Open) -> dict[str, str]:
         for key in client.keys():  # noqa: SIM118 - a call of the API, no mapping
             if key["name"] in (COURSE, SAAS):
                 client.revoke_key(key["id"])
-        return {source: client.create_key(source, ["ingest"])["key"] for source in (COURSE, SAAS)}
+        return {source: client.create_key(source, ["ingest"], source)["key"] for source in (COURSE, SAAS)}

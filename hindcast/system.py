@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.fold import Topic, Viewed
-from actors.topology import Bounds, HostMap, HostSpec, placed
+from actors.topology import HostMap, HostSpec, placed
 from config.settings import Settings
 from events.catalog import CONTROL, rows
 from events.errors import Rejected, Transient
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
 START_S = 180.0
 """How long a start may take before it is given up."""
+DIRECTORY_S = 15.0
+"""How long a start waits for the directory's keys and rules; what they were at its last snapshot is there at once."""
 STOP_S = 30.0
 
 
@@ -76,10 +78,11 @@ class System:
     # -- life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Start Ray, the actors and Serve; returns when every cell runs and the page answers.
+        """Start Ray, the actors and Serve; returns when the page answers and no cell is waited for any more.
 
-        Raises ``Rejected`` (directory or port in use) and ``Transient`` (not ready within ``START_S``); neither leaves
-        anything behind.
+        A cell that is halted, or that rebuilds its state after an upgrade, does not keep the system from starting: it is
+        logged, and shown in the status as what it is. Raises ``Rejected`` (directory or port in use) and ``Transient``
+        (not ready within ``START_S``); neither leaves anything behind.
         """
         self.data.claim()
         try:
@@ -115,9 +118,13 @@ class System:
         return self._port
 
     def _specs(self) -> tuple[HostSpec, ...]:
-        bounds = Bounds(self.settings.log.min_free_mb << 20, self.settings.log.max_lag_rows)
-        found = topology.cells(self.settings, self.data.path)
-        return placed(found, self.settings.placement, log=self.data.log, generation=self.data.generation, bounds=bounds)
+        return placed(
+            topology.cells(self.settings, self.data.path, self.url),
+            self.settings.placement,
+            log=self.data.log,
+            generation=self.data.generation,
+            min_free_bytes=self.settings.log.min_free_mb << 20,
+        )
 
     def _create_hosts(self, specs: tuple[HostSpec, ...]) -> None:
         import ray
@@ -138,11 +145,10 @@ class System:
 
         from actors.host import pack
 
-        known: dict[str, dict[str, Any]] = {"keys": {}, "configured": {}}
-        tenant = self.settings.tenant
-        host = self._host_of(f"{tenant}/directory/0")
-        for frame in ray.get(host.changes.remote(tenant, dict.fromkeys(known), 5.0), timeout=START_S):
-            known[frame.topic] = dict(frame.data)
+        known = self._known_to_the_directory()
+        if known is None:
+            logger.warning("the directory does not answer: the configured rules are as they were at the last start")
+            return
         told = list(self._news(known["keys"], known["configured"]))
         if not told:
             return
@@ -156,8 +162,26 @@ class System:
             "received": now,
             "data": [json.dumps(data, sort_keys=True) for _, _, data in told],
         }
-        cell = f"{tenant}/control/0"
-        ray.get(self._host_of(cell).push.remote(cell, pack(rows(CONTROL, columns, len(told))), None), timeout=START_S)
+        cell = f"{self.settings.tenant}/control/0"
+        try:
+            ray.get(
+                self._host_of(cell).push.remote(cell, pack(rows(CONTROL, columns, len(told))), None), timeout=START_S
+            )
+        except Transient as error:
+            logger.warning("the configured rules are as they were at the last start: %s", error)
+
+    def _known_to_the_directory(self) -> dict[str, dict[str, Any]] | None:
+        """Keys, and rules as the configuration last gave them; None where the directory has none to show."""
+        import ray
+
+        known: dict[str, dict[str, Any]] = {}
+        tenant, topics = self.settings.tenant, ("keys", "configured")
+        host = self._host_of(f"{tenant}/directory/0")
+        deadline = time.monotonic() + DIRECTORY_S
+        while known.keys() != set(topics) and time.monotonic() < deadline:
+            asked = host.changes.remote(tenant, {t: None for t in topics if t not in known}, 1.0)
+            known |= {frame.topic: dict(frame.data) for frame in ray.get(asked, timeout=START_S)}
+        return known if known.keys() == set(topics) else None
 
     def _news(self, keys: Mapping[str, Any], configured: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
         """(type, subject, data) of the commands that bring the directory to what the settings say."""
@@ -190,8 +214,10 @@ class System:
             local_viewer=server.local_viewer and server.address in ("127.0.0.1", "localhost", "::1"),
             topics=_topics(specs),
             channels=tuple(topology.channels(self.settings)),
+            metrics=tuple(metric.name for metric in self.settings.metrics if not metric.named_by),
             cors_origins=server.cors_origins,
             max_body_bytes=server.max_body_bytes,
+            max_ahead_us=int(server.max_ahead_s * 1e6),
         )
         self._placement = spec.placement
         replicas = 1 if (os.cpu_count() or 1) < 4 else 2
@@ -203,15 +229,17 @@ class System:
         said = "no answer"
         while time.monotonic() < deadline:
             try:
-                answer = httpx.get(f"{self.url}/ready", timeout=5.0)
+                answer = httpx.get(f"{self.url}/ready", timeout=10.0)
                 said = answer.text[:500]
-                if answer.status_code == 200:
+                if answer.status_code in (200, 503) and not (found := answer.json()).get("waiting", True):
                     break
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, ValueError) as error:
                 said = str(error)
             time.sleep(0.1)
         else:
             raise Transient(f"the system is not ready after {START_S:.0f} s: {said}")
+        for cell, state in {**found.get("rebuilding", {}), **found.get("down", {})}.items():
+            logger.warning("%s: %s", cell, state)
         self.data.announce(
             Running(
                 address=self.url,
@@ -254,6 +282,7 @@ class System:
             for _, host in self._hosts:
                 ray.kill(host, no_restart=True)
             runtime.stop_ray()
+            runtime.forget_sockets(self.data.path)
         self._hosts = []
         self._running = False
         self.data.release()

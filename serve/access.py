@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from actors.followers import Follower
 from actors.views import Frame, Place
 from events.errors import Rejected, Transient
+from serve.following import Following
 from serve.hosts import Hosts
-from serve.keys import key_hash
-
-logger = logging.getLogger(__name__)
+from serve.keys import key_hash, source_of
 
 COOKIE = "hindcast_key"
 FOLLOW_S = 20.0
@@ -34,6 +33,8 @@ class Principal:
     id: str
     name: str
     scopes: frozenset[str]
+    source: str = ""
+    """The product whose events the key brings."""
 
     def require(self, scope: str) -> None:
         """Raises ``Forbidden``."""
@@ -65,13 +66,11 @@ class Access:
         return self._data["rules"]
 
     async def follow(self) -> None:
-        """Run for the life of the replica."""
-        while True:
-            try:
-                self._take(await self._hosts.changes(self._host, self._tenant, self._places, FOLLOW_S))
-            except Transient as error:
-                logger.info("directory: %s", error)
-                await asyncio.sleep(error.retry_after_s)
+        """Run for the life of the replica; see ``serve.following``."""
+        await Following("access list", self._step).run()
+
+    async def _step(self, me: Follower) -> None:
+        self._take(await self._hosts.changes(self._host, self._tenant, self._places, FOLLOW_S, me))
 
     async def refresh(self) -> None:
         """Take in what the directory has now. Raises ``Transient``."""
@@ -89,15 +88,16 @@ class Access:
 
     def _take(self, frames: list[Frame]) -> None:
         for frame in frames:
-            place = self._places[frame.topic]
+            topic, place = frame.topic, self._places[frame.topic]
             if frame.op == "snap":
-                self._data[frame.topic] = dict(frame.data)
-            elif place and place.seq == frame.prev:
-                merged = {**self._data[frame.topic], **frame.data}
-                self._data[frame.topic] = {k: v for k, v in merged.items() if v is not None}
-            else:
-                continue
-            self._places[frame.topic] = Place(frame.epoch, frame.seq)
+                self._data[topic] = dict(frame.data)
+            elif frame.op == "delta" and place and place.seq == frame.prev:
+                merged = {**self._data[topic], **frame.data}
+                self._data[topic] = {k: v for k, v in merged.items() if v is not None}
+            elif frame.op == "delta":
+                continue  # it came by two ways: what it holds is here already
+            if frame.op != "stale" or (place and place.seq == frame.seq):
+                self._places[topic] = Place(frame.epoch, frame.seq, frame.stale)
 
     async def principal(self, key: str | None) -> Principal:
         """Who holds ``key``. Raises ``Denied``; an unknown key is looked up anew once, for it may be new."""
@@ -110,4 +110,4 @@ class Access:
             known = self.keys.get(hashed)
         if known is None:
             raise Denied("authorization", "this API key is not known or was revoked")
-        return Principal(known["id"], known["name"], frozenset(known["scopes"]))
+        return Principal(known["id"], known["name"], frozenset(known["scopes"]), source_of(known))

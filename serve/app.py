@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from serve import page, problems
 from serve.backstage import Backstage
+from serve.description import described
 from serve.limits import BodyLimit
-from serve.routes import commands, ingest, operation, read
+from serve.origins import Origins
+from serve.routes import commands, ingest, operation, read, segment
 from serve.spec import GatewaySpec
 
 ABOUT = """Events in, dashboards, alerts and answers out: all from one log.
 
-Send an API key as `Authorization: Bearer hc_…`; Segment's SDKs send it as their write key."""
+Send an API key as `Authorization: Bearer hc_…`, or as the user name of basic auth (`curl -u "$KEY:"`); Segment's SDKs
+send it as their write key. **Authorize** on this page takes either."""
 
 
 def create_gateway(spec: GatewaySpec) -> FastAPI:
@@ -36,20 +39,17 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         version=spec.version,
         description=ABOUT,
         lifespan=lifespan,
+        docs_url=None,  # served by the page, without a request to anybody else
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its look-ups cost a thirtieth of an event
     )
     app.add_middleware(BodyLimit, most=spec.max_body_bytes)
-    if spec.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(spec.cors_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type", "content-encoding", "idempotency-key"],
-        )
+    app.add_middleware(Origins, origins=spec.cors_origins)
     problems.install(app)
-    app.router.routes.extend(ingest.router.routes)  # as its own, first: an included router is searched twice a request
-    for routes in (commands, read, operation):
-        app.include_router(routes.router)
+    for first in (ingest, segment):
+        app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
+    for router in (segment.settings_router, commands.router, read.router, operation.router):
+        app.include_router(router)
     page.install(app)
+    app.openapi = partial(described, app)
     return app

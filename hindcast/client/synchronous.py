@@ -141,9 +141,12 @@ class Client:
                 return
 
     def metrics(
-        self, metric: str = "", *, key: str = "", since: datetime | float = 0.0, limit: int = 1000
+        self, metric: str = "", *, key: str = "", since: datetime | float | str = 0.0, limit: int = 1000
     ) -> list[Sample]:
-        """Samples of a metric, newest window first, each in its latest revision."""
+        """Samples of a metric, newest window first, each in its latest revision.
+
+        ``since``: a moment, seconds since 1970, or text: ISO 8601, or how long ago (``1h``).
+        """
         return self._do(calls.metrics(metric, key, since, limit))
 
     def alerts(self) -> list[dict[str, Any]]:
@@ -171,9 +174,16 @@ class Client:
     def keys(self) -> list[Key]:
         return self._do(calls.keys())
 
-    def create_key(self, name: str, scopes: Sequence[str]) -> MadeKey:
-        """A new API key with ``scopes`` (ingest, query, control, admin); it is shown only now."""
-        return self._do(calls.create_key(name, scopes))
+    def create_key(self, name: str, scopes: Sequence[str], source: str | None = None) -> MadeKey:
+        """Make a key of ``scopes`` (ingest, query, control, admin) for the product ``source``; only here is it shown.
+
+        Without a ``source`` it is for a product of its own: the name, or the key's id where that name is taken.
+        """
+        return self._do(calls.create_key(name, scopes, source))
+
+    def rotate_key(self, id: str) -> MadeKey:
+        """Make another key of the same name, scopes and source; the old one works until it is revoked."""
+        return self._do(calls.rotate_key(id))
 
     def revoke_key(self, id: str) -> None:
         self._do(calls.revoke_key(id))

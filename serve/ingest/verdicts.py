@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,16 +32,40 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refused row: where it stood in the request, its id where it has a readable one, and why.
+    """A refused row: where it stood in the request, its id where it has a readable one, and all that is wrong with it.
 
     ``payload`` is the row as JSON text (whitespace may differ from what was sent), cut at 32 kB.
     """
 
     index: int
     id: str | None
+    faults: tuple[Fault, ...]
+    payload: bytes
+
+    @property
+    def field(self) -> str:
+        """Of the first fault."""
+        return self.faults[0].field
+
+    @property
+    def reason(self) -> str:
+        """Of the first fault."""
+        return self.faults[0].reason
+
+    @property
+    def reasons(self) -> str:
+        """Of all faults, as one text that follows ``field``."""
+        return "; ".join((self.reason, *(f"{field} {reason}" for field, reason in self.faults[1:])))
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A row that is taken, but not quite as its sender meant it: where it stood, its id, what and why."""
+
+    index: int
+    id: str | None
     field: str
     reason: str
-    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +75,7 @@ class Decoded:
     ``batch`` has the schema of ``user_interactions``; ``index[i]`` is the request's row number of its row ``i``.
     ``id_hash`` (xxh3_64) is the row's identity: two rows with one ``id_hash`` are the same event. ``content_hash``
     tells whether they also say the same; it leaves out what a retry changes (``received``, Segment's ``sentAt``).
+    ``warned`` is of rows that are in ``batch``.
     """
 
     batch: pa.RecordBatch
@@ -59,20 +84,23 @@ class Decoded:
     content_hash: np.ndarray
     refused: list[Refused]
     rows: int
+    warned: Sequence[Warned] = ()
 
 
 @dataclass(slots=True)
 class Refusals:
-    """Collects the refused rows of one request, at most one verdict a row: the first."""
+    """Collects the refused rows of one request, with every fault of each, at most one a field."""
 
     text: Callable[[int], bytes | msgspec.Raw]
     found: dict[int, Refused] = field(default_factory=dict)
 
     def add(self, index: int, id: str | None, fault: Fault) -> None:
-        """Refuse the request's row ``index``; a row that is refused already keeps its first verdict."""
-        if index not in self.found:
-            payload = bytes(self.text(index))[:PAYLOAD_BYTES]
-            self.found[index] = Refused(index, id, fault.field, fault.reason, payload)
+        """Refuse the request's row ``index``, or add to the faults for which it is refused already."""
+        known = self.found.get(index)
+        if known is None:
+            self.found[index] = Refused(index, id, (fault,), bytes(self.text(index))[:PAYLOAD_BYTES])
+        elif all(fault.field != other.field for other in known.faults):
+            self.found[index] = Refused(index, known.id, (*known.faults, fault), known.payload)
 
     def in_order(self) -> list[Refused]:
         return [self.found[index] for index in sorted(self.found)]

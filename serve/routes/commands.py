@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from analytics.rules import ParseError, parse
 from events.catalog import CONTROL, rows
 from events.errors import Rejected
 from serve.access import COOKIE
 from serve.backstage import Backstage, backstage, principal
-from serve.keys import key_hash, new_key, valid_scopes
+from serve.keys import OLD_NAME, free_source, key_hash, new_key, source_of, valid_scopes
 from serve.problems import REFUSALS, Missing
 
 router = APIRouter(tags=["commands"], responses=REFUSALS)
@@ -24,8 +25,17 @@ IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
 
 class NewKey(BaseModel):
-    name: Name = "key"
+    """``source`` is the product whose events the key brings.
+
+    Ids of events are unique within a source, whichever of its keys they come with. Not given, it is the key's name, or
+    its id where another key's product has that name.
+    """
+
+    name: Name = OLD_NAME
     scopes: list[str]
+    source: Name | None = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "website", "scopes": ["ingest"]}]})
 
 
 class Key(BaseModel):
@@ -34,6 +44,7 @@ class Key(BaseModel):
     id: str
     name: str
     scopes: list[str]
+    source: str
     created: float = 0.0
 
 
@@ -42,7 +53,7 @@ class MadeKey(Key):
 
 
 class Rule(BaseModel):
-    """An alert rule: ``condition`` over a metric's samples (docs/alerts in the glossary), fired after ``for_s``."""
+    """An alert rule: ``condition`` over a metric's samples (docs/alerts.md), fired after ``for_s``."""
 
     name: Name
     condition: Annotated[str, Field(min_length=1, max_length=500)]
@@ -50,6 +61,22 @@ class Rule(BaseModel):
     channels: Annotated[list[str], Field(max_length=20)]
     severity: Literal["critical", "high", "medium", "low"] = "medium"
     for_s: Annotated[float, Field(ge=0, le=86_400 * 30)] = 0.0
+    no_data: Literal["resolve", "keep", "fire"] = "resolve"
+    """What becomes of an alert when its condition has been unknown for 10 minutes (a gauge without a measurement)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Many events",
+                    "condition": "events.count > threshold",
+                    "threshold": 10_000,
+                    "channels": ["dashboard"],
+                    "severity": "low",
+                }
+            ]
+        }
+    )
 
 
 class Session(BaseModel):
@@ -60,7 +87,11 @@ class Session(BaseModel):
 async def list_keys(request: Request) -> list[Key]:
     await principal(request, "admin")
     known = backstage(request).access.keys.values()
-    return [Key(**{k: v for k, v in key.items() if k in Key.model_fields}) for key in known]
+    return [_known_key(key) for key in known]
+
+
+def _known_key(key: Mapping[str, Any]) -> Key:
+    return Key.model_validate({**key, "source": source_of(key)})
 
 
 @router.post("/v1/keys", response_model=MadeKey, status_code=201)
@@ -69,21 +100,48 @@ async def create_key(request: Request, wanted: NewKey) -> MadeKey:
     await principal(request, "admin")
     stage = backstage(request)
     scopes = sorted(valid_scopes(wanted.scopes))
-    key, id_ = new_key(), "key_" + secrets.token_hex(6)
-    data = {"id": id_, "name": wanted.name, "scopes": scopes}
+    id_ = _new_id()
+    if wanted.source is None:
+        await stage.access.refresh()
+    source = wanted.source or free_source(wanted.name, id_, stage.access.keys.values())
+    return await _make_key(stage, id_, wanted.name, scopes, source)
+
+
+@router.post("/v1/keys/{id}/rotate", response_model=MadeKey, status_code=201)
+async def rotate_key(request: Request, id: str) -> MadeKey:
+    """Make another key of the same name, scopes and source; the old one works until it is revoked."""
+    await principal(request, "admin")
+    stage = backstage(request)
+    _, known = await _find_key(stage, id)
+    return await _make_key(stage, _new_id(), known["name"], known["scopes"], source_of(known))
+
+
+def _new_id() -> str:
+    return "key_" + secrets.token_hex(6)
+
+
+async def _make_key(stage: Backstage, id_: str, name: str, scopes: list[str], source: str) -> MadeKey:
+    key = new_key()
+    data: dict[str, Any] = {"id": id_, "name": name, "scopes": scopes, "source": source}
     await command(stage, "key.created", key_hash(key), data)
     await stage.access.until("keys", key_hash(key), present=True)
-    return MadeKey(id=id_, name=wanted.name, scopes=scopes, key=key, created=time.time())
+    return MadeKey(**data, key=key, created=time.time())
+
+
+async def _find_key(stage: Backstage, id: str) -> tuple[str, Mapping[str, Any]]:
+    """A key by its id: its hash and what is known of it. Raises ``Missing``."""
+    await stage.access.refresh()
+    found = next(((hashed, known) for hashed, known in stage.access.keys.items() if known["id"] == id), None)
+    if found is None:
+        raise Missing("id", f"there is no key {id!r}")
+    return found
 
 
 @router.delete("/v1/keys/{id}", status_code=204)
 async def revoke_key(request: Request, id: str) -> Response:
     await principal(request, "admin")
     stage = backstage(request)
-    await stage.access.refresh()
-    hashed = next((h for h, known in stage.access.keys.items() if known["id"] == id), None)
-    if hashed is None:
-        raise Missing("id", f"there is no key {id!r}")
+    hashed, _ = await _find_key(stage, id)
     await command(stage, "key.revoked", hashed, {"id": id})
     await stage.access.until("keys", hashed, present=False)
     return Response(status_code=204)

@@ -64,7 +64,7 @@ def test_from_breach_to_all_clear(running: Running, receiver: Receiver) -> None:
     assert cleared.id != fired.id
     assert cleared.alert["type"] == "alert.resolved"
 
-    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY \"offset\"")
+    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY row_offset")
     assert [type_ for (type_,) in history] == ["alert.fired", "alert.acknowledged", "alert.resolved"]
     sent = running.sql(
         f"SELECT channel, type, attempts FROM notifications WHERE idempotency_key LIKE '{told['alert']}:%'"
@@ -83,7 +83,7 @@ def test_a_breach_shorter_than_asked_tells_nobody(running: Running, receiver: Re
     running.until(lambda: alert(running, name).get("state"), "pending")
     orders(running, "NOK", 1, ago_s=0)
     running.until(lambda: alert(running, name), {})
-    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY \"offset\"")
+    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY row_offset")
     assert [type_ for (type_,) in history] == ["alert.pending", "alert.calmed"]
     assert receiver.about(name) == []
 

@@ -133,7 +133,7 @@ def test_a_bad_row_is_refused_alone_and_kept_with_its_reason(running: Running) -
     wrong = {what: (found.get(what), field) for what, (_, field) in REFUSED_ROWS.items() if found.get(what) != field}
     assert not wrong, wrong
     assert all(verdict["reason"] for verdict in receipt["rejected"])
-    kept = running.sql(f'SELECT field, reason FROM dead_letters ORDER BY "offset" DESC LIMIT {len(REFUSED_ROWS)}')
+    kept = running.sql(f"SELECT field, reason FROM dead_letters ORDER BY row_offset DESC LIMIT {len(REFUSED_ROWS)}")
     assert dead_letters(running) - before == len(REFUSED_ROWS)
     assert sorted(map(tuple, kept)) == sorted((v["field"], v["reason"]) for v in receipt["rejected"])
 

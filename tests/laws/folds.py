@@ -79,6 +79,7 @@ SPECS = (
     MetricSpec("events", "user_interactions"),
     MetricSpec("revenue", "user_interactions", ("order.placed",), key="currency", value="value", distinct="subject"),
     MetricSpec("{type}", "system_metrics", key="source", value="value"),
+    MetricSpec("refused", "dead_letters", key="field"),
 )
 WATCHED = (AnomalySpec("events"), AnomalySpec("cpu.percent", "mean"))
 
@@ -95,10 +96,13 @@ FOLDS: list[Case] = [
     Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
     Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),
     Case(Notifier, feeds("outbox"), told=feeds("outbox"), record=settles),
-    Case(lambda: MetricsAnalyzer(SPECS), feeds("user_interactions", "system_metrics", entries=20)),
+    Case(
+        lambda: MetricsAnalyzer(SPECS),
+        feeds("user_interactions", "system_metrics", "dead_letters", "clock", entries=20),
+    ),
     Case(lambda: AnomalyAnalyzer(WATCHED), feeds("metrics", entries=20)),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
-    Case(SystemHealth, feeds("system_metrics", "user_interactions", "clock")),
+    Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
     Case(UserActivity, feeds("user_interactions", "dead_letters", "anomalies", "clock")),
 ]

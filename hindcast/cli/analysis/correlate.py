@@ -119,6 +119,7 @@ def _even(table: pa.Table, time: str | None, names: list[str]) -> F64:
     import numpy as np
 
     from analytics import columns as of
+    from analytics.times import times as times_of
 
     rows = np.column_stack([of.values(table[name], name) for name in names])
     infinite = int(np.isinf(rows).sum())
@@ -127,7 +128,7 @@ def _even(table: pa.Table, time: str | None, names: list[str]) -> F64:
     if time is None:
         note("no column of times: the rows are taken as even steps")
         return rows
-    times = of.times(table[time], time)
+    times = times_of(table[time], time)
     if not times.known.any():
         raise ValueError(f"column {time!r} has no time in any row: name another with --time")
     if not times.known.all():

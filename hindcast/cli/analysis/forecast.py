@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from events.errors import Rejected
 from hindcast.cli.analysis import picture
+from hindcast.cli.analysis.resample import asked, resample_options, resampled
 from hindcast.cli.analysis.source import (
     Source,
     column_options,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analytics.forecast import Evidence, Forecasts
+    from analytics.spans import Span
     from analytics.typed import I64
 
 SHOWN = 5
@@ -43,6 +46,7 @@ def _levels(context: click.Context, option: click.Parameter, text: str) -> tuple
 @click.command()
 @file_argument
 @column_options
+@resample_options
 @click.option("--horizon", type=click.IntRange(1, 100_000), required=True, metavar="H", help="Steps to forecast.")
 @click.option("--level", "levels", default="80,95", show_default=True, callback=_levels, help="Intervals, in percent.")
 @out_option
@@ -53,6 +57,8 @@ def forecast(
     time_: str | None,
     value: str | None,
     key: str | None,
+    every: Span | None,
+    agg: str | None,
     horizon: int,
     levels: tuple[int | float, ...],
     out: str | None,
@@ -69,7 +75,7 @@ def forecast(
 
     writable(out)
     writable(plot, picture.SUFFIXES)
-    source = load(file, time_, value, key)
+    source = resampled(load(file, time_, value, key, agg == "count"), file, asked(every, agg))
     _fit(source, file)
     found = _forecast(source, file, horizon, levels)
     table = _table(source, found)
@@ -113,13 +119,14 @@ def _forecast(source: Source, file: str, horizon: int, levels: tuple[int | float
 
     with working("loading models"):
         from analytics.forecast import forecast as engine
-    times = source.times
-    at: I64 = np.rint(times.us / times.per_unit).astype(np.int64) if times.ordinal else times.us
+    times, clock = source.times, source.clock()
+    at: I64 = np.rint(times.us / times.per_unit).astype(np.int64) if times.ordinal else clock.us
     # A file of one series calls it by its column, so that messages have a name for it.
     names = [source.columns.value] if source.columns.key is None else source.keys
     keys = np.array(names, dtype=object)[source.codes].astype(str)
     with faults_of(file), working("forecasting") as heard:
-        return engine(keys, at, source.values, horizon=horizon, levels=levels, progress=heard)
+        found = engine(keys, at, source.values, horizon=horizon, levels=levels, progress=heard)
+        return replace(found, time=clock.moments(found.time))
 
 
 def _table(source: Source, found: Forecasts) -> pa.Table:
@@ -133,16 +140,22 @@ def _table(source: Source, found: Forecasts) -> pa.Table:
 
 
 def _as_written(source: Source, time: I64) -> pa.Array:
-    """Times of the kind that the file has; text becomes whole seconds where it can."""
+    """Times as the file writes them; text of whole ISO 8601 times becomes whole seconds where it can."""
     import numpy as np
     import pyarrow as pa
 
+    from analytics.columns import numeric, textual
+
     kind, times = source.table.schema.field(source.columns.time).type, source.times
     if times.ordinal:
-        return pa.array(time)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return pa.array(np.rint(time / times.per_unit).astype(np.int64))
-    zone = getattr(kind, "tz", None)
+        return pa.array(time).cast(kind) if textual(kind) else pa.array(time)
+    if times.form is not None and times.form.holds(time):
+        texts = pa.array(times.form.write(time), pa.string())
+        return texts if textual(kind) else texts.cast(kind)
+    if times.form is None and (numeric(kind) or times.per_unit != 1):
+        numbers = pa.array(np.rint(time / times.per_unit).astype(np.int64))
+        return numbers.cast(kind) if textual(kind) else numbers
+    zone = times.zone
     stamps = pa.array(time, pa.timestamp("us", zone))
     if pa.types.is_date(kind) and not (time % 86_400_000_000).any():
         return stamps.cast(pa.date32())

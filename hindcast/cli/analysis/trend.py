@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hindcast.cli.analysis.resample import asked, resample_options, resampled
 from hindcast.cli.analysis.source import (
+    Clock,
     Source,
     column_options,
     counted,
@@ -23,6 +26,7 @@ from hindcast.cli.output import note, print_json, print_table
 from hindcast.cli.target import json_option
 
 if TYPE_CHECKING:
+    from analytics.spans import Span
     from analytics.trend import Trend
 
 SHOWN = 50
@@ -31,16 +35,25 @@ SHOWN = 50
 @click.command()
 @file_argument
 @column_options
+@resample_options
 @json_option
 @quick_start()
-def trend(file: str, time_: str | None, value: str | None, key: str | None, as_json: bool) -> None:
+def trend(
+    file: str,
+    time_: str | None,
+    value: str | None,
+    key: str | None,
+    every: Span | None,
+    agg: str | None,
+    as_json: bool,
+) -> None:
     """Say where the series of FILE are going (CSV, NDJSON or Parquet, also gzipped; `-`: standard input).
 
     Comes out: the direction (up, flat, down) with its p-value, the slope with a 95 % interval, the season, the changes
     of level or slope with their times and sizes, and the growth of the newer half of the record over the older. With a
     key, one line a series; --json has everything.
     """
-    source = load(file, time_, value, key)
+    source = resampled(load(file, time_, value, key, agg == "count"), file, asked(every, agg))
     with faults_of(file), working("analysing") as heard:
         found = _analyze(source, heard)
     lost = int((~source.times.known).sum())
@@ -61,15 +74,25 @@ def _analyze(source: Source, heard: Any) -> list[tuple[str, Trend]]:
 
     from analytics.trend import analyze
 
+    clock = source.clock()
     order = np.argsort(source.codes, kind="stable")
     order = order[source.times.known[order]]
     ends = np.searchsorted(source.codes[order], np.arange(len(source.keys) + 1))
     found: list[tuple[str, Trend]] = []
     for place, name in enumerate(source.keys):
         rows = order[ends[place] : ends[place + 1]]
-        found.append((name, analyze(source.times.us[rows], source.values[rows])))
+        found.append((name, _at_moments(analyze(clock.us[rows], source.values[rows]), clock)))
         heard(place + 1, len(source.keys))
     return found
+
+
+def _at_moments(found: Trend, clock: Clock) -> Trend:
+    """Its changes at moments rather than times of the clock."""
+    import numpy as np
+
+    at = np.array([point.time_us or 0 for point in found.changes], np.int64)
+    moved = zip(found.changes, clock.moments(at).tolist(), strict=True)
+    return replace(found, changes=tuple(replace(point, time_us=us) for point, us in moved))
 
 
 def _document(source: Source, name: str, found: Trend) -> dict[str, Any]:
@@ -98,7 +121,7 @@ def _document(source: Source, name: str, found: Trend) -> dict[str, Any]:
         else {
             "name": "learnt" if times.ordinal else season.name,
             "period": season.period,
-            "length": length(season.period_us, times),
+            "length": season.length or length(season.period_us, times),
             "strength": season.strength,
             "p_value": season.p_value,
         },

@@ -189,6 +189,10 @@ def test_keys_are_made_listed_and_revoked(served: Any) -> None:
     assert (made["key"], made["scopes"]) == ("hc_new", ["ingest", "query"])
     assert run("keys", "create", "--scopes", "query", *where).stdout == "hc_new\n"
     assert "shop" in run("keys", "list", *where).stdout
+    next_one = json.loads(run("keys", "rotate", made["id"], "--json", *where).stdout)
+    assert (next_one["name"], next_one["source"], next_one["key"]) == ("shop", "shop", "hc_next")
+    assert next_one["id"] != made["id"]
+    assert run("keys", "revoke", next_one["id"], *where).exit_code == 0
     assert run("keys", "revoke", made["id"], *where).exit_code == 0
     assert [k["id"] for k in json.loads(run("keys", "list", "--json", *where).stdout)] == ["key_1"]
     wrong = run("keys", "create", "--scopes", "read", *where)
@@ -206,7 +210,14 @@ def test_status_shows_every_cell(served: Any) -> None:
     shown = run("status", "--data-dir", str(served.data_dir)).stdout
     assert "log 2.0 KiB" in shown
     assert "demo/user_interactions/0  running" in shown
+    assert "events: 3 rows came too late for their window, up to 150 s behind; see the stream late_rows" in shown
     assert json.loads(run("status", "--data-dir", str(served.data_dir), "--json").stdout)["address"] == served.url
+
+
+def test_status_shows_how_late_each_source_is_and_at_which_hours(served: Any) -> None:
+    shown = run("status", "--data-dir", str(served.data_dir)).stdout
+    (line,) = (line for line in shown.splitlines() if line.startswith("shop"))
+    assert line.split("  ", 1)[1].split() == ["1000", "≤", "7200", "s", ">", "7", "d", "+2", "h", "(900)"]
 
 
 def test_doctor_finds_a_port_in_use_and_a_damaged_log(stopped: Path) -> None:
@@ -272,3 +283,62 @@ def test_every_command_has_help(command: str) -> None:
     shown = run(command, "--help")
     assert shown.exit_code == 0
     assert "Usage:" in shown.stdout
+
+
+DATES = (
+    b"event,user_id,date,price\nSold,ada,20240229,29.5\nSold,bob,20240301,free\n"
+    b"Sold,eve,20240302,7\nSold,kim,20240303,n/a\n"
+)
+
+
+def test_a_dry_run_says_what_is_what_and_needs_no_system(tmp_path: Path) -> None:
+    where = ("--data-dir", str(tmp_path / "none"), "--dry-run")
+    said = run("send", "-", *where, input=DATES)
+    assert said.exit_code == 0, said.output
+    assert "time     column date, read as YYYYMMDD in UTC" in said.stdout
+    assert "data     price" in said.stdout
+    assert "Nothing was sent. 4 would be accepted, 0 rejected" in said.stdout
+    found = json.loads(run("send", "-", *where, "--json", input=DATES).stdout)
+    assert found["mapping"] == {"type": "event", "subject": "user_id", "time": "date", "source": "“stdin”"}
+    assert [event["time"] for event in found["events"]] == [
+        f"2024-{day}T00:00:00Z" for day in ("02-29", "03-01", "03-02")
+    ]
+
+
+def test_one_odd_cell_does_not_make_a_column_text(tmp_path: Path) -> None:
+    where = ("--data-dir", str(tmp_path / "none"), "--dry-run", "--json")
+    events = json.loads(run("send", "-", *where, input=DATES).stdout)["events"]
+    assert [event["data"]["price"] for event in events] == [29.5, "free", 7]
+    half = json.loads(run("send", "-", *where, input=b"event,price\nSold,29.5\nSold,n/a\n").stdout)["events"]
+    assert [event["data"] for event in half] == [{"price": 29.5}, {}]
+    codes = b"event,plant\nSold,01\nSold,12\nSold,13\n"
+    events = json.loads(run("send", "-", *where, input=codes).stdout)["events"]
+    assert [event["data"]["plant"] for event in events] == ["01", "12", "13"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "times"),
+    [
+        (("202401", "202402"), ("2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z")),
+        (("Jan 2024", "Feb 2024"), ("2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z")),
+        (("2024-01-31 09:30", "2024-02-01 10:00"), ("2024-01-31T09:30:00Z", "2024-02-01T10:00:00Z")),
+        (("1704067200", "1704067260"), ("2024-01-01T00:00:00Z", "2024-01-01T00:01:00Z")),
+        (("2024-W03", "2024-W04"), ("2024-01-15T00:00:00Z", "2024-01-22T00:00:00Z")),
+        (("20240229T0930", "20240301T1000"), ("2024-02-29T09:30:00Z", "2024-03-01T10:00:00Z")),
+    ],
+)
+def test_times_are_read_as_the_analysis_commands_read_them(
+    tmp_path: Path, cells: tuple[str, ...], times: tuple[str, ...]
+) -> None:
+    body = "event,time\n" + "".join(f"Sold,{cell}\n" for cell in cells)
+    found = run("send", "-", "--data-dir", str(tmp_path / "none"), "--dry-run", "--json", input=body.encode())
+    assert tuple(event["time"] for event in json.loads(found.stdout)["events"]) == times
+
+
+def test_a_dry_run_tells_which_rows_would_be_refused_and_all_that_is_wrong(tmp_path: Path) -> None:
+    rows = b'{"specversion": "1.0", "source": "", "time": "soon"}\n{"event": "Sold", "date": "2024-02-29"}\n'
+    said = run("send", "-", "--format", "ndjson", "--data-dir", str(tmp_path / "none"), "--dry-run", input=rows)
+    assert said.exit_code == 1
+    assert "1 would be accepted, 1 rejected" in said.stdout
+    for field in ("source", "type", "time"):
+        assert f"{field} " in said.stderr
