@@ -16,7 +16,7 @@ from tuning.recorder import NoRecorder, Recorder
 
 Phase = Literal["searching", "finishing", "done"]
 LEAST_BUDGET_S = 8.0
-"""Below it there is no time to search: one model of each of two kinds is fitted, however long that takes."""
+"""Below it there is no time to search: of two kinds one model each is fitted, if that can be done in time."""
 
 
 @dataclass(frozen=True)
