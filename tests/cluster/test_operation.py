@@ -42,8 +42,8 @@ def test_prometheus_can_read_its_metrics(running: Running) -> None:
     answer = running.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     samples: dict[str, float] = {}
-    for line in answer.text.splitlines():
-        if not line.startswith("#"):
+    for line in answer.text.split("\n"):
+        if line and not line.startswith("#"):
             name, value = line.rsplit(" ", 1)
             samples[name] = float(value)
     assert samples['hindcast_rows_total{verdict="accepted"}'] >= 1
