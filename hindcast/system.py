@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -21,12 +20,13 @@ import httpx
 from actors.fold import Topic, Viewed
 from actors.topology import Bounds, HostMap, HostSpec, placed
 from config.settings import Settings
-from events.catalog import CONTROL, rows
 from events.errors import Rejected, Transient
 from hindcast import runtime, topology, workflow
+from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
+from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
-from serve.keys import SCOPES, key_hash
+from serve.keys import key_hash
 from serve.spec import GatewaySpec
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ class System:
             self._create_hosts(specs)
             runtime.start_serve(self.settings.server.address, port)
             self._await_hosts()
-            self._tell_configuration(specs)
+            self._control = Control(self.settings.tenant, self._host_of)
+            self._control.tell_configuration(self.settings, self.data.admin_key)
+            self._warn_of_rules()
             self._deploy(specs)
             self._await_ready()
         except BaseException:
@@ -132,45 +134,11 @@ class System:
 
         ray.get([host.ready.remote() for _, host in self._hosts], timeout=START_S)
 
-    def _tell_configuration(self, specs: tuple[HostSpec, ...]) -> None:
-        """Make the configured key and rules known through ``control``: only what differs from the last time."""
-        import ray
-
-        from actors.host import pack
-
-        known: dict[str, dict[str, Any]] = {"keys": {}, "configured": {}}
-        tenant = self.settings.tenant
-        host = self._host_of(f"{tenant}/directory/0")
-        for frame in ray.get(host.changes.remote(tenant, dict.fromkeys(known), 5.0), timeout=START_S):
-            known[frame.topic] = dict(frame.data)
-        told = list(self._news(known["keys"], known["configured"]))
-        if not told:
-            return
-        now = time.time_ns() // 1000
-        columns = {
-            "id": [f"{self.data.generation}:{now}:{i}" for i in range(len(told))],
-            "source": "configuration",
-            "type": [type_ for type_, _, _ in told],
-            "subject": [subject for _, subject, _ in told],
-            "time": now,
-            "received": now,
-            "data": [json.dumps(data, sort_keys=True) for _, _, data in told],
-        }
-        cell = f"{tenant}/control/0"
-        ray.get(self._host_of(cell).push.remote(cell, pack(rows(CONTROL, columns, len(told))), None), timeout=START_S)
-
-    def _news(self, keys: Mapping[str, Any], configured: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-        """(type, subject, data) of the commands that bring the directory to what the settings say."""
-        told: list[tuple[str, str, dict[str, Any]]] = []
-        hashed = key_hash(self.data.admin_key)
-        if hashed not in keys:
-            told.append(("key.created", hashed, {"id": "key_admin", "name": "first key", "scopes": list(SCOPES)}))
-        wanted = {
-            rule.name: rule.model_dump(mode="json") | {"origin": "configuration"} for rule in self.settings.alerts
-        }
-        told += [("rule.created", name, rule) for name, rule in wanted.items() if configured.get(name) != rule]
-        told += [("rule.deleted", name, {"origin": "configuration"}) for name in configured if name not in wanted]
-        return told
+    def _warn_of_rules(self) -> None:
+        """Say in the log which rules, configured or made by people, may never fire."""
+        rules = self._control.known("rules")["rules"]
+        for name, why in rule_warnings(self.settings, rules, self.data.log):
+            logger.warning("alert rule %r: %s", name, why)
 
     def _host_of(self, cell: str) -> Any:
         return next(host for spec, host in self._hosts if any(c.name == cell for c in spec.cells))
@@ -187,9 +155,9 @@ class System:
             generation=self.data.generation,
             placement="packed" if any(host.name == "collectors" for host in specs) else "spread",
             version=version("hindcast"),
-            local_viewer=server.local_viewer and server.address in ("127.0.0.1", "localhost", "::1"),
             topics=_topics(specs),
             channels=tuple(topology.channels(self.settings)),
+            measures=self.settings.measures,
             cors_origins=server.cors_origins,
             max_body_bytes=server.max_body_bytes,
         )
@@ -293,8 +261,17 @@ class System:
 
     @property
     def admin_key(self) -> str:
-        """The first API key, with every scope."""
+        """The first API key, with every scope (unless it was revoked, see ``first_key_holds``)."""
         return self.data.admin_key
+
+    @property
+    def first_key_holds(self) -> bool:
+        """Whether the first API key has not been revoked."""
+        return key_hash(self.admin_key) in self._control.known("keys")["keys"]
+
+    def new_link(self) -> str:
+        """An address that opens the page once, without a key, within a day."""
+        return f"{self.url}/?token={self._control.create_link()}"
 
     @property
     def client(self) -> Client:
@@ -305,10 +282,11 @@ class System:
 
     def create_key(self, name: str, scopes: list[str]) -> str:
         """A new API key with ``scopes`` (ingest, query, control, admin)."""
-        headers = {"authorization": f"Bearer {self.admin_key}"}
-        answer = httpx.post(f"{self.url}/v1/keys", json={"name": name, "scopes": scopes}, headers=headers, timeout=30.0)
-        answer.raise_for_status()
-        return str(answer.json()["key"])
+        return self._control.create_key(name, scopes)
+
+    def revoke_keys(self, name: str) -> None:
+        """Revoke every API key of that name."""
+        self._control.revoke_keys(name)
 
     @staticmethod
     def down(data_dir: str | Path, timeout_s: float = STOP_S + 15) -> bool:

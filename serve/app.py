@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from serve import page, problems
 from serve.backstage import Backstage
 from serve.limits import BodyLimit
-from serve.routes import commands, ingest, operation, read
+from serve.routes import commands, ingest, notifications, operation, read, session
 from serve.spec import GatewaySpec
 
 ABOUT = """Events in, dashboards, alerts and answers out: all from one log.
@@ -49,7 +49,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         )
     problems.install(app)
     app.router.routes.extend(ingest.router.routes)  # as its own, first: an included router is searched twice a request
-    for routes in (commands, read, operation):
+    for routes in (commands, notifications, session, read, operation):
         app.include_router(routes.router)
     page.install(app)
     return app

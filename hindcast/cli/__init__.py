@@ -9,8 +9,11 @@ from hindcast.cli.automl import automl, predict
 from hindcast.cli.card import card
 from hindcast.cli.doctor import doctor
 from hindcast.cli.keys import keys
+from hindcast.cli.link import link
+from hindcast.cli.notifications import notifications
 from hindcast.cli.output import Commands
 from hindcast.cli.read import query, streams, tail
+from hindcast.cli.rules import rules
 from hindcast.cli.run import demo, down, up
 from hindcast.cli.send import send
 from hindcast.cli.status import status
@@ -34,7 +37,7 @@ def main() -> None:
     """
 
 
-_SYSTEM = (up, demo, down, status, doctor, send, tail, streams, query, keys)
+_SYSTEM = (up, demo, down, status, doctor, send, tail, streams, query, rules, notifications, keys, link)
 _FILES = (detect, trend, correlate, drift, forecast, automl, predict, card)
 
 for _command in (*_SYSTEM, *_FILES):

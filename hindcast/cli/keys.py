@@ -49,16 +49,12 @@ def list_keys(data_dir: Path, address: str | None, key: str | None, as_json: boo
     if as_json:
         print_json(found)
         return
-    rows = [
-        (
-            k["id"],
-            k["name"],
-            ", ".join(k["scopes"]),
-            datetime.fromtimestamp(k["created"], UTC).isoformat(" ", "seconds"),
-        )
-        for k in found
-    ]
-    print_table(rows, ["id", "name", "scopes", "created"])
+    rows = [(k["id"], k["name"], ", ".join(k["scopes"]), _when(k["created"]), _when(k.get("expires"))) for k in found]
+    print_table(rows, ["id", "name", "scopes", "created", "expires"])
+
+
+def _when(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")
 
 
 @keys.command()

@@ -86,6 +86,24 @@ class Rule(TypedDict):
     for_s: float
 
 
+class MadeRule(Rule):
+    """``warnings``: what may be a mistake, such as a metric that no sample has been seen of."""
+
+    warnings: list[str]
+
+
+class FailedNotification(TypedDict):
+    """A message that was given up. ``key`` names it; ``body`` is its JSON."""
+
+    key: str
+    channel: str
+    alert: str | None
+    attempts: int
+    error: str | None
+    time: str | None
+    body: str
+
+
 class Topic(TypedDict):
     name: str
     policy: str
@@ -104,6 +122,7 @@ class Key(TypedDict):
     name: str
     scopes: list[str]
     created: float
+    expires: float | None
 
 
 class MadeKey(Key):

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from events.errors import Rejected
+from serve.access import Denied
 from serve.backstage import backstage, bearer, principal
 from serve.ingest import SEGMENT_BYTES, decode_cloudevents, decode_segment, one_event, read_body, write_key
 from serve.ingest.contract import CLOUD_EVENT, MESSAGES
@@ -111,7 +111,7 @@ def _write_key(request: Request, body: bytes) -> str | None:
         try:
             return base64.b64decode(header[6:], validate=True).decode().partition(":")[0]
         except (binascii.Error, UnicodeDecodeError):
-            raise Rejected("authorization", "is not valid basic authentication") from None
+            raise Denied("authorization", "is not valid basic authentication") from None
     return None if bearer(request) else write_key(body)
 
 

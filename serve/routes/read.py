@@ -120,12 +120,12 @@ async def stream_rows(
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Limit = 100,
 ) -> Rows:
-    """The newest ``last`` rows; or rows of one ``producer`` from offset ``after`` on."""
-    await principal(request, "query")
+    """The newest ``last`` rows; or rows of one ``producer`` from offset ``after`` on. ``control`` takes scope admin."""
+    who = await principal(request, "query")
     stage = backstage(request)
 
     def read() -> Rows:
-        history = History(stage.log, stage.spec.tenant)
+        history = History(stage.log, stage.spec.tenant, commands=who.may("admin"))
         page = (
             history.last(stream, last or limit) if producer is None else history.after(stream, producer, after, limit)
         )
@@ -136,13 +136,15 @@ async def stream_rows(
 
 @router.post("/v1/query", response_model=Result)
 async def query(request: Request, wanted: Sql) -> Result:
-    """One read-only SQL statement over the streams (DuckDB's dialect)."""
-    await principal(request, "query")
-    return await _sql(backstage(request), wanted.sql, wanted.limit)
+    """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin."""
+    who = await principal(request, "query")
+    return await sql_answer(backstage(request), wanted.sql, wanted.limit, commands=who.may("admin"))
 
 
-async def _sql(stage: Backstage, sql: str, limit: int | None) -> Result:
-    answer = await asyncio.to_thread(Engine(stage.log).run, sql, tenant=stage.spec.tenant, rows=limit)
+async def sql_answer(stage: Backstage, sql: str, limit: int | None, *, commands: bool = False) -> Result:
+    """The answer to ``sql`` over the streams; over ``control``, too, where ``commands``."""
+    engine = Engine(stage.log)
+    answer = await asyncio.to_thread(engine.run, sql, tenant=stage.spec.tenant, rows=limit, commands=commands)
     columns = [ResultColumn(name=c.name, type=c.type) for c in answer.columns]
     return Result(columns=columns, rows=answer.rows(), truncated=answer.truncated, elapsed_ms=answer.elapsed_ms)
 
@@ -154,7 +156,7 @@ async def metrics(
     """Samples of a metric, newest window first, each in its latest revision; ``since``: seconds UTC."""
     await principal(request, "query")
     sql = LATEST.format(metric=_literal(metric), key=_literal(key), since=float(since), limit=limit)
-    result = await _sql(backstage(request), sql, limit)
+    result = await sql_answer(backstage(request), sql, limit)
     names = [c.name for c in result.columns]
     return Objects(metrics=[dict(zip(names, row, strict=True)) for row in result.rows])
 
