@@ -26,6 +26,8 @@ FIRST_PAUSE_US = SECOND
 LONGEST_PAUSE_US = 3_600 * SECOND
 KEEP_TRYING_US = 86_400 * SECOND
 """How long after it was asked for a message is tried."""
+SHORTEST_HOLD_S = 1.0
+"""A receiver that asks for less, or names a time that is past, has not thought of a pause: then ours holds."""
 BACK_AFTER = 3
 """So many failures of a channel in a row are an outage: when it ends, nothing waits for its own pause any more."""
 LEAST_TRIES = 3
@@ -47,11 +49,10 @@ def outcome_of(key: str, message: Message, error: Undelivered | None, at: int, c
     tries, last = message.tries + 1, message.asked + KEEP_TRYING_US
     if error.final or (at >= last and tries >= LEAST_TRIES):
         return Outcome(key, "failed", at, str(error))
-    due = at + pause_us(tries, chance)
-    if error.hold_s is not None:
-        due = at + int(error.hold_s * SECOND)
+    hold = (error.hold_s or 0.0) >= SHORTEST_HOLD_S
+    due = at + (int((error.hold_s or 0.0) * SECOND) if hold else pause_us(tries, chance))
     due = min(due, last if at < last else at + LONGEST_PAUSE_US)  # one last attempt when the day is over
-    return Outcome(key, "deferred", at, str(error), due, error.hold_s is not None)
+    return Outcome(key, "deferred", at, str(error), due, hold)
 
 
 class Lane(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from hindcast.client import Client
 from tests.cluster.words import BATCH, event, only_packed
 from tests.running import Running
 
@@ -142,6 +145,15 @@ def test_a_link_is_opened_by_one_of_many_that_come_at_once(running: Running) -> 
     with ThreadPoolExecutor(8) as many:
         found = [answer.status_code for answer in many.map(httpx.get, [address] * 8)]
     assert sorted(found) == [303] + [401] * 7
+
+
+@only_packed
+def test_the_command_line_and_python_print_another_link(running: Running) -> None:
+    command = [sys.executable, "-m", "hindcast", "link", "--data-dir", str(running.data)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    with Client.local(running.data) as client:
+        for link in (said.stdout.strip(), client.create_link()):
+            assert httpx.get(link).status_code == 303
 
 
 def test_a_session_can_be_seen_and_revoked(running: Running) -> None:

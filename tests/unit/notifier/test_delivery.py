@@ -248,6 +248,8 @@ def message(tries: int, asked: int = BEGIN) -> Message:
         (90, 0, Undelivered("x"), "deferred", LONGEST_PAUSE_US),
         (0, 0, Undelivered("x", hold_s=500), "deferred", 500 * SECOND),
         (0, 0, Undelivered("x", hold_s=9e9), "deferred", DAY),
+        (4, 0, Undelivered("x", hold_s=1), "deferred", SECOND),
+        (4, 0, Undelivered("x", hold_s=0), "deferred", 16 * SECOND),
         (30, DAY - SECOND, Undelivered("x"), "deferred", SECOND),
         (0, 3 * DAY, Undelivered("x", hold_s=9e9), "deferred", LONGEST_PAUSE_US),
         (30, DAY, Undelivered("x"), "failed", 0),
