@@ -71,8 +71,7 @@ def test_the_page_follows_its_system_through_events_kills_and_a_restart(up: Call
     page.goto(system.url)
     expect(page.get_by_text("Open the link that Hindcast printed")).to_be_visible()
     expect(page.get_by_text("hindcast link")).to_be_visible()
-    link = re.search(r"http://127.0.0.1:\d+/\?token=\S+", system.output.read_text())
-    assert link
+    link = system.until(lambda: re.search(r"http://127.0.0.1:\d+/\?token=\S+", system.output.read_text()))
     page.goto(link[0])
     live(page)
     assert "token" not in page.url

@@ -147,8 +147,9 @@ def test_a_revoked_first_key_stays_revoked_and_another_takes_a_deliberate_step(u
     assert system.key == leaked
     assert refused.status_code == 401
     assert "revoked" in refused.json()["error"]["reason"]
-    said = system.output.read_text()
-    assert "it was revoked; to have a new one, delete" in said
+    told = system.output.read_text
+    system.until(lambda: "it was revoked; to have a new one, delete" in told())
+    said = told()
     link = [word for word in said.split() if "?token=" in word][-1]
     with httpx.Client() as browser:
         assert browser.get(link).status_code == 303

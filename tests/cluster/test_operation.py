@@ -121,8 +121,7 @@ def test_a_loopback_name_in_the_host_header_opens_nothing(running: Running) -> N
 
 
 def test_the_link_of_the_start_opens_the_page_once(running: Running) -> None:
-    found = re.search(r"http://127.0.0.1:\d+/\?token=\S+", running.output.read_text())
-    assert found, running.output.read_text()
+    found = running.until(lambda: re.search(r"http://127.0.0.1:\d+/\?token=\S+", running.output.read_text()))
     with httpx.Client(base_url=running.url) as browser:
         guessed = browser.get(found[0], headers={"sec-purpose": "prefetch;prerender"})
         assert guessed.status_code == 503, "a browser that guesses does not use the link up"
