@@ -7,16 +7,17 @@ test, under the fault simulator and in a backtest. After any failed commit the s
 from __future__ import annotations
 
 import logging
-import platform
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import pyarrow as pa
 
-from actors.fold import Batch, Fold, Outputs, Recorded
+from actors.definitions import differences
+from actors.fold import Batch, Defined, Fold, Outputs, Recorded, Viewed
 from actors.quarantine import Poison, isolate, quarantined
-from actors.slices import gapless, journaled, own_entries, slices_of
+from actors.recovery import ARCH, Limits, Progress, Recovery, Saved, Shown, last_shown
+from actors.slices import gapless, slices_of
 from events.catalog import QUARANTINE, STREAMS
 from events.entry import EMPTY, NO_WATERMARK, encode
 from events.envelope import CellName
@@ -25,27 +26,7 @@ from events.log import Commit, EventLog, JournalRow, Lease, Output, Snapshot, So
 
 S = TypeVar("S")
 R = TypeVar("R")
-ARCH = platform.machine()
 logger = logging.getLogger(__name__)
-
-
-class Limits(NamedTuple):
-    """How much one step takes in, and when a snapshot is due."""
-
-    read_bytes: int = 4 << 20
-    """Stored bytes read of each source in one step."""
-    snapshot_rows: int = 400_000
-    snapshot_commits: int = 3_600
-    crashes: int = 3
-    """The crash at one place that sets the guilty row aside."""
-
-
-class Saved(msgspec.Struct):
-    """A snapshot's content: the state, and where the cell stood in its inputs and outputs."""
-
-    state: bytes
-    cursor: dict[str, int]
-    heads: dict[str, int]
 
 
 class Cell(Generic[S]):
@@ -72,6 +53,8 @@ class Cell(Generic[S]):
         self._now = now
         self._limits = limits or Limits()
         self._recorded = fold if isinstance(fold, Recorded) else None
+        self._viewed = fold if isinstance(fold, Viewed) else None
+        self._definitions = dict(fold.definitions) if isinstance(fold, Defined) else None
         self._writes = (*fold.writes, QUARANTINE.name)
         self._crashes: dict[tuple[Source, int], int] = {}
         self._turn = 0
@@ -79,12 +62,17 @@ class Cell(Generic[S]):
         self._skipped = 0
         self._state: S | None = None
         self._lease: Lease | None = None
+        self._recovery: Recovery[S] | None = None
+        self._target = 0
+        """The last commit, which a recovery under way leads to."""
         self._attempts = 0
         self._cursor: dict[Source, int] = {}
         self._heads: dict[str, int] = {}
         self._watermarks: dict[str, int] = {}
         self.seq = 0
         """Number of the last commit that the state stands at."""
+        self.notes: tuple[str, ...] = ()
+        """What an operator should know of the state: the definitions that began anew when it was loaded."""
         self._since_snapshot = (0, 0)
 
     # -- state ---------------------------------------------------------------------------------------------------
@@ -110,56 +98,79 @@ class Cell(Generic[S]):
         The first call takes the cell over. Later ones, after an error, keep the lease: an instance that was replaced in
         the meantime learns it at its next commit (``Fenced``), and can never take the cell back.
         """
-        self._state = None
-        lease = self._lease or self._log.acquire(self.name, self._writes)
-        number = lease.commit if self._lease is None else self._log.last_commit(self.name)[0]
-        state, base, saved = self._load()
-        cursor = _cursor(saved)
-        rows = commits = 0
-        for batch, of_own in self._history(base, saved.heads):
-            if of_own and self._recorded:
-                state = self._recorded.absorb(state, batch)
-            else:
-                state = self.fold.fold(state, batch)[0]
-                cursor[batch.stream, batch.producer] = _end(batch)
-            rows += batch.rows
-            commits += 1
-        # Heads come last: should a commit of ours still land while this runs, the next one conflicts and nothing is lost.
-        self._heads = {stream: self._log.head(stream, self.name) for stream in lease.heads}
-        self._watermarks = {s: self._last_watermark(s, head) for s, head in self._heads.items() if head}
-        self._state, self._lease, self._cursor, self.seq = state, lease, cursor, number
-        self._since_snapshot = (rows, commits)
+        self._recovery = None
+        while self.recover_some():
+            pass
 
-    def _load(self) -> tuple[S, int, Saved]:
-        """(state, commit number, content) of the newest snapshot that this fold can use, or of the beginning."""
-        for ref in reversed(self._log.snapshots(self.name)):
-            if (ref.snapshot.fold_version, ref.snapshot.arch) == (self.fold.version, ARCH):
-                try:
-                    saved = msgspec.msgpack.decode(ref.snapshot.data, type=Saved)
-                    return self.fold.load(saved.state), ref.commit, saved
-                except Exception:  # whatever damage makes of it: the log has the truth, an older snapshot may do
-                    logger.exception("%s: snapshot %d is unreadable; refolding", self.name, ref.commit)
-        return self.fold.initial(), 0, Saved(b"", {}, {})
+    def recover_some(self) -> bool:
+        """A bounded part of ``recover``; False once the state is there.
+
+        Now and then it saves how far it is: after an error, or in another process, the next call goes on from there.
+        """
+        try:
+            recovery = self._recovery = self._recovery or self._begun()
+            if recovery.step():
+                if recovery.worth_saving:
+                    self._keep(recovery)
+                return True
+            self._take_over(recovery)
+        except BaseException:
+            self._recovery = None
+            raise
+        self._recovery = None
+        return False
+
+    def _begun(self) -> Recovery[S]:
+        self._state = None
+        if self._lease is None:
+            self._lease = self._log.acquire(self.name, self._writes)
+            self._target = self._lease.commit
+        else:
+            self._target, _ = self._log.last_commit(self.name)
+        return Recovery(self.name, self.fold, self._log, self._limits)
+
+    def _take_over(self, recovery: Recovery[S]) -> None:
+        # Heads come last: should a commit of ours still land while this runs, the next one conflicts and nothing is lost.
+        self._heads = {stream: self._log.head(stream, self.name) for stream in self._held().heads}
+        self._watermarks = {s: self._last_watermark(s, head) for s, head in self._heads.items() if head}
+        self._state, self._cursor, self.seq = recovery.state, recovery.cursor, self._target
+        self._since_snapshot = (recovery.rows, recovery.commits)
+        before = recovery.saved.definitions
+        if self._definitions is not None and before != self._definitions:
+            # A snapshot is due with the next commit, so that the next start knows what held here.
+            self._since_snapshot = (self._limits.snapshot_rows, recovery.commits)
+            self._say_what_began_anew(before)
+
+    def _say_what_began_anew(self, before: dict[str, str] | None) -> None:
+        found = differences(before, self._definitions or {}) if before is not None else ()
+        for note in found:
+            if note not in self.notes:
+                logger.warning("%s: %s", self.name, note)
+        self.notes = found or self.notes
+
+    def _keep(self, recovery: Recovery[S]) -> None:
+        """Save a state that is on its way, with the commit that it stands at, and what the views showed before."""
+        saved = self._saved(recovery.state, recovery.cursor, recovery.heads)
+        saved.stands_at, saved.shown = recovery.commit, self.last_shown
+        snapshot = Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved))
+        self._target = self._log.commit(
+            self._held(), Commit(self._target, self._nonce(), self._now(), snapshot=snapshot)
+        )
+        recovery.was_saved()
+
+    @property
+    def last_shown(self) -> Shown | None:
+        """What the views showed at the newest snapshot that has kept it: an answer while there is no state."""
+        return last_shown(self._log, self.name) if self._viewed else None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far a recovery under way has come."""
+        recovery = self._recovery
+        return recovery.progress if recovery else None
 
     def _last_watermark(self, stream: str, head: int) -> int:
         return self._log.read(stream, self.name, head - 1, 1)[-1].header.watermark
-
-    def _history(self, base: int, heads: dict[str, int]) -> Iterator[tuple[Batch, bool]]:
-        """What the commits above ``base`` consumed and (for a recorded fold) recorded, in commit order."""
-        folded = 0
-        journal = iter(self._log.journal(self.name, base))
-        row = next(journal, None)
-        writes = self.fold.writes if self._recorded else ()
-        for entry in own_entries(self._log, self.name, writes, heads, base):
-            while row is not None and row.commit <= entry.header.commit:
-                yield from ((batch, False) for batch in journaled(self._log, row))
-                row, folded = next(journal, None), row.commit
-            if entry.header.commit == folded:
-                continue  # the fold's own emission: folding the input again has made the state that goes with it
-            yield Batch(entry.header, entry.header.first, entry.batch(), True), True
-        while row is not None:
-            yield from ((batch, False) for batch in journaled(self._log, row))
-            row = next(journal, None)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -250,8 +261,12 @@ class Cell(Generic[S]):
         self._consumed += sum(r.end - r.start for r in journal)
 
     def save(self) -> None:
-        """Commit a snapshot now (on drain), so that the next start has no tail to fold."""
-        if self._since_snapshot[1] == 0:
+        """Commit a snapshot now (on drain), so that the next start has no tail to fold, or less to refold."""
+        if self._recovery is not None:
+            if self._recovery.unsaved:
+                self._keep(self._recovery)
+            return
+        if self._since_snapshot == (0, 0):
             return
         state = self._taken()
         snapshot = self._snapshot(state, self._cursor, self._heads)
@@ -270,8 +285,15 @@ class Cell(Generic[S]):
         return f"{self._held().epoch}:{self._attempts}".encode()
 
     def _snapshot(self, state: S, cursor: dict[Source, int], heads: dict[str, int]) -> Snapshot:
-        saved = Saved(self.fold.dump(state), {f"{s} {p}": o for (s, p), o in cursor.items()}, heads)
+        saved = self._saved(state, cursor, heads)
+        if self._viewed:
+            topics = {topic.name: self._viewed.view(state, topic.name) for topic in self._viewed.topics}
+            saved.shown = Shown(self.fold.version, self.seq + 1, self._now(), topics)
         return Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved))
+
+    def _saved(self, state: S, cursor: dict[Source, int], heads: dict[str, int]) -> Saved:
+        places = {f"{stream} {producer}": offset for (stream, producer), offset in cursor.items()}
+        return Saved(self.fold.dump(state), places, heads, self._definitions)
 
     def _encode(self, outputs: Outputs) -> Iterator[Output]:
         for stream, emission in outputs.items():
@@ -321,17 +343,9 @@ def _place(batch: Batch) -> tuple[Source, int]:
     return (batch.stream, batch.producer), batch.first
 
 
-def _end(batch: Batch) -> int:
-    return batch.header.end if batch.last else batch.first + batch.rows
-
-
 def _journal_row(batch: Batch) -> JournalRow:
-    return JournalRow(0, batch.stream, batch.producer, batch.first, _end(batch), batch.header.version)
-
-
-def _cursor(saved: Saved) -> dict[Source, int]:
-    places = ((*key.split(" ", 1), offset) for key, offset in saved.cursor.items())
-    return {(stream, producer): offset for stream, producer, offset in places}
+    end = batch.header.end if batch.last else batch.first + batch.rows
+    return JournalRow(0, batch.stream, batch.producer, batch.first, end, batch.header.version)
 
 
 AnyCell = Cell[Any]

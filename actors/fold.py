@@ -124,6 +124,20 @@ class Recorded(Protocol):
         ...
 
 
+@runtime_checkable
+class Defined(Protocol):
+    """A fold that keeps a state for each of several definitions (metrics, what is watched), by what they say.
+
+    Its cell saves ``definitions`` with each snapshot. A definition that is not the one saved begins anew, and its cell
+    says so.
+    """
+
+    @property
+    def definitions(self) -> Mapping[str, str]:
+        """Fingerprints by name (see ``actors.definitions``)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A live view: what the page subscribes to."""

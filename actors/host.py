@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.delivery import NotifierWorker
+from actors.followers import Followed, Follower, Followers
 from actors.intake import Ack, PollWorker, PushWorker
 from actors.topology import CellSpec, HostSpec, Notify, Polled, Push
 from actors.views import Frame, Place
@@ -26,6 +28,8 @@ from events.errors import Rejected, Transient
 from events.sqlite_log import SqliteLog
 
 READY_S = 30.0
+LOOK_S = 1.0
+"""A view that lags tells nobody by itself: those who wait for changes look so often whether it is current."""
 
 
 def wall_clock() -> int:
@@ -40,15 +44,10 @@ class Host:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
         self._spec = spec
         self._log = SqliteLog(spec.log)
-        self._admission = Admission(
-            self._log,
-            spec.log,
-            spec.consumers,
-            min_free_bytes=spec.bounds.min_free_bytes,
-            max_lag_rows=spec.bounds.max_lag_rows,
-        )
+        self._admission = Admission(spec.log, min_free_bytes=spec.min_free_bytes)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._moved = asyncio.Event()
+        self._followers = Followers(spec.name)
         self._workers = {cell.name: self._worker(cell) for cell in spec.cells}
         for worker in self._workers.values():
             worker.start()
@@ -77,25 +76,31 @@ class Host:
 
     # -- views ---------------------------------------------------------------------------------------------------
 
-    async def changes(self, tenant: str, places: Mapping[str, Place | None], timeout_s: float) -> list[Frame]:
+    async def changes(
+        self, tenant: str, places: Mapping[str, Place | None], timeout_s: float, follower: Follower | None = None
+    ) -> list[Frame]:
         """What subscribers at ``places`` have not seen, as soon as there is something; empty after ``timeout_s``."""
         self._loop = asyncio.get_running_loop()
+        if follower:
+            self._followers.heard(follower)
         deadline = time.monotonic() + timeout_s
         while True:
             moved = self._moved
-            frames = self._frames(tenant, places)
+            frames = await asyncio.to_thread(self._frames, tenant, places)
             left = deadline - time.monotonic()
             if frames or left <= 0:
                 return frames
-            try:
-                await asyncio.wait_for(moved.wait(), left)
-            except TimeoutError:
-                return []
+            with suppress(TimeoutError):
+                await asyncio.wait_for(moved.wait(), min(left, LOOK_S))
 
     def _frames(self, tenant: str, places: Mapping[str, Place | None]) -> list[Frame]:
         prefix = f"{tenant}/"
         viewed = [w for n, w in self._workers.items() if n.startswith(prefix) and isinstance(w, StreamWorker)]
         return [frame for worker in viewed for frame in worker.frames(places)]
+
+    async def followers(self) -> list[Followed]:
+        """Who follows this host's topics, and how they fare."""
+        return self._followers.listed()
 
     def _changed(self) -> None:
         loop = self._loop
@@ -109,9 +114,12 @@ class Host:
     # -- operation -----------------------------------------------------------------------------------------------
 
     async def ready(self) -> bool:
-        """True once every cell has recovered. Raises ``Transient`` where one needs longer than 30 s."""
+        """True once there is nothing to wait for: every cell runs, rebuilds its state, or says why it does not.
+
+        Raises ``Transient`` where a cell that may still come has not within 30 s (a full disk, a locked file).
+        """
         for name, worker in self._workers.items():
-            if not await asyncio.to_thread(worker.ready.wait, READY_S):
+            if not await asyncio.to_thread(worker.settled.wait, READY_S):
                 raise Transient(f"{name} has not recovered within {READY_S:.0f} s: {worker.detail}")
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,7 +14,7 @@ import pyarrow as pa
 from actors.cell import AnyCell
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.pull import PullCollector
-from actors.workers import Worker
+from actors.workers import CLOSED, Worker
 from events.errors import Overloaded, Transient
 from events.log import EventLog
 
@@ -36,6 +37,8 @@ class Push(NamedTuple):
 class PushWorker(Worker):
     """Drives a push collector: all requests that wait are committed together, then each is answered."""
 
+    door = True
+
     def __init__(
         self,
         cell: AnyCell,
@@ -50,27 +53,30 @@ class PushWorker(Worker):
         self._admission = admission
         self._max_rows = max_rows
         self._requests: queue.SimpleQueue[Push | None] = queue.SimpleQueue()
+        self._door = threading.Lock()
+        """Held while a request comes in and while the last ones are turned away: none slips in between."""
         self._idle_s = self._collector.idle_us / 1e6
 
     def push(self, arrivals: Arrivals) -> Future[Ack]:
         """Hand in one request; the future resolves after the durable commit, or with ``Transient``/``Overloaded``."""
         answer: Future[Ack] = Future()
-        if self.state in ("halted", "fenced", "stopped"):
-            answer.set_exception(Transient(f"{self.cell.name} is {self.state}: {self.detail}"))
-            return answer
         try:
             self._admission()
         except Overloaded as full:
             answer.set_exception(full)
             return answer
-        self._requests.put(Push(arrivals, answer))
+        with self._door:
+            if self.state in CLOSED:
+                answer.set_exception(Transient(f"{self.cell.name} is {self.state}: {self.detail}"))
+            else:
+                self._requests.put(Push(arrivals, answer))
         return answer
 
     def wake(self) -> None:
         self._requests.put(None)
 
     def step(self) -> None:
-        pushes = self._waiting()
+        pushes = [push for push in self._waiting() if push.answer.set_running_or_notify_cancel()]
         if not pushes:
             with self.lock:
                 self.cell.record(lambda state: self._collector.idle(state, self._now()))
@@ -116,13 +122,14 @@ class PushWorker(Worker):
         return acks
 
     def failed(self, reason: str) -> None:
-        while True:
-            try:
-                push = self._requests.get_nowait()
-            except queue.Empty:
-                return
-            if push:
-                push.answer.set_exception(Transient(f"not committed, send it again: {reason}"))
+        with self._door:
+            while True:
+                try:
+                    push = self._requests.get_nowait()
+                except queue.Empty:
+                    return
+                if push and push.answer.set_running_or_notify_cancel():
+                    push.answer.set_exception(Transient(f"not committed, send it again: {reason}"))
 
 
 class Poll(Protocol):
@@ -140,8 +147,11 @@ class PollWorker(Worker):
         self._now = now
 
     def step(self) -> None:
-        batch = self._source.poll(self._now())
-        if batch.num_rows:
-            with self.lock:
+        now_us = self._now()
+        batch = self._source.poll(now_us)
+        with self.lock:
+            if batch.num_rows:
                 self.cell.record(lambda state: self._collector.admit(state, batch))
+            else:
+                self.cell.record(lambda state: self._collector.idle(state, now_us))
         self.stopping.wait(self._every_s - time.time() % self._every_s)

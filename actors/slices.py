@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import pairwise
@@ -36,16 +37,39 @@ def gapless(entries: Sequence[Entry], source: Source, after: int) -> Sequence[En
     return entries
 
 
-def journaled(log: EventLog, row: JournalRow) -> Iterator[Batch]:
-    """The batches that a journal row names, from the log. Raises ``Corrupt`` where they are not there any more."""
-    after = row.start
-    while after < row.end:
-        source = (row.stream, row.producer)
-        entries = gapless(log.read(*source, after, 1), source, after)
-        if not entries:
-            raise Corrupt(f"{row.stream} of {row.producer} ends before offset {after}, which was consumed")
-        yield from slices_of(entries[0], after, row.end, row.skipped)
-        after = min(entries[0].header.end, row.end)
+class Ahead:
+    """Entries as a journal names them, one source after the other: read ahead, for a refold asks for every one of them."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._read: dict[Source, deque[Entry]] = {}
+
+    def journaled(self, row: JournalRow) -> Iterator[Batch]:
+        """The batches that a journal row names, from the log. Raises ``Corrupt`` where they are not there any more."""
+        after = row.start
+        while after < row.end:
+            entry = self._holding((row.stream, row.producer), after)
+            yield from slices_of(entry, after, row.end, row.skipped)
+            after = min(entry.header.end, row.end)
+
+    def _holding(self, source: Source, offset: int) -> Entry:
+        """The entry that holds ``offset``; those before it are let go."""
+        read = self._read.setdefault(source, deque())
+        while read and read[0].header.end <= offset:
+            read.popleft()
+        if not read or read[0].header.first > offset:
+            stream, producer = source
+            read = self._read[source] = deque(gapless(self._log.read(*source, offset, READ_BYTES), source, offset))
+            if not read:
+                raise Corrupt(f"{stream} of {producer} ends before offset {offset}, which was consumed")
+        return read[0]
+
+
+def journal_above(log: EventLog, cell: str, commit: int) -> Iterator[JournalRow]:
+    """The cell's journal rows of commits above ``commit``, in order, however many there are."""
+    while rows := log.journal(cell, commit):
+        yield from rows
+        commit = rows[-1].commit
 
 
 def own_entries(

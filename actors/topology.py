@@ -69,14 +69,6 @@ class CellSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """When to refuse new work."""
-
-    min_free_bytes: int = 256 << 20
-    max_lag_rows: int = 5_000_000
-
-
-@dataclass(frozen=True, slots=True)
 class HostSpec:
     """One Ray actor and the cells it runs."""
 
@@ -85,20 +77,18 @@ class HostSpec:
     generation: str
     """Identity of the log: a live view of another log is another epoch."""
     cells: tuple[CellSpec, ...]
-    consumers: tuple[str, ...] = ()
-    """Cells whose lag holds new work back."""
-    bounds: Bounds = field(default_factory=Bounds)
+    min_free_bytes: int = 256 << 20
+    """New work is refused while the disk has less."""
 
 
 def placed(
-    cells: Sequence[CellSpec], placement: Placement, *, log: Path, generation: str, bounds: Bounds
+    cells: Sequence[CellSpec], placement: Placement, *, log: Path, generation: str, min_free_bytes: int
 ) -> tuple[HostSpec, ...]:
     """The hosts for ``cells``. ``auto`` is packed below four cores."""
     packed = placement == "packed" or (placement == "auto" and (os.cpu_count() or 1) < 4)
     ordered = sorted(cells, key=lambda c: KINDS.index(c.kind))
     groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.name}")
-    consumers = tuple(c.name for c in cells if c.kind in ("analyzers", "dashboards"))
-    return tuple(HostSpec(name, log, generation, tuple(group), consumers, bounds) for name, group in groups)
+    return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes) for name, group in groups)
 
 
 @dataclass(frozen=True, slots=True)

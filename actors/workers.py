@@ -10,11 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from actors.cell import AnyCell
 from actors.fold import Viewed
-from actors.views import Frame, Place, Ring
+from actors.views import Frame, Place, Views
 from events.errors import Corrupt, Fenced, Transient
 from events.log import EventLog
 
@@ -24,7 +25,16 @@ PACE_S = 0.05
 """A cell that keeps up begins its steps at least so far apart: each has a commit to pay for."""
 BULK_ROWS = 20_000
 """A step of so many rows is catching up, and the next one follows at once."""
+STALE_S = 5.0
+"""A view that has not had everything there was for so long is shown as stale."""
+VIEW_S = 2.0
+"""How long to wait for the step at hand before a topic is left out of an answer."""
 MAX_BACKOFF_S = 10.0
+PATIENCE_S = 2.0
+"""A recovery of so long is a rebuild: nobody waits for it any more, what can be answered without it is."""
+ENDED = ("halted", "fenced", "stopped")
+CLOSED = (*ENDED, "rebuilding")
+"""States in which a cell takes nothing in."""
 
 
 class Health(NamedTuple):
@@ -32,21 +42,35 @@ class Health(NamedTuple):
 
     cell: str
     state: str
-    """``starting | running | waiting | halted | fenced | stopped``"""
+    """``starting | rebuilding | running | waiting | halted | fenced | stopped | unreachable``"""
     detail: str
     commit: int
     rows_behind: int
+    notes: tuple[str, ...] = ()
+    """What an operator should know besides: definitions that began anew."""
+    progress: float | None = None
+    """While it rebuilds: the share of its past that is folded, 0 to 1."""
+    stale: str = ""
+    """Why what it shows is not what the log has now."""
+    door: bool = False
+    """Requests come in by it: without it the system is not ready."""
+    settled: bool = False
+    """Nothing is gained by waiting for it: it runs, or says why it does not."""
 
 
 class Worker:
     """A supervised thread around one cell. Subclasses give ``step``: do what is there, or wait a bounded time."""
+
+    door = False
 
     def __init__(self, cell: AnyCell, log: EventLog) -> None:
         self.cell = cell
         self.log = log
         self.lock = threading.Lock()
         """Held while the state and the log disagree: what is read under it is committed."""
-        self.ready = threading.Event()
+        self.loaded = False
+        """Whether the cell has a state; only under the lock is it certain."""
+        self.settled = threading.Event()
         self.stopping = threading.Event()
         self.state, self.detail = "starting", ""
         self._thread = threading.Thread(target=self._run, name=cell.name, daemon=True)
@@ -71,27 +95,40 @@ class Worker:
         """Called with the lock held, whenever the cell has (re)loaded its state."""
 
     def failed(self, reason: str) -> None:
-        """Called whenever the state was lost."""
+        """Called whenever the state was lost, or is not there soon."""
+
+    def stale(self) -> str:
+        """Why what the cell shows is not what the log has now; empty where it is, or shows nothing."""
+        return ""
 
     def health(self) -> Health:
-        behind = 0
-        if self.state == "running":
-            cursor = self.cell.cursor
-            behind = sum(max(0, self.log.head(*source) - cursor.get(source, 0)) for source in self.cell.sources())
-        return Health(self.cell.name, self.state, self.detail, self.cell.seq, behind)
+        progress = self.cell.progress if self.state == "rebuilding" else None
+        return Health(
+            self.cell.name,
+            self.state,
+            str(progress) if progress else self.detail,
+            self.cell.seq,
+            self.behind(),
+            self.cell.notes,
+            progress.share if progress else None,
+            self.stale(),
+            self.door,
+            self.settled.is_set(),
+        )
+
+    def behind(self) -> int:
+        """Rows that the cell has yet to read."""
+        if self.state == "starting":
+            return 0  # where it stands is not known yet
+        cursor = self.log.cursor(self.cell.name)
+        return sum(max(0, self.log.head(*source) - cursor.get(source, 0)) for source in self.cell.sources())
 
     def _run(self) -> None:
         backoff_s = 0.1
-        loaded = False
         while not self.stopping.is_set():
             try:
-                if not loaded:
-                    with self.lock:
-                        self.cell.recover()
-                        self.recovered()
-                    loaded = True
-                    self.state, self.detail = "running", ""
-                    self.ready.set()
+                if not self.loaded and not self._load():
+                    break
                 self.step()
                 backoff_s = 0.1
             except Fenced as error:
@@ -102,22 +139,44 @@ class Worker:
                 self._end("halted", str(error))
                 return
             except Exception as error:
+                self.loaded = False
+                self.state, self.detail = "waiting", f"{type(error).__name__}: {error}"
                 if not isinstance(error, Transient):
                     logger.exception("%s reloads", self.cell.name)
-                loaded = False
-                self.state, self.detail = "waiting", f"{type(error).__name__}: {error}"
+                    self.settled.set()  # it will not pass by itself: shown, not waited for
                 self.failed(self.detail)
                 self.stopping.wait(backoff_s)
                 backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
         self._end("stopped", "")
 
+    def _load(self) -> bool:
+        """Recover, in steps between which the state can be asked about; False where it is told to stop before the end."""
+        begun = time.monotonic()
+        while True:
+            with self.lock:
+                if not self.cell.recover_some():
+                    self.recovered()
+                    self.loaded = True
+                    self.state, self.detail = "running", ""
+                    self.settled.set()
+                    return True
+            if self.stopping.is_set():
+                return False
+            if self.state != "rebuilding" and time.monotonic() - begun > PATIENCE_S:
+                self.state, self.detail = "rebuilding", ""
+                logger.warning("%s rebuilds its state: %s", self.cell.name, self.cell.progress)
+                self.settled.set()
+                self.failed("its state is being rebuilt from the log")
+
     def _end(self, state: str, detail: str) -> None:
-        if state == "stopped" and self.state == "running":
+        if state == "stopped" and self.state in ("running", "rebuilding"):
             try:
                 self.cell.save()
             except (Fenced, Transient) as error:
                 logger.warning("%s: no snapshot at stop: %s", self.cell.name, error)
+        self.loaded = False
         self.state, self.detail = state, detail
+        self.settled.set()
         self.failed(detail or state)
 
 
@@ -127,23 +186,30 @@ class StreamWorker(Worker):
     def __init__(self, cell: AnyCell, log: EventLog, generation: str, changed: Callable[[], None]) -> None:
         super().__init__(cell, log)
         self._viewed = cell.fold if isinstance(cell.fold, Viewed) else None
+        self._views = Views(self._viewed, generation, cell.fold.version) if self._viewed else None
         self._changed = changed
-        self._epoch = f"{generation}.{cell.fold.version}"
-        self._rings: dict[str, Ring] = {}
+        self._current_at = time.monotonic()
+        """When it had last read all there was."""
 
     def recovered(self) -> None:
-        if self._viewed:
-            self._viewed.changes(self.cell.state)
-            self._rings = {t.name: Ring(t, self.cell.seq) for t in self._viewed.topics}
+        if self._views:
+            self._views.recovered(self.cell.state, self.cell.seq)
+            self._changed()
+
+    def failed(self, reason: str) -> None:
+        if self._views:
+            self._views.lost(self.cell.last_shown)
             self._changed()
 
     def step(self) -> None:
         begun = time.monotonic()
         with self.lock:
             consumed = self.cell.advance()
-            moved = bool(consumed) and self._publish()
+            moved = bool(consumed and self._views and self._views.moved(self.cell.state, self.cell.seq))
         if moved:
             self._changed()
+        if consumed < BULK_ROWS or self.behind() < BULK_ROWS:
+            self._current_at = begun
         if self.stopping.is_set():
             return
         if not consumed:
@@ -151,34 +217,38 @@ class StreamWorker(Worker):
         elif consumed < BULK_ROWS:
             self.stopping.wait(max(0.0, begun + PACE_S - time.monotonic()))
 
-    def _publish(self) -> bool:
-        if not self._viewed:
-            return False
-        changes = self._viewed.changes(self.cell.state)
-        for topic, delta in changes.items():
-            self._rings[topic].push(self.cell.seq, delta)
-        return bool(changes)
+    def stale(self) -> str:
+        if not self._views or self.state == "starting":
+            return ""
+        shown = self._views.shown
+        as_of = f"; shown as of {_iso(shown.at)}" if shown else ""
+        if self.state == "rebuilding":
+            progress = self.cell.progress
+            return f"rebuilding, {progress.share if progress else 1.0:.0%}{as_of}"
+        if self.state != "running":
+            return f"{self.state}: {self.detail}{as_of}"
+        if time.monotonic() - self._current_at > STALE_S + WAIT_S:
+            return f"{_about(self.behind())} rows behind"
+        return ""
 
     def frames(self, places: Mapping[str, Place | None]) -> list[Frame]:
         """What subscribers at ``places`` have not seen; topics that this cell does not have are left out."""
-        frames: list[Frame] = []
-        for topic, place in places.items():
-            ring = self._rings.get(topic)
-            if ring is None:
-                continue
-            if place and place.epoch == self._epoch and place.seq == ring.seq:
-                continue
-            delta = ring.since(place.seq) if place and place.epoch == self._epoch else None
-            if delta is None:
-                frames.append(self._snap(ring))
-            elif delta:
-                assert place
-                frames.append(Frame("delta", topic, ring.seq, self._epoch, delta, prev=place.seq))
-        return frames
+        return self._views.frames(places, self._look, self.stale) if self._views else []
 
-    def _snap(self, ring: Ring) -> Frame:
-        assert self._viewed
-        with self.lock:
-            data = self._viewed.view(self.cell.state, ring.topic.name)
-            seq = ring.seq
-        return Frame("snap", ring.topic.name, seq, self._epoch, data, policy=ring.topic.policy, cap=ring.topic.cap)
+    def _look(self, topic: str) -> tuple[int, Mapping[str, Any]] | None:
+        if not self._viewed or not self.lock.acquire(timeout=VIEW_S):
+            return None
+        try:
+            return (self.cell.seq, self._viewed.view(self.cell.state, topic)) if self.loaded else None
+        finally:
+            self.lock.release()
+
+
+def _iso(us: int) -> str:
+    return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _about(n: int) -> str:
+    """A number whose first digit is enough: it is told anew whenever it changes."""
+    scale = 10 ** max(0, len(str(n)) - 1)
+    return f"over {n // scale * scale:,}" if n else "0"

@@ -1,12 +1,11 @@
-"""The columns of a table as arrays: which is the time, which the value, and what their cells mean.
+"""The columns of a table as arrays: which is the time, which the value, and what the cells of values mean.
 
-Beside ``anomaly.table`` the one module of this package that knows Arrow.
+Beside ``times`` and ``anomaly.table`` the one module of this package that knows Arrow.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,15 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.typed import F64, I64, Bools
+from analytics.typed import F64, I64
 
 TIMES = ("time", "timestamp", "datetime", "date", "ds", "ts")
+YEARS = ("year",)
+"""Names of a time that is a plain number, where nothing else is a time."""
 VALUES = ("value", "y")
 KEYS = ("key", "unique_id", "series", "series_id", "metric")
-_ZONE = re.compile(r"(Z|:\S*[+-]\d\d(:?\d\d)?)$")
-_UNITS = (("s", 1_000_000, 1e11), ("ms", 1_000, 1e14), ("us", 1, 1e17))
-_SINCE = 1e8
-"""Whole numbers below this, 1973 in seconds, are places in an order (1, 2, 3; years), not times."""
 
 
 class Columns(NamedTuple):
@@ -33,21 +30,10 @@ class Columns(NamedTuple):
     key: str | None
 
 
-class Times(NamedTuple):
-    """int64 microseconds since 1970 (UTC where no zone is given), where there is a time, and what was read."""
-
-    us: I64
-    known: Bools
-    per_unit: float
-    """Microseconds for each unit of a numeric column; 1 for times."""
-    ordinal: bool
-    """Places in an order rather than times; read as seconds."""
-
-
 def columns(table: pa.Table, time: str | None = None, value: str | None = None, key: str | None = None) -> Columns:
     """Those that are named, and a guess at the others.
 
-    Time: a usual name (``TIMES``, any case), else the first of a time type. Value: a usual name, else the first numeric
+    Time: as ``guess_time`` says. Value: a usual name, else the first numeric
     column that is left, or the only one of any kind. Key: a usual name, else none. Raises ``ValueError`` for a name that is
     not there, or with nothing to guess.
     """
@@ -72,7 +58,11 @@ def columns(table: pa.Table, time: str | None = None, value: str | None = None, 
 
 
 def guess_time(table: pa.Table, free: list[str]) -> str | None:
-    return _usual(free, TIMES) or next((n for n in free if pa.types.is_temporal(table.schema.field(n).type)), None)
+    """A usual name (``TIMES``), else the first of a time type, else the first that reads as times; None without one."""
+    from analytics.times import reads_as_times  # it reads cells by this module
+
+    found = _usual(free, TIMES) or next((n for n in free if pa.types.is_temporal(table.schema.field(n).type)), None)
+    return found or next((n for n in free if reads_as_times(table[n])), None) or _usual(free, YEARS)
 
 
 def _usual(names: list[str], usual: tuple[str, ...]) -> str | None:
@@ -115,36 +105,12 @@ def codes(column: pa.ChunkedArray) -> I64:
 def values(column: pa.ChunkedArray, name: str) -> F64:
     """float64, NaN for null. Raises ``ValueError``, naming column and row, for what is no number."""
     if textual(column.type):
-        column = _parsed(column, name, pa.float64(), "a number")
+        column = parsed(
+            trimmed(column), name, lambda part: part.cast(pa.float64()), lambda cell: f"{cell!r} is not a number"
+        )
     elif not numeric(column.type) and not pa.types.is_null(column.type):
         raise ValueError(f"column {name!r} is {column.type}: values are numbers")
     return np.asarray(column.cast(pa.float64(), safe=False).fill_null(float("nan")), np.float64)
-
-
-def times(column: pa.ChunkedArray, name: str) -> Times:
-    """Times, ISO 8601 text, or numbers since 1970 in s, ms, us or ns, whichever puts them in this age.
-
-    Raises ``ValueError``, naming column and row, for what is no time.
-    """
-    per_unit, ordinal = 1.0, False
-    if textual(column.type):
-        column = _parsed(column, name, pa.timestamp("us", "UTC"), "a time (ISO 8601)")
-    elif numeric(column.type):
-        column = column.cast(pa.float64(), safe=False)
-        largest = _call("max", _call("abs", column)).as_py() or 0.0
-        if not np.isfinite(largest) or largest >= 1e20:
-            raise ValueError(f"column {name!r} reaches {largest:g}: times are numbers since 1970 in s, ms, us or ns")
-        per_unit = float(next((per for _, per, top in _UNITS if largest < top), 1e-3))
-        ordinal = largest < _SINCE
-        column = _call("round", _call("multiply", column, per_unit))
-    elif pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
-    elif not pa.types.is_null(column.type):
-        raise ValueError(
-            f"column {name!r} is {column.type}: times are timestamps, dates, ISO 8601 text or numbers since 1970"
-        )
-    known = np.asarray(column.is_valid(), np.bool_)
-    return Times(np.asarray(column.cast(pa.int64(), safe=False).fill_null(0), np.int64), known, per_unit, ordinal)
 
 
 def times_of(texts: Sequence[str | None], form: str) -> npt.NDArray[np.datetime64]:
@@ -161,34 +127,24 @@ def _call(function: str, *arguments: Any) -> Any:
     return pc.call_function(function, list(arguments))
 
 
-def _parsed(column: pa.ChunkedArray, name: str, type_: pa.DataType, what: str) -> pa.ChunkedArray:
+def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text without blanks at its ends; null where nothing is left."""
+    text = _call("utf8_trim_whitespace", column)
+    return _call("if_else", _call("equal", text, ""), pa.scalar(None, text.type), text)
+
+
+def parsed(text: pa.ChunkedArray, name: str, read: Callable[[Any], Any], why: Callable[[str], str]) -> Any:
+    """``read`` of a column of text. Raises ``ValueError`` with the first row of which it makes nothing, and why."""
     try:
-        return _read(column, type_)
+        return read(text)
     except pa.ArrowInvalid:
         pass
-    low, high = 0, len(column)
+    low, high = 0, len(text)
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            _read(column.slice(0, middle), type_)
+            read(text.slice(0, middle))
             low = middle
         except pa.ArrowInvalid:
             high = middle
-    cell = column[low]
-    try:
-        _read(pa.chunked_array([pa.array([cell.as_py()], pa.string())]), type_)
-    except pa.ArrowInvalid:
-        raise ValueError(f"column {name!r}, row {low + 1}: {cell.as_py()!r} is not {what}") from None
-    raise ValueError(
-        f"column {name!r}, row {low + 1}: times with and without a zone are mixed ({cell.as_py()!r}); give all one"
-    )
-
-
-def _read(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    trimmed = _call("utf8_trim_whitespace", column)
-    empty = _call("equal", trimmed, "")
-    text = _call("if_else", empty, pa.scalar(None, trimmed.type), trimmed)
-    if pa.types.is_timestamp(type_):
-        zoned = any(_ZONE.search(cell) for cell in text.drop_null().slice(0, 1).to_pylist() if cell)
-        return text.cast(type_ if zoned else pa.timestamp("us"))
-    return text.cast(type_)
+    raise ValueError(f"column {name!r}, row {low + 1}: {why(text[low].as_py())}")

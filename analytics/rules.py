@@ -5,29 +5,49 @@
 
 A comparison is ``metric.aggregate [{key="…"}] operator (number | threshold)``; ``and`` binds tighter than ``or``. All
 comparisons of a condition speak of the same metric and key, so that it can be judged sample by sample. Nothing is ever
-evaluated as code. NaN never breaches.
+evaluated as code. A figure that is not there (NaN) makes its comparison unknown, and the condition too where it depends
+on it (Kleene's logic): ``count < 1 or mean > 90`` holds without rows, although there is no mean.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-F64 = NDArray[np.float64]
+from analytics.typed import F64, I8, Bools
+
 AGGREGATES = ("count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct", "rate")
 """``rate`` is count per second of the window."""
 OPERATORS = (">=", "<=", "==", "!=", ">", "<")
+_COMPARE: Mapping[str, Callable[[F64, float], Bools]] = {
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">": np.greater,
+    "<": np.less,
+}
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z_][\w.\-]*)|(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r'|(?P<op>>=|<=|==|!=|>|<)|(?P<matcher>\{\s*key\s*=\s*"(?P<key>[^"]*)"\s*\}))'
 )
+
+
+class Verdict(IntEnum):
+    """What a condition says of one sample; the order makes ``and`` the least and ``or`` the greatest."""
+
+    FINE = 0
+    """It does not hold."""
+    UNKNOWN = 1
+    """A figure that decides is not there."""
+    BREACHED = 2
+    """It holds."""
 
 
 class ParseError(ValueError):
@@ -48,23 +68,12 @@ class Comparison:
     op: str
     bound: float | None
 
-    def holds(self, columns: Mapping[str, F64], threshold: float) -> NDArray[np.bool_]:
-        """bool[n]: which samples breach. ``columns`` maps aggregates to float64[n]."""
+    def verdicts(self, columns: Mapping[str, F64], threshold: float) -> I8:
+        """int8[n] of ``Verdict``. ``columns`` maps aggregates to float64[n]."""
         values, bound = columns[self.aggregate], threshold if self.bound is None else self.bound
-        known = ~np.isnan(values)
-        match self.op:
-            case ">":
-                return known & (values > bound)
-            case ">=":
-                return known & (values >= bound)
-            case "<":
-                return known & (values < bound)
-            case "<=":
-                return known & (values <= bound)
-            case "==":
-                return known & (values == bound)
-            case _:
-                return known & (values != bound)
+        holds = _COMPARE[self.op](values, bound)
+        found = np.where(holds, Verdict.BREACHED, Verdict.FINE)
+        return np.where(np.isnan(values), Verdict.UNKNOWN, found).astype(np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +85,15 @@ class Condition:
     """The one key it is about; None: every key is judged by itself."""
     alternatives: tuple[tuple[Comparison, ...], ...]
 
-    def holds(self, columns: Mapping[str, F64], threshold: float) -> NDArray[np.bool_]:
-        """bool[n]: which samples breach the condition."""
-        breach = np.zeros(len(next(iter(columns.values()))), np.bool_)
-        for comparisons in self.alternatives:
-            every = np.ones(len(breach), np.bool_)
-            for comparison in comparisons:
-                every &= comparison.holds(columns, threshold)
-            breach |= every
-        return breach
+    def verdicts(self, columns: Mapping[str, F64], threshold: float) -> I8:
+        """int8[n] of ``Verdict``: what the condition says of each sample."""
+        every = [[c.verdicts(columns, threshold) for c in comparisons] for comparisons in self.alternatives]
+        return np.maximum.reduce([np.minimum.reduce(verdicts) for verdicts in every])
+
+    @property
+    def aggregates(self) -> frozenset[str]:
+        """The aggregates that it compares."""
+        return frozenset(c.aggregate for comparisons in self.alternatives for c in comparisons)
 
     @property
     def shown(self) -> Comparison:

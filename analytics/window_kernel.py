@@ -12,7 +12,7 @@ import numpy as np
 from numba import float64, int32, int64, types, uint64
 
 from analytics.sketches import bucket_of, sparse_entry
-from analytics.typed import F64, I32, I64, U64, kernel, per_row, reads
+from analytics.typed import F64, I32, I64, U64, Bools, kernel, per_row, reads, writes
 from analytics.window_memory import (
     AT,
     CELLS,
@@ -237,6 +237,7 @@ def _room_for_cell(m: Memory) -> Any:
         reads(int32),
         reads(float64),
         reads(uint64),
+        writes(types.boolean),
     )
 )
 def scan(
@@ -251,8 +252,9 @@ def scan(
     key: I32,
     value: F64,
     hashes: U64,
+    refused: Bools,
 ) -> int:
-    """Take rows from ``begin``; the row it stopped before (``WANT`` says why), or their number."""
+    """Take rows from ``begin``; the row it stopped before (``WANT`` says why), or their number. Marks ``refused`` rows."""
     registers, cells, cellsf, last, words, bytes_ = m.registers, m.cells, m.cellsf, m.last, m.words, m.bytes
     registers[WANT] = 0
     watermark, due = registers[WATERMARK], _due(m, width, lateness)
@@ -281,6 +283,7 @@ def scan(
         closed = start + width <= watermark
         if closed and start + width + lateness <= watermark:
             m.too_late[k] += 1
+            refused[i] = True
             continue
         cell = int64(last[k])
         if cells[cell, KEY] != k or cells[cell, WIN] != win:

@@ -6,7 +6,7 @@ Rows are taken one after the other, so cutting them into other batches changes n
    nothing late. Windows whose end the watermark has reached are emitted, by (start, key).
 2. A row of a window not yet closed is counted. So is one of a closed window within ``lateness_us`` of its end, and that
    window is emitted again with the next revision when the watermark next crosses a multiple of the width.
-   A later row still is refused, and counted in its key's ``too_late``.
+   A later row still is refused, counted in its key's ``too_late`` and named in ``refused``.
 
 One state is one producer's: two producers have two watermarks. Windows are aligned to the epoch. Keys are dense small
 integers (see ``keys``). Sketches are described in ``sketches``.
@@ -15,7 +15,7 @@ integers (see ``keys``). Sketches are described in ``sketches``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,8 @@ class Samples:
     """All rows of this key refused so far: a counter."""
     row: I64
     """The row of the call that raised the watermark far enough; beyond every row for a punctuation."""
+    refused: I64
+    """int64[m]: the rows of the call that came too late for their window."""
 
     @property
     def mean(self) -> F64:
@@ -98,11 +100,12 @@ class Samples:
         return len(self.start)
 
 
-def _samples(m: Memory) -> Samples:
+def _samples(m: Memory, refused: I64 | None = None) -> Samples:
     n = int(m.registers[OUT])
     m.registers[OUT] = 0
+    refused = _I64 if refused is None else refused
     if n == 0:
-        return NOTHING
+        return replace(NOTHING, refused=refused) if len(refused) else NOTHING
     i, f = m.out[:n].T.copy(), m.outf[:n].T.copy()
     start, key, count, values, distinct, revision, late, row = (i[c] for c in range(8))
     return Samples(
@@ -120,11 +123,12 @@ def _samples(m: Memory) -> Samples:
         revision.astype(np.int32),
         late,
         row,
+        refused,
     )
 
 
 _I64, _I32, _F64 = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0)
-NOTHING = Samples(_I64, _I32, _I64, _I64, _F64, _F64, _F64, _F64, _F64, _F64, _I64, _I32, _I64, _I64)
+NOTHING = Samples(_I64, _I32, _I64, _I64, _F64, _F64, _F64, _F64, _F64, _F64, _I64, _I32, _I64, _I64, _I64)
 """No samples."""
 
 
@@ -202,6 +206,7 @@ def advance(state: WindowState, time: I64, received: I64, key: I32, value: F64, 
     time, received = column(time, np.int64), column(received, np.int64)
     value, hashes = column(value, np.float64), column(distinct_hash, np.uint64)
     spec, at = state.spec, 0
+    refused = np.zeros(n, np.bool_)
     while True:
         at = scan(
             state.memory,
@@ -215,9 +220,10 @@ def advance(state: WindowState, time: I64, received: I64, key: I32, value: F64, 
             keys,
             value,
             hashes,
+            refused,
         )
         if at == n:
-            return _samples(state.memory)
+            return _samples(state.memory, np.flatnonzero(refused))
         _grow(state)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 import pyarrow as pa
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -31,7 +32,22 @@ MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
+DAY_S = 86_400
+
 _COLUMN = re.compile(r"\{([a-z_]+)\}")
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s:\[\]]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers spell it, or ``*``: any other text would match none, and nobody would learn why."""
+    match = _ORIGIN.fullmatch(text.lower())
+    if match is None and text != "*":
+        raise ValueError("must be a scheme, a host and maybe a port, such as https://shop.example; or * for all sites")
+    return text.lower().removesuffix(_DEFAULT_PORTS.get(match.group(1), "/")) if match else text
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
 
 
 class Section(BaseModel):
@@ -45,7 +61,8 @@ class Server(Section):
 
     address: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: tuple[Origin, ...] = ()
+    """Sites whose pages may send events and ask with an API key, as `https://shop.example`; `*` for all. None by default."""
     max_body_bytes: int = Field(default=5_000_000, ge=1_000)
 
 
@@ -53,13 +70,13 @@ class LogBounds(Section):
     """When new work is refused with Retry-After instead of accepted."""
 
     min_free_mb: int = Field(default=256, ge=0)
-    max_lag_rows: int = Field(default=5_000_000, ge=1)
+    """Of disk, in MiB. A reader that lags holds nothing back: what was accepted is in the log."""
 
 
 class Collectors(Section):
     """What the collectors remember and wait for."""
 
-    bound_s: float = Field(default=5.0, ge=0)
+    bound_s: float = Field(default=5.0, ge=0, le=30 * DAY_S, allow_inf_nan=False)
     """How far out of order events may come before they count as late."""
     dedup_window: int = Field(default=1 << 19, ge=1)
     """A repeated event is known as such among this many accepted rows."""
@@ -81,11 +98,18 @@ class Metric(Section):
     """The numeric column that sum, mean, min, max and the quantiles are of; None: only rows are counted."""
     distinct: str | None = None
     """The column whose distinct values are counted."""
-    width_s: float = Field(default=10.0, gt=0)
-    lateness_s: float = Field(default=30.0, ge=0)
+    width_s: float = Field(default=10.0, gt=0, le=366 * DAY_S, allow_inf_nan=False)
+    lateness_s: float = Field(default=30.0, ge=0, le=366 * DAY_S, allow_inf_nan=False)
     """How long a closed window still takes late rows, by publishing a revision."""
     sketches: bool = True
     """Whether quantiles (of ``value``) and distinct counts are kept."""
+
+    @field_validator("width_s")
+    @classmethod
+    def _is_wide_enough(cls, width_s: float) -> float:
+        if width_s < 0.001:
+            raise ValueError(f"a window is at least 0.001 s wide, not {width_s:g}")
+        return width_s
 
     @model_validator(mode="after")
     def _names_real_columns(self) -> Self:
@@ -98,6 +122,8 @@ class Metric(Section):
                 continue
             if column not in schema.names:
                 raise ValueError(f"{field}: {self.stream} has no column {column!r}; it has {', '.join(schema.names)}")
+            if pa.types.is_list(schema.field(column).type):
+                raise ValueError(f"{field}: column {column!r} holds lists")
             numeric = pa.types.is_integer(schema.field(column).type) or pa.types.is_floating(schema.field(column).type)
             if numeric != (field == "value"):
                 raise ValueError(f"{field}: column {column!r} {'is a number' if numeric else 'holds no numbers'}")

@@ -132,6 +132,7 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
     def _repeated(self) -> Iterator[str]:
         names = {
             "metrics": [metric.name for metric in self.metrics],
+            "anomalies": [f"{anomaly.metric}.{anomaly.aggregate}" for anomaly in self.anomalies],
             "alerts": [alert.name for alert in self.alerts],
             "channels": [channel.name for channel in self.channels],
             "dashboards": [dashboard.id for dashboard in self.dashboards],

@@ -13,10 +13,22 @@ import msgspec
 
 from events.entry import Entry, EntryHeader, chain
 from events.errors import Conflict, Corrupt, Fenced
-from events.log import Commit, JournalRow, Lease, Source
+from events.log import Commit, JournalRow, Lease, SnapshotRef, Source
 
 SNAPSHOTS_KEPT = 2
 """The newest one, and one to fall back on should it be unreadable."""
+GENERATIONS_KEPT = 2
+"""The newest of the generation before this one, too: whoever goes back to the version before goes on from there."""
+
+
+def kept(snapshots: Sequence[SnapshotRef]) -> list[SnapshotRef]:
+    """Of ``snapshots``, oldest first, those that a log keeps."""
+    newest: dict[tuple[int, str], SnapshotRef] = {}
+    for ref in snapshots:
+        newest[ref.snapshot.fold_version, ref.snapshot.arch] = ref
+    last = sorted(newest.values(), key=lambda ref: ref.commit)[-GENERATIONS_KEPT:]
+    chosen = {ref.commit for ref in (*snapshots[-SNAPSHOTS_KEPT:], *last)}
+    return [ref for ref in snapshots if ref.commit in chosen]
 
 
 class Tail(NamedTuple):

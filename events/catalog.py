@@ -59,7 +59,8 @@ SYSTEM_METRICS = _stream(
 )
 METRICS = _stream(
     "metrics",
-    "metric.sampled: one window of one metric and key; a later `revision` replaces an earlier one.",
+    "metric.sampled: one window of one metric and key; a later `revision` replaces an earlier one. window.closed (without a "
+    "revision): all windows that end in (start, time] are closed, and keys without a sample there had no rows.",
     pa.field("metric", LABEL),
     pa.field("key", LABEL),
     pa.field("start", TIME),
@@ -74,6 +75,14 @@ METRICS = _stream(
     pa.field("p99", pa.float64()),
     pa.field("distinct", pa.int64()),
     pa.field("revision", pa.int32()),
+)
+LATE_ROWS = _stream(
+    "late_rows",
+    "row.late: a row that came too late for its window in `metrics`, which do not count it; it is in `stream` nevertheless.",
+    pa.field("stream", LABEL),
+    pa.field("event", LABEL),  # type of the row
+    pa.field("metrics", pa.list_(pa.string())),
+    pa.field("behind_us", pa.int64()),  # how far the watermark was ahead of the row's time: a lateness that would do
 )
 ANOMALIES = _stream(
     "anomalies",
@@ -93,7 +102,8 @@ ANOMALIES = _stream(
 )
 ALERTS = _stream(
     "alerts",
-    "alert.pending | alert.fired | alert.resolved | alert.acknowledged: the life of each alert.",
+    "alert.pending | alert.calmed | alert.fired | alert.resolved | alert.acknowledged: the life of each alert. "
+    "alert.revised: late rows changed what was judged of one window; nobody is told.",
     pa.field("alert", pa.string()),
     pa.field("rule", LABEL),
     pa.field("severity", LABEL),
@@ -159,6 +169,7 @@ STREAMS: Mapping[str, Stream] = {
         USER_INTERACTIONS,
         SYSTEM_METRICS,
         METRICS,
+        LATE_ROWS,
         ANOMALIES,
         ALERTS,
         OUTBOX,

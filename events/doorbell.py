@@ -1,6 +1,7 @@
 """Doorbells: a commit wakes the processes that wait, over Unix datagram sockets.
 
-Each waiting process has one socket in the log's ``bells`` folder; a commit sends the cell's name to every one of them.
+Each waiting process has one socket in the user's runtime folder and lists its path in the log's ``bells`` folder; a commit
+sends the cell's name to every one that is listed.
 A ring is a hint and may be lost (a full queue, a crash); a waiter looks for itself before it first sleeps and then every
 second, so a lost ring costs at most that.
 """
@@ -11,7 +12,6 @@ import os
 import secrets
 import select
 import socket
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,16 +19,16 @@ from pathlib import Path
 from time import monotonic, time_ns
 from typing import NamedTuple
 
+from events import runtime_folder
+
 POLL_S = 1.0
 """The safety net."""
 SETTLED_NS = 100_000_000
 """A folder's mtime is coarse: one that is younger than this may yet change without showing it."""
-_PATH_BYTES = 100
-"""Linux allows 107 bytes for a socket's path, macOS 103."""
 _OVERFLOW = 8
 """So many rings at once, and more may have been dropped: look at everything."""
-_FORWARD = ".at"
-"""Ends a file that holds the path of a socket whose own place was too long."""
+_LISTED = ".at"
+"""Ends a file that holds the path of a socket."""
 
 Rung = frozenset[str] | None
 """Cells that rang; None: any may have."""
@@ -40,10 +40,7 @@ class _Bell(NamedTuple):
 
     def remove(self) -> None:
         self.listed.unlink(missing_ok=True)
-        if self.socket != self.listed:
-            self.socket.unlink(missing_ok=True)
-            with suppress(OSError):  # somebody else removed it, or put something there
-                self.socket.parent.rmdir()
+        self.socket.unlink(missing_ok=True)
 
 
 class Doorbell:
@@ -73,8 +70,8 @@ class Doorbell:
     def _bells(self, folder: Path) -> list[_Bell]:
         stamp = folder.stat().st_mtime_ns
         if stamp != self._listed[0]:
-            bells = [_Bell(path, path) for path in folder.glob("*.sock")]
-            for path in folder.glob(f"*{_FORWARD}"):
+            bells: list[_Bell] = []
+            for path in folder.glob(f"*{_LISTED}"):
                 with suppress(FileNotFoundError):  # taken down meanwhile
                     bells.append(_Bell(path, Path(path.read_text())))
             self._listed = (stamp if time_ns() - stamp > SETTLED_NS else -1, bells)
@@ -162,18 +159,11 @@ class Doorbell:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         sock.setblocking(False)
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        path = self._folder.absolute() / f"{name}.sock"
-        if len(os.fsencode(path)) <= _PATH_BYTES:
-            self._own = _Bell(path, path)
-            sock.bind(str(path))
-        else:
-            short = Path(tempfile.mkdtemp(prefix="bell-")) / "s"
-            self._own = _Bell(path.with_suffix(_FORWARD), short)
-            sock.bind(str(short))
-            draft = path.with_suffix(".new")
-            draft.write_text(str(short))
-            draft.rename(self._own.listed)
-        self._own.socket.chmod(0o600)
+        self._own = _Bell(self._folder / f"{name}{_LISTED}", runtime_folder.of_bells() / name)
+        sock.bind(str(self._own.socket))
+        draft = self._folder / f"{name}.new"
+        draft.write_text(str(self._own.socket))
+        draft.rename(self._own.listed)
         self._socket = sock
 
     def close(self) -> None:

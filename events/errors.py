@@ -28,7 +28,7 @@ class Transient(RuntimeError):
 
 
 class Overloaded(Transient):
-    """Consumers lag or the disk is nearly full: the caller must slow down (HTTP 429 with Retry-After)."""
+    """The disk is nearly full: the caller must slow down (HTTP 429 with Retry-After)."""
 
 
 class Fenced(RuntimeError):

@@ -14,6 +14,9 @@ import msgspec
 
 from events.entry import NO_WATERMARK, Entry, Payload
 
+JOURNAL_COMMITS = 100_000
+"""Of so many commits the journal is answered at once: a cell's whole past may have hundreds of millions."""
+
 Source = tuple[str, str]
 """(stream, producer): one producer's log of one stream."""
 
@@ -116,7 +119,10 @@ class EventLog(Protocol):
         ...
 
     def journal(self, cell: str, after: int) -> Sequence[JournalRow]:
-        """Journal rows of the commits above ``after``, in the order consumed."""
+        """Journal rows of the commits above ``after``, in the order consumed; none where no commit above it has any.
+
+        Of ``JOURNAL_COMMITS`` commits at most, each whole: ask again from the last one.
+        """
         ...
 
     def last_commit(self, cell: str) -> tuple[int, int]:
@@ -128,7 +134,10 @@ class EventLog(Protocol):
         ...
 
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
-        """Stored snapshots, oldest first."""
+        """Stored snapshots, oldest first: the newest two, and the newest of the generation before.
+
+        A generation is what a fold of one version makes on one CPU architecture.
+        """
         ...
 
     def wait(self, after: Cursor, timeout_s: float) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import islice
 from threading import Condition
 
-from events.append import SNAPSHOTS_KEPT, Position, admit, appended, taken_over
+from events.append import Position, admit, appended, kept, taken_over
 from events.entry import Entry
 from events.envelope import CellName
 from events.errors import Fenced
-from events.log import Commit, Cursor, JournalRow, Lease, Snapshot, SnapshotRef, Source
+from events.log import JOURNAL_COMMITS, Commit, Cursor, JournalRow, Lease, Snapshot, SnapshotRef, Source
 
 
 class _Stored:
@@ -68,7 +69,7 @@ class MemoryLog:
 
     @staticmethod
     def _keep(stored: _Stored, number: int, snapshot: Snapshot) -> None:
-        stored.snapshots = [*stored.snapshots, SnapshotRef(number, snapshot)][-SNAPSHOTS_KEPT:]
+        stored.snapshots = kept([*stored.snapshots, SnapshotRef(number, snapshot)])
 
     def read(self, stream: str, producer: str, after: int, max_bytes: int) -> Sequence[Entry]:
         with self._changed:
@@ -105,7 +106,8 @@ class MemoryLog:
         with self._changed:
             stored = self._cells.get(cell)
             commits = stored.commits[max(after, 0) :] if stored else []
-            return [row for _, _, rows in commits for row in rows]
+            consumed = islice((rows for _, _, rows in commits if rows), JOURNAL_COMMITS)
+            return [row for rows in consumed for row in rows]
 
     def last_commit(self, cell: str) -> tuple[int, int]:
         with self._changed:

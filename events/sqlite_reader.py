@@ -10,13 +10,13 @@ from pathlib import Path
 from events.append import Position
 from events.entry import Entry, decode_header
 from events.errors import Corrupt
-from events.log import JournalRow, Snapshot, SnapshotRef
+from events.log import JOURNAL_COMMITS, JournalRow, Snapshot, SnapshotRef
 from events.sqlite_schema import SELECT_POSITION, STREAM_BITS, decode_journal, decode_position, open_reader, translated
 
 _IDLE_CONNECTIONS = 2
 _STAMP = "SELECT epoch, number FROM cell"
 _ENTRIES = "SELECT place, header, payload FROM entry WHERE place > ? AND place <= ? ORDER BY place"
-_JOURNAL = "SELECT number, journal FROM commits WHERE number > ? AND journal IS NOT NULL ORDER BY number"
+_JOURNAL = "SELECT number, journal FROM commits WHERE number > ? AND journal IS NOT NULL ORDER BY number LIMIT ?"
 _SNAPSHOTS = "SELECT number, fold_version, arch, data FROM snapshot ORDER BY number"
 _END = (1 << STREAM_BITS) - 1
 
@@ -70,7 +70,7 @@ class CellReader:
 
     def journal(self, after: int) -> list[JournalRow]:
         with self._connection() as db:
-            rows = db.execute(_JOURNAL, (after,)).fetchall()
+            rows = db.execute(_JOURNAL, (after, JOURNAL_COMMITS)).fetchall()
             sources = list(self._position(db).cursor)
         return [row for number, data in rows for row in decode_journal(number, data, sources)]
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
-from events.append import SNAPSHOTS_KEPT, Position, admit, appended, taken_over
+from events.append import GENERATIONS_KEPT, SNAPSHOTS_KEPT, Position, admit, appended, taken_over
 from events.entry import decode_header, encode_header
 from events.envelope import CellName
 from events.errors import Fenced, Transient
@@ -38,7 +38,10 @@ _ENTRY = "INSERT INTO entry(place, header, payload) VALUES (?, ?, ?)"
 _COMMIT = "INSERT INTO commits(number, at, nonce, journal) VALUES (?, ?, ?, ?)"
 _NONCE = "SELECT nonce FROM commits WHERE number = ?"
 _SNAPSHOT = "INSERT INTO snapshot(number, fold_version, arch, data) VALUES (?, ?, ?, ?)"
-_PRUNE = "DELETE FROM snapshot WHERE number NOT IN (SELECT number FROM snapshot ORDER BY number DESC LIMIT ?)"
+_PRUNE = """
+DELETE FROM snapshot WHERE number NOT IN (SELECT number FROM snapshot ORDER BY number DESC LIMIT ?) AND number NOT IN
+(SELECT max(number) AS newest FROM snapshot GROUP BY fold_version, arch ORDER BY newest DESC LIMIT ?)
+"""  # as ``append.kept``
 
 
 class CellWriter:
@@ -91,7 +94,7 @@ class CellWriter:
         if commit.snapshot is not None:
             saved = commit.snapshot
             db.execute(_SNAPSHOT, (new.number, saved.fold_version, saved.arch, saved.data))
-            db.execute(_PRUNE, (SNAPSHOTS_KEPT,))
+            db.execute(_PRUNE, (SNAPSHOTS_KEPT, GENERATIONS_KEPT))
         db.execute(_UPDATE, (new.epoch, new.number, new.committed, *encode_position(new)))
         return new
 

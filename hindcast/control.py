@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 from actors.directory import FIRST
 from config.settings import Settings
 from events.catalog import CONTROL, rows
-from serve.keys import SCOPES, key_hash, new_key, new_link, valid_scopes
+from events.errors import Transient
+from serve.keys import SCOPES, free_source, key_hash, new_key, new_link, valid_scopes
 
 TIMEOUT_S = 180.0
+DIRECTORY_S = 15.0
+"""How long a start waits for the directory's word."""
 
 
 class Command(NamedTuple):
@@ -35,13 +38,20 @@ class Control:
         self._host_of = host_of
 
     def known(self, *topics: str) -> dict[str, dict[str, Any]]:
-        """What the directory has of each topic now: ``keys``, ``rules``, ``configured``, ``links``, ``revoked``."""
+        """What the directory has of each topic now: ``keys``, ``rules``, ``configured``, ``links``, ``revoked``.
+
+        Raises ``Transient`` where it has nothing to show (it is halted, or folds its history anew).
+        """
         import ray
 
-        found: dict[str, dict[str, Any]] = {topic: {} for topic in topics}
+        found: dict[str, dict[str, Any]] = {}
         host = self._host_of(f"{self._tenant}/directory/0")
-        for frame in ray.get(host.changes.remote(self._tenant, dict.fromkeys(topics), 5.0), timeout=TIMEOUT_S):
-            found[frame.topic] = dict(frame.data)
+        deadline = time.monotonic() + DIRECTORY_S
+        while found.keys() != set(topics):
+            asked = host.changes.remote(self._tenant, {t: None for t in topics if t not in found}, 1.0)
+            found |= {frame.topic: dict(frame.data) for frame in ray.get(asked, timeout=TIMEOUT_S)}
+            if time.monotonic() > deadline:
+                raise Transient("the directory does not answer")
         return found
 
     def tell(self, source: str, *commands: Command) -> None:
@@ -67,14 +77,18 @@ class Control:
         ray.get(push, timeout=TIMEOUT_S)
 
     def tell_configuration(self, settings: Settings, first_key: str) -> None:
-        """Make the first key and the configured rules known: only what differs from the last time."""
+        """Make the first key and the configured rules known: only what differs from the last time.
+
+        Raises ``Transient`` where that cannot be: what held at the last start goes on to hold.
+        """
         known = self.known("keys", "revoked", "configured")
         self.tell("configuration", *_first_key(known, first_key), *_rules(known["configured"], settings))
 
-    def create_key(self, name: str, scopes: list[str]) -> str:
-        """A new API key with ``scopes``. Raises ``Rejected`` for scopes that there are not."""
-        key = new_key()
-        data = {"id": f"key_{secrets.token_hex(6)}", "name": name, "scopes": sorted(valid_scopes(scopes))}
+    def create_key(self, name: str, scopes: list[str], source: str | None = None) -> str:
+        """A new API key with ``scopes`` for the events of ``source`` (None: see ``free_source``). Raises ``Rejected``."""
+        key, id_ = new_key(), f"key_{secrets.token_hex(6)}"
+        source = source or free_source(name, id_, self.known("keys")["keys"].values())
+        data = {"id": id_, "name": name, "scopes": sorted(valid_scopes(scopes)), "source": source}
         self.tell("system", Command("key.created", key_hash(key), data))
         return key
 

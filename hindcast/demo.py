@@ -22,7 +22,7 @@ class Open(Protocol):
     @property
     def url(self) -> str: ...
 
-    def create_key(self, name: str, scopes: list[str]) -> str: ...
+    def create_key(self, name: str, scopes: list[str], source: str | None = None) -> str: ...
 
     def revoke_keys(self, name: str) -> None: ...
 
@@ -62,4 +62,4 @@ def _fresh_keys(system: Open) -> dict[str, str]:
     """An ingest key for each platform, named after it; those of earlier runs are revoked."""
     for source in (COURSE, SAAS):
         system.revoke_keys(source)
-    return {source: system.create_key(source, ["ingest"]) for source in (COURSE, SAAS)}
+    return {source: system.create_key(source, ["ingest"], source) for source in (COURSE, SAAS)}

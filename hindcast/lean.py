@@ -7,7 +7,7 @@ is left out here is not missed: nothing of ours uses it, and every library stays
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -41,16 +41,18 @@ UNUSED = {
 
 
 @contextmanager
-def few_processes() -> Generator[None]:
-    """Let ``ray.init`` start no log monitor, no autoscaler's monitor, no process of a dashboard that is switched off: it has
-    no switches for them."""
+def few_processes(sockets: Mapping[str, str]) -> Generator[None]:
+    """Let ``ray.init`` start no log monitor, no autoscaler's monitor, no process of a dashboard that is switched off, and
+    make its ``sockets`` at these paths: it has no switches for them."""
     from ray._private import node, parameter
+
+    ours = {"include_log_monitor": False, "no_monitor": True, **sockets}
 
     class Slim(parameter.RayParams):
         """Parameters of a node without monitors."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "include_log_monitor": False, "no_monitor": True})
+            super().__init__(*args, **{**kwargs, **ours})
 
     def no_api_server(self: Any, **_: Any) -> None:
         self._webui_url = ""
@@ -60,8 +62,8 @@ def few_processes() -> Generator[None]:
         (node.Node, "start_api_server", no_api_server),
     )
     originals = [getattr(owner, name) for owner, name, _ in replaced]
-    for owner, name, ours in replaced:
-        setattr(owner, name, ours)
+    for owner, name, slim in replaced:
+        setattr(owner, name, slim)
     try:
         yield
     finally:

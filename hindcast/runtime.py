@@ -1,23 +1,22 @@
-"""Ray and Serve on this machine, on loopback only, with every file below the data directory."""
+"""Ray and Serve on this machine, on loopback only: files below the data directory, sockets in the user's runtime folder."""
 
 from __future__ import annotations
 
 import logging
 import os
 import secrets
+import shlex
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from events import runtime_folder
 from hindcast import lean
 
 logger = logging.getLogger(__name__)
 NAMESPACE = "hindcast"
-SOCKET_PATH_BYTES = 107
-RAY_SOCKETS = len("/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
 SESSIONS_KEPT = 2
 """Of Ray's session folders, for their logs."""
 PORTS = 100
@@ -37,24 +36,12 @@ class Ports:
         return start if start + PORTS < 65_535 else self.public - 10_000
 
 
-def session_folder(data: Path) -> Path:
-    """Where Ray keeps its session: in the data directory, or in a short private one where its sockets would not fit."""
-    inside = data / "ray"
-    if len(str(inside).encode()) + RAY_SOCKETS <= SOCKET_PATH_BYTES:
-        return inside
-    pointer = data / "ray.path"
-    if pointer.exists() and Path(pointer.read_text()).is_dir():
-        return Path(pointer.read_text())
-    short = Path(tempfile.mkdtemp(prefix="hc-"))
-    pointer.write_text(str(short))
-    return short
-
-
 def environment(data: Path, ports: Ports) -> dict[str, str]:
-    """What must be in ``os.environ`` before the first ``import ray``; its workers inherit it."""
-    session = session_folder(data)
-    proxy = session / "proxy"
-    proxy.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """What must be in ``os.environ`` before the first ``import ray``; its workers inherit it.
+
+    ``data`` exists. Raises ``Rejected`` where there is no place for sockets.
+    """
+    sockets = runtime_folder.of_data(data)
     behind = ports.behind
     return lean.ENVIRONMENT | {
         "RAY_AUTH_MODE": "token",
@@ -70,13 +57,13 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
         "RAY_worker_niceness": "0",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(_launcher(proxy)),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "c"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "a"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "s"),
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy / "m"),
-        "RAY_SERVE_HAPROXY_LOG_TARGET": str(proxy / "log"),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(_launcher(data, sockets)),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(sockets / "c"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(sockets / "a"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(sockets),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(sockets / "s"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(sockets / "m"),
+        "RAY_SERVE_HAPROXY_LOG_TARGET": str(sockets / "log"),
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(behind),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(behind + 1),
@@ -103,7 +90,7 @@ def _token(path: Path) -> Path:
     return path
 
 
-def _launcher(proxy: Path) -> Path:
+def _launcher(data: Path, sockets: Path) -> Path:
     """HAProxy behind a few lines of shell that mend its configuration before each start and reload.
 
     Ray's template has no setting for four things, but it lets us name the binary: it binds the stats and metrics ports
@@ -115,6 +102,8 @@ def _launcher(proxy: Path) -> Path:
     os.environ.pop(
         "RAY_SERVE_HAPROXY_BINARY_PATH", None
     )  # of an earlier start: this launcher, which would start itself
+    proxy = data / "proxy"
+    proxy.mkdir(exist_ok=True, mode=0o700)
     body = '{"error":{"field":"","reason":"the server is restarting; send it again","ref":""}}'
     again = proxy / "again.http"
     again.write_bytes(
@@ -124,32 +113,57 @@ def _launcher(proxy: Path) -> Path:
     mend = (
         "s/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/",
         "s/bind \\*:/bind 127.0.0.1:/",
-        f"s#errorfile \\(50[234]\\) .*#errorfile \\1 {again}#",
+        f"s#errorfile \\(50[234]\\) .*#errorfile \\1 {sockets}/again.http#",
         "s/return status 404 .*/return status 503 default-errorfiles/",
         "/ check backup *$/d",
     )
     edits = " ".join(f"-e '{line}'" for line in mend)
-    launcher = proxy / "haproxy"
-    launcher.write_text(f'#!/bin/sh\nsed -i {edits} "$3"\nexec "{get_haproxy_binary()}" "$@"\n')
+    lines = (
+        "#!/bin/sh",
+        f"cp {shlex.quote(str(again))} {sockets}/",  # each time: old files in /tmp are cleaned away
+        f'sed -i {edits} "$3"',
+        f'exec {shlex.quote(get_haproxy_binary())} "$@"',
+    )
+    launcher = (sockets if os.statvfs(proxy).f_flag & os.ST_NOEXEC else proxy) / "haproxy"
+    launcher.write_text("\n".join(lines) + "\n")
     launcher.chmod(0o700)
     return launcher
 
 
 def end_leftovers(data: Path) -> None:
-    """End what a system that was killed has left of itself: HAProxy, which outlives Ray and holds the port.
+    """End what a system that was killed has left of itself: HAProxy, which outlives Ray and holds the port, and sockets.
 
     Also forgets all but the newest of Ray's session folders: each start makes one, and nobody else takes them away. Call it
     with the data directory claimed: then nothing that works on its session can be anybody's.
     """
     import psutil
 
-    for old in sorted(session_folder(data).glob("session_2*"))[:-SESSIONS_KEPT]:
+    for old in sorted(_sessions(data).glob("session_2*"))[:-SESSIONS_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
-    session = str(session_folder(data)) + "/"
+    sockets = runtime_folder.of_data(data)
+    key = f"/{sockets.name}/"  # wherever the folder was: the environment chooses, and may have been another
     for process in psutil.process_iter(["name", "cmdline"]):
-        if process.info["name"] == "haproxy" and any(session in word for word in process.info["cmdline"] or ()):
+        if process.info["name"] == "haproxy" and any(key in word for word in process.info["cmdline"] or ()):
             process.kill()
             process.wait(5)
+    forget_sockets(data)
+
+
+def forget_sockets(data: Path) -> None:
+    """Take away the directory's folder of sockets, once nothing listens there any more."""
+    shutil.rmtree(runtime_folder.of_data(data), ignore_errors=True)
+
+
+def _sessions(data: Path) -> Path:
+    """Where Ray keeps its logs."""
+    return data / "ray"
+
+
+def sockets_of_ray(data: Path) -> dict[str, str]:
+    """Path of each socket of one start of Ray, by the name that Ray has for it."""
+    start = secrets.token_hex(4)  # what is left of an earlier start may yet take its own sockets away
+    folder = runtime_folder.of_data(data)
+    return {"plasma_store_socket_name": f"{folder}/{start}.plasma", "raylet_socket_name": f"{folder}/{start}.raylet"}
 
 
 def start_ray(data: Path) -> None:
@@ -160,13 +174,13 @@ def start_ray(data: Path) -> None:
     _hush(worker)
     for name in ("ray", "ray.serve"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with lean.few_processes():
+    with lean.few_processes(sockets_of_ray(data)):
         ray.init(
             num_cpus=os.cpu_count(),
             _node_ip_address="127.0.0.1",
             include_dashboard=False,
             object_store_memory=80 << 20,
-            _temp_dir=str(session_folder(data)),
+            _temp_dir=str(_sessions(data)),
             namespace=NAMESPACE,
             log_to_driver=False,
             logging_level=logging.WARNING,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.fold import Topic, Viewed
-from actors.topology import Bounds, HostMap, HostSpec, placed
+from actors.topology import HostMap, HostSpec, placed
 from config.settings import Settings
 from events.errors import Rejected, Transient
 from hindcast import runtime, topology, workflow
@@ -76,10 +76,11 @@ class System:
     # -- life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Start Ray, the actors and Serve; returns when every cell runs and the page answers.
+        """Start Ray, the actors and Serve; returns when the page answers and no cell is waited for any more.
 
-        Raises ``Rejected`` (directory or port in use) and ``Transient`` (not ready within ``START_S``); neither leaves
-        anything behind.
+        A cell that is halted, or that rebuilds its state after an upgrade, does not keep the system from starting: it is
+        logged, and shown in the status as what it is. Raises ``Rejected`` (directory or port in use) and ``Transient``
+        (not ready within ``START_S``); neither leaves anything behind.
         """
         self.data.claim()
         try:
@@ -92,8 +93,7 @@ class System:
             runtime.start_serve(self.settings.server.address, port)
             self._await_hosts()
             self._control = Control(self.settings.tenant, self._host_of)
-            self._control.tell_configuration(self.settings, self.data.admin_key)
-            self._warn_of_rules()
+            self._tell_configuration()
             self._deploy(specs)
             self._await_ready()
         except BaseException:
@@ -117,9 +117,13 @@ class System:
         return self._port
 
     def _specs(self) -> tuple[HostSpec, ...]:
-        bounds = Bounds(self.settings.log.min_free_mb << 20, self.settings.log.max_lag_rows)
-        found = topology.cells(self.settings, self.data.path)
-        return placed(found, self.settings.placement, log=self.data.log, generation=self.data.generation, bounds=bounds)
+        return placed(
+            topology.cells(self.settings, self.data.path),
+            self.settings.placement,
+            log=self.data.log,
+            generation=self.data.generation,
+            min_free_bytes=self.settings.log.min_free_mb << 20,
+        )
 
     def _create_hosts(self, specs: tuple[HostSpec, ...]) -> None:
         import ray
@@ -134,9 +138,14 @@ class System:
 
         ray.get([host.ready.remote() for _, host in self._hosts], timeout=START_S)
 
-    def _warn_of_rules(self) -> None:
-        """Say in the log which rules, configured or made by people, may never fire."""
-        rules = self._control.known("rules")["rules"]
+    def _tell_configuration(self) -> None:
+        """Make the configured key and rules known, and say in the log which rules, also those of people, may never fire."""
+        try:
+            self._control.tell_configuration(self.settings, self.data.admin_key)
+            rules = self._control.known("rules")["rules"]
+        except Transient as error:
+            logger.warning("the configured rules are as they were at the last start: %s", error)
+            return
         for name, why in rule_warnings(self.settings, rules, self.data.log):
             logger.warning("alert rule %r: %s", name, why)
 
@@ -171,15 +180,17 @@ class System:
         said = "no answer"
         while time.monotonic() < deadline:
             try:
-                answer = httpx.get(f"{self.url}/ready", timeout=5.0)
+                answer = httpx.get(f"{self.url}/ready", timeout=10.0)
                 said = answer.text[:500]
-                if answer.status_code == 200:
+                if answer.status_code in (200, 503) and not (found := answer.json()).get("waiting", True):
                     break
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, ValueError) as error:
                 said = str(error)
             time.sleep(0.1)
         else:
             raise Transient(f"the system is not ready after {START_S:.0f} s: {said}")
+        for cell, state in {**found.get("rebuilding", {}), **found.get("down", {})}.items():
+            logger.warning("%s: %s", cell, state)
         self.data.announce(
             Running(
                 address=self.url,
@@ -222,6 +233,7 @@ class System:
             for _, host in self._hosts:
                 ray.kill(host, no_restart=True)
             runtime.stop_ray()
+            runtime.forget_sockets(self.data.path)
         self._hosts = []
         self._running = False
         self.data.release()
@@ -266,11 +278,14 @@ class System:
 
     @property
     def first_key_holds(self) -> bool:
-        """Whether the first API key has not been revoked."""
-        return key_hash(self.admin_key) in self._control.known("keys")["keys"]
+        """Whether the first API key has not been revoked, as far as can be told."""
+        try:
+            return key_hash(self.admin_key) in self._control.known("keys")["keys"]
+        except Transient:
+            return True
 
     def new_link(self) -> str:
-        """An address that opens the page once, without a key, within a day."""
+        """An address that opens the page once, without a key, within a day. Raises ``Transient``."""
         return f"{self.url}/?token={self._control.create_link()}"
 
     @property
@@ -280,9 +295,9 @@ class System:
 
         return Client(self.url, self.admin_key)
 
-    def create_key(self, name: str, scopes: list[str]) -> str:
-        """A new API key with ``scopes`` (ingest, query, control, admin)."""
-        return self._control.create_key(name, scopes)
+    def create_key(self, name: str, scopes: list[str], source: str | None = None) -> str:
+        """A new API key with ``scopes`` (ingest, query, control, admin) for the events of ``source``, as over HTTP."""
+        return self._control.create_key(name, scopes, source)
 
     def revoke_keys(self, name: str) -> None:
         """Revoke every API key of that name."""

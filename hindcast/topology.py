@@ -19,7 +19,7 @@ from actors.directory import Directory
 from actors.notifier import Notifier
 from actors.sources.machine import Machine
 from actors.topology import CellSpec, Notify, Polled, Push
-from config.sections import Metric
+from config.sections import Anomaly, Metric
 from config.sections import WebhookChannel as WebhookSection
 from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
@@ -31,7 +31,7 @@ def cells(settings: Settings, data: Path) -> tuple[CellSpec, ...]:
     """Every cell that ``settings`` ask for."""
     tenant = settings.tenant
     metrics = tuple(_metric(m, settings.collectors.bound_s) for m in settings.metrics)
-    anomalies = tuple(AnomalySpec(a.metric, a.aggregate, a.false_alarms_per_week) for a in settings.anomalies)
+    anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
     interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
     notified = channels(settings)
     found = [
@@ -42,7 +42,7 @@ def cells(settings: Settings, data: Path) -> tuple[CellSpec, ...]:
         CellSpec("dashboards", UserActivity(), tenant),
         CellSpec("dashboards", SystemHealth(), tenant),
         CellSpec("dashboards", AlertSystem(), tenant),
-        CellSpec("alerts", AlertEvaluator(), tenant),
+        CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND)), tenant),
         CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
@@ -66,6 +66,11 @@ def _metric(metric: Metric, bound_s: float) -> MetricSpec:
         bound_us=int(bound_s * SECOND),
         sketches=metric.sketches,
     )
+
+
+def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
+    of = tuple(spec.definition for spec in metrics if spec.name == anomaly.metric or spec.named_by is not None)
+    return AnomalySpec(anomaly.metric, anomaly.aggregate, anomaly.false_alarms_per_week, tuple(sorted(of)))
 
 
 def channels(settings: Settings) -> dict[str, Channel]:

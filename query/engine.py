@@ -26,9 +26,9 @@ from query.rows import as_objects, as_rows
 logger = logging.getLogger(__name__)
 
 LATEST = "metrics_latest"
-"""Of each window of ``metrics`` the row with the highest revision."""
+"""Of each window of ``metrics`` the sample with the highest revision."""
 _LATEST_SQL = f"""
-CREATE TEMP VIEW {LATEST} AS FROM metrics QUALIFY 1 = row_number() OVER (
+CREATE TEMP VIEW {LATEST} AS FROM metrics WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
   PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, "offset" DESC
 )"""
 _BATCH_ROWS = 2048

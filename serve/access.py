@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from actors.followers import Follower
 from actors.views import Frame, Place
 from events.errors import Rejected, Transient
+from serve.following import Following
 from serve.hosts import Hosts
-from serve.keys import key_hash
-
-logger = logging.getLogger(__name__)
+from serve.keys import key_hash, source_of
 
 FOLLOW_S = 20.0
 
@@ -46,6 +45,8 @@ class Principal:
     id: str
     name: str
     scopes: frozenset[str]
+    source: str = ""
+    """The product whose events the key brings."""
 
     def may(self, scope: str) -> bool:
         """``admin`` may everything."""
@@ -83,13 +84,11 @@ class Access:
         return self._data["links"]
 
     async def follow(self) -> None:
-        """Run for the life of the replica."""
-        while True:
-            try:
-                self._take(await self._hosts.changes(self._host, self._tenant, self._places, FOLLOW_S))
-            except Transient as error:
-                logger.info("directory: %s", error)
-                await asyncio.sleep(error.retry_after_s)
+        """Run for the life of the replica; see ``serve.following``."""
+        await Following("access list", self._step).run()
+
+    async def _step(self, me: Follower) -> None:
+        self._take(await self._hosts.changes(self._host, self._tenant, self._places, FOLLOW_S, me))
 
     async def refresh(self) -> None:
         """Take in what the directory has now. Raises ``Transient``."""
@@ -107,15 +106,16 @@ class Access:
 
     def _take(self, frames: list[Frame]) -> None:
         for frame in frames:
-            place = self._places[frame.topic]
+            topic, place = frame.topic, self._places[frame.topic]
             if frame.op == "snap":
-                self._data[frame.topic] = dict(frame.data)
-            elif place and place.seq == frame.prev:
-                merged = {**self._data[frame.topic], **frame.data}
-                self._data[frame.topic] = {k: v for k, v in merged.items() if v is not None}
-            else:
-                continue
-            self._places[frame.topic] = Place(frame.epoch, frame.seq)
+                self._data[topic] = dict(frame.data)
+            elif frame.op == "delta" and place and place.seq == frame.prev:
+                merged = {**self._data[topic], **frame.data}
+                self._data[topic] = {k: v for k, v in merged.items() if v is not None}
+            elif frame.op == "delta":
+                continue  # it came by two ways: what it holds is here already
+            if frame.op != "stale" or (place and place.seq == frame.seq):
+                self._places[topic] = Place(frame.epoch, frame.seq, frame.stale)
 
     async def principal(self, key: str | None) -> Principal:
         """Who holds ``key``. Raises ``Denied``; an unknown key is looked up anew once, for it may be new."""
@@ -130,4 +130,4 @@ class Access:
             raise Denied("authorization", f"this API key is not known, or it was revoked: send another. Or, {SIGN_IN}")
         if known.get("expires", inf) < time.time():
             raise Denied("authorization", f"this session has ended; {SIGN_IN}")
-        return Principal(known["id"], known["name"], frozenset(known["scopes"]))
+        return Principal(known["id"], known["name"], frozenset(known["scopes"]), source_of(known))

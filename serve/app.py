@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from serve import page, problems
 from serve.backstage import Backstage
 from serve.limits import BodyLimit
-from serve.routes import commands, ingest, notifications, operation, read, session
+from serve.origins import Origins
+from serve.routes import commands, ingest, notifications, operation, read, segment, session
 from serve.spec import GatewaySpec
 
 ABOUT = """Events in, dashboards, alerts and answers out: all from one log.
@@ -40,16 +40,12 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its look-ups cost a thirtieth of an event
     )
     app.add_middleware(BodyLimit, most=spec.max_body_bytes)
-    if spec.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(spec.cors_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type", "content-encoding", "idempotency-key"],
-        )
+    app.add_middleware(Origins, origins=spec.cors_origins)
     problems.install(app)
-    app.router.routes.extend(ingest.router.routes)  # as its own, first: an included router is searched twice a request
+    for first in (ingest, segment):
+        app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
     for routes in (commands, notifications, session, read, operation):
         app.include_router(routes.router)
+    app.include_router(segment.settings_router)
     page.install(app)
     return app

@@ -11,6 +11,7 @@ import ray
 from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
+from actors.followers import Followed, Follower
 from actors.host import pack
 from actors.intake import Ack
 from actors.topology import HostMap
@@ -21,6 +22,9 @@ from events.errors import Fenced, Overloaded, Rejected, Transient
 R = TypeVar("R")
 OURS = (Rejected, Transient, Overloaded, Fenced)
 RETRY_S = 0.25
+ANSWER_S = 30.0
+"""How long a call may take, beyond what it was asked to wait: a durable commit needs milliseconds."""
+HEALTH_S = 5.0
 
 
 class Hosts:
@@ -36,10 +40,32 @@ class Hosts:
         return await self._call(self.where.cells[cell], lambda host: host.push.remote(cell, pack(arrivals), dead))
 
     async def changes(
-        self, host: str, tenant: str, places: Mapping[str, Place | None], timeout_s: float
+        self,
+        host: str,
+        tenant: str,
+        places: Mapping[str, Place | None],
+        timeout_s: float,
+        follower: Follower | None = None,
     ) -> list[Frame]:
-        """Frames that the topics of ``host`` have beyond ``places``; waits at most ``timeout_s`` for the first."""
-        return await self._call(host, lambda h: h.changes.remote(tenant, dict(places), timeout_s))
+        """Frames that the topics of ``host`` have beyond ``places``; waits at most ``timeout_s`` for the first.
+
+        ``follower``: who asks again and again, and how it fared so far.
+        """
+        return await self._call(
+            host, lambda h: h.changes.remote(tenant, dict(places), timeout_s, follower), timeout_s + ANSWER_S
+        )
+
+    async def followers(self) -> list[Followed]:
+        """Who follows the hosts, as the hosts that answer know them."""
+        names = sorted(set(self.where.cells.values()))
+        answers = await asyncio.gather(*(self._followers(name) for name in names))
+        return sorted(followed for answer in answers for followed in answer)
+
+    async def _followers(self, host: str) -> list[Followed]:
+        try:
+            return await self._call(host, lambda h: h.followers.remote(), HEALTH_S)
+        except Transient:
+            return []
 
     async def health(self) -> list[Health]:
         """Every cell's health; the cells of a host that does not answer are ``unreachable``."""
@@ -49,12 +75,20 @@ class Hosts:
 
     async def _health(self, host: str) -> list[Health]:
         try:
-            return await asyncio.wait_for(self._call(host, lambda h: h.health.remote()), 5.0)
-        except (Transient, TimeoutError) as error:
+            return await self._call(host, lambda h: h.health.remote(), HEALTH_S)
+        except Transient as error:
             cells = [cell for cell, where in self.where.cells.items() if where == host]
-            return [Health(cell, "unreachable", str(error) or "no answer in 5 s", 0, 0) for cell in cells]
+            return [Health(cell, "unreachable", str(error), 0, 0) for cell in cells]
 
-    async def _call(self, host: str, call: Callable[[Any], Awaitable[R]]) -> R:
+    async def _call(self, host: str, call: Callable[[Any], Awaitable[R]], timeout_s: float = ANSWER_S) -> R:
+        """Raises ``Transient`` where there is no answer in time: what was asked for may have been done, or not."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._asked(host, call)
+        except TimeoutError as error:
+            raise Transient(f"host {host} has not answered within {timeout_s:g} s; try again", RETRY_S) from error
+
+    async def _asked(self, host: str, call: Callable[[Any], Awaitable[R]]) -> R:
         handle = self._handles.get(host)
         if handle is None:
             try:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel
 
-from actors.collectors.arrivals import CONFLICT, DUPLICATE, REUSED
+from actors.collectors.arrivals import ACCEPTED, CONFLICT, DUPLICATE, REUSED
 from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
 from serve.coalescer import Coalescer, Committed
 from serve.gathering import Gathering
@@ -24,7 +24,7 @@ EVENTS = 500
 
 
 class Verdict(BaseModel):
-    """A row that was not accepted."""
+    """What there is to say of a row: why it was not accepted, or what of it could not be read."""
 
     index: int
     id: str | None
@@ -33,13 +33,19 @@ class Verdict(BaseModel):
 
 
 class Receipt(BaseModel):
-    """What became of a request's rows. ``rejected`` shows the first 100; all are in ``dead_letters``."""
+    """What became of a request's rows. ``rejected`` shows the first 100; all are in ``dead_letters``.
+
+    ``warnings`` (the first 100, too) is of rows that were taken, but not quite as their sender meant them: money that
+    cannot be read, for one.
+    """
 
     success: bool
     accepted: int
     duplicate: int
     rejected: list[Verdict]
     rejected_total: int
+    warnings: list[Verdict]
+    warnings_total: int
     offset: int | None
 
 
@@ -53,7 +59,8 @@ class Interactions:
     def __init__(self, hosts: Hosts, cell: str) -> None:
         self._rows = Coalescer(hosts, cell)
         self._events = Gathering(self._take_events, lambda _: 1, EVENTS)
-        self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0}
+        self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "warned": 0}
+        """Rows by verdict; a row that was warned of was accepted, too."""
 
     async def take(self, decoded: Decoded) -> Answer:
         """Commit the rows of one request."""
@@ -61,7 +68,7 @@ class Interactions:
         verdicts = _verdicts(decoded, committed)
         duplicate = int((committed.verdict == DUPLICATE).sum())
         accepted = decoded.rows - duplicate - len(verdicts)
-        return self._answer(accepted, duplicate, verdicts, committed.offset)
+        return self._answer(accepted, duplicate, verdicts, _warnings(decoded, committed), committed.offset)
 
     async def take_event(self, text: bytes) -> Answer:
         """Commit the one event of a request, given as ``one_event`` found it.
@@ -90,19 +97,25 @@ class Interactions:
     def _apart(self, decoded: Decoded, committed: Committed) -> Iterator[Answer]:
         """An answer a row, for each row was a request."""
         verdicts = {verdict.index: verdict for verdict in _verdicts(decoded, committed)}
+        warnings: dict[int, list[Verdict]] = {}
+        for warning in _warnings(decoded, committed):
+            warnings.setdefault(warning.index, []).append(warning.model_copy(update={"index": 0}))
         duplicates = set(decoded.index[committed.verdict == DUPLICATE].tolist())
         offset = committed.offset
         for row in range(decoded.rows):
             if row in verdicts:
-                yield self._answer(0, 0, [verdicts[row].model_copy(update={"index": 0})], -1)
+                yield self._answer(0, 0, [verdicts[row].model_copy(update={"index": 0})], [], -1)
             elif row in duplicates:
-                yield self._answer(0, 1, [], -1)
+                yield self._answer(0, 1, [], [], -1)
             else:
-                yield self._answer(1, 0, [], offset)
+                yield self._answer(1, 0, [], warnings.get(row, []), offset)
                 offset += 1
 
-    def _answer(self, accepted: int, duplicate: int, verdicts: list[Verdict], offset: int) -> Answer:
-        for outcome, n in (("accepted", accepted), ("duplicate", duplicate), ("rejected", len(verdicts))):
+    def _answer(
+        self, accepted: int, duplicate: int, verdicts: list[Verdict], warnings: list[Verdict], offset: int
+    ) -> Answer:
+        rows = {"accepted": accepted, "duplicate": duplicate, "rejected": len(verdicts)}
+        for outcome, n in (*rows.items(), ("warned", len({warning.index for warning in warnings}))):
             self.counts[outcome] += n
         return {
             "success": not verdicts,
@@ -110,6 +123,8 @@ class Interactions:
             "duplicate": duplicate,
             "rejected": [verdict.model_dump() for verdict in verdicts[:SHOWN]],
             "rejected_total": len(verdicts),
+            "warnings": [warning.model_dump() for warning in warnings[:SHOWN]],
+            "warnings_total": len(warnings),
             "offset": offset if accepted else None,
         }
 
@@ -142,6 +157,15 @@ def _verdicts(decoded: Decoded, committed: Committed) -> list[Verdict]:
         for row in (committed.verdict == CONFLICT).nonzero()[0].tolist()
     ]
     return sorted(found, key=lambda verdict: verdict.index)
+
+
+def _warnings(decoded: Decoded, committed: Committed) -> list[Verdict]:
+    """Of the rows that were accepted: what is to be said of the others is why they were not."""
+    if not decoded.warned:
+        return []
+    taken = set(decoded.index[committed.verdict == ACCEPTED].tolist())
+    told = (warned for warned in decoded.warned if warned.index in taken)
+    return [Verdict(index=w.index, id=w.id, field=w.field, reason=w.reason) for w in told]
 
 
 def _error_or(answer: Answer | BaseException) -> Answer | Exception:

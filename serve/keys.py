@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from events.errors import Rejected
@@ -14,6 +15,8 @@ SCOPES = ("ingest", "query", "control", "admin")
 
 LINK = "hcl_"
 LINK_S = 86_400.0
+OLD_NAME = "key"
+"""The name that a key has where nobody named it."""
 
 
 def new_key() -> str:
@@ -41,3 +44,21 @@ def valid_scopes(scopes: list[str]) -> frozenset[str]:
     if unknown or not scopes:
         raise Rejected("scopes", f"must be some of {', '.join(SCOPES)}; got {scopes}")
     return frozenset(scopes)
+
+
+def source_of(key: Mapping[str, Any]) -> str:
+    """The product whose events a key brings: their ids are its own, over all its keys.
+
+    Keys made before a source was a thing of its own go by their name, as their events in the log do; but many bear the
+    name that was the default, and they need not be of one product.
+    """
+    named = key.get("source")
+    if named:
+        return str(named)
+    return str(key["id"] if key["name"] == OLD_NAME else key["name"])
+
+
+def free_source(name: str, id: str, keys: Iterable[Mapping[str, Any]]) -> str:
+    """The source of a new key that names none: its name, unless another product has it, else the key's own id."""
+    taken = {source_of(key) for key in keys}
+    return name if name != OLD_NAME and name not in taken else id

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,9 +20,11 @@ import orjson
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from actors.followers import Follower
 from actors.views import Frame, Place
 from events.errors import Rejected, Transient
 from serve.backstage import Backstage, foreign
+from serve.following import Following
 from serve.spec import GatewaySpec
 
 logger = logging.getLogger(__name__)
@@ -30,7 +33,9 @@ WINDOW = 8
 """Frames that a client may have unacknowledged before the hub waits for it."""
 DEFAULT_HZ = 10.0
 POLL_S = 20.0
-UNAUTHORISED, FORBIDDEN_ORIGIN = 4401, 4403
+AGAIN_S = 5.0
+"""After an error of ours a client's topics are asked for again so much later."""
+UNAUTHORISED, FORBIDDEN_ORIGIN, BROKEN = 4401, 4403, 1011
 MAX_TOPICS = 64
 
 
@@ -64,9 +69,11 @@ class Client:
         message: dict[str, Any] = {"op": frame.op, "id": subscription.id, "seq": frame.seq, "epoch": frame.epoch}
         if frame.op == "snap":
             message |= {"policy": frame.policy, "cap": frame.cap, "data": frame.data}
-        else:
+        elif frame.op == "delta":
             message |= {"prev": frame.prev, "data": frame.data}
-        subscription.place = Place(frame.epoch, frame.seq)
+        if frame.stale != (subscription.place.stale if subscription.place else ""):
+            message["stale"] = frame.stale
+        subscription.place = Place(frame.epoch, frame.seq, frame.stale)
         await self.send(message)
 
 
@@ -89,25 +96,23 @@ class Hub:
 
     async def follow(self, host: str) -> None:
         """Run for the life of the replica: learn of every commit on ``host`` that moved a topic somebody follows."""
-        while True:
-            await self._wanted.wait()
-            topics = {t for client in self._clients for t in client.topics}
-            if not topics:
-                self._wanted.clear()
-                continue
-            try:
-                frames = await self._stage.hosts.changes(
-                    host, self._stage.spec.tenant, {t: self._at.get(t) for t in topics}, POLL_S
-                )
-            except Transient as error:
-                await asyncio.sleep(error.retry_after_s)
-                continue
-            for frame in frames:
-                self._at[frame.topic] = Place(frame.epoch, frame.seq)
-            moved = {frame.topic for frame in frames}
-            for client in self._clients:
-                if moved & client.topics.keys():
-                    client.woken.set()
+        await Following("live hub", partial(self._step, host)).run()
+
+    async def _step(self, host: str, me: Follower) -> None:
+        await self._wanted.wait()
+        topics = {t for client in self._clients for t in client.topics}
+        if not topics:
+            self._wanted.clear()
+            return
+        frames = await self._stage.hosts.changes(
+            host, self._stage.spec.tenant, {t: self._at.get(t) for t in topics}, POLL_S, me
+        )
+        for frame in frames:
+            self._at[frame.topic] = Place(frame.epoch, frame.seq, frame.stale)
+        moved = {frame.topic for frame in frames}
+        for client in self._clients:
+            if moved & client.topics.keys():
+                client.woken.set()
 
     def start(self) -> list[asyncio.Task[None]]:
         return [asyncio.create_task(self.follow(host)) for host in self._hosts]
@@ -121,16 +126,27 @@ class Hub:
         client = Client(socket)
         self._clients.add(client)
         await client.send({"op": "welcome", "hb": HEARTBEAT_S, "win": WINDOW})
-        writers = [asyncio.create_task(self._write(client)), asyncio.create_task(self._beat(client))]
+        tasks = [asyncio.create_task(deed(client)) for deed in (self._listen, self._write, self._beat)]
         try:
-            while True:
-                await self._hear(client, await socket.receive_text())
-        except (WebSocketDisconnect, RuntimeError):
-            pass
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._clients.discard(client)
-            for writer in writers:
-                writer.cancel()
+            for task in tasks:
+                task.cancel()
+        await self._part(client, await asyncio.gather(*tasks, return_exceptions=True))
+
+    async def _part(self, client: Client, ends: list[BaseException | None]) -> None:
+        """Close the socket of a client that one of its tasks has given up; a client that went away is gone already."""
+        errors = [e for e in ends if isinstance(e, Exception) and not isinstance(e, WebSocketDisconnect | RuntimeError)]
+        for error in errors:
+            logger.error("live: a client is cut off and will come again", exc_info=error)
+        if errors:
+            with suppress(RuntimeError):
+                await client.socket.close(BROKEN)
+
+    async def _listen(self, client: Client) -> None:
+        while True:
+            await self._hear(client, await client.socket.receive_text())
 
     async def _refusal(self, socket: WebSocket) -> int | None:
         if foreign(socket) and socket.headers.get("origin") not in self._stage.spec.cors_origins:
@@ -198,6 +214,9 @@ class Hub:
             except Transient as error:
                 logger.info("live: %s", error)
                 asyncio.get_running_loop().call_later(error.retry_after_s, client.woken.set)
+            except Exception:
+                logger.exception("live: host %s", host)
+                asyncio.get_running_loop().call_later(AGAIN_S, client.woken.set)
         return frames
 
     async def _beat(self, client: Client) -> None:

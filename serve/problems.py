@@ -47,7 +47,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     403: {"model": Failure, "description": "The key lacks the scope"},
     404: {"model": Failure, "description": "There is no such thing"},
     413: {"model": Failure, "description": "The body is too large"},
-    429: {"model": Failure, "description": "Consumers lag or the disk is nearly full: again after Retry-After seconds"},
+    429: {"model": Failure, "description": "The disk is nearly full: again after Retry-After seconds"},
     503: {"model": Failure, "description": "Not now: try again after Retry-After seconds"},
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -60,9 +59,6 @@ class Running:
                 self.kill()
                 raise
             self.gone(started)
-        elsewhere = self.data / "ray.path"  # Ray's session, where the test's folder has too long a path
-        if elsewhere.exists():
-            shutil.rmtree(elsewhere.read_text(), ignore_errors=True)
         return self.process.returncode
 
     def gone(self, started: list[psutil.Process]) -> None:

@@ -38,13 +38,24 @@ class Leak:
 
 
 def find_leaks(
-    x: F32, y: F64, features: Sequence[Feature], classes: Sequence[str], *, target: str, seed: int = 0
+    x: F32,
+    y: F64,
+    features: Sequence[Feature],
+    classes: Sequence[str],
+    *,
+    target: str,
+    twins: npt.NDArray[np.int64] | None = None,
+    seed: int = 0,
 ) -> tuple[Leak, ...]:
-    """Worst first. ``y`` are values or class numbers of the training rows ``x``."""
+    """Worst first. ``y`` are values or class numbers of the training rows ``x``.
+
+    Rows that ``twins`` numbers alike are copies, and stay in one half.
+    """
     most = int(np.clip(_CELLS // max(1, len(features)), 1_000, ROWS))
     rows = np.random.default_rng(seed).permutation(len(x))[:most]
     x, y = x[rows], y[rows]
-    half = np.arange(len(x)) % 2 == 0
+    place = np.arange(len(x)) if twins is None else np.unique(twins[rows], return_inverse=True)[1].reshape(-1)
+    half = place % 2 == 0
     found: dict[str, Leak] = {}
     for j, feature in enumerate(features):
         if feature.kind == "count":

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from events import runtime_folder
 from tuning.candidates import SPACES, Between, Candidate, OneOf
 from tuning.config import Config
 from tuning.folding import Rows
@@ -53,13 +54,13 @@ def search_on_ray(
     """
     ray = _ray()
     ours = not ray.is_initialized()
+    folder = tempfile.mkdtemp(prefix="", dir=runtime_folder.of_user())  # short: Ray makes sockets below it
     if ours:
         ray.init(
             num_cpus=config.cores, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-            _node_ip_address="127.0.0.1", namespace="hindcast-automl",
+            _node_ip_address="127.0.0.1", _temp_dir=folder, namespace="hindcast-automl",
         )  # fmt: skip
     nodes: set[str] = set()
-    folder = tempfile.mkdtemp(prefix="hindcast-tune-")
     try:
         box = ray.remote(num_cpus=0)(_Box).remote()
         left = until() - time.monotonic()

@@ -41,9 +41,9 @@ F64 = npt.NDArray[np.float64]
 def holdout_scores(outcome: Outcome) -> tuple[Score, ...]:
     """Every score with its intervals, grouped rows counted as groups."""
     p = outcome.prepared
-    groups = None
-    if p.groups is not None:
-        groups = np.unique(p.groups[p.split.holdout].astype(str), return_inverse=True)[1].astype(np.int64)
+    groups, together = None, p.twins if p.groups is None else p.groups
+    if together is not None:
+        groups = np.unique(together[p.split.holdout].astype(str), return_inverse=True)[1].astype(np.int64)
     return evaluation.evaluate(
         p.target.problem, outcome.truth(), outcome.holdout, baseline=baseline_predictions(outcome), groups=groups
     )
@@ -158,6 +158,7 @@ def _data(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArray[An
         positive=p.target.classes[1] if p.classes == 2 else None,
         target_quantiles=() if p.classes else tuple(np.quantile(p.y, [0, 0.25, 0.5, 0.75, 1]).tolist()),
         dropped_rows=total - len(p.y),
+        equal_rows=p.equal_rows,
     )
 
 

@@ -114,12 +114,12 @@ def _unseen(condition: Condition, fitting: Sequence[Measure], seen: Seen) -> Ite
     if metric not in seen:
         if all(m.names is None for m in fitting):
             hint = did_you_mean(metric, seen)
-            yield f"no sample of a metric {metric!r} has been seen lately{hint}; the rule waits for the first one"
+            yield f"no sample of a metric {metric!r} has been seen lately{hint}"
         elif key:
-            yield f"no sample of {metric!r} has been seen lately; the rule waits for the first one with the key {key!r}"
+            yield f"no sample of {metric!r} has been seen lately, so none with the key {key!r}"
     elif key and key not in seen[metric]:
         hint = did_you_mean(key, seen[metric])
-        yield f"no sample of {metric!r} with the key {key!r} has been seen lately{hint}; the rule waits for the first one"
+        yield f"no sample of {metric!r} with the key {key!r} has been seen lately{hint}"
 
 
 def _can_hold(group: Sequence[Comparison], threshold: float) -> bool:

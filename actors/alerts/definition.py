@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from actors.alerts.state import NoData
 from analytics.rules import parse
 
 Severity = Literal["critical", "high", "medium", "low"]
@@ -39,3 +40,5 @@ class RuleFields(BaseModel):
     threshold: Annotated[float, Field(allow_inf_nan=False)]
     severity: Severity = "medium"
     for_s: Annotated[float, Field(ge=0, le=86_400 * 30, allow_inf_nan=False)] = 0.0
+    no_data: NoData = "resolve"
+    """What becomes of an alert when its condition has been unknown for 10 minutes (a gauge without a measurement)."""

@@ -1,102 +1,70 @@
 """The alert evaluator: OK -> PENDING -> FIRING -> RESOLVED on event time, with effects as events on the outbox.
 
-Rules and acknowledgements come on ``control``, so each has one exact place among the samples. Samples of long ago (an
-import of history) give transitions without effects.
+Rules and acknowledgements come on ``control``, so each has one exact place among the samples. Every window of every key that
+is known is judged once, in order, when the watermark closes it: by its sample, or, where the key had no rows, by the figures
+that ``window.closed`` gives to silence (a count of zero; no mean at all). What comes later, as a revision, recounts a
+pending alert; of any other it is history (``alert.revised``) and tells nobody. Windows of long ago (an import of history)
+give transitions without effects.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-import numpy as np
-import xxhash
 
-from actors.columns import floats, labels, times
+from actors.alerts.samples import Closed, Sample, read
+from actors.alerts.state import Closing, Instance, Known, Rule, State, alert_id
+from actors.alerts.telling import Telling
+from actors.columns import times
 from actors.fold import Batch, Outputs
-from analytics.rules import Condition, Phase, judge, parse
-from events.catalog import ALERTS, CLOCK, CONTROL, METRICS, OUTBOX, rows
+from analytics.rules import Phase, Verdict, judge
+from analytics.runs import mended, newest, within
+from events.catalog import ALERTS, CLOCK, CONTROL, METRICS, OUTBOX
 
-HISTORY_US = 3_600_000_000
-"""Transitions further than this behind the clock have no effects."""
-STALE_US = 600_000_000
-"""A pending alert does not fire on the clock's word alone once its last sample is older than this."""
-
-parsed = lru_cache(maxsize=1024)(parse)
-
-
-class Rule(msgspec.Struct, frozen=True):
-    name: str
-    condition: str
-    threshold: float
-    channels: tuple[str, ...] = ()
-    severity: str = "medium"
-    for_s: float = 0.0
-
-
-class Instance(msgspec.Struct):
-    """One rule at one key."""
-
-    phase: Phase
-    since: int
-    """When the condition began to hold, us."""
-    last: int
-    """Event time of the last sample judged, us."""
-    value: float
-    bound: float
-
-    def alert(self, rule: str, key: str) -> str:
-        return xxhash.xxh3_64_hexdigest(f"{rule}\0{key}\0{self.since}".encode())
-
-
-class _Judged(NamedTuple):
-    """One sample in the eyes of one rule."""
-
-    key: str
-    at: int
-    breached: bool
-    value: float
-    bound: float
-
-
-class State(msgspec.Struct):
-    now: int = 0
-    rules: dict[str, Rule] = {}
-    instances: dict[str, dict[str, Instance]] = {}
-    """By rule, by key; only those that are not OK, or were judged lately."""
+NO_DATA_US = 600_000_000
+"""A condition that has been unknown for this long is a matter of the rule's ``no_data``."""
+DAY_US = 86_400_000_000
+"""After this long without rows a key sleeps, unless an alert of it is pending or fires; what held is forgotten, too."""
+MOST_RUNS = 64
+STEP_US = 5_000_000
+"""The most that one tick counts: while the system was down, nothing stood still."""
+MOVES = {Phase.PENDING: "alert.pending", Phase.FIRING: "alert.fired", Phase.RESOLVED: "alert.resolved"}
 
 
 @dataclass
 class AlertEvaluator:
-    """The fold."""
+    """The fold. ``bound_us``: how far windows close behind the clock in normal life, so that this makes no history."""
 
+    bound_us: int = 5_000_000
     name: str = "alert_evaluator"
-    version: int = 1
+    version: int = 2
     reads: tuple[str, ...] = (CONTROL.name, METRICS.name, CLOCK.name)
     writes: tuple[str, ...] = (ALERTS.name, OUTBOX.name)
-    _alerts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]], repr=False)
-    _effects: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]], repr=False)
+    _telling: Telling = field(init=False, repr=False)
 
     def initial(self) -> State:
         return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        self._alerts, self._effects = [], []
+        self._telling = Telling(self.bound_us)
         match batch.stream:
             case CONTROL.name:
                 for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():
                     at = int(row["time"].timestamp() * 1e6)
                     self._command(state, row["type"], row["subject"], json.loads(row["data"]), at)
             case METRICS.name:
-                self._samples(state, batch)
+                for row in read(batch, state.rules.values()):
+                    self._sample(state, row) if isinstance(row, Sample) else self._close(state, row)
             case _:
                 for now in times(batch.table, "time").tolist():
                     self._tick(state, now)
-        return state, self._outputs()
+        return state, self._telling.outputs()
+
+    # -- commands ------------------------------------------------------------------------------------------------
 
     def _command(self, state: State, type_: str, subject: str, data: Mapping[str, Any], at: int) -> None:
         match type_:
@@ -107,134 +75,193 @@ class AlertEvaluator:
                     state.rules[subject] = rule
             case "rule.deleted":
                 self._withdraw(state, subject, at)
-                state.rules.pop(subject, None)
             case "alert.acknowledged":
                 self._acknowledge(state, subject, str(data.get("by", "")), at)
             case _:
                 pass
 
     def _withdraw(self, state: State, name: str, at: int) -> None:
-        """A rule goes or changes: what it had firing is resolved."""
-        rule = state.rules.get(name)
+        """A rule goes or changes: what it had firing is resolved; keys that no other rule asks about are forgotten."""
+        rule = state.rules.pop(name, None)
+        if rule is None:
+            return
         for key, instance in sorted(state.instances.pop(name, {}).items()):
-            if rule and instance.phase is Phase.FIRING:
-                self._tell(state, rule, key, instance, "alert.resolved", at, "the rule was changed")
-            elif rule and instance.phase is Phase.PENDING:
-                self._tell(state, rule, key, instance, "alert.calmed", at, "the rule was changed")
+            if instance.active:
+                type_ = "alert.resolved" if instance.phase is Phase.FIRING else "alert.calmed"
+                self._telling.tell(rule, key, instance, type_, at, now=state.now, note="the rule was changed")
+        if all(other.about.metric != rule.about.metric for other in state.rules.values()):
+            state.known.pop(rule.about.metric, None)
 
     def _acknowledge(self, state: State, alert: str, by: str, at: int) -> None:
         for name, instances in sorted(state.instances.items()):
             for key, instance in sorted(instances.items()):
                 if instance.phase is not Phase.OK and instance.alert(name, key) == alert:
                     rule = state.rules[name]
-                    self._tell(state, rule, key, instance, "alert.acknowledged", at, f"by {by}", by=by, effect=False)
+                    type_ = "alert.acknowledged"
+                    self._telling.tell(rule, key, instance, type_, at, now=state.now, note=f"by {by}", by=by)
 
-    def _samples(self, state: State, batch: Batch) -> None:
-        """Judge each sample by each rule that is about its metric, in the order of the samples."""
-        codes, metrics = labels(batch.table, "metric")
-        judged: list[tuple[int, str, _Judged]] = []
-        for name in sorted(state.rules):
-            rule = state.rules[name]
-            condition = parsed(rule.condition)
-            if condition.metric in metrics:
-                chosen = np.flatnonzero(codes == metrics.index(condition.metric))
-                judged += [(row, name, sample) for row, sample in _judged(rule, condition, batch, chosen)]
-        for _, name, sample in sorted(judged, key=lambda j: j[:2]):
-            self._sample(state, state.rules[name], sample)
+    # -- windows -------------------------------------------------------------------------------------------------
 
-    def _sample(self, state: State, rule: Rule, sample: _Judged) -> None:
+    def _sample(self, state: State, sample: Sample) -> None:
+        closing = _heard(state, sample)
+        known = state.known.setdefault(sample.metric, Known(sample.definition))
+        known.definition = sample.definition
+        newest_end = known.keys.get(sample.key, 0)
+        judged_to = max(closing.until, newest_end)
+        if sample.end <= judged_to:
+            for rule, verdict, value in sample.judged:
+                self._revise(state, rule, sample, verdict, value)
+        else:
+            for rule, verdict, value in sample.judged:
+                before = sample.end - sample.width
+                if closing.figures and (newest_end or state.by_definition(rule, closing) == sample.key):
+                    silence, figure = rule.judge(closing.figures)
+                    self._judge(state, rule, sample.key, judged_to, before, sample.width, silence, figure)
+                self._judge(state, rule, sample.key, before, sample.end, sample.width, verdict, value)
+        known.keys[sample.key] = max(newest_end, sample.end)
+
+    def _close(self, state: State, closed: Closed) -> None:
+        """Judge the silence of every known key that had no rows in the windows now closed."""
+        closing = _heard(state, closed)
+        closing.figures, closing.keyed = closed.figures, closed.keyed
+        rules = state.rules_of(closed.definition)
+        for rule in rules:
+            verdict, value = rule.judge(closed.figures)
+            known = state.known.get(rule.about.metric)
+            for key in self._silent(state, rule, closing, verdict):
+                spoken = known.keys.get(key, 0) if known else 0
+                self._judge(state, rule, key, max(closed.start, spoken), closed.end, closed.width, verdict, value)
+        closing.until = max(closing.until, closed.end)
+        self._forget(state, rules, closing.until)
+
+    def _silent(self, state: State, rule: Rule, closing: Closing, verdict: Verdict) -> list[str]:
+        """The keys at which a silence of this verdict can change anything, in order."""
+        instances = state.instances.get(rule.name, {})
+        keys = {key for key, instance in instances.items() if instance.active}
+        if verdict is Verdict.BREACHED or (verdict is Verdict.UNKNOWN and rule.no_data == "fire"):
+            keys |= state.keys_of(rule, closing)
+        return sorted(keys)
+
+    def _judge(
+        self, state: State, rule: Rule, key: str, after: int, to: int, width: int, verdict: Verdict, value: float | None
+    ) -> None:
+        """Take the verdict on every window that ends in (after, to], all alike, for the first time."""
+        first = (after // width + 1) * width
+        if first > to:
+            return
+        instances = state.instances.setdefault(rule.name, {})
+        instance = instances.get(key)
+        if instance is None:
+            if verdict is Verdict.FINE or (verdict is Verdict.UNKNOWN and rule.no_data != "fire"):
+                return
+            instance = instances[key] = Instance()
+        if verdict is Verdict.UNKNOWN:
+            instance.blank = instance.blank or first - width
+            due = max(first, _grid(instance.blank + NO_DATA_US, width))
+            if due <= to:
+                self._no_data(state, rule, key, instance, due, width)
+            return
+        instance.blank, instance.value = 0, value
+        breached = verdict is Verdict.BREACHED
+        if breached and not instance.holding:
+            instance.runs.append((first, first))
+        if breached and not instance.active:
+            instance.began = instance.runs[-1][0]
+        instance.last = to
+        if not breached:
+            self._move(state, rule, key, instance, judge(instance.phase, False, 0, first, rule.for_us), first, width)
+            return
+        began = instance.runs[-1][0]
+        instance.runs[-1] = (began, to)
+        for at in (first, max(first, _grid(began + rule.for_us, width))):
+            if at <= to:
+                phase = judge(instance.phase, True, began, at, rule.for_us)
+                self._move(state, rule, key, instance, phase, at, width)
+
+    def _no_data(self, state: State, rule: Rule, key: str, instance: Instance, at: int, width: int) -> None:
+        """The condition has been unknown for long."""
+        if rule.no_data == "keep":
+            return
+        note = f"no data for {NO_DATA_US // 60_000_000} minutes"
+        instance.last, instance.value = max(at, instance.last), None
+        if rule.no_data == "fire":
+            if not instance.active:
+                instance.began = at
+            self._move(state, rule, key, instance, Phase.FIRING, at, width, note)
+        else:
+            self._move(state, rule, key, instance, judge(instance.phase, False, 0, at, 0), at, width, note)
+
+    def _revise(self, state: State, rule: Rule, sample: Sample, verdict: Verdict, value: float | None) -> None:
+        """Late rows changed a window that was judged: a pending alert is counted anew, any other gets a line of history."""
         instances = state.instances.setdefault(rule.name, {})
         instance = instances.get(sample.key)
+        held = instance is not None and within(instance.runs, sample.end)
+        breached = verdict is Verdict.BREACHED
+        if breached == held or verdict is Verdict.UNKNOWN:
+            return
         if instance is None:
-            if not sample.breached:
-                return
-            instance = instances[sample.key] = Instance(Phase.OK, sample.at, 0, sample.value, sample.bound)
-        if sample.at <= instance.last:
-            return  # a late revision: what was told then stays told
-        if sample.breached and instance.phase in (Phase.OK, Phase.RESOLVED):
-            instance.since = sample.at
-        instance.last, instance.value, instance.bound = sample.at, sample.value, sample.bound
-        phase = judge(instance.phase, sample.breached, instance.since, sample.at, _us(rule))
-        self._move(state, rule, sample.key, instance, phase, sample.at)
-        if instance.phase is Phase.OK:
-            del instances[sample.key]
+            instance = instances[sample.key] = Instance(last=state.closings[sample.definition].until)
+        before = instance.runs[-1] if instance.runs else None
+        instance.runs = mended(instance.runs, sample.end, breached, sample.width)
+        now_held = instance.runs[-1] if instance.runs else None
+        if instance.phase is Phase.PENDING and before != now_held:
+            at = instance.last
+            phase = judge(
+                Phase.PENDING, instance.holding, instance.runs[-1][0] if instance.holding else 0, at, rule.for_us
+            )
+            self._move(state, rule, sample.key, instance, phase, at, sample.width, "late rows")
+            return
+        own = instance.phase is Phase.OK or sample.end < instance.began
+        alert = alert_id(rule.name, sample.key, sample.end) if own else None
+        shown = msgspec.structs.replace(instance, value=value)
+        self._telling.tell(
+            rule, sample.key, shown, "alert.revised", sample.end, now=state.now, note="late rows", alert=alert
+        )
+
+    def _move(
+        self, state: State, rule: Rule, key: str, instance: Instance, phase: Phase, at: int, width: int, note: str = ""
+    ) -> None:
+        before, instance.phase = instance.phase, phase
+        if phase is before or (phase is Phase.OK and before is not Phase.PENDING):
+            return
+        type_ = MOVES.get(phase, "alert.calmed")
+        self._telling.tell(rule, key, instance, type_, at, now=state.now, width=width, note=note)
+
+    # -- time ----------------------------------------------------------------------------------------------------
 
     def _tick(self, state: State, now: int) -> None:
+        step = min(max(now - state.now, 0), STEP_US) if state.now else 0
         state.now = max(state.now, now)
-        for name in sorted(state.instances):
-            rule = state.rules[name]
-            for key, instance in sorted(state.instances[name].items()):
-                if instance.phase is Phase.PENDING and now - instance.last <= STALE_US:
-                    self._move(
-                        state, rule, key, instance, judge(instance.phase, True, instance.since, now, _us(rule)), now
-                    )
+        for definition, closing in sorted(state.closings.items()):
+            closing.still += step
+            if closing.until and closing.still >= NO_DATA_US + 2 * closing.width:
+                self._stand_still(state, definition, closing, now)
 
-    def _move(self, state: State, rule: Rule, key: str, instance: Instance, phase: Phase, at: int) -> None:
-        before, instance.phase = instance.phase, phase
-        if phase is before:
-            return
-        if phase is Phase.OK:
-            if before is Phase.PENDING:
-                self._tell(state, rule, key, instance, "alert.calmed", at, "", effect=False)
-            return
-        type_ = {Phase.PENDING: "alert.pending", Phase.FIRING: "alert.fired", Phase.RESOLVED: "alert.resolved"}[phase]
-        self._tell(state, rule, key, instance, type_, at, "", effect=phase is not Phase.PENDING)
+    def _stand_still(self, state: State, definition: str, closing: Closing, now: int) -> None:
+        """Nothing says any more how a definition's windows fare, not even that they are empty: there is no data."""
+        for rule in state.rules_of(definition):
+            if rule.judge(closing.figures)[0] is Verdict.BREACHED:
+                continue  # it is about silence, and silence it is
+            instances = state.instances.setdefault(rule.name, {})
+            for key in self._silent(state, rule, closing, Verdict.UNKNOWN):
+                self._no_data(state, rule, key, instances.setdefault(key, Instance()), now, closing.width)
+        if closing.still >= DAY_US:
+            self._forget(state, state.rules_of(definition), closing.until + closing.still)
 
-    def _tell(
-        self,
-        state: State,
-        rule: Rule,
-        key: str,
-        instance: Instance,
-        type_: str,
-        at: int,
-        note: str,
-        *,
-        by: str | None = None,
-        effect: bool = True,
-    ) -> None:
-        condition = parsed(rule.condition)
-        alert = instance.alert(rule.name, key)
-        said = f"{condition.metric}.{condition.shown.aggregate} is {instance.value:.4g}, limit {instance.bound:.4g}"
-        row = {
-            "type": type_,
-            "subject": alert,
-            "time": at,
-            "partition_key": rule.name,
-            "alert": alert,
-            "rule": rule.name,
-            "severity": rule.severity,
-            "metric": condition.metric,
-            "key": key,
-            "value": instance.value,
-            "threshold": instance.bound,
-            "message": f"{said} ({note})" if note else said,
-            "by": by,
-        }
-        self._alerts.append(row)
-        if not effect or state.now - at > HISTORY_US:
-            return
-        body = json.dumps(row, sort_keys=True)
-        self._effects += [
-            {
-                "type": "notification.requested",
-                "subject": alert,
-                "time": at,
-                "partition_key": channel,
-                "channel": channel,
-                "idempotency_key": f"{alert}:{type_}:{at}:{channel}",
-                "body": body,
-            }
-            for channel in rule.channels
-        ]
-
-    def _outputs(self) -> Outputs:
-        outputs = Outputs()
-        for stream, told in ((ALERTS, self._alerts), (OUTBOX, self._effects)):
-            if told:
-                outputs.emit(stream.name, rows(stream, {c: [row[c] for row in told] for c in told[0]}, len(told)))
-        self._alerts, self._effects = [], []
-        return outputs
+    def _forget(self, state: State, rules: list[Rule], until: int) -> None:
+        """Let go what is a day old by event time: what held of alerts that are over, keys without rows."""
+        awake: dict[str, set[str]] = {}
+        for rule in rules:
+            instances = state.instances.get(rule.name, {})
+            for key, instance in list(instances.items()):
+                after = 0 if instance.active else until - DAY_US
+                instance.runs = newest(instance.runs, after, MOST_RUNS)
+                if not (instance.active or instance.runs or (instance.blank and rule.no_data == "fire")):
+                    del instances[key]
+            awake.setdefault(rule.about.metric, set()).update(k for k, i in instances.items() if i.active)
+        for metric, names in awake.items():
+            if known := state.known.get(metric):
+                known.keys = {k: end for k, end in known.keys.items() if end > until - DAY_US or k in names}
 
     def dump(self, state: State) -> bytes:
         return msgspec.msgpack.encode(state, order="deterministic")
@@ -243,27 +270,12 @@ class AlertEvaluator:
         return msgspec.msgpack.decode(data, type=State)
 
 
-def _judged(rule: Rule, condition: Condition, batch: Batch, chosen: np.ndarray) -> Iterator[tuple[int, _Judged]]:
-    """(row, verdict) of the ``chosen`` rows that the rule is about."""
-    table = batch.table.take(chosen)
-    codes, keys = labels(table, "key")
-    ends = times(table, "time")
-    columns = {c.aggregate: _values(table, c.aggregate) for group in condition.alternatives for c in group}
-    breach = condition.holds(columns, rule.threshold)
-    values = columns[condition.shown.aggregate]
-    bound = rule.threshold if condition.shown.bound is None else condition.shown.bound
-    for i, row in enumerate(chosen.tolist()):
-        key = keys[codes[i]]
-        if condition.key is None or key == condition.key:
-            yield row, _Judged(key, int(ends[i]), bool(breach[i]), float(values[i]), bound)
+def _heard(state: State, row: Sample | Closed) -> Closing:
+    closing = state.closings.setdefault(row.definition, Closing())
+    closing.width, closing.still = row.width, 0
+    return closing
 
 
-def _us(rule: Rule) -> int:
-    return int(rule.for_s * 1e6)
-
-
-def _values(table: Any, aggregate: str) -> np.ndarray:
-    """float64[n], NaN where there is none; ``rate`` is count per second."""
-    name = "count" if aggregate == "rate" else aggregate
-    values = floats(table, name)
-    return values / (times(table, "width_us") / 1e6) if aggregate == "rate" else values
+def _grid(at: int, width: int) -> int:
+    """The first end of a window that is not before ``at``."""
+    return -(-at // width) * width

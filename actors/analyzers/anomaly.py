@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from actors.columns import floats, labels, text, times
+from actors.definitions import fingerprint, told_apart
 from actors.fold import Batch, Outputs
 from analytics import anomaly
 from events.catalog import ANOMALIES, METRICS, rows
@@ -17,21 +20,33 @@ from events.entry import NO_WATERMARK
 STATUS = np.array(["warming", "ready"], dtype=object)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AnomalySpec:
     """Watch one aggregate of one metric, every key by itself."""
 
     metric: str
     aggregate: str = "count"
     false_alarms_per_week: float = 1.0
+    of: tuple[str, ...] = ()
+    """Fingerprints of the definitions that make the metric's samples: what was learned of others does not hold."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.metric}.{self.aggregate}"
+
+    @cached_property
+    def definition(self) -> str:
+        """What the spec says, as a fingerprint."""
+        return fingerprint(self)
 
 
-State = dict[tuple[int, int], anomaly.AnomalyDetector]
-"""By (place of the spec, window width in us)."""
+State = dict[tuple[str, str, int], anomaly.AnomalyDetector]
+"""By (what is watched, fingerprint of its spec, window width in us)."""
 
 
 class Saved(msgspec.Struct):
-    spec: int
+    watched: str
+    definition: str
     width_us: int
     detector: bytes
 
@@ -42,9 +57,15 @@ class AnomalyAnalyzer:
 
     specs: tuple[AnomalySpec, ...]
     name: str = "anomaly"
-    version: int = 5
+    version: int = 6
     reads: tuple[str, ...] = (METRICS.name,)
     writes: tuple[str, ...] = (ANOMALIES.name,)
+    definitions: Mapping[str, str] = field(init=False)
+    """By ``metric.aggregate``: fingerprints of the specs."""
+
+    def __post_init__(self) -> None:
+        named = ((spec.name, spec.definition) for spec in self.specs)
+        object.__setattr__(self, "definitions", told_apart("anomaly watch", named))
 
     def initial(self) -> State:
         return {}
@@ -61,20 +82,21 @@ class AnomalyAnalyzer:
         """(rows of the batch, what each spec says of them)."""
         codes, metrics = labels(batch.table, "metric")
         first = batch.table.column("revision").to_numpy(zero_copy_only=False) == 0
+        widths = batch.table.column("width_us").to_numpy(zero_copy_only=False)
         found: list[tuple[np.ndarray, pa.RecordBatch]] = []
-        for place, spec in enumerate(self.specs):
+        for spec in self.specs:
             if spec.metric in metrics:
                 chosen = np.flatnonzero(first & (codes == metrics.index(spec.metric)))
-                if len(chosen):
-                    found.append((chosen, self._scored(state, place, batch.table.take(pa.array(chosen)))))
+                for width in np.unique(widths[chosen]).tolist():  # two where the metric has been defined anew
+                    alike = chosen[widths[chosen] == width]
+                    found.append((alike, self._scored(state, spec, width, batch.table.take(pa.array(alike)))))
         return found
 
-    def _scored(self, state: State, place: int, table: pa.RecordBatch) -> pa.RecordBatch:
-        spec = self.specs[place]
-        width = int(table.column("width_us")[0].as_py())
-        detector = state.get((place, width))
+    def _scored(self, state: State, spec: AnomalySpec, width: int, table: pa.RecordBatch) -> pa.RecordBatch:
+        place = (spec.name, spec.definition, width)
+        detector = state.get(place)
         if detector is None:
-            detector = state[place, width] = anomaly.AnomalyDetector(spec.false_alarms_per_week)
+            detector = state[place] = anomaly.AnomalyDetector(spec.false_alarms_per_week)
         value = floats(table, spec.aggregate)
         scores = detector.update_text(times(table, "time"), value, *text(table.column("key").dictionary_decode()))
         columns = {name: table.column(name) for name in ("time", "metric", "key", "start", "partition_key")}
@@ -94,17 +116,19 @@ class AnomalyAnalyzer:
 
     def dump(self, state: State) -> bytes:
         saved = [
-            Saved(place, width, detector.to_bytes())
-            for (place, width), detector in sorted(state.items(), key=lambda item: item[0])
+            Saved(*place, detector.to_bytes()) for place, detector in sorted(state.items(), key=lambda item: item[0])
         ]
         return msgspec.msgpack.encode(saved)
 
     def load(self, data: bytes) -> State:
+        """States of specs that are no more, or say something else now, are left out."""
+        specs = {(spec.name, spec.definition): spec for spec in self.specs}
         return {
-            (s.spec, s.width_us): anomaly.AnomalyDetector.from_bytes(
-                s.detector, self.specs[s.spec].false_alarms_per_week
+            (s.watched, s.definition, s.width_us): anomaly.AnomalyDetector.from_bytes(
+                s.detector, spec.false_alarms_per_week
             )
             for s in msgspec.msgpack.decode(data, type=list[Saved])
+            if (spec := specs.get((s.watched, s.definition))) is not None
         }
 
 

@@ -1,13 +1,16 @@
 """The metrics analyzer: event-time windows over raw streams, per metric and key.
 
 Each spec keeps one window state for each producer of its stream, for each producer has a watermark of its own. With one
-partition a stream has one producer; partial windows of several producers are told apart by ``partition_key``.
+partition a stream has one producer; partial windows of several producers are told apart by ``partition_key``. The state is
+kept by the metric's name and what its spec says: in another order, or beside other metrics, it goes on as before, and a
+metric that is defined otherwise than before begins anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -16,20 +19,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from actors.analyzers.arrays import Packed, pack, unpack
+from actors.analyzers.metric_rows import SEPARATOR, Late, closings, in_order, late_rows, sampled
 from actors.columns import floats, text, times, whole
+from actors.definitions import fingerprint, told_apart
 from actors.fold import NONE, Batch, Outputs
 from actors.hashing import hashes
 from analytics import windows
+from analytics.closings import marks, spans, whole_from
 from analytics.keys import Keys
-from events.catalog import METRICS, rows
+from events.catalog import LATE_ROWS, METRICS
 from events.entry import NO_WATERMARK
 
 MAX_KEYS = 1 << 20
-SEPARATOR = "\t"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MetricSpec:
     """Windows of ``width_us`` over the rows of ``stream`` whose type is in ``types`` (None: all).
 
@@ -52,6 +57,12 @@ class MetricSpec:
     def named_by(self) -> str | None:
         return self.name[1:-1] if self.name.startswith("{") else None
 
+    @cached_property
+    def definition(self) -> str:
+        """What the spec says, as a fingerprint; the order of ``types`` says nothing."""
+        types = None if self.types is None else tuple(sorted(set(self.types)))
+        return fingerprint(replace(self, types=types))
+
     @property
     def window(self) -> windows.WindowSpec:
         sketches = self.sketches and (self.value is not None or self.distinct is not None)
@@ -59,35 +70,46 @@ class MetricSpec:
 
 
 class Series(NamedTuple):
-    """One spec over one producer: names of its keys, and its windows."""
+    """One spec over one producer: names of its keys, its windows, and its first watermark."""
 
     keys: Keys
     windows: windows.WindowState
+    began: int = NO_WATERMARK
 
 
-State = dict[tuple[int, str], Series]
-"""By (place of the spec, producer)."""
+State = dict[tuple[str, str, str], Series]
+"""By (metric, fingerprint of its spec, producer)."""
 
 
 class Saved(msgspec.Struct):
-    spec: int
+    metric: str
+    definition: str
     producer: str
     keys: list[str]
     windows: dict[str, Packed | int]
+    began: int
 
 
 @dataclass(frozen=True)
 class MetricsAnalyzer:
-    """The fold. Samples are emitted when a window closes, and again, with the next revision, when late rows change it."""
+    """The fold. Samples are emitted when a window closes, and again, with the next revision, when late rows change it.
+
+    After the samples, one ``window.closed`` a spec says that these were all: a key without one had no rows. A row that is
+    too late for a window of any metric is listed in ``late_rows``.
+    """
 
     specs: tuple[MetricSpec, ...]
     name: str = "metrics"
-    version: int = 2
-    writes: tuple[str, ...] = (METRICS.name,)
+    version: int = 3
+    writes: tuple[str, ...] = (METRICS.name, LATE_ROWS.name)
     reads: tuple[str, ...] = field(init=False)
+    definitions: Mapping[str, str] = field(init=False)
+    """By name: fingerprints of the specs."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reads", tuple(sorted({spec.stream for spec in self.specs})))
+        named = ((spec.name, spec.definition) for spec in self.specs)
+        object.__setattr__(self, "definitions", told_apart("metric", named))
 
     def initial(self) -> State:
         return {}
@@ -96,18 +118,31 @@ class MetricsAnalyzer:
         outputs = Outputs()
         columns = _Columns(batch.table)
         found: list[tuple[np.ndarray, pa.RecordBatch]] = []
-        for place, spec in enumerate(self.specs):
+        late: list[Late] = []
+        for spec in self.specs:
             if spec.stream != batch.stream:
                 continue
-            series = state.get((place, batch.producer))
+            place = (spec.name, spec.definition, batch.producer)
+            series = state.get(place)
             if series is None:
-                series = state[place, batch.producer] = Series(Keys(MAX_KEYS), windows.WindowState(spec.window))
-            found += [
-                (samples.row, _sampled(spec, series.keys, samples, batch.producer))
-                for samples in self._advance(spec, series, columns, batch)
-            ]
+                series = state[place] = Series(Keys(MAX_KEYS), windows.WindowState(spec.window))
+            before = series.windows.watermark
+            marks = columns.marks(before, spec.bound_us)
+            if series.began <= windows.NO_WATERMARK:
+                series = state[place] = series._replace(began=int(marks[0]) if batch.rows else batch.watermark)
+            for samples in self._advance(spec, series, columns, batch):
+                if samples.rows:
+                    found.append((samples.row, sampled(spec, series.keys, samples, batch.producer)))
+                if len(samples.refused):
+                    late.append(Late(samples.refused, columns.metrics(spec, samples.refused), marks))
+            first = whole_from(series.began, spec.bound_us, spec.width_us)
+            closed = spans(before, marks, batch.watermark, spec.width_us, first)
+            if len(closed.row):
+                found.append((closed.row, closings(spec, closed, batch.producer)))
         if found:
-            outputs.emit(METRICS.name, _in_order(found))
+            outputs.emit(METRICS.name, in_order(found))
+        if late:
+            outputs.emit(LATE_ROWS.name, late_rows(batch, late))
         watermark = min((series.windows.watermark for series in state.values()), default=NO_WATERMARK)
         if batch.last and watermark > windows.NO_WATERMARK:
             outputs.emit(METRICS.name, watermark=watermark)
@@ -122,22 +157,25 @@ class MetricsAnalyzer:
             samples.append(windows.advance(series.windows, time, received, keys, value, distinct))
         if batch.last and batch.watermark != NO_WATERMARK:
             samples.append(windows.advance_watermark(series.windows, batch.watermark))
-        return [s for s in samples if s.rows]
+        return samples
 
     def dump(self, state: State) -> bytes:
         saved = [
-            Saved(place, producer, series.keys.names, pack(series.windows.dump()))
-            for (place, producer), series in sorted(state.items())
+            Saved(*place, series.keys.names, pack(series.windows.dump()), series.began)
+            for place, series in sorted(state.items(), key=lambda item: item[0])
         ]
         return msgspec.msgpack.encode(saved)
 
     def load(self, data: bytes) -> State:
+        """States of specs that are no more, or say something else now, are left out."""
         saved = msgspec.msgpack.decode(data, type=list[Saved])
+        specs = {(spec.name, spec.definition): spec for spec in self.specs}
         return {
-            (s.spec, s.producer): Series(
-                Keys(MAX_KEYS, s.keys), windows.WindowState.load(self.specs[s.spec].window, unpack(s.windows))
+            (s.metric, s.definition, s.producer): Series(
+                Keys(MAX_KEYS, s.keys), windows.WindowState.load(spec.window, unpack(s.windows)), s.began
             )
             for s in saved
+            if (spec := specs.get((s.metric, s.definition))) is not None
         }
 
 
@@ -150,6 +188,17 @@ class _Columns:
 
     def time(self, name: str) -> np.ndarray:
         return self._once("time", name, lambda: times(self._table, name))
+
+    def marks(self, before: int, bound_us: int) -> np.ndarray:
+        """int64[n]: the watermark at each row, which was ``before``."""
+        return self._once("marks", f"{before} {bound_us}", lambda: self._marks(before, bound_us))
+
+    def metrics(self, spec: MetricSpec, rows: np.ndarray) -> list[str]:
+        """The metric that each of ``rows`` belongs to."""
+        if spec.named_by is None:
+            return [spec.name] * len(rows)
+        codes, names = self._labels(spec.named_by)
+        return [names[code] for code in codes[rows].tolist()]
 
     def value(self, name: str | None) -> np.ndarray:
         """float64[n]; NaN where there is no value."""
@@ -195,6 +244,9 @@ class _Columns:
         names = [*column.dictionary.to_pylist(), ""]
         return whole(column.indices, len(names) - 1).astype(np.int32), names
 
+    def _marks(self, before: int, bound_us: int) -> np.ndarray:
+        return marks(before, self.time("time"), self.time("received"), bound_us)
+
     def _floats(self, name: str | None) -> np.ndarray:
         if name is None:
             return np.full(self._table.num_rows, np.nan)
@@ -213,57 +265,3 @@ class _Columns:
         if (kind, name) not in self._made:
             self._made[kind, name] = make()
         return self._made[kind, name]
-
-
-def _in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
-    """One batch in the order of the rows that closed the windows; of one row, in the order of the specs."""
-    if len(found) == 1:
-        return found[0][1]
-    order = np.argsort(np.concatenate([at for at, _ in found]), kind="stable")
-    return pa.concat_batches([samples for _, samples in found]).take(pa.array(order))
-
-
-def _sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: str) -> pa.RecordBatch:
-    ids = pa.array(samples.key, pa.int32())
-    if spec.named_by is None:
-        metric = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), samples.rows), [spec.name])
-        key = _label(_text(keys), ids)
-    else:
-        split = [name.partition(SEPARATOR) for name in keys.names]
-        metric = _label(pa.array([m for m, _, _ in split], pa.string()), ids)
-        key = _label(pa.array([k for _, _, k in split], pa.string()), ids)
-    columns = {
-        "type": "metric.sampled",
-        "partition_key": producer,
-        "time": samples.start + spec.width_us,
-        "metric": metric,
-        "key": key,
-        "start": samples.start,
-        "width_us": spec.width_us,
-        "count": samples.count,
-        "sum": _known(samples.sum, samples.values),
-        "mean": _known(samples.mean, samples.values),
-        "min": _known(samples.min, samples.values),
-        "max": _known(samples.max, samples.values),
-        "p50": pa.array(samples.p50, from_pandas=True),
-        "p95": pa.array(samples.p95, from_pandas=True),
-        "p99": pa.array(samples.p99, from_pandas=True),
-        "distinct": pa.array(samples.distinct, mask=samples.distinct < 0) if spec.distinct else None,
-        "revision": samples.revision,
-    }
-    return rows(METRICS, columns, samples.rows)
-
-
-def _text(keys: Keys) -> pa.Array:
-    """The names by id, as a string column."""
-    offsets, names = keys.text()
-    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(names))
-
-
-def _known(column: np.ndarray, values: np.ndarray) -> pa.Array:
-    return pa.array(column, mask=values == 0)
-
-
-def _label(names: pa.Array, ids: pa.Array) -> pa.Array:
-    """Only the names that occur: the entry carries them, not every name the cell has ever seen."""
-    return names.take(ids).dictionary_encode()

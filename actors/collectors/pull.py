@@ -13,6 +13,15 @@ from events.catalog import Stream
 from events.entry import NO_WATERMARK
 from events.errors import Corrupt
 
+IDLE_US = 2_000_000
+"""Silence after which a watermark follows the clock."""
+SETTLED_US = 900_000_000
+PACE_US = 10_000_000
+"""Steps in which it follows once the silence has lasted for ``SETTLED_US``."""
+HISTORY_IDLE_US = 60_000_000
+"""Silence after which it leaps to the clock from events that were ``SETTLED_US`` old when they came: history is sent in
+pieces, and what is sent after the leap is late."""
+
 
 class Progress(msgspec.Struct):
     """How far a producer's event time has come, microseconds UTC."""
@@ -20,6 +29,8 @@ class Progress(msgspec.Struct):
     watermark: int = NO_WATERMARK
     latest: int = NO_WATERMARK
     """The newest min(event time, received time) seen."""
+    arrived: int = NO_WATERMARK
+    """The newest received time seen; a snapshot of before this was kept has none, and ``latest`` stands for it."""
 
     def see(self, batch: pa.RecordBatch, bound_us: int) -> None:
         """Take in rows: the watermark is the running max of min(time, received), less ``bound_us``."""
@@ -27,7 +38,24 @@ class Progress(msgspec.Struct):
             return
         time, received = (batch.column(name).cast(pa.int64()).to_numpy() for name in ("time", "received"))
         self.latest = max(self.latest, int(np.minimum(time, received).max()))
+        self.arrived = max(self.arrived, int(received.max()))
         self.watermark = max(self.watermark, self.latest - bound_us)
+
+    def follow(self, now_us: int, bound_us: int, idle_us: int) -> bool:
+        """Let the watermark follow the clock once nothing came for ``idle_us``; whether it moved.
+
+        It follows for as long as the silence lasts: a window of any width closes, and that it is empty is told, too.
+        """
+        if self.latest == NO_WATERMARK:
+            return False
+        arrived = max(self.arrived, self.latest)
+        silence, reach = now_us - arrived, now_us - bound_us
+        wait = max(idle_us, HISTORY_IDLE_US) if arrived - self.latest > SETTLED_US else idle_us
+        pace = PACE_US if silence > SETTLED_US else 1
+        if silence < wait or reach - self.watermark < pace:
+            return False
+        self.watermark = reach
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +65,7 @@ class PullCollector:
     name: str
     stream: Stream
     bound_us: int = 0
+    idle_us: int = IDLE_US
     version: int = 1
     reads: tuple[str, ...] = ()
 
@@ -56,6 +85,13 @@ class PullCollector:
         outputs = Outputs()
         outputs.emit(self.stream.name, batch, state.watermark)
         return state, outputs, batch.num_rows
+
+    def idle(self, state: Progress, now_us: int) -> tuple[Progress, Outputs, None]:
+        """Let the watermark follow the clock (a punctuation) while the source has nothing."""
+        outputs = Outputs()
+        if state.follow(now_us, self.bound_us, self.idle_us):
+            outputs.emit(self.stream.name, watermark=state.watermark)
+        return state, outputs, None
 
     def absorb(self, state: Progress, batch: Batch) -> Progress:
         state.see(batch.table, self.bound_us)

@@ -13,12 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from actors.collectors.arrivals import ACCEPTED, CONFLICT, REUSED, Arrivals
-from actors.collectors.pull import Progress
+from actors.collectors.pull import IDLE_US, Progress
 from actors.fold import Batch, Outputs
 from actors.hashing import hashes
 from analytics import dedup
 from events.catalog import CONTROL, DEAD_LETTERS, USER_INTERACTIONS, Stream, rows
-from events.entry import NO_WATERMARK
 from events.errors import Corrupt
 
 IDENTITY = ("source", "id")
@@ -40,10 +39,8 @@ class PushCollector:
     window: int
     bound_us: int = 0
     """How far out of order events may come before they count as late."""
-    idle_us: int = 2_000_000
-    """Silence after which the producer's watermark follows the clock, so that the last windows close."""
-    horizon_us: int = 0
-    """How long the clock is followed after the last event: past every window and its lateness nothing more closes."""
+    idle_us: int = IDLE_US
+    """Silence after which the producer's watermark follows the clock, so that windows close, and empty ones, too."""
     version: int = 1
     reads: tuple[str, ...] = ()
 
@@ -72,13 +69,10 @@ class PushCollector:
         return state, outputs, verdict
 
     def idle(self, state: State, now_us: int) -> tuple[State, Outputs, None]:
-        """Let the watermark follow the clock while nothing arrives (a punctuation) and it can still close anything."""
-        outputs, progress = Outputs(), state.progress
-        reach = now_us - self.bound_us
-        quiet = progress.latest != NO_WATERMARK and now_us - progress.latest >= self.idle_us
-        if quiet and progress.watermark < min(reach, progress.latest + self.horizon_us):
-            progress.watermark = reach
-            outputs.emit(self.stream.name, watermark=reach)
+        """Let the watermark follow the clock (a punctuation) while nothing arrives."""
+        outputs = Outputs()
+        if state.progress.follow(now_us, self.bound_us, self.idle_us):
+            outputs.emit(self.stream.name, watermark=state.progress.watermark)
         return state, outputs, None
 
     def absorb(self, state: State, batch: Batch) -> State:
@@ -105,9 +99,9 @@ def _conflicts(collector: PushCollector, batch: pa.RecordBatch) -> pa.RecordBatc
 
 
 def user_interactions(bound_us: int = 5_000_000, window: int = 1 << 19) -> PushCollector:
-    """The collector of the products' events. 15 minutes of silence close every window and its lateness."""
+    """The collector of the products' events."""
     content = ("type", "subject", "anonymous_id", "amount", "currency", "value", "properties")
-    return PushCollector("user_interactions", USER_INTERACTIONS, content, window, bound_us, horizon_us=900_000_000)
+    return PushCollector("user_interactions", USER_INTERACTIONS, content, window, bound_us)
 
 
 def control() -> PushCollector:

@@ -57,6 +57,8 @@ class AlertSystem:
         return state, NONE
 
     def _take(self, state: State, row: Mapping[str, Any]) -> None:
+        if row["type"] == "alert.revised":
+            return  # history, and news for nobody
         alert = row["alert"]
         self._touched.add(alert)
         shown = state.get(alert)

@@ -1,4 +1,5 @@
-"""System health: the machine's gauges second by second, and how fast and how late events come in."""
+"""System health: the machine's gauges second by second, how fast and how late events come in (in all and by source), and
+which came too late."""
 
 from __future__ import annotations
 
@@ -11,14 +12,25 @@ import numpy as np
 
 from actors.columns import labels, times
 from actors.dashboards.buckets import SECOND
+from actors.dashboards.sources import Sources
 from actors.fold import NONE, Batch, Outputs, Topic
-from events.catalog import CLOCK, SYSTEM_METRICS, USER_INTERACTIONS
+from events.catalog import CLOCK, LATE_ROWS, SYSTEM_METRICS, USER_INTERACTIONS
 
 GAUGES = {"cpu.percent": "cpu", "memory.percent": "mem", "disk.percent": "disk", "network.bytes_per_s": "net"}
 CAP = 600
 LAG_CAP_MS = 10_000
 SETTLE_S = 2
 """A second of ingest is shown this long after it has passed, when its rows are committed."""
+
+
+class TooLate(msgspec.Struct):
+    """Rows that came too late for their windows of one metric."""
+
+    rows: int = 0
+    behind_s: float = 0.0
+    """The most that the watermark was ahead of one: a longer ``lateness_s`` would have taken them all."""
+    t: float = 0.0
+    """When the newest was received, seconds UTC."""
 
 
 class State(msgspec.Struct):
@@ -31,20 +43,33 @@ class State(msgspec.Struct):
     shown: int = 0
     """The last second of ingest that was shown."""
     ingest: dict[str, list[float | None]] = {}
+    late: dict[str, TooLate] = {}
+    """By metric."""
+    sources: Sources = msgspec.field(default_factory=Sources)
 
 
 @dataclass
 class SystemHealth:
-    """The fold. Its topics: ``system_health`` (t, cpu, mem, disk, net kB/s) and ``ingest`` (t, rate, lag p95 in ms)."""
+    """The fold. Its topics: ``system_health`` (t, cpu, mem, disk, net kB/s), ``ingest`` (t, rate, lag p95 in ms),
+    ``late_rows`` (by metric: rows that came too late for its windows, in all) and, by the second, ``sources`` (see
+    ``actors.dashboards.sources``).
+    """
 
     name: str = "system_health"
-    version: int = 1
-    reads: tuple[str, ...] = (SYSTEM_METRICS.name, USER_INTERACTIONS.name, CLOCK.name)
+    version: int = 2
+    reads: tuple[str, ...] = (SYSTEM_METRICS.name, USER_INTERACTIONS.name, LATE_ROWS.name, CLOCK.name)
     writes: tuple[str, ...] = ()
-    topics: Sequence[Topic] = (Topic("system_health", "append", CAP), Topic("ingest", "append", CAP))
+    topics: Sequence[Topic] = (
+        Topic("system_health", "append", CAP),
+        Topic("ingest", "append", CAP),
+        Topic("late_rows", "upsert"),
+        Topic("sources", "latest"),
+    )
 
     def __post_init__(self) -> None:
         self._fresh: dict[str, int] = {}
+        self._touched: set[str] = set()
+        self._arrived = self._told = False
 
     def initial(self) -> State:
         return State(gauges={c: [] for c in ("t", *GAUGES.values())}, ingest={"t": [], "rate": [], "lag": []})
@@ -54,6 +79,10 @@ class SystemHealth:
             self._sample(state, batch)
         elif batch.stream == USER_INTERACTIONS.name:
             self._arrive(state, batch)
+            state.sources.take(batch)
+            self._arrived = True
+        elif batch.stream == LATE_ROWS.name:
+            self._come_late(state, batch)
         else:
             for now in times(batch.table, "time").tolist():
                 self._tick(state, now)
@@ -84,7 +113,19 @@ class SystemHealth:
                 by_lag = state.arrived.setdefault(second, {})
                 by_lag[ms] = by_lag.get(ms, 0) + count
 
+    def _come_late(self, state: State, batch: Batch) -> None:
+        rows = batch.table.select(["metrics", "behind_us"]).to_pylist()
+        for row, received in zip(rows, times(batch.table, "received").tolist(), strict=True):
+            for metric in row["metrics"] or ():
+                late = state.late.setdefault(metric, TooLate())
+                late.rows += 1
+                late.behind_s = max(late.behind_s, (row["behind_us"] or 0) / SECOND)
+                late.t = max(late.t, received / SECOND)
+                self._touched.add(metric)
+
     def _tick(self, state: State, now_us: int) -> None:
+        state.sources.prune(now_us)
+        self._told = self._arrived
         second = now_us // SECOND - SETTLE_S
         if second <= state.shown:
             return
@@ -101,11 +142,24 @@ class SystemHealth:
         self._fresh[topic] = min(CAP, self._fresh.get(topic, 0) + 1)
 
     def view(self, state: State, topic: str) -> Mapping[str, Any]:
+        if topic == "late_rows":
+            return {metric: msgspec.to_builtins(late) for metric, late in state.late.items()}
+        if topic == "sources":
+            return {"rows": state.sources.rows()}
         return {c: list(v) for c, v in (state.gauges if topic == "system_health" else state.ingest).items()}
 
     def changes(self, state: State) -> Mapping[str, Mapping[str, Any]]:
         fresh, self._fresh = self._fresh, {}
-        return {topic: {c: v[-n:] for c, v in self.view(state, topic).items()} for topic, n in fresh.items()}
+        touched, self._touched = self._touched, set()
+        deltas: dict[str, Mapping[str, Any]] = {
+            topic: {c: v[-n:] for c, v in self.view(state, topic).items()} for topic, n in fresh.items()
+        }
+        if touched:
+            deltas["late_rows"] = {metric: msgspec.to_builtins(state.late[metric]) for metric in sorted(touched)}
+        if self._told:
+            self._arrived = self._told = False
+            deltas["sources"] = self.view(state, "sources")
+        return deltas
 
     def dump(self, state: State) -> bytes:
         return msgspec.msgpack.encode(msgspec.to_builtins(state, str_keys=True), order="deterministic")

@@ -1,6 +1,6 @@
 """A table in, the same rows with what was to be expected out: the anomaly kernel for files and notebooks.
 
-Beside ``columns`` the one module of this package that knows Arrow.
+Beside ``columns`` and ``times`` the one module of this package that knows Arrow.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from analytics.anomaly.kernel import AnomalySpec, AnomalyState, Scores, score
 from analytics.columns import codes, columns
-from analytics.columns import times as times_of
 from analytics.columns import values as values_of
+from analytics.times import times as times_of
 from analytics.typed import F64, I32, I64
 
 STATUS = ("warming", "ready")

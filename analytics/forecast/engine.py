@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.forecast.calendar import Frequency
+from analytics.forecast.calendar import DAY, Frequency
 from analytics.forecast.ensemble import Combined, combine
 from analytics.forecast.intervals import half_widths
 from analytics.forecast.series import Series, Skipped, series_of
 from analytics.forecast.trading import effect, regressor
-from analytics.typed import F64, I64
+from analytics.typed import F64, I64, Bools
 
 DEFAULT_LEVELS = (80, 95)
 
@@ -80,33 +80,55 @@ def forecast(
     wanted = checked(horizon, levels, period)
     parts = list(series_of(key, time, value, period))
     skipped = [part for part in parts if isinstance(part, Skipped)]
-    made = list[tuple[Series, Outcome]]()
+    made = list[tuple[Series, I64, Outcome]]()
     for done, part in enumerate(parts):
         if isinstance(part, Series):
             days = regressor(part.frequency, part.times, part.value.shape[0], horizon)
-            outcome = one(part.value, part.frequency, horizon, wanted, period, days)
+            time, steps = _ahead(part, horizon)
+            outcome = one(part.value, part.frequency, max(1, int(steps.sum())), wanted, period, days)
             if outcome is None:
                 skipped.append(
                     Skipped(part.key, "its forecast or a bound exceeds the largest float64: divide the values")
                 )
             else:
-                made.append((part, outcome))
+                made.append((part, time, outcome if steps.all() else _spread(outcome, steps)))
         if progress is not None:
             progress(done + 1, len(parts))
     if not made:
         raise ValueError(f"no series can be forecast; series {skipped[0].key!r}: {skipped[0].reason}")
     keys = np.empty(len(made), np.asarray(key).dtype)
-    keys[:] = [series.key for series, _ in made]
+    keys[:] = [series.key for series, _, _ in made]
     return Forecasts(
         np.repeat(keys, horizon),
         np.tile(np.arange(1, horizon + 1), len(made)),
-        np.concatenate([series.frequency.after(series.times, horizon) for series, _ in made]),
-        np.concatenate([outcome.point for _, outcome in made]),
-        {level: np.concatenate([outcome.lo[level] for _, outcome in made]) for level in wanted},
-        {level: np.concatenate([outcome.hi[level] for _, outcome in made]) for level in wanted},
-        tuple(_evidence(series, outcome.combined) for series, outcome in made),
+        np.concatenate([time for _, time, _ in made]),
+        np.concatenate([outcome.point for _, _, outcome in made]),
+        {level: np.concatenate([outcome.lo[level] for _, _, outcome in made]) for level in wanted},
+        {level: np.concatenate([outcome.hi[level] for _, _, outcome in made]) for level in wanted},
+        tuple(_evidence(series, outcome.combined) for series, _, outcome in made),
         tuple(skipped),
     )
+
+
+def _ahead(series: Series, horizon: int) -> tuple[I64, Bools]:
+    """The times to forecast, and which of them are steps of the series; on the others, closed days, it is zero."""
+    if series.idle_until is None:
+        return series.frequency.after(series.times, horizon), np.ones(horizon, np.bool_)
+    time = series.idle_until + DAY * np.arange(1, horizon + 1, dtype=np.int64)
+    return time, series.frequency.opens(time)
+
+
+def _spread(outcome: Outcome, steps: Bools) -> Outcome:
+    """The outcome at ``steps``, zero between them."""
+
+    def placed(values: F64) -> F64:
+        whole = np.zeros(steps.shape[0])
+        whole[steps] = values[: int(steps.sum())]
+        return whole
+
+    lo, hi = ({level: placed(side[level]) for level in side} for side in (outcome.lo, outcome.hi))
+    single = {name: placed(values) for name, values in outcome.single.items()}
+    return replace(outcome, point=placed(outcome.point), lo=lo, hi=hi, single=single)
 
 
 def checked(horizon: int, levels: Sequence[float], period: int | None) -> tuple[float, ...]:
@@ -152,7 +174,7 @@ def one(
     ahead = np.full(horizon, scale) if factor is None else scale * factor[y.shape[0] :]
     floor = 0.0 if y.min() >= 0 else -np.inf
     point = np.maximum(combined.point, floor)
-    wide = half_widths(combined.errors, combined.independent, levels, y, horizon)
+    wide = half_widths(combined.errors, combined.ends, combined.independent, levels, y, combined.season, horizon)
     lo, hi, nested = dict[float, F64](), dict[float, F64](), np.zeros(horizon)
     with np.errstate(over="ignore"):
         for level in levels:

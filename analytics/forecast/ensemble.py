@@ -26,6 +26,8 @@ class Trials:
     """[origins, steps]"""
     forecast: F64
     """[models, origins, steps]"""
+    ends: I64
+    """[origins] the lengths of history that were forecast from."""
     independent: float
     """How many of the origins would not overlap."""
 
@@ -41,8 +43,12 @@ class Combined:
     weights: dict[str, float]
     errors: F64
     """[origins, steps] actual less forecast, of this very combination; no rows where the history allows no backtest."""
+    ends: I64
+    """[origins] the lengths of history that were forecast from."""
     independent: float
     """How many origins ``errors`` are worth: those whose steps overlap count in part."""
+    season: int
+    """The shortest that the models looked for, stated or not; 1 for none."""
     error: float | None
     """Mean absolute error over ``errors``."""
     naive_error: float | None
@@ -53,12 +59,13 @@ class Combined:
 def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) -> Combined:
     """Forecast ``y``; ``candidates`` are the seasons to test, ``unknown`` lets it look for one of its own."""
     if np.ptp(y) == 0:
-        zeros = np.zeros((min(_ORIGINS, y.shape[0] - 1), 1))
+        ends = np.arange(1, y.shape[0])[-_ORIGINS:]
+        zeros = np.zeros((ends.shape[0], 1))
         flat = np.full(horizon, y[-1])
         single, weights = {SEASONAL_NAIVE: flat}, {SEASONAL_NAIVE: 1.0}
-        return Combined(flat, single, (), weights, zeros, 1.0, 0.0, 0.0, ("the history is constant",))
+        return Combined(flat, single, (), weights, zeros, ends, 1.0, 1, 0.0, 0.0, ("the history is constant",))
     seasons = detect(y, candidates, unknown)
-    stated = confirmed(y, seasons)
+    stated, season = confirmed(y, seasons), min(seasons, default=1)
     models = pool(y, seasons, stated)
     trials = rehearse(y, seasons, models, horizon)
     weights, notes = weigh(trials), list[str]()
@@ -73,7 +80,9 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
     point = np.sum([w * single[name] for name, w in weights.items()], axis=0)
     if trials.actual.shape[0] == 0:
         notes.append("history too short for a backtest: the seasonal naive alone")
-        return Combined(point, single, stated, weights, trials.actual, 0.0, None, None, tuple(notes))
+        return Combined(
+            point, single, stated, weights, trials.actual, trials.ends, 0.0, season, None, None, tuple(notes)
+        )
     naive = trials.forecast[trials.models.index(SEASONAL_NAIVE)]
     mixed = np.zeros_like(trials.actual)
     for name, weight in weights.items():
@@ -82,7 +91,9 @@ def combine(y: F64, candidates: tuple[int, ...], unknown: bool, horizon: int) ->
     ours, theirs = float(np.abs(errors).mean()), float(np.abs(trials.actual - naive).mean())
     if weights.get(SEASONAL_NAIVE, 0.0) == 1.0:
         notes.append("no combination beat the seasonal naive in the backtest")
-    return Combined(point, single, stated, weights, errors, trials.independent, ours, theirs, tuple(notes))
+    return Combined(
+        point, single, stated, weights, errors, trials.ends, trials.independent, season, ours, theirs, tuple(notes)
+    )
 
 
 def origins(n: int, horizon: int, season: int) -> tuple[I64, int]:
@@ -110,7 +121,7 @@ def rehearse(y: F64, seasons: tuple[int, ...], models: tuple[Model, ...], horizo
             names.append(model.name)
             made.append(np.array(good).reshape(ends.shape[0], steps))
     independent = 1 + (ends[-1] - ends[0]) / steps if ends.shape[0] else 0.0
-    return Trials(tuple(names), actual, np.array(made).reshape(len(made), *actual.shape), float(independent))
+    return Trials(tuple(names), actual, np.array(made).reshape(len(made), *actual.shape), ends, float(independent))
 
 
 def weigh(trials: Trials) -> dict[str, float]:

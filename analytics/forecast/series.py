@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analytics.forecast.calendar import ORDINALS_BELOW, Frequency, infer
+from analytics.forecast.calendar import DAY, ORDINALS_BELOW, Frequency, idle, infer
 from analytics.typed import F64, I64, Bools
 
 LONGEST = 4000
@@ -30,6 +30,8 @@ class Series:
     filled: Bools
     """True where ``value`` was missing and is interpolated."""
     notes: tuple[str, ...] = ()
+    idle_until: int | None = None
+    """Where rows of closed weekdays say zero: the last time, of such a row or another. They are no steps here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,16 @@ def _regular(
     known = np.isfinite(values)
     if known.sum() < SHORTEST:
         return Skipped(key, f"history too short: {int(known.sum())} values, at least {SHORTEST} are needed")
-    frequency = infer(times, microseconds) or usual
+    trailing = known.shape[0] - int(known.nonzero()[0][-1]) - 1
+    times, values, rows = times[known], values[known], rows[known]  # a row without a value is as good as none
+    frequency, idle_until = infer(times, microseconds) or usual, None
     assert frequency is not None
-    times, values = times[: known.nonzero()[0][-1] + 1], values[: known.nonzero()[0][-1] + 1]
-    start = known.nonzero()[0][0]
-    times, values, rows = times[start:], values[start:], rows[start:]
+    if frequency == Frequency("us", DAY):
+        rest = idle(times, values)
+        opened = infer(times[~rest], True) if rest.any() else None
+        if opened is not None and opened.by_week:
+            frequency, idle_until = opened, int(times[-1])
+            times, values, rows = times[~rest], values[~rest], rows[~rest]
     at, notes = frequency.positions(times), list[str]()
     clash = np.flatnonzero(np.diff(at) == 0)
     if clash.shape[0]:
@@ -109,8 +116,10 @@ def _regular(
             f"series {key!r}, row {rows[clash[0] + 1] + 1}: its time is within a step ({frequency}) of the time before; "
             "aggregate to a regular grid first"
         )
-    if known.shape[0] > times.shape[0] + start:
-        notes.append(f"{known.shape[0] - times.shape[0] - start} trailing rows without a value: it begins before them")
+    if trailing:
+        notes.append(f"{trailing} trailing rows without a value: it begins before them")
+    if idle_until is not None:
+        notes.append(f"zero on closed days stays zero: a row {frequency}")
     begin = _after_long_gap(at, min(frequency.seasons(period), default=1))
     if begin:
         notes.append(f"the history begins after a gap of {int(at[begin] - at[begin - 1]) - 1} steps")
@@ -126,7 +135,7 @@ def _regular(
     filled = np.isnan(grid)
     if filled.any():
         notes.append(f"{int(filled.sum())} missing steps interpolated")
-    return Series(key, times, fill(grid, frequency.seasons(period)), frequency, filled, tuple(notes))
+    return Series(key, times, fill(grid, frequency.seasons(period)), frequency, filled, tuple(notes), idle_until)
 
 
 def _after_long_gap(at: I64, season: int) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from analytics.forecast.calendar import DAY, YEAR_DAYS, Frequency, infer
 from analytics.trend import growth, seasonality
 from analytics.trend.changepoints import ChangePoint, Shape, search
 from analytics.trend.direction import PAIRED, Direction, Slope, Test, blocks, direction
@@ -43,7 +46,9 @@ class Trend:
 
 
 def analyze(time_us: I64, value: F64, *, alpha: float = 0.05, period: int | None = None) -> Trend:
-    """Direction, slope, season, changes of level and growth of ``value`` at ``time_us`` (UTC microseconds), in any order.
+    """Direction, slope, season, changes of level and growth of ``value`` at ``time_us`` (microseconds), in any order.
+
+    Months and open days are steps of the calendar: times are UTC, or those of the clock by which the steps are even.
 
     ``alpha``: the chance to call a flat series up or down; intervals are at 1 - alpha. ``period``: the season in steps
     of the series, when it is known; it is looked for otherwise. Rows that are NaN or infinite are left out and counted.
@@ -56,8 +61,9 @@ def analyze(time_us: I64, value: F64, *, alpha: float = 0.05, period: int | None
     if len(series) < ANSWERABLE:
         notes.append(f"not enough data: {len(series)} distinct times with a value, at least {ANSWERABLE} are needed")
         return Trend(series.rows, len(series), None, None, None, None, "levels", (), None, alpha, tuple(notes))
-    place = places(series.time_us)
-    season = seek_season(series, place, period, notes)
+    calendar = _calendar(series)
+    place = places(series.time_us) if calendar is None else calendar.positions(series.time_us)
+    season = seek_season(series, place, period, calendar, notes)
     level = series.value if season is None or place is None else without(series.value, place, season.period)
     found, test, slope = judge(series, level, place, season, alpha, notes)
     changed = search(level[:, None], series.exponent)
@@ -90,7 +96,25 @@ def remarks(series: Series) -> list[str]:
     return said
 
 
-def seek_season(series: Series, place: I64 | None, period: int | None, notes: list[str]) -> Season | None:
+def _calendar(series: Series) -> Frequency | None:
+    """The steps of the series where they are the calendar's, one value a step; None for steps of a fixed length."""
+    found = infer(series.time_us, True)
+    if found is None or found.unit == "us" or (np.diff(found.positions(series.time_us)) < 1).any():
+        return None
+    return found
+
+
+def _step_us(series: Series, calendar: Frequency | None) -> int:
+    """The mean length of a step."""
+    if calendar is None:
+        return series.step_us
+    days = YEAR_DAYS / 12 * calendar.size if calendar.unit == "month" else 7 / calendar.week.count("1")
+    return round(days * DAY)
+
+
+def seek_season(
+    series: Series, place: I64 | None, period: int | None, calendar: Frequency | None, notes: list[str]
+) -> Season | None:
     if place is None:
         if period is not None:
             raise ValueError("period counts steps, and the times of this series have no regular step: leave it out")
@@ -99,7 +123,8 @@ def seek_season(series: Series, place: I64 | None, period: int | None, notes: li
     if place[-1] >= 4 * len(place) and period is None:
         notes.append("no season was looked for: more than three quarters of the steps are missing")
         return None
-    return seasonality.find(series.value, place, series.step_us, period)
+    found = seasonality.find(series.value, place, _step_us(series, calendar), period)
+    return found if found is None or calendar is None else replace(found, length=calendar.span(found.period))
 
 
 def without(value: F64, place: I64, period: int) -> F64:

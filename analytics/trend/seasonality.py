@@ -3,9 +3,10 @@
 For each candidate period the values are cut to whole cycles, so that its harmonics fall on Fourier frequencies. Each
 harmonic's power over the mean of its neighbours' is F-distributed where there is no season, whatever the smooth spectrum
 (trend, level shifts, red noise), as in Thomson's (1982) test of a line; Fisher's method joins the first harmonics.
-Candidates are calendar cycles (hour, day, week, year) and the tallest peaks of the periodogram; Bonferroni pays for
-looking at many. Of those that pass, BIC picks. Strength is Wang, Smith and Hyndman's (2006): the share of variance
-without trend that is season.
+Candidates are calendar cycles (hour, day, week, year), the tallest peaks of the periodogram, their multiples and the lag
+that correlates most. Bonferroni pays for all periods where one was chosen by the values, for four where by the calendar.
+Of those that pass, the one whose mean cycle explains most for its length is taken. Strength is Wang, Smith and Hyndman's
+(2006): the share of variance without trend that is season.
 """
 
 from __future__ import annotations
@@ -18,16 +19,21 @@ from analytics.typed import F64, I64, Bools
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 CALENDAR = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "year": int(365.2425 * DAY)}
+MULTIPLES = range(2, 13)
+MORE = 1.1
+"""How many times as much a multiple of a cycle must explain, where no calendar names it."""
+NEARLY = 0.8
+"""Of the highest autocorrelation: lags above it are taken for the same cycle, and the first of them for one."""
 CYCLES = 3
 """Fewer whole cycles than this are no season yet."""
 PEAKS, HARMONICS, NEIGHBOURS = 3, 12, 10
 FOUND = 0.01
-"""The chance, over all candidates, to find a season where there is none."""
+"""The chance to find a season where there is none: half for the calendar's, half for all other periods."""
 
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """``period`` in steps of the series. ``p_value`` is corrected for the candidates tried."""
+    """``period`` in steps of the series. ``p_value`` is corrected for the periods looked at."""
 
     period: int
     period_us: int
@@ -37,6 +43,8 @@ class Season:
     cycles: float
     name: str
     """``hour``, ``day``, ``week``, ``year``, ``learnt`` or ``given``."""
+    length: str | None = None
+    """In steps of the calendar, such as ``12 months``; None where steps have a fixed length."""
 
 
 def evenly(value: F64, place: I64) -> tuple[F64, Bools]:
@@ -48,20 +56,59 @@ def evenly(value: F64, place: I64) -> tuple[F64, Bools]:
 
 
 def candidates(step_us: int, steps: F64) -> dict[int, str]:
-    """Periods worth a test, with their names: the calendar's, and the periodogram's tallest peaks."""
+    """Periods worth a test, with their names: the calendar's, and those that the values themselves suggest.
+
+    These are the periodogram's tallest peaks and, as a short pulse has equally tall ones at fractions of its period, the
+    multiples of these that correlate most; last, the lag that correlates most of all, or a fraction of it.
+    """
     n, found = len(steps), dict[int, str]()
     for name, cycle in CALENDAR.items():
         period = round(cycle / step_us) if step_us else 0
         if 2 <= period <= n // CYCLES and abs(cycle / step_us - period) < 0.05 * period:
             found[period] = name
     power = np.abs(np.fft.rfft(steps - steps.mean())) ** 2
+    alike = correlation(steps)
     lone = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
     lone = lone[lone >= CYCLES]
-    for peak in lone[np.argsort(power[lone], kind="stable")[::-1][:PEAKS]]:
-        period = round(n / int(peak))
-        if period >= 2 and not any(abs(period - other) <= max(1, 0.1 * other) for other in found):
+    peaks = n / lone[np.argsort(power[lone], kind="stable")[::-1][:PEAKS]]
+    learnt = [round(period) for period in peaks.tolist()]
+    multiples = {
+        _nearest(alike, period * times, period * period * times / n) for period in peaks for times in MULTIPLES
+    }
+    learnt += sorted(multiples - {0}, key=lambda lag: -alike[lag])[:PEAKS]
+    learnt += _recurring(alike)
+    for period in learnt:
+        named = any(abs(period - other) <= max(1, 0.1 * other) for other, name in found.items() if name != "learnt")
+        if 2 <= period <= n // CYCLES and not named and period not in found:
             found[period] = "learnt"
     return found
+
+
+def correlation(steps: F64) -> F64:
+    """float64[n // CYCLES + 1]: the autocorrelation at each lag, not less for fewer pairs; zeros if all are equal."""
+    n, reach = len(steps), len(steps) // CYCLES
+    power = np.abs(np.fft.rfft(steps - steps.mean(), 2 * n)) ** 2
+    products = np.fft.irfft(power)[: reach + 1]
+    if products[0] <= 0:
+        return np.zeros(reach + 1)
+    return products / products[0] * n / np.arange(n, n - reach - 1, -1)
+
+
+def _nearest(alike: F64, lag: float, blur: float) -> int:
+    """The lag near ``lag`` that correlates most; 0 where all near it are beyond the reach."""
+    low, high = max(2, round(lag - blur)), min(len(alike) - 1, round(lag + blur))
+    return low + int(alike[low : high + 1].argmax()) if low <= high else 0
+
+
+def _recurring(alike: F64) -> list[int]:
+    """The first lag that correlates nearly as much as any local peak does."""
+    inner = alike[2:-1]
+    peaks = (
+        np.flatnonzero((inner > alike[1:-2]) & (inner >= alike[3:])) + 2 if len(alike) > 4 else np.empty(0, np.int64)
+    )
+    if not len(peaks):
+        return []
+    return peaks[alike[peaks] >= NEARLY * alike[peaks].max()][:1].tolist()
 
 
 def chance(steps: F64, period: int) -> float:
@@ -103,24 +150,39 @@ def find(value: F64, place: I64, step_us: int, period: int | None = None) -> Sea
     if spread > 0:
         steps = np.clip(steps, np.median(steps) - 8 * spread, np.median(steps) + 8 * spread)
     tried = {period: "given"} if period is not None else candidates(step_us, steps)
-    best, least = None, np.inf
+    passed = dict[int, float]()
     for candidate, name in tried.items():
-        p = min(1.0, len(tried) * chance(steps, candidate))
-        if period is None and p >= FOUND:
-            continue
-        criterion = cost(steps, candidate)
-        if best is None or criterion < least:
-            share = strength(filled, candidate)
-            best, least = Season(candidate, candidate * step_us, share, p, len(filled) / candidate, name), criterion
-    return best
+        looked = 1 if name == "given" else 2 * (len(steps) // CYCLES if name == "learnt" else len(CALENDAR))
+        p = min(1.0, looked * chance(steps, candidate))
+        if period is not None or p < FOUND:
+            passed[candidate] = p
+    if not passed:
+        return None
+    left = {candidate: unexplained(steps, candidate) for candidate in passed}
+    best = min(passed, key=lambda candidate: cost(left[candidate], len(steps), candidate))
+    if tried[best] == "learnt":
+        n, whole = len(steps), float(((steps - steps.mean()) ** 2).sum())
+        found = {c: whole - left[c] * n / (n - c) for c in passed}  # less what means of noise would seem to explain
+        best = next(c for c in sorted(passed) if best % c == 0 and (c == best or found[c] * MORE >= found[best]))
+    share = strength(filled, best)
+    return Season(best, best * step_us, share, passed[best], len(filled) / best, tried[best])
 
 
-def cost(steps: F64, period: int) -> float:
-    """BIC of the mean step of each phase."""
-    n, phase = len(steps), np.arange(len(steps)) % period
+def unexplained(steps: F64, period: int) -> float:
+    """The sum of squares around the mean step of each phase."""
+    phase = np.arange(len(steps)) % period
     means = np.bincount(phase, steps) / np.bincount(phase)
-    left = float(((steps - means[phase]) ** 2).sum())
-    return n * float(np.log(max(left, 1e-300))) + period * float(np.log(n))
+    return float(((steps - means[phase]) ** 2).sum())
+
+
+def cost(left: float, n: int, period: int) -> float:
+    """-2 log likelihood of n steps of which ``left`` is not explained, and a price for the mean of each phase.
+
+    That is BIC's, or eight standard deviations above what twice as many means of noise would gain, whichever is less: BIC
+    alone prefers any short period to a long one.
+    """
+    price = min(period * np.log(n), 2 * period + 8 * np.sqrt(2 * period))
+    return n * float(np.log(max(left, 1e-300))) + float(price)
 
 
 def component(filled: F64, period: int) -> F64:

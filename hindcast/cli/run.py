@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from events.errors import Transient
 from hindcast.cli.output import Option, each, note
 from hindcast.cli.target import data_dir_option
 
@@ -43,8 +44,12 @@ def _system(config: str, data_dir: Path, port: int | None, address: str | None, 
 
 def _welcome(system: System) -> None:
     """Where the system is, and how to get in."""
+    try:
+        link = system.new_link()
+    except Transient as error:
+        link = f"not now ({error.reason}); `hindcast link` prints one"
     click.echo(f"\n  Hindcast is open on  {system.url}")
-    click.echo(f"  Open the page with:  {system.new_link()}")
+    click.echo(f"  Open the page with:  {link}")
     click.echo("                       (it works once, within a day; `hindcast link` prints another)")
     revoked = f"it was revoked; to have a new one, delete {system.data.path / 'admin.key'} and start again"
     click.echo(f"  Your first API key:  {system.admin_key if system.first_key_holds else revoked}\n")

@@ -16,23 +16,31 @@ from hindcast.cli.rows import Columns, columns_for, ids_from, is_whole
 from hindcast.cli.target import Target, json_option, target_options
 
 if TYPE_CHECKING:
+    from files.rows import Opened, Row
     from hindcast.client import Client
-    from hindcast.files import Opened, Row
 
 BATCH_ROWS = 1000
 SHOWN = 10
 
 
 class Tally:
-    """What became of the rows so far; ``reasons`` are the first hundred of those that were rejected."""
+    """What became of the rows so far; ``reasons`` are the first hundred of those that were rejected.
+
+    ``warnings`` are the first hundred of what could not be read of rows that were accepted.
+    """
 
     def __init__(self) -> None:
-        self.rows = self.accepted = self.duplicate = self.rejected = 0
+        self.rows = self.accepted = self.duplicate = self.rejected = self.warned = 0
         self.reasons: list[dict[str, Any]] = []
+        self.warnings: list[dict[str, Any]] = []
 
     def refuse(self, row: int, field: str, reason: str, id: str | None = None) -> None:
         if len(self.reasons) < 100:
             self.reasons.append({"row": row, "id": id, "field": field, "reason": reason})
+
+    def warn(self, row: int, field: str, reason: str, id: str | None = None) -> None:
+        if len(self.warnings) < 100:
+            self.warnings.append({"row": row, "id": id, "field": field, "reason": reason})
 
     def summary(self) -> dict[str, Any]:
         return {
@@ -41,6 +49,8 @@ class Tally:
             "duplicate": self.duplicate,
             "rejected": self.rejected,
             "reasons": self.reasons,
+            "warned": self.warned,
+            "warnings": self.warnings,
         }
 
 
@@ -81,7 +91,7 @@ def send(
     A row without an id gets one made of the file's content and the row's number: sending a file twice, or again after
     it broke off, changes nothing. Rows from a pipe get new ids. Exit code 1 if any row was rejected.
     """
-    from hindcast.files import open_rows
+    from files.rows import open_rows
 
     asked = {"type": type_, "source": source, "subject": subject, "time": time_, "id": id_}
     tally = Tally()
@@ -125,6 +135,9 @@ class Sender:
         tally.rejected += receipt["rejected_total"]
         for verdict in receipt["rejected"]:
             tally.refuse(good[verdict["index"]].number, verdict["field"], verdict["reason"], verdict["id"])
+        tally.warned += receipt["warnings_total"]
+        for warning in receipt["warnings"]:
+            tally.warn(good[warning["index"]].number, warning["field"], warning["reason"], warning["id"])
 
     def _event(self, row: Row, batch: list[Row]) -> dict[str, Any]:
         if is_whole(row.fields):
@@ -175,3 +188,7 @@ def _report(tally: Tally, as_json: bool) -> None:
         click.echo(
             f"  … and {tally.rejected - SHOWN:,} more; those that reached the server are in dead_letters", err=True
         )
+    if tally.warned:
+        click.echo(f"{tally.warned:,} warnings of rows that were accepted", err=True)
+        for warning in tally.warnings[:SHOWN]:
+            click.echo(f"  row {warning['row']}: {warning['field']} {warning['reason']}", err=True)

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hindcast.cli.output import UNREACHABLE, WRONG, fail, print_json, print_table, size
 from hindcast.cli.target import Target, json_option, target_options
 
+if TYPE_CHECKING:
+    from hindcast.client import SourceStatus
+    from hindcast.client.answers import Status
+
+SHOWN = 20
+
 
 @click.command()
 @target_options
 @json_option
 def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:
-    """Show every cell of the running system. Exit code 1 if one does not run, 3 if no system answers."""
+    """Show every cell of the running system, and how late each source's events came in the last 24 hours.
+
+    Exit code 1 if a cell does not run, 3 if no system answers.
+    """
     target = Target(data_dir, address, key)
     if not target.runs():
         fail(f"no system runs on {data_dir}; start one with `hindcast up --data-dir {data_dir}`", UNREACHABLE)
@@ -28,5 +39,34 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
     else:
         click.echo(f"Hindcast {found['version']} on {url}, {found['placement']}, log {size(found['log']['bytes'])}\n")
         print_table(found["cells"], ["cell", "state", "commit", "rows_behind", "detail"])
+        if found["sources"]:
+            click.echo()
+            print_table(map(_lag, found["sources"][:SHOWN]), ["source", "rows", "lag p50", "lag p95", "lags stand at"])
+            if len(found["sources"]) > SHOWN:
+                click.echo(f"… and {len(found['sources']) - SHOWN:,} more sources; --json shows them")
+        for line in _remarks(found):
+            click.echo(line)
     if bad:
         sys.exit(WRONG)
+
+
+def _remarks(found: Status) -> Iterator[str]:
+    for cell in found["cells"]:
+        if cell["stale"]:
+            yield f"{cell['cell']}: what it shows is stale: {cell['stale']}"
+        yield from (f"{cell['cell']}: {note}" for note in cell["notes"])
+    for f in found["followers"]:
+        if f["state"] != "following":
+            yield f"{f['follower']} of {f['host']}: tries again after {f['last_error']}"
+    for metric, late in (found["late_rows"] or {}).items():
+        yield (
+            f"{metric}: {late['rows']} rows came too late for their window, up to {late['behind_s']:.0f} s behind; "
+            "see the stream late_rows"
+        )
+
+
+def _lag(source: SourceStatus) -> tuple[str, int, str, str, str]:
+    """A source's row; offsets at which at least one row in a hundred stands are a hint at its time zone."""
+    peaks = [f"{p['lag_h']:+g} h ({p['rows']:,})" for p in source["peaks"] if p["rows"] * 100 >= source["rows"]]
+    p50, p95 = ("> 7 d" if s is None else f"≤ {s:g} s" for s in (source["lag_p50_s"], source["lag_p95_s"]))
+    return source["source"], source["rows"], p50, p95, ", ".join(peaks)

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 
 class Verdict(TypedDict):
-    """A row that was not accepted; ``index`` is its place among the events that were sent."""
+    """What there is to say of a row; ``index`` is its place among the events that were sent."""
 
     index: int
     id: str | None
@@ -15,13 +15,18 @@ class Verdict(TypedDict):
 
 
 class Receipt(TypedDict):
-    """What became of the events of one ``send``. ``rejected`` has the first hundred."""
+    """What became of the events of one ``send``. ``rejected`` and ``warnings`` have the first hundred each.
+
+    A row that was warned of was accepted; something it said could not be read, such as its currency.
+    """
 
     success: bool
     accepted: int
     duplicate: int
     rejected: list[Verdict]
     rejected_total: int
+    warnings: list[Verdict]
+    warnings_total: int
     offset: int | None
     """Of the first accepted row; null where none was."""
 
@@ -84,6 +89,8 @@ class Rule(TypedDict):
     channels: list[str]
     severity: str
     for_s: float
+    no_data: str
+    """``resolve | keep | fire``: what becomes of an alert whose condition is unknown for 10 minutes."""
 
 
 class MadeRule(Rule):
@@ -115,12 +122,17 @@ class TopicData(TypedDict):
     seq: int
     epoch: str
     data: dict[str, Any]
+    stale: str
+    """Why this is not what the log has now; empty while it is."""
 
 
 class Key(TypedDict):
+    """``source`` is the product whose events the key brings: ids of events are unique within it."""
+
     id: str
     name: str
     scopes: list[str]
+    source: str
     created: float
     expires: float | None
 
@@ -136,10 +148,52 @@ class CellStatus(TypedDict):
     detail: str
     commit: int
     rows_behind: int
+    notes: list[str]
+    """Definitions that began anew when the cell last started."""
+    progress: float | None
+    """While the cell rebuilds its state: the share of its past that is folded, 0 to 1."""
+    stale: str
+    """Why what it shows is not what the log has now; empty while it is."""
+
+
+class FollowerStatus(TypedDict):
+    follower: str
+    host: str
+    state: str
+    errors: int
+    last_error: str
+    asked_s_ago: float
 
 
 class LogStatus(TypedDict):
     bytes: int
+
+
+class TooLate(TypedDict):
+    """Rows that no window of a metric counts, because they came too late; the stream ``late_rows`` lists them."""
+
+    rows: int
+    behind_s: float
+    t: float
+
+
+class Peak(TypedDict):
+    """``rows`` events whose lag is ``lag_h`` hours within a minute; negative is ahead of the server's clock."""
+
+    lag_h: float
+    rows: int
+
+
+class SourceStatus(TypedDict):
+    """How the events of one source came in the last 24 hours; lags (received - time) in seconds, upper bounds."""
+
+    source: str
+    rows: int
+    lag_p50_s: float | None
+    lag_p95_s: float | None
+    ahead: int
+    peaks: list[Peak]
+    no_amount: int
 
 
 class Status(TypedDict):
@@ -147,7 +201,11 @@ class Status(TypedDict):
     generation: str
     placement: str
     cells: list[CellStatus]
+    followers: list[FollowerStatus]
     log: LogStatus
+    late_rows: dict[str, TooLate] | None
+    """By metric; null while it is not known."""
+    sources: list[SourceStatus] | None
 
 
 class Readiness(TypedDict):

@@ -204,9 +204,16 @@ class AsyncClient:
     async def keys(self) -> list[Key]:
         return await self._do(calls.keys())
 
-    async def create_key(self, name: str, scopes: Sequence[str]) -> MadeKey:
-        """A new API key with ``scopes`` (ingest, query, control, admin); it is shown only now."""
-        return await self._do(calls.create_key(name, scopes))
+    async def create_key(self, name: str, scopes: Sequence[str], source: str | None = None) -> MadeKey:
+        """Make a key of ``scopes`` (ingest, query, control, admin) for the product ``source``; only here is it shown.
+
+        Without a ``source`` it is for a product of its own: the name, or the key's id where that name is taken.
+        """
+        return await self._do(calls.create_key(name, scopes, source))
+
+    async def rotate_key(self, id: str) -> MadeKey:
+        """Make another key of the same name, scopes and source; the old one works until it is revoked."""
+        return await self._do(calls.rotate_key(id))
 
     async def revoke_key(self, id: str) -> None:
         await self._do(calls.revoke_key(id))

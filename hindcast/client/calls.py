@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 from urllib.parse import quote
 
 import httpx
@@ -30,6 +30,7 @@ from hindcast.client.answers import (
     StreamStatus,
     Topic,
     TopicData,
+    Verdict,
 )
 from hindcast.client.exchange import Call, refused
 
@@ -124,18 +125,33 @@ def _receipt(answer: httpx.Response) -> Receipt:
 
 
 def empty_receipt() -> Receipt:
-    return {"success": True, "accepted": 0, "duplicate": 0, "rejected": [], "rejected_total": 0, "offset": None}
+    return {
+        "success": True,
+        "accepted": 0,
+        "duplicate": 0,
+        "rejected": [],
+        "rejected_total": 0,
+        "warnings": [],
+        "warnings_total": 0,
+        "offset": None,
+    }
 
 
 def added(total: Receipt, part: Receipt, base: int) -> Receipt:
     """Both receipts as one; ``part`` is of the rows from ``base`` on."""
-    shown = [cast(Any, {**verdict, "index": verdict["index"] + base}) for verdict in part["rejected"]]
+
+    def shown(field: Literal["rejected", "warnings"]) -> list[Verdict]:
+        moved = [cast(Verdict, {**verdict, "index": verdict["index"] + base}) for verdict in part[field]]
+        return [*total[field], *moved][:100]
+
     return {
         "success": total["success"] and part["success"],
         "accepted": total["accepted"] + part["accepted"],
         "duplicate": total["duplicate"] + part["duplicate"],
-        "rejected": [*total["rejected"], *shown][:100],
+        "rejected": shown("rejected"),
         "rejected_total": total["rejected_total"] + part["rejected_total"],
+        "warnings": shown("warnings"),
+        "warnings_total": total["warnings_total"] + part["warnings_total"],
         "offset": part["offset"] if total["offset"] is None else total["offset"],
     }
 
@@ -241,8 +257,13 @@ def keys() -> Call[list[Key]]:
     return Call("GET", "/v1/keys", _json)
 
 
-def create_key(name: str, scopes: Sequence[str]) -> Call[MadeKey]:
-    return Call("POST", "/v1/keys", _json, content=_encoded({"name": name, "scopes": list(scopes)}), repeatable=False)
+def create_key(name: str, scopes: Sequence[str], source: str | None) -> Call[MadeKey]:
+    wanted = {"name": name, "scopes": list(scopes), "source": source}
+    return Call("POST", "/v1/keys", _json, content=_encoded(wanted), repeatable=False)
+
+
+def rotate_key(id: str) -> Call[MadeKey]:
+    return Call("POST", f"/v1/keys/{quote(id, safe='')}/rotate", _json, repeatable=False)
 
 
 def revoke_key(id: str) -> Call[None]:

@@ -188,9 +188,16 @@ class Client:
     def keys(self) -> list[Key]:
         return self._do(calls.keys())
 
-    def create_key(self, name: str, scopes: Sequence[str]) -> MadeKey:
-        """A new API key with ``scopes`` (ingest, query, control, admin); it is shown only now."""
-        return self._do(calls.create_key(name, scopes))
+    def create_key(self, name: str, scopes: Sequence[str], source: str | None = None) -> MadeKey:
+        """Make a key of ``scopes`` (ingest, query, control, admin) for the product ``source``; only here is it shown.
+
+        Without a ``source`` it is for a product of its own: the name, or the key's id where that name is taken.
+        """
+        return self._do(calls.create_key(name, scopes, source))
+
+    def rotate_key(self, id: str) -> MadeKey:
+        """Make another key of the same name, scopes and source; the old one works until it is revoked."""
+        return self._do(calls.rotate_key(id))
 
     def revoke_key(self, id: str) -> None:
         self._do(calls.revoke_key(id))

@@ -2,12 +2,13 @@
 
 from serve.ingest.bodies import EVENTS_BYTES, ROWS, SEGMENT_BYTES, read_body
 from serve.ingest.cloudevents import decode_cloudevents, decode_event, decode_together, one_event
-from serve.ingest.segment import KINDS, decode_segment, write_key
+from serve.ingest.segment import KINDS, PATHS, decode_segment, write_key
 from serve.ingest.verdicts import Decoded, Refused, TooLarge, UnsupportedMedia
 
 __all__ = [
     "EVENTS_BYTES",
     "KINDS",
+    "PATHS",
     "ROWS",
     "SEGMENT_BYTES",
     "Decoded",

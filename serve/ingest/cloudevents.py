@@ -10,11 +10,11 @@ import binascii
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Literal
-from urllib.parse import unquote
 
 import msgspec
 
 from events.errors import Rejected
+from serve.ingest.binary import header_attributes
 from serve.ingest.bodies import EVENTS_BYTES, compacted, few_enough, is_compact, is_utf8, raw_texts, split_array, within
 from serve.ingest.columns import Draft, Spelling, assemble
 from serve.ingest.contract import CLOUD_EVENT, ID_LENGTH, NAME_LENGTH, TIME_LENGTH, URI_LENGTH
@@ -244,13 +244,9 @@ def _media(content_type: str) -> tuple[str, str]:
 def _from_binary(body: bytes, content_type: str, headers: Mapping[str, str]) -> bytes:
     """One event in binary mode (``ce-`` headers, the body is its data) as the JSON text of the same event.
 
-    Raises ``Rejected`` where the body is said to be JSON and is not.
+    Raises ``Rejected`` where the body is said to be JSON and is not, and for a header that says no text.
     """
-    event: dict[str, object] = {
-        name.removeprefix("ce-"): unquote(value, errors="replace")
-        for name, value in ((name.lower(), value) for name, value in headers.items())
-        if name.startswith("ce-") and name not in ("ce-data", "ce-data_base64", "ce-datacontenttype")
-    }
+    event: dict[str, object] = {**header_attributes(headers)}
     if content_type:
         event["datacontenttype"] = content_type
     media, charset = _media(content_type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,8 @@ import xxhash
 from events.catalog import USER_INTERACTIONS, rows
 from serve.ingest.bodies import DEPTH, depth_fault
 from serve.ingest.money import read_money
-from serve.ingest.times import parse_times, range_fault
-from serve.ingest.verdicts import Decoded, Fault, Refusals
+from serve.ingest.times import iso, parse_times, precision, range_fault
+from serve.ingest.verdicts import Decoded, Fault, Refusals, Warned
 
 CONTENT_BYTES = 32_768
 
@@ -60,12 +61,18 @@ class Draft:
 
 
 def assemble(
-    draft: Draft, received_us: int, refusals: Refusals, total: int, faults: Mapping[int, Fault] | None = None
+    draft: Draft,
+    received_us: int,
+    refusals: Refusals,
+    total: int,
+    faults: Mapping[int, Fault] | None = None,
+    request: str | None = None,
 ) -> Decoded:
     """Check the common rules, and build the batch of the rows that pass; ``total`` is the request's number of rows.
 
     ``faults`` (by row of the draft) are those that the dialect found itself. A row without an id gets one made of its
-    content, so that a retry of it is known as the same event.
+    place and of ``request``, a name that only a retry of the same request bears; None stands for one that no other
+    request has. What rows say never makes them the same event.
     """
     n = len(draft.index)
     check = _Check(draft, refusals)
@@ -81,15 +88,19 @@ def assemble(
     check.content_size(properties, context)
     if draft.may_hold_nul:
         check.nul()
-    money, money_faults = read_money(draft.properties)
-    for row, fault in money_faults.items():
-        check.refuse(row, Fault(f"{check.properties_field(row)}.{fault.field}", fault.reason))
+    money, notes = read_money(draft.properties)
+    warned = [
+        Warned(draft.index[row], draft.id[row] or None, f"{check.properties_field(row)}.{note.field}", note.reason)
+        for row, note in notes
+        if row not in check.bad
+    ]
 
     subject = pa.array(draft.subject, pa.string())
     anonymous_id = None if draft.anonymous_id is None else pa.array(draft.anonymous_id, pa.string())
     contents = _contents(draft, subject, anonymous_id, properties, context)
     if draft.identity is None:
-        ids = [id or f"content-{xxhash.xxh3_128_hexdigest(text)}" for id, text in zip(draft.id, contents, strict=True)]
+        name = request or secrets.token_hex(12)
+        ids = [id or f"request-{name}-{index}" for id, index in zip(draft.id, draft.index, strict=True)]
         identity: Sequence[bytes] = [id.encode() for id in ids]
     else:
         ids, identity = draft.id, draft.identity
@@ -121,7 +132,7 @@ def assemble(
         keep[list(check.bad)] = False
         batch = batch.filter(pa.array(keep))
         index, id_hash, content_hash = index[keep], id_hash[keep], content_hash[keep]
-    return Decoded(batch, index, id_hash, content_hash, refusals.in_order(), total)
+    return Decoded(batch, index, id_hash, content_hash, refusals.in_order(), total, warned)
 
 
 class _Check:
@@ -185,23 +196,45 @@ def holds_nul(text: bytes) -> bool:
 
 
 def _times(draft: Draft, received_us: int, check: _Check) -> np.ndarray:
-    """Event times in µs UTC. A row without one happened when it was received; see ``Draft.sent`` for skew."""
-    times, there, faults = parse_times(draft.time)
+    """Event times in µs UTC. A row without one happened when it was received; see ``Draft.sent`` for skew.
+
+    Nothing is sent before it has happened: a ``sentAt`` before the row's time says nothing of the sender's clock, and the
+    time stands as it was said.
+    """
+    said, there, faults = parse_times(draft.time)
     for row, reason in faults.items():
         check.refuse(row, Fault(draft.spelling.time, reason))
+    times = said
     if draft.sent is not None:
         sent, sent_there, faults = parse_times(draft.sent)
         for row, reason in faults.items():
             check.refuse(row, Fault("sentAt", reason))
-        times = np.where(there & sent_there, received_us - (sent - times), times)
+        latency = sent - said
+        for row in np.flatnonzero(there & sent_there & (latency < 0)).tolist():
+            # The text of a time is cut off, to the second by some senders: within its last digit it is no earlier.
+            sent_there[row] = -latency[row] < precision(draft.sent[row] or "")
+            latency[row] = 0
+        times = np.where(there & sent_there, received_us - latency, said)
     times = np.where(there, times, received_us)
     low, high = times.min(initial=received_us), times.max(initial=received_us)
     if range_fault(int(low), received_us, None) or range_fault(int(high), received_us, None):
         for row, us in enumerate(times.tolist()):
-            reason = range_fault(us, received_us, draft.time[row])
+            reason = _range_fault(draft, row, us, int(said[row]) if there[row] else us, received_us)
             if reason:
                 check.refuse(row, Fault(draft.spelling.time, reason))
     return times
+
+
+def _range_fault(draft: Draft, row: int, us: int, said_us: int, received_us: int) -> str | None:
+    """Why a row cannot have happened at ``us``; where it was sent with ``sentAt``, what became of that is said, too."""
+    if range_fault(us, received_us, None) is None:
+        return None
+    said, sent = draft.time[row], draft.sent and draft.sent[row]
+    if said and sent and us != said_us:
+        said = f"{said}, which by its sentAt {sent} was {iso(us)} on this server's clock,"
+    elif said and sent:
+        said = f"{said}, which its earlier sentAt {sent} cannot correct,"
+    return range_fault(us, received_us, said)
 
 
 def _json_column(texts: Sequence[Json]) -> pa.Array:

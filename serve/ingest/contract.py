@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, Required
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from serve.ingest.verdicts import Fault
@@ -25,7 +25,14 @@ Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
 MaybeName = Annotated[str, Field(max_length=NAME_LENGTH)] | None
 MaybeTime = Annotated[str, Field(max_length=TIME_LENGTH)] | None
 MaybeUri = Annotated[str, Field(max_length=URI_LENGTH)] | None
-Object = dict[str, Any] | None
+
+
+def _object(value: Any) -> Any:
+    """PHP cannot tell an empty object from an empty list, and writes both as ``[]``."""
+    return {} if value == [] else value
+
+
+Object = Annotated[dict[str, Any] | None, BeforeValidator(_object)]
 
 _extensible = with_config(ConfigDict(extra="allow", strict=True))
 

@@ -1,4 +1,7 @@
-"""Money in properties: ``revenue``, or ``total`` or ``value`` with a ``currency``, as int64 minor units, exactly."""
+"""Money in properties: ``revenue``, or ``total`` or ``value`` with a ``currency``, as int64 minor units, exactly.
+
+Money that cannot be read costs the amount, never the event: the properties keep what was said, and a note says why.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from events.money import NOTHING, is_number, money_fields
 from serve.ingest.verdicts import Fault
 
-# ISO 4217, active codes (funds codes, metals and XXX/XTS left out); exponents that are not 2 below.
+# ISO 4217, active codes (funds codes, metals and XXX/XTS left out); exponents that are not 2 are below.
 _CODES = (
     "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP "
     "CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR "
@@ -21,16 +25,31 @@ _CODES = (
     "SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UYW UZS VED "
     "VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
 )
-_NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+# Codes that were withdrawn since 2000, the year of the earliest event that is taken: imports of history have them.
+_WITHDRAWN = (
+    "ADP AFA ATS AYM AZM BEF BGL BYB BYR CSD CUC CYP DEM EEK ESP FIM FRF GHC GRD HRK IEP ITL LTL LUF LVL MGF MRO MTL MZM "
+    "NLG PTE RUR SDD SIT SKK SLL SRG STD TMM TPE TRL VEB VEF YUM ZMK ZWD ZWL ZWN ZWR"
+)
+_NO_DIGITS = (
+    "ADP BEF BIF BYB BYR CLP DJF ESP GNF GRD ISK ITL JPY KMF KRW LUF MGF PTE PYG RWF TPE TRL UGX VND VUV XAF XOF XPF"
+)
 _THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND"
 _EXPONENTS = {**dict.fromkeys(_NO_DIGITS.split(), 0), **dict.fromkeys(_THREE_DIGITS.split(), 3), "UYW": 4}
-CURRENCY_EXPONENT = {code: _EXPONENTS.get(code, 2) for code in _CODES.split()}
-"""Decimal digits of the minor unit of each ISO 4217 currency."""
+CURRENCY_EXPONENT = {code: _EXPONENTS.get(code, 2) for code in f"{_CODES} {_WITHDRAWN}".split()}
+"""Decimal digits of the minor unit of each ISO 4217 currency that was in use at any time since 2000."""
 
 _INT64 = 2**63 - 1
 _EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _LONGEST = 64
-_BEYOND_FLOAT = Fault("value", "is beyond the range of a 64-bit float; send a smaller number")
+_BLANK = b" \t\r\n"
+_BEYOND_FLOAT = Fault(
+    "value", "is beyond the range of a 64-bit float, so the column value is empty; send a smaller number"
+)
+_NO_AMOUNT = "so the event has no amount"
+
+
+Notes = list[tuple[int, Fault]]
+"""Rows of a request, and what is to be said of them."""
 
 
 @dataclass(slots=True)
@@ -53,41 +72,41 @@ class _Said(msgspec.Struct, gc=False):
 
 _said_by_all = msgspec.json.Decoder(list[_Said])
 _said_by_one = msgspec.json.Decoder(_Said)
-_NOTHING = _Said()
 
 
-def read_money(properties: Sequence[bytes | msgspec.Raw]) -> tuple[Money | None, dict[int, Fault]]:
-    """The money in each row's properties (JSON objects), and which rows say something that cannot be money.
+def read_money(properties: Sequence[bytes | msgspec.Raw]) -> tuple[Money | None, Notes]:
+    """The money in each row's properties (JSON objects), and notes on the rows whose money is not as it should be.
 
-    None in place of money where no row says anything. Fields of faults are relative to the properties.
+    A note says either that the row has no amount, for what it says cannot be read, or how it was read. None in place of
+    money where no row says anything. Fields of notes are relative to the properties.
     """
     texts = b",".join(properties)
     if not (b'"value"' in texts or _may_say_amount(texts)):
-        return None, {}
-    faults: dict[int, Fault] = {}
+        return None, []
+    notes: Notes = []
     try:
         said = _said_by_all.decode(b"[" + texts + b"]")
     except msgspec.MsgspecError:  # a number beyond float64 in one row; the texts are valid JSON objects
-        said = [_one(i, text, faults) for i, text in enumerate(properties)]
+        said = [_one(i, text, notes) for i, text in enumerate(properties)]
     values = [row.value for row in said]
     if not {type(value) for value in values} <= {float, NoneType}:
-        values = [_number(i, value, faults) for i, value in enumerate(values)]
+        values = [_number(i, value, notes) for i, value in enumerate(values)]
     money = Money(values)
     if _may_say_amount(texts):
         amounts: list[int | None] = [None] * len(said)
         currencies: list[str | None] = [None] * len(said)
         for i, row in enumerate(said):
             if len(row.revenue) or len(row.currency):
-                found = _amount(row, properties[i])
-                if isinstance(found, Fault):
-                    faults.setdefault(i, found)
-                elif found:
+                found, note = _amount(row, properties[i])
+                if note:
+                    notes.append((i, note))
+                if found:
                     amounts[i], currencies[i] = found
         money.amount, money.currency = amounts, currencies
-    return money, faults
+    return money, notes
 
 
-def _number(index: int, value: object, faults: dict[int, Fault]) -> float | None:
+def _number(index: int, value: object, notes: Notes) -> float | None:
     """A JSON number as float64; other values of ``value`` are any property, and stay in the properties."""
     if type(value) is float:
         return value
@@ -95,7 +114,7 @@ def _number(index: int, value: object, faults: dict[int, Fault]) -> float | None
         try:
             return float(value)
         except OverflowError:
-            faults[index] = _BEYOND_FLOAT
+            notes.append((index, _BEYOND_FLOAT))
     return None
 
 
@@ -104,63 +123,67 @@ def _may_say_amount(texts: bytes) -> bool:
     return b'"revenue"' in texts or b'"currency"' in texts or b"\\u" in texts
 
 
-def _one(index: int, text: bytes | msgspec.Raw, faults: dict[int, Fault]) -> _Said:
+def _one(index: int, text: bytes | msgspec.Raw, notes: Notes) -> _Said:
     try:
         return _said_by_one.decode(text)
     except msgspec.MsgspecError:
-        faults[index] = _BEYOND_FLOAT
-        return _NOTHING
+        notes.append((index, _BEYOND_FLOAT))
+        exact = money_fields(text)
+        return _Said(exact.revenue, exact.total, exact.currency)
 
 
-class _ExactValue(msgspec.Struct, gc=False):
-    value: msgspec.Raw = msgspec.Raw()
+def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[tuple[int, str] | None, Fault | None]:
+    """Minor units and currency, or None; and what is to be said of it.
 
-
-_exact_value = msgspec.json.Decoder(_ExactValue)
-
-
-def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[int, str] | Fault | None:
-    """Minor units and currency. Beyond the minor unit, amounts are rounded half to even: 0.1 + 0.2 is 30 cents."""
+    Beyond the minor unit, amounts are rounded half to even: 0.1 + 0.2 is 30 cents.
+    """
     name, text = "revenue", bytes(row.revenue)
-    if text in (b"", b"null"):
+    if text in NOTHING:
         name, text = "total", bytes(row.total)
-        if not _is_number(text):
-            name, text = "value", bytes(_exact_value.decode(properties).value)
-        if not _is_number(text) or row.currency in (b"", b"null"):
-            return None  # a total or value is money only as a number beside a currency; else it is any property
-    number = text[1:-1] if text[:1] == b'"' else text
+        if not is_number(text):
+            name, text = "value", bytes(money_fields(properties).value)
+        if not is_number(text) or bytes(row.currency) in NOTHING:
+            return None, None  # a total or value is money only as a number beside a currency; else it is any property
+    number = (text[1:-1] if text[:1] == b'"' else text).strip(_BLANK)
     try:
         exact = Decimal(number.decode()) if len(number) <= _LONGEST else None
-    except InvalidOperation:
+    except (InvalidOperation, UnicodeDecodeError):
         exact = None
-    if exact is None or not exact.is_finite() or not _is_number(number):
-        return Fault(
-            name,
-            f"must be a finite decimal number of at most {_LONGEST} characters, got {text[:40].decode('utf-8', 'replace')}",
-        )
-    currency = _currency(bytes(row.currency))
+    if exact is None or not exact.is_finite() or not is_number(number):
+        reason = f"must be a finite decimal number of at most {_LONGEST} characters, got {_shown(text)}, {_NO_AMOUNT}"
+        return None, Fault(name, reason)
+    currency, note = _currency(bytes(row.currency))
     if currency is None:
-        said = bytes(row.currency)[:40].decode("utf-8", "replace")
-        return Fault("currency", f"must be an ISO 4217 code such as USD or EUR, got {said}")
+        return None, note
     if exact.adjusted() > 20:  # before scaling, which has its own limits
-        return Fault(name, f"{number.decode()} {currency} is beyond what 64-bit minor units can hold")
+        return None, _too_large(name, number, currency)
     if exact.adjusted() < -20:
         exact = Decimal(0)
     minor = int(exact.scaleb(CURRENCY_EXPONENT[currency], _EXACT).quantize(Decimal(1), context=_EXACT))
     if abs(minor) > _INT64:
-        return Fault(name, f"{number.decode()} {currency} is beyond what 64-bit minor units can hold")
-    return minor, currency
+        return None, _too_large(name, number, currency)
+    if text[:1] == b'"' and len(number) != len(text) - 2:
+        note = note or Fault(name, f"{_shown(text)} was read as {number.decode()}; send it without spaces")
+    return (minor, currency), note
 
 
-def _is_number(text: bytes) -> bool:
-    """Whether JSON text is a number (or would be, unquoted); no ``NaN``, ``Infinity``, underscore or blank passes."""
-    return text[:1] in b"-0123456789" and text != b"" and not (set(text) - set(b"+-.0123456789eE"))
+def _too_large(name: str, number: bytes, currency: str) -> Fault:
+    return Fault(name, f"{number.decode()} {currency} is beyond what 64-bit minor units can hold, {_NO_AMOUNT}")
 
 
-def _currency(text: bytes) -> str | None:
-    if text in (b"", b"null"):
-        return "USD"
-    code = msgspec.json.decode(text)
-    if isinstance(code, str) and code.upper() in CURRENCY_EXPONENT:
-        return code.upper()
-    return None
+def _currency(text: bytes) -> tuple[str | None, Fault | None]:
+    """The code, and what is to be said of it; USD where none is named, as Segment has it."""
+    if text in NOTHING:
+        return "USD", None
+    said = msgspec.json.decode(text)
+    code = said.strip().upper() if isinstance(said, str) else ""
+    if code not in CURRENCY_EXPONENT:
+        reason = f"must be an ISO 4217 code such as USD or EUR, got {_shown(text)}, {_NO_AMOUNT}"
+        return None, Fault("currency", reason)
+    if len(code) != len(said):
+        return code, Fault("currency", f"{_shown(text)} was read as {code}; send it without spaces")
+    return code, None
+
+
+def _shown(text: bytes) -> str:
+    return text[:40].decode("utf-8", "replace")

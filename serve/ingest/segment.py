@@ -1,4 +1,4 @@
-"""Segment's HTTP API: ``/v1/{track,identify,page,screen,group,alias,batch}``, as its SDKs send it.
+"""Segment's HTTP API, as its SDKs send it: ``/v1/{track,identify,page,screen,group,alias,batch}`` and their other names.
 
 Names become business names: a track is its ``event``, a page ``page.viewed``, a screen ``screen.viewed``, an identify
 ``user.identified``, a group ``user.grouped``, an alias ``user.aliased``. ``integrations``, ``_metadata`` and write keys
@@ -20,6 +20,18 @@ from serve.ingest.reading import Extra, JsonText, Rows, Shape, read_all, read_ea
 from serve.ingest.verdicts import Decoded, Fault, Refusals
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias", "batch")
+PATHS = {
+    **{kind: kind for kind in KINDS},
+    "t": "track",
+    "i": "identify",
+    "p": "page",
+    "s": "screen",
+    "g": "group",
+    "a": "alias",
+    "b": "batch",
+    "import": "batch",
+}
+"""The kind of message by path below ``/v1``: SDKs of browsers and phones use the letters, older ones ``import``."""
 
 _SPELLING = Spelling(id="messageId", subject="userId", time="timestamp", properties="properties", context="context")
 _BOM = b"\xef\xbb\xbf"
@@ -159,13 +171,16 @@ def write_key(body: bytes) -> str | None:
     return _text(envelope.writeKey) if envelope else None
 
 
-def decode_segment(kind: str, body: bytes, received_us: int, source: str = "segment") -> Decoded:
+def decode_segment(
+    kind: str, body: bytes, received_us: int, source: str = "segment", request: str | None = None
+) -> Decoded:
     """Decode one request to ``/v1/{kind}`` (body already decompressed), received at ``received_us`` (µs UTC).
 
-    A message's identity is its ``messageId``; without one it is made of the message's content, so that a retry is known
-    as the same event (and so are two messages that say the same with the same ``timestamp``, or with none). Where
-    ``sentAt`` is given, the sender's clock is corrected as Segment does: received - (sentAt - timestamp). Raises
-    ``Rejected`` where the body as a whole cannot be read, ``TooLarge`` over 500 kB or 10,000 rows.
+    A message's identity is its ``messageId`` among those of its ``source``, whichever batch it comes in. Without one, it
+    is the message's place in ``request``, a name that only a retry of this request bears (None: it is no retry): equal
+    words are two events. Where ``sentAt`` is given and not before ``timestamp``, the sender's clock is corrected as
+    Segment does: received - (sentAt - timestamp). An empty list for ``properties``, ``traits`` or ``context`` is PHP's
+    empty object. Raises ``Rejected`` where the body as a whole cannot be read, ``TooLarge`` over 500 kB or 10,000 rows.
     """
     if kind not in KINDS:
         raise Rejected("kind", f"must be one of {', '.join(KINDS)}, got {kind!r}")
@@ -173,7 +188,7 @@ def decode_segment(kind: str, body: bytes, received_us: int, source: str = "segm
     if text[:1] != b"{":
         raise Rejected("body", "must be a JSON object, as Segment's SDKs send it")
     if kind != "batch":
-        return _decode_single(kind, text, received_us, source)
+        return _decode_single(kind, text, received_us, source, request)
     compact = compacted(text)
     envelope = None if compact is None else _envelope_of(compact)
     rows: Rows[Message] | None = None
@@ -194,10 +209,10 @@ def decode_segment(kind: str, body: bytes, received_us: int, source: str = "segm
     refusals = Refusals(texts.__getitem__)
     if rows is None:
         rows = read_each(_SHAPE, texts, refusals)
-    return _assemble(rows, b"".join(texts), envelope, refusals, len(texts), received_us, source)
+    return _assemble(rows, b"".join(texts), envelope, refusals, len(texts), received_us, source, request)
 
 
-def _decode_single(kind: str, text: bytes, received_us: int, source: str) -> Decoded:
+def _decode_single(kind: str, text: bytes, received_us: int, source: str, request: str | None) -> Decoded:
     """One message; its ``type`` need not be said, and must not be another."""
     row = compacted(text) or text
     try:
@@ -212,9 +227,9 @@ def _decode_single(kind: str, text: bytes, received_us: int, source: str) -> Dec
         elif said != kind:
             refusals = Refusals(lambda index: row)
             refusals.add(0, None, Fault("type", f"must be {kind} on /v1/{kind}, got {shown(said)}"))
-            return _assemble(Rows(), b"", _Envelope(), refusals, 1, received_us, source)
+            return _assemble(Rows(), b"", _Envelope(), refusals, 1, received_us, source, request)
     refusals = Refusals(lambda index: row)
-    return _assemble(read_each(_SHAPE, [row], refusals), row, _Envelope(), refusals, 1, received_us, source)
+    return _assemble(read_each(_SHAPE, [row], refusals), row, _Envelope(), refusals, 1, received_us, source, request)
 
 
 def _envelope_of(text: bytes) -> _Envelope | None:
@@ -233,10 +248,17 @@ def _text(value: msgspec.Raw) -> str | None:
 
 
 def _assemble(
-    rows: Rows[Message], text: bytes, envelope: _Envelope, refusals: Refusals, total: int, received_us: int, source: str
+    rows: Rows[Message],
+    text: bytes,
+    envelope: _Envelope,
+    refusals: Refusals,
+    total: int,
+    received_us: int,
+    source: str,
+    request: str | None,
 ) -> Decoded:
     sent_at = _text(envelope.sentAt)
-    shared = _optional(envelope.context)
+    shared = _object_text(envelope.context)
     extras = rows.extra or [None] * len(rows.row)
     faults: dict[int, Fault] = {}
     types: list[str] = []
@@ -246,12 +268,12 @@ def _assemble(
         name, said, more = _said(message)
         types.append(name)
         field = _properties_field(message)
-        said = _optional(said) or b"{}"
+        said = _object_text(said) or b"{}"
         if said[:1] != b"{":
             faults[i] = Fault(field, f"must be a JSON object, got {said[:40].decode('utf-8', 'replace')}")
             said = b"{}"
         properties.append(_joined(said, more) if more else said)
-        context = _optional(message.context)
+        context = _object_text(message.context)
         if shared or extra:
             context = _context(context, shared, extra)
         if context is not None and context[:1] != b"{":
@@ -276,7 +298,7 @@ def _assemble(
         properties_field=[_properties_field(message) for message in messages],
         may_hold_nul=b"\\u0000" in text,
     )
-    return assemble(draft, received_us, refusals, total, faults)
+    return assemble(draft, received_us, refusals, total, faults, request)
 
 
 def _said(message: Message) -> tuple[str, msgspec.Raw, dict[str, str]]:
@@ -301,10 +323,10 @@ def _properties_field(message: Message) -> str:
     return "traits" if isinstance(message, (Identify, Group)) else "properties"
 
 
-def _optional(value: msgspec.Raw) -> bytes | None:
-    """JSON text, or None for null and nothing."""
+def _object_text(value: msgspec.Raw) -> bytes | None:
+    """JSON text of what is to be an object, or None for none; PHP writes an empty one as ``[]``."""
     text = bytes(value)
-    return None if text in (b"", b"null") else text
+    return None if text in (b"", b"null", b"[]") else text
 
 
 def _joined(properties: bytes, more: dict[str, str]) -> bytes:

@@ -16,6 +16,8 @@ REMEDY = "send ISO 8601 with an offset, such as 2026-01-31T09:30:00.125Z"
 _UTC = pa.timestamp("us", tz="UTC")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,12}))?\s?([Zz]|[+-]\d\d(?::?\d\d)?)", re.ASCII)
 
+_FRACTION = re.compile(r":\d\d[.,](\d+)", re.ASCII)
+
 
 def parse_times(texts: Sequence[str | None]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
     """Microseconds UTC of each text (0 where there is none), which of them are there, and why some cannot be read.
@@ -65,19 +67,19 @@ def range_fault(us: int, received_us: int, said: str | None) -> str | None:
     """Why an event cannot have happened at ``us`` when it was received at ``received_us``; None where it can."""
     if EARLIEST_US <= us <= received_us + AHEAD_US:
         return None
-    value = said if said is not None else _iso(us)
+    value = said if said is not None else iso(us)
     for factor, mistake in (
         (1000, "seconds where milliseconds belong"),
         (1_000_000, "seconds where microseconds belong"),
     ):
         if EARLIEST_US <= us * factor <= received_us + AHEAD_US:
-            return f"{value} looks like {mistake} ({_iso(us * factor)} would fit); {REMEDY}"
+            return f"{value} looks like {mistake} ({iso(us * factor)} would fit); {REMEDY}"
     for factor, mistake in (
         (1000, "milliseconds where seconds belong"),
         (1_000_000, "microseconds where seconds belong"),
     ):
         if EARLIEST_US <= us // factor <= received_us + AHEAD_US:
-            return f"{value} looks like {mistake} ({_iso(us // factor)} would fit); {REMEDY}"
+            return f"{value} looks like {mistake} ({iso(us // factor)} would fit); {REMEDY}"
     bound = "before 2000-01-01" if us < EARLIEST_US else "more than 24 hours ahead of this server's clock"
     return f"{value} is {bound}; check the sender's clock and unit (seconds or milliseconds)"
 
@@ -89,11 +91,18 @@ def _numeric_hint(text: str) -> str:
     whole = int(text.split(".")[0])
     for unit, scale in (("seconds", 1_000_000), ("milliseconds", 1000), ("microseconds", 1)):
         if EARLIEST_US <= whole * scale < 4_102_444_800_000_000:
-            return f" (as {unit} since 1970 it would be {_iso(whole * scale)})"
+            return f" (as {unit} since 1970 it would be {iso(whole * scale)})"
     return ""
 
 
-def _iso(us: int) -> str:
+def precision(text: str) -> int:
+    """Microseconds within which an ISO 8601 text tells a time: 1 s for ``09:30:00Z``, 1 ms for ``09:30:00.125Z``."""
+    fraction = _FRACTION.search(text)
+    return 10 ** max(0, 6 - len(fraction.group(1))) if fraction else 1_000_000
+
+
+def iso(us: int) -> str:
+    """A time as ISO 8601 text."""
     try:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
     except OverflowError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -45,12 +45,23 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """A row that is taken, but not quite as its sender meant it: where it stood, its id, what and why."""
+
+    index: int
+    id: str | None
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """One request, decoded. Every one of its ``rows`` is either in ``batch`` or in ``refused``; both keep its order.
 
     ``batch`` has the schema of ``user_interactions``; ``index[i]`` is the request's row number of its row ``i``.
     ``id_hash`` (xxh3_64) is the row's identity: two rows with one ``id_hash`` are the same event. ``content_hash``
     tells whether they also say the same; it leaves out what a retry changes (``received``, Segment's ``sentAt``).
+    ``warned`` is of rows that are in ``batch``.
     """
 
     batch: pa.RecordBatch
@@ -59,6 +70,7 @@ class Decoded:
     content_hash: np.ndarray
     refused: list[Refused]
     rows: int
+    warned: Sequence[Warned] = ()
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -20,7 +21,7 @@ from events.nearest import did_you_mean
 from query.history import History
 from query.series import seen_series
 from serve.backstage import Backstage, backstage, principal
-from serve.keys import key_hash, new_key, valid_scopes
+from serve.keys import OLD_NAME, free_source, key_hash, new_key, source_of, valid_scopes
 from serve.problems import REFUSALS, Missing
 
 router = APIRouter(tags=["commands"], responses=REFUSALS)
@@ -29,8 +30,15 @@ IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
 
 class NewKey(BaseModel):
-    name: Name = "key"
+    """``source`` is the product whose events the key brings.
+
+    Ids of events are unique within a source, whichever of its keys they come with. Not given, it is the key's name, or
+    its id where another key's product has that name.
+    """
+
+    name: Name = OLD_NAME
     scopes: list[str]
+    source: Name | None = None
 
 
 class Key(BaseModel):
@@ -39,6 +47,7 @@ class Key(BaseModel):
     id: str
     name: str
     scopes: list[str]
+    source: str
     created: float = 0.0
     expires: float | None = None
     """Of a session of the page: when it ends, seconds UTC."""
@@ -49,7 +58,7 @@ class MadeKey(Key):
 
 
 class NewRule(RuleFields):
-    """An alert rule: ``condition`` over a metric's samples, fired after ``for_s``; the language is in docs/alerts.md."""
+    """An alert rule: ``condition`` over a metric's samples, fired after ``for_s``; the language is in docs/rules.md."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,6 +74,7 @@ class Rule(BaseModel):
     channels: list[str]
     severity: str = "medium"
     for_s: float = 0.0
+    no_data: str = "resolve"
 
 
 class MadeRule(Rule):
@@ -77,7 +87,11 @@ class MadeRule(Rule):
 async def list_keys(request: Request) -> list[Key]:
     await principal(request, "admin")
     known = backstage(request).access.keys.values()
-    return [Key(**{k: v for k, v in key.items() if k in Key.model_fields}) for key in known]
+    return [_known_key(key) for key in known]
+
+
+def _known_key(key: Mapping[str, Any]) -> Key:
+    return Key.model_validate({**key, "source": source_of(key)})
 
 
 @router.post("/v1/keys", response_model=MadeKey, status_code=201)
@@ -86,21 +100,48 @@ async def create_key(request: Request, wanted: NewKey) -> MadeKey:
     await principal(request, "admin")
     stage = backstage(request)
     scopes = sorted(valid_scopes(wanted.scopes))
-    key, id_ = new_key(), "key_" + secrets.token_hex(6)
-    data = {"id": id_, "name": wanted.name, "scopes": scopes}
+    id_ = _new_id()
+    if wanted.source is None:
+        await stage.access.refresh()
+    source = wanted.source or free_source(wanted.name, id_, stage.access.keys.values())
+    return await _make_key(stage, id_, wanted.name, scopes, source)
+
+
+@router.post("/v1/keys/{id}/rotate", response_model=MadeKey, status_code=201)
+async def rotate_key(request: Request, id: str) -> MadeKey:
+    """Make another key of the same name, scopes and source; the old one works until it is revoked."""
+    await principal(request, "admin")
+    stage = backstage(request)
+    _, known = await _find_key(stage, id)
+    return await _make_key(stage, _new_id(), known["name"], known["scopes"], source_of(known))
+
+
+def _new_id() -> str:
+    return "key_" + secrets.token_hex(6)
+
+
+async def _make_key(stage: Backstage, id_: str, name: str, scopes: list[str], source: str) -> MadeKey:
+    key = new_key()
+    data: dict[str, Any] = {"id": id_, "name": name, "scopes": scopes, "source": source}
     await command(stage, "key.created", key_hash(key), data)
     await stage.access.until("keys", key_hash(key), present=True)
-    return MadeKey(id=id_, name=wanted.name, scopes=scopes, key=key, created=time.time())
+    return MadeKey(**data, key=key, created=time.time())
+
+
+async def _find_key(stage: Backstage, id: str) -> tuple[str, Mapping[str, Any]]:
+    """A key by its id: its hash and what is known of it. Raises ``Missing``."""
+    await stage.access.refresh()
+    found = next(((hashed, known) for hashed, known in stage.access.keys.items() if known["id"] == id), None)
+    if found is None:
+        raise Missing("id", f"there is no key {id!r}")
+    return found
 
 
 @router.delete("/v1/keys/{id:path}", status_code=204)
 async def revoke_key(request: Request, id: str) -> Response:
     await principal(request, "admin")
     stage = backstage(request)
-    await stage.access.refresh()
-    hashed = next((h for h, known in stage.access.keys.items() if known["id"] == id), None)
-    if hashed is None:
-        raise Missing("id", f"there is no key {id!r}")
+    hashed, _ = await _find_key(stage, id)
     await command(stage, "key.revoked", hashed, {"id": id})
     await stage.access.until("keys", hashed, present=False)
     return Response(status_code=204)

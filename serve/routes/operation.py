@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
+from ray.exceptions import RayError
 
 from actors.workers import Health
 from events.catalog import STREAMS
+from events.errors import Rejected, Transient
 from serve.backstage import Backstage, backstage, principal
-from serve.problems import REFUSALS
+from serve.problems import REFUSALS, Missing
+from serve.routes.read import topic_data
 
+logger = logging.getLogger(__name__)
 router = APIRouter(tags=["operation"])
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+"""Of label values, as the text format has them."""
 
 
 class CellStatus(BaseModel):
@@ -22,10 +32,61 @@ class CellStatus(BaseModel):
     detail: str
     commit: int
     rows_behind: int
+    notes: tuple[str, ...] = ()
+    """Definitions that began anew when the cell last started, and what became of their state."""
+    progress: float | None = None
+    """While the cell rebuilds its state: the share of its past that is folded, 0 to 1."""
+    stale: str = ""
+    """Of a cell that shows topics: why they are not what the log has now; empty while they are."""
+
+
+class FollowerStatus(BaseModel):
+    follower: str
+    host: str
+    state: str
+    """`following`, or `retrying` after an error."""
+    errors: int
+    """Since it began, without mere waiting for a host that restarts."""
+    last_error: str
+    asked_s_ago: float
 
 
 class LogStatus(BaseModel):
     bytes: int
+
+
+class TooLate(BaseModel):
+    """Rows that no window of a metric counts, because they came too late; the stream ``late_rows`` lists them."""
+
+    rows: int
+    behind_s: float
+    """The most that one was behind: a ``lateness_s`` greater than this would have taken them all."""
+    t: float
+    """When the newest was received, seconds UTC."""
+
+
+class Peak(BaseModel):
+    """``rows`` events whose lag is ``lag_h`` hours within a minute; negative is ahead of this server's clock."""
+
+    lag_h: float
+    rows: int
+
+
+class SourceStatus(BaseModel):
+    """The events of one source that were received in the last 24 hours.
+
+    Lag is ``received - time``: an upper bound, in seconds, of that of half and of 95 % of the rows; null is more than a
+    week. ``ahead`` rows came more than a second before their time. ``peaks`` are the multiples of a quarter of an hour
+    at which most lags stand: many rows there are a wrong time zone. ``no_amount`` rows say money that cannot be read.
+    """
+
+    source: str
+    rows: int
+    lag_p50_s: float | None
+    lag_p95_s: float | None
+    ahead: int
+    peaks: list[Peak]
+    no_amount: int
 
 
 class Status(BaseModel):
@@ -33,7 +94,13 @@ class Status(BaseModel):
     generation: str
     placement: str
     cells: list[CellStatus]
+    followers: list[FollowerStatus]
+    """Who follows the cells' topics: the gateway's lists of keys and rules, the live hubs behind the page."""
     log: LogStatus
+    late_rows: dict[str, TooLate] | None
+    """By metric; null while the dashboard that counts them does not answer."""
+    sources: list[SourceStatus] | None
+    """Busiest first; null while the dashboard that counts them does not answer."""
 
 
 @router.get("/health")
@@ -42,34 +109,80 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", responses={503: {"description": "A cell is not running; it is named"}})
+@router.get("/ready", responses={503: {"description": "A cell is awaited, or one that takes requests is not there"}})
 async def ready(request: Request) -> JSONResponse:
-    """Every cell runs: what is sent now is taken."""
+    """What is sent now is taken, and what can be answered is.
+
+    `waiting`: cells that may still come; `down`: cells that are halted, or fail again and again; `rebuilding`: cells
+    whose state is rebuilt from the log, how far. Only a cell that takes requests in makes the system unready by either
+    of the last two: every other one is behind, and its views say so.
+    """
     cells = await backstage(request).hosts.health()
-    waiting = {h.cell: f"{h.state} {h.detail}".strip() for h in cells if h.state != "running"}
-    return JSONResponse({"ready": not waiting, "waiting": waiting}, 503 if waiting else 200)
+    found: dict[str, dict[str, str]] = {"waiting": {}, "rebuilding": {}, "down": {}}
+    for h in cells:
+        if h.state != "running":
+            kind = "waiting" if not h.settled else "rebuilding" if h.state == "rebuilding" else "down"
+            found[kind][h.cell] = f"{h.state} {h.detail}".strip()
+    able = not found["waiting"] and all(h.state == "running" for h in cells if h.door)
+    others = {kind: named for kind, named in found.items() if named and kind != "waiting"}
+    return JSONResponse({"ready": able, "waiting": found["waiting"], **others}, 200 if able else 503)
 
 
 @router.get("/v1/status", response_model=Status, responses=REFUSALS)
 async def status(request: Request) -> Status:
-    """Each cell's state, its last commit and how many rows it has yet to read."""
+    """Each cell's state, its last commit and how many rows it has yet to read; who follows them; rows that came too late,
+    by metric; how late each source's events come."""
     await principal(request, "query")
     stage = backstage(request)
-    cells = [CellStatus(**h._asdict()) for h in await stage.hosts.health()]
+    cells, followers = await asyncio.gather(stage.hosts.health(), stage.hosts.followers())
     spec = stage.spec
-    log = LogStatus(bytes=_log_bytes(stage))
-    return Status(version=spec.version, generation=spec.generation, placement=spec.placement, cells=cells, log=log)
+    return Status(
+        version=spec.version,
+        generation=spec.generation,
+        placement=spec.placement,
+        cells=[CellStatus.model_validate(h._asdict()) for h in cells],
+        followers=[FollowerStatus.model_validate(f._asdict()) for f in followers],
+        log=LogStatus(bytes=_log_bytes(stage)),
+        late_rows=await _too_late(stage),
+        sources=await _sources(stage),
+    )
+
+
+async def _shown(stage: Backstage, topic: str) -> Mapping[str, Any] | None:
+    """A dashboard's topic; None while it does not answer: the rest of the status is wanted all the more."""
+    try:
+        return (await asyncio.wait_for(topic_data(stage, topic), 5.0)).data
+    except (Transient, Missing, TimeoutError, RayError) as error:
+        logger.info("%s: %s", topic, error)
+        return None
+
+
+async def _too_late(stage: Backstage) -> dict[str, TooLate] | None:
+    found = await _shown(stage, "late_rows")
+    return None if found is None else {m: TooLate.model_validate(late) for m, late in sorted(found.items())}
+
+
+async def _sources(stage: Backstage) -> list[SourceStatus] | None:
+    found = await _shown(stage, "sources")
+    return None if found is None else [SourceStatus.model_validate(row) for row in found.get("rows", [])]
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
-    """Prometheus text format 0.0.4."""
+    """Prometheus text format 0.0.4. What names products (`hindcast_source_…`) is told to keys of scope `query` only."""
     stage = backstage(request)
-    text = "".join(_exposition(stage, await stage.hosts.health()))
+    try:
+        await principal(request, "query")
+        sources = await _sources(stage) or []
+    except Rejected:
+        sources = []
+    text = "".join(_exposition(stage, await stage.hosts.health(), await _too_late(stage) or {}, sources))
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
+def _exposition(
+    stage: Backstage, cells: list[Health], too_late: Mapping[str, TooLate], sources: list[SourceStatus]
+) -> Iterator[str]:
     heads = [
         ({"stream": stream, "producer": producer}, stage.log.head(stream, producer))
         for stream in STREAMS
@@ -79,16 +192,39 @@ def _exposition(stage: Backstage, cells: list[Health]) -> Iterator[str]:
     yield from _family("hindcast_rows_total", "counter", "Rows answered by this replica, by verdict", verdicts)
     up = [({"cell": h.cell}, int(h.state == "running")) for h in cells]
     yield from _family("hindcast_cell_up", "gauge", "1 while the cell runs", up)
+    stale = [({"cell": h.cell}, int(bool(h.stale))) for h in cells]
+    yield from _family("hindcast_cell_stale", "gauge", "1 while what the cell shows is not what the log has now", stale)
     lag = [({"cell": h.cell}, h.rows_behind) for h in cells]
     yield from _family("hindcast_cell_lag_rows", "gauge", "Rows that the cell has yet to read", lag)
+    late = [({"metric": metric}, found.rows) for metric, found in too_late.items()]
+    about = "Rows that came too late for their window, by metric"
+    yield from _family("hindcast_late_rows_total", "counter", about, late)
+    yield from _of_sources(sources)
     yield from _family("hindcast_stream_head", "gauge", "Next offset of each producer's stream", heads)
     yield from _family("hindcast_log_bytes", "gauge", "Bytes of the log on disk", [({}, _log_bytes(stage))])
 
 
-def _family(name: str, kind: str, about: str, samples: list[tuple[dict[str, str], int]]) -> Iterator[str]:
+def _of_sources(sources: list[SourceStatus]) -> Iterator[str]:
+    """How each source's events of the last 24 hours came."""
+    rows = [({"source": s.source}, s.rows) for s in sources]
+    yield from _family("hindcast_source_rows", "gauge", "Rows of the last 24 h by source", rows)
+    told = [(s.source, share, lag) for s in sources for share, lag in (("0.5", s.lag_p50_s), ("0.95", s.lag_p95_s))]
+    lags = [({"source": s, "quantile": share}, inf if lag is None else lag) for s, share, lag in told]
+    yield from _family("hindcast_source_lag_seconds", "gauge", "Received less event time, at most; last 24 h", lags)
+    peaks = [({"source": s.source, "lag_h": f"{p.lag_h:g}"}, p.rows) for s in sources for p in s.peaks]
+    about = "Rows of the last 24 h whose lag is a multiple of a quarter of an hour: a peak is a wrong time zone"
+    yield from _family("hindcast_source_peak_rows", "gauge", about, peaks)
+    unread = [({"source": s.source}, s.no_amount) for s in sources]
+    yield from _family(
+        "hindcast_source_no_amount_rows", "gauge", "Rows of the last 24 h whose money is unreadable", unread
+    )
+
+
+def _family(name: str, kind: str, about: str, samples: Sequence[tuple[dict[str, str], float]]) -> Iterator[str]:
     yield f"# HELP {name} {about}\n# TYPE {name} {kind}\n"
     for labels, value in samples:
-        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        inner = ",".join(f'{label}="{text.translate(_ESCAPES)}"' for label, text in labels.items())
+        value = "+Inf" if value == inf else value
         yield f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
 
 

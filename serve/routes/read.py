@@ -90,6 +90,8 @@ class TopicData(BaseModel):
     seq: int
     epoch: str
     data: dict[str, Any]
+    stale: str = ""
+    """Why this is not what the log has now; empty while it is."""
 
 
 @router.get("/v1/streams", response_model=Streams)
@@ -169,7 +171,7 @@ def _literal(text: str) -> str:
 async def alerts(request: Request) -> Alerts:
     """Alerts that are pending, firing, or were resolved within a day."""
     await principal(request, "query")
-    topic = await _topic(backstage(request), "alerts")
+    topic = await topic_data(backstage(request), "alerts")
     return Alerts(alerts=sorted(topic.data.values(), key=lambda alert: -alert["t"]))
 
 
@@ -185,13 +187,14 @@ async def dashboards(request: Request) -> Topics:
 async def dashboard(request: Request, topic: str) -> TopicData:
     """A topic's whole data, as of a commit number of its dashboard."""
     await principal(request, "query")
-    return await _topic(backstage(request), topic)
+    return await topic_data(backstage(request), topic)
 
 
-async def _topic(stage: Backstage, topic: str) -> TopicData:
+async def topic_data(stage: Backstage, topic: str) -> TopicData:
+    """A topic's whole data. Raises ``Missing`` where no dashboard has it, ``Transient`` while its dashboard starts."""
     if topic not in {t.name for t in stage.spec.topics}:
         raise Missing("topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in stage.spec.topics)}")
     for host in stage.hosts.where.of_kind("dashboards"):
         for frame in await stage.hosts.changes(host, stage.spec.tenant, {topic: None}, 0.0):
-            return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data))
+            return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data), stale=frame.stale)
     raise Transient(f"{topic} is not there yet: its dashboard is starting")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from actors.slices import journal_above
 from events.entry import NO_WATERMARK
 from events.sqlite_log import SqliteLog
 from tests.chaos.load import Event
@@ -41,7 +42,7 @@ def takes_everything_in_order(history: History, cell: str) -> None:
     What comes by the clock alone (ticks, watermarks) may have come while the system drained.
     """
     cursor: dict[tuple[str, str], int] = {}
-    for row in history.log.journal(cell, 0):
+    for row in journal_above(history.log, cell, 0):
         source = (row.stream, row.producer)
         assert row.start == cursor.get(source, 0), f"{cell} took {source} from {row.start}, not {cursor.get(source, 0)}"
         assert not row.skipped, f"{cell} set rows aside: {row}"
@@ -73,9 +74,9 @@ def _figures(amounts: list[int | None]) -> tuple[Any, ...]:
 def final_samples(history: History, metric: str, values: bool) -> dict[Window, tuple[Any, ...]]:
     """The same of the log's ``metric.sampled``, last revision of each window; revisions come one after the other."""
     revisions: dict[Window, list[tuple[int, tuple[Any, ...]]]] = defaultdict(list)
-    columns = ("metric", "start", "key", "revision", "count", "sum", "min", "max")
-    for name, start, key, revision, *figures in history.rows("metrics", "main/metrics/0", *columns):
-        if name == metric:
+    columns = ("type", "metric", "start", "key", "revision", "count", "sum", "min", "max")
+    for type_, name, start, key, revision, *figures in history.rows("metrics", "main/metrics/0", *columns):
+        if (type_, name) == ("metric.sampled", metric):
             shown = tuple(figures) if values else (figures[0], None, None, None)
             revisions[start, key].append((revision, shown))
     for window, found in revisions.items():
@@ -86,92 +87,141 @@ def final_samples(history: History, metric: str, values: bool) -> dict[Window, t
 
 def strict_windows(
     log: SqliteLog, history: History, width: int, lateness: int, bound: int
-) -> tuple[dict[Window, int], int]:
-    """Counts by window, and the rows refused as too late, in the order of the log: row by row, with its punctuations."""
-    mark, counts, refused = NO_WATERMARK, defaultdict[Window, int](int), 0
+) -> tuple[dict[Window, int], list[str]]:
+    """Counts by window, and the ids refused as too late, in the order of the log: row by row, with its punctuations."""
+    mark, counts, refused = NO_WATERMARK, defaultdict[Window, int](int), list[str]()
     for entry in history.entries("user_interactions", DOOR):
         if entry.header.rows:
             table = entry.batch()
             times = table.column("time").cast("int64").to_pylist()
             received = table.column("received").cast("int64").to_pylist()
-            for time, came in zip(times, received, strict=True):
+            for time, came, id in zip(times, received, table.column("id").to_pylist(), strict=True):
                 mark = max(mark, min(time, came) - bound)
                 start = time // width * width
                 if start + width + lateness <= mark:
-                    refused += 1
+                    refused.append(id)
                 else:
                     counts[start, ""] += 1
         mark = max(mark, entry.header.watermark)
     return dict(counts), refused
 
 
+def listed_as_late(history: History, metric: str) -> list[str]:
+    """The ids that ``late_rows`` has of a metric."""
+    found = history.rows("late_rows", "main/metrics/0", "id", "metrics")
+    return [id for id, metrics in found if metric in metrics]
+
+
 # -- alerts --------------------------------------------------------------------------------------------------------------
 
 
-def alert_history(history: History) -> list[tuple[Any, ...]]:
-    """(type, rule, key, time, value) of every transition, from the rules, samples and ticks in the journal's order."""
-    rules: dict[str, dict[str, Any]] = {}
-    alive: dict[tuple[str, str], dict[str, Any]] = {}
-    told: list[tuple[Any, ...]] = []
-    for stream, row in _in_journal_order(history, "main/alert_evaluator/0"):
-        if stream == "control":
-            if row["type"] == "rule.created":
-                rules[row["subject"]] = json.loads(row["data"])
-        elif stream == "metrics":
-            for name in sorted(rules):
-                told += _judged(rules[name], name, row, alive)
-        else:
-            for name in sorted({rule for rule, _ in alive}):
-                for key in sorted(k for rule, k in alive if rule == name):
-                    a = alive[name, key]
-                    waited = row["time"] - a["since"] >= rules[name]["for_s"] * SECOND
-                    if a["state"] == "pending" and row["time"] - a["last"] <= 600 * SECOND and waited:
-                        a["state"] = "firing"
-                        told.append(("alert.fired", name, key, row["time"], a["value"]))
-    return told
+class Told:
+    """Rules of the form ``metric.count > threshold`` or ``<``: one verdict a window, kept in a plain dictionary."""
 
+    def __init__(self) -> None:
+        self.rules: dict[str, dict[str, Any]] = {}
+        self.until: dict[str, int] = {}
+        """By metric: end of the newest closed window."""
+        self.newest: dict[tuple[str, str], int] = {}
+        """By metric and key: end of the newest window with rows."""
+        self.held: dict[tuple[str, str], dict[int, bool]] = defaultdict(dict)
+        """By rule and key: whether the condition held, by end of the window."""
+        self.phase: dict[tuple[str, str], str] = defaultdict(lambda: "ok")
+        self.value: dict[tuple[str, str], float] = {}
+        self.told: list[tuple[Any, ...]] = []
 
-def _judged(
-    rule: Mapping[str, Any], name: str, sample: Mapping[str, Any], alive: dict[Any, Any]
-) -> Iterator[tuple[Any, ...]]:
-    """One sample under one rule of the form ``metric.count > threshold``."""
-    metric, _, aggregate = rule["condition"].split(" ")[0].rpartition(".")
-    if sample["metric"] != metric:
-        return
-    key, at, value = sample["key"], sample["time"], sample[aggregate]
-    breached = value is not None and value > rule["threshold"]
-    a = alive.get((name, key))
-    if a is None:
-        if not breached:
+    def about(self, metric: str) -> list[str]:
+        return [name for name in sorted(self.rules) if self.rules[name]["condition"].startswith(f"{metric}.count ")]
+
+    def breached(self, rule: str, count: float) -> bool:
+        limit = self.rules[rule]["threshold"]
+        return count > limit if " > " in self.rules[rule]["condition"] else count < limit
+
+    def sampled(self, row: Mapping[str, Any]) -> None:
+        """A window with rows. The key's windows between the last and this one were empty, if they were seen whole: if a
+        window of the metric has ever been said to be closed."""
+        metric, key, end, width = row["metric"], row["key"], row["time"], row["width_us"]
+        judged = max(self.until.get(metric, 0), self.newest.get((metric, key), 0))
+        for rule in self.about(metric):
+            if end <= judged:
+                self.revised(rule, key, end, width, float(row["count"]))
+                continue
+            if (metric, key) in self.newest and metric in self.until:
+                for silent in range(judged + width, end, width):
+                    self.judged(rule, key, silent, width, 0.0)
+            self.judged(rule, key, end, width, float(row["count"]))
+        if self.about(metric):
+            self.newest[metric, key] = max(self.newest.get((metric, key), 0), end)
+
+    def closed(self, row: Mapping[str, Any]) -> None:
+        """Of every key that is known the windows without rows are empty."""
+        metric, width = row["metric"], row["width_us"]
+        for rule in self.about(metric):
+            for key in sorted(key for known, key in self.newest if known == metric):
+                for silent in range(max(row["start"], self.newest[metric, key]) + width, row["time"] + width, width):
+                    self.judged(rule, key, silent, width, 0.0)
+        self.until[metric] = max(self.until.get(metric, 0), row["time"])
+
+    def judged(self, rule: str, key: str, end: int, width: int, count: float) -> None:
+        here = (rule, key)
+        self.held[here][end] = holds = self.breached(rule, count)
+        self.value[here] = count
+        before = self.phase[here]
+        if holds and before != "firing":
+            long = end - self.since(here, end, width) >= self.rules[rule]["for_s"] * SECOND
+            self.phase[here] = "firing" if long else "pending"
+        elif not holds:
+            self.phase[here] = "resolved" if before in ("firing", "resolved") else "ok"
+        self.moved(here, before, end)
+
+    def revised(self, rule: str, key: str, end: int, width: int, count: float) -> None:
+        """Late rows: a pending alert is counted anew, of any other it is history."""
+        here, holds = (rule, key), self.breached(rule, count)
+        if holds == self.held[here].get(end, False):
             return
-        a = alive[name, key] = {"state": "ok", "since": at, "last": 0, "value": value}
-    if at <= a["last"]:
-        return
-    if breached and a["state"] in ("ok", "resolved"):
-        a["since"] = at
-    a["last"], a["value"] = at, float(value)
-    if not breached:
-        after = "resolved" if a["state"] in ("firing", "resolved") else "ok"
-    else:
-        after = "firing" if a["state"] == "firing" or at - a["since"] >= rule["for_s"] * SECOND else "pending"
-    before, a["state"] = a["state"], after
-    if after == "ok":
-        del alive[name, key]
-    if after != before:
-        word = {"ok": "alert.calmed", "pending": "alert.pending", "firing": "alert.fired", "resolved": "alert.resolved"}
-        if after != "ok" or before == "pending":
-            yield word[after], name, key, at, float(value)
+        before, last = self.phase[here], max(self.held[here], default=0)
+        began = self.since(here, last, width) if before == "pending" else 0
+        self.held[here][end] = holds
+        if before != "pending" or (self.held[here][last] and self.since(here, last, width) == began):
+            self.told.append(("alert.revised", rule, key, end, count))
+        elif not self.held[here][last]:
+            self.phase[here] = "ok"
+        elif last - self.since(here, last, width) >= self.rules[rule]["for_s"] * SECOND:
+            self.phase[here] = "firing"
+        self.moved(here, before, last)
+
+    def since(self, here: tuple[str, str], end: int, width: int) -> int:
+        while self.held[here].get(end - width):
+            end -= width
+        return end
+
+    def moved(self, here: tuple[str, str], before: str, at: int) -> None:
+        after = self.phase[here]
+        if after != before and (after != "ok" or before == "pending"):
+            words = {"ok": "calmed", "pending": "pending", "firing": "fired", "resolved": "resolved"}
+            self.told.append((f"alert.{words[after]}", *here, at, self.value[here]))
+
+
+def alert_history(history: History) -> list[tuple[Any, ...]]:
+    """(type, rule, key, time, value) of every transition, from the rules, samples and closings in the journal's order."""
+    story = Told()
+    for stream, row in _in_journal_order(history, "main/alert_evaluator/0"):
+        if stream == "control" and row["type"] == "rule.created":
+            story.rules[row["subject"]] = json.loads(row["data"])
+        elif stream == "metrics":
+            story.closed(row) if row["type"] == "window.closed" else story.sampled(row)
+    return story.told
 
 
 def _in_journal_order(history: History, cell: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(stream, row) as the cell took them, times in us."""
     columns = {
         "control": ("@", "type", "subject", "data", "time"),
-        "metrics": ("@", "metric", "key", "time", "count", "sum", "mean", "max", "distinct"),
+        "metrics": ("@", "type", "metric", "key", "start", "time", "width_us", "count"),
         "clock": ("@", "time"),
     }
     rows: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
-    for part in history.log.journal(cell, 0):
+    for part in journal_above(history.log, cell, 0):
         source = (part.stream, part.producer)
         if source not in rows:
             names = columns[part.stream]

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -54,6 +55,23 @@ def test_prometheus_can_read_its_metrics(running: Running) -> None:
     assert samples['hindcast_cell_up{cell="main/metrics/0"}'] == 1
     families = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE ")}
     assert {name.partition("{")[0] for name in samples} <= families
+
+
+def test_rows_that_no_window_counts_are_shown_and_listed(running: Running) -> None:
+    """A phone that was offline for ten minutes, beside one that was not."""
+    before = (running.get("/v1/status").json()["late_rows"] or {}).get("events", {"rows": 0})["rows"]
+    late = event(time=(datetime.now(UTC) - timedelta(minutes=10)).isoformat())
+    running.post("/v1/events", json=[event(), late], headers=BATCH).raise_for_status()
+    running.until(lambda: running.get("/v1/status").json()["late_rows"].get("events", {"rows": 0})["rows"], before + 1)
+    assert running.get("/v1/status").json()["late_rows"]["events"]["behind_s"] > 500
+    line = 'hindcast_late_rows_total{metric="events"} '
+    assert f"{line}{before + 1}" in running.get("/metrics").text
+    listed = running.sql(
+        f"SELECT event, stream, list_contains(metrics, 'events') FROM late_rows WHERE id = '{late['id']}'"
+    )
+    assert listed == [["thing.done", "user_interactions", True]]
+    rows = running.get("/v1/streams/late_rows", params={"last": 50}).json()["rows"]
+    assert late["id"] in [row["id"] for row in rows]
 
 
 @only_packed

@@ -27,6 +27,7 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
     "int8": (1, -1),
     "double": (0.1, -1.7976931348623157e308),
     "bool": (True, False),
+    "list<item: string>": (["a word"], ["", 'é "quoted" 😀', "x" * 300]),
 }
 REQUIRED = ("type", "time")
 

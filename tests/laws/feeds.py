@@ -29,14 +29,25 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("user_interactions", "currency"): ("EUR", "USD", None),
     ("system_metrics", "type"): GAUGES,
     ("system_metrics", "source"): ("host-a", "host-b"),
-    ("metrics", "metric"): ("events", *GAUGES),
+    ("metrics", "type"): ("metric.sampled", "metric.sampled", "window.closed"),
+    ("metrics", "source"): ("events", "{type}", None),
+    ("metrics", "metric"): ("events", "events", "{type}", *GAUGES),
+    ("metrics", "key"): ("a", "b", "", None),
+    ("late_rows", "metrics"): (["events"], ["events", "revenue"]),
     ("metrics", "width_us"): (10_000_000,),
     ("metrics", "revision"): (0, 0, 0, 1),
     ("anomalies", "metric"): ("events", *GAUGES),
-    ("alerts", "type"): ("alert.pending", "alert.fired", "alert.resolved", "alert.acknowledged", "alert.calmed"),
+    ("alerts", "type"): (
+        "alert.pending",
+        "alert.fired",
+        "alert.resolved",
+        "alert.acknowledged",
+        "alert.calmed",
+        "alert.revised",
+    ),
     ("alerts", "time"): (BASE_US, BASE_US - 90_000_000_000, BASE_US + 1),
     ("control", "type"): ("rule.created", "rule.created", "rule.deleted", "alert.acknowledged", "notification.resent"),
-    ("control", "subject"): ("r", "s"),
+    ("control", "subject"): ("r", "s", "t"),
     ("dead_letters", "stream"): ("user_interactions", "control"),
     ("outbox", "channel"): ("dashboard", "webhook"),
     ("outbox", "body"): ("{}",),
@@ -94,7 +105,9 @@ def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.
 
 def _rule(rng: random.Random, name: str) -> str:
     """What a command about the rule ``name`` may say, whatever its type."""
-    return json.dumps({**RULE, "name": name, "for_s": rng.choice((0.0, 20.0)), "by": "ada"})
+    condition = rng.choice((RULE["condition"], "events.count < 1", "cpu.percent.mean > 3", 'events.sum{key="a"} < 1'))
+    policy = {"for_s": rng.choice((0.0, 20.0)), "no_data": rng.choice(("resolve", "keep", "fire"))}
+    return json.dumps({**RULE, "condition": condition, **policy, "name": name, "by": "ada"})
 
 
 def _when(rng: random.Random, now: int) -> int:

@@ -105,6 +105,6 @@ FOLDS: list[Case] = [
     Case(lambda: AnomalyAnalyzer(WATCHED), feeds("metrics", entries=20)),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
-    Case(SystemHealth, feeds("system_metrics", "user_interactions", "clock")),
+    Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
     Case(UserActivity, feeds("user_interactions", "dead_letters", "anomalies", "clock")),
 ]

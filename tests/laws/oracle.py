@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from actors.cell import Saved
 from actors.fold import Batch, Fold, Outputs, Recorded
-from actors.slices import slices_of
+from actors.slices import journal_above, slices_of
 from events.append import Follower
 from events.catalog import QUARANTINE
 from events.entry import NO_WATERMARK, Entry, decode
@@ -119,7 +119,7 @@ def check(
 def consumes_everything_once(history: History, name: str, fold: Fold[Any]) -> None:
     """The journal names each place of each input exactly once, in order."""
     cursor: dict[Source, int] = {}
-    for row in history.log.journal(name, 0):
+    for row in journal_above(history.log, name, 0):
         source = (row.stream, row.producer)
         assert row.start == cursor.get(source, 0), f"{name} took {source} from {row.start}, not {cursor.get(source, 0)}"
         cursor[source] = row.end
@@ -134,7 +134,7 @@ def replay_equals_live(history: History, name: str, fold: Fold[Any], live: bytes
     """Folding the journal anew gives each commit's entries bit for bit, each snapshot, and the state that lives."""
     log = history.log
     state, watermarks = fold.initial(), dict.fromkeys(fold.writes, NO_WATERMARK)
-    journal = {n: list(rows) for n, rows in groupby(log.journal(name, 0), key=lambda row: row.commit)}
+    journal = {n: list(rows) for n, rows in groupby(journal_above(log, name, 0), key=lambda row: row.commit)}
     own = {(e.header.commit, s): e for s in fold.writes for e in history.entries(s, name)}
     snapshots = {ref.commit: ref.snapshot for ref in log.snapshots(name)}
     number, _ = log.last_commit(name)
@@ -242,7 +242,7 @@ def tallies_are_right(history: History) -> None:
     """Order matters here, and the journal has it."""
     count, total = 0, 0.0
     expected: list[Row] = []
-    for row in history.log.journal("t/tally/0", 0):
+    for row in journal_above(history.log, "t/tally/0", 0):
         column = "time" if row.stream == "clock" else "value"
         for offset, value in history.rows(row.stream, row.producer, "@", column):
             if not row.start <= offset < row.end:
@@ -266,5 +266,5 @@ def brittle_repeats_the_good_rows(history: History) -> None:
         same(f"rows of {door} in brittle", [(c,) for c, _ in found if c.split()[0] == door], expected)
     quarantined = history.rows(QUARANTINE.name, "t/brittle/0", "producer", "offset")
     same("quarantined rows", sorted(quarantined), sorted(poison))
-    skipped = [(r.producer, o) for r in history.log.journal("t/brittle/0", 0) for o in r.skipped]
+    skipped = [(r.producer, o) for r in journal_above(history.log, "t/brittle/0", 0) for o in r.skipped]
     same("skipped rows", sorted(skipped), sorted(poison))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,7 +66,7 @@ def forecast(
     to --out. What the forecast stands on (its step, season and error in a backtest, beside that of the seasonal naive
     forecast) goes to stderr, as do series that could not be forecast, and why. --plot draws the largest series.
     """
-    from hindcast.tables import writable, write
+    from files.writing import writable, write
 
     writable(out)
     writable(plot, picture.SUFFIXES)
@@ -113,13 +114,14 @@ def _forecast(source: Source, file: str, horizon: int, levels: tuple[int | float
 
     with working("loading models"):
         from analytics.forecast import forecast as engine
-    times = source.times
-    at: I64 = np.rint(times.us / times.per_unit).astype(np.int64) if times.ordinal else times.us
+    times, clock = source.times, source.clock()
+    at: I64 = np.rint(times.us / times.per_unit).astype(np.int64) if times.ordinal else clock.us
     # A file of one series calls it by its column, so that messages have a name for it.
     names = [source.columns.value] if source.columns.key is None else source.keys
     keys = np.array(names, dtype=object)[source.codes].astype(str)
     with faults_of(file), working("forecasting") as heard:
-        return engine(keys, at, source.values, horizon=horizon, levels=levels, progress=heard)
+        found = engine(keys, at, source.values, horizon=horizon, levels=levels, progress=heard)
+        return replace(found, time=clock.moments(found.time))
 
 
 def _table(source: Source, found: Forecasts) -> pa.Table:
@@ -133,16 +135,22 @@ def _table(source: Source, found: Forecasts) -> pa.Table:
 
 
 def _as_written(source: Source, time: I64) -> pa.Array:
-    """Times of the kind that the file has; text becomes whole seconds where it can."""
+    """Times as the file writes them; text of whole ISO 8601 times becomes whole seconds where it can."""
     import numpy as np
     import pyarrow as pa
 
+    from analytics.columns import numeric, textual
+
     kind, times = source.table.schema.field(source.columns.time).type, source.times
     if times.ordinal:
-        return pa.array(time)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return pa.array(np.rint(time / times.per_unit).astype(np.int64))
-    zone = getattr(kind, "tz", None)
+        return pa.array(time).cast(kind) if textual(kind) else pa.array(time)
+    if times.form is not None and times.form.holds(time):
+        texts = pa.array(times.form.write(time), pa.string())
+        return texts if textual(kind) else texts.cast(kind)
+    if times.form is None and (numeric(kind) or times.per_unit != 1):
+        numbers = pa.array(np.rint(time / times.per_unit).astype(np.int64))
+        return numbers.cast(kind) if textual(kind) else numbers
+    zone = times.zone
     stamps = pa.array(time, pa.timestamp("us", zone))
     if pa.types.is_date(kind) and not (time % 86_400_000_000).any():
         return stamps.cast(pa.date32())

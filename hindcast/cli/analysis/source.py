@@ -15,8 +15,10 @@ from hindcast.cli.output import each, note
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from analytics.columns import Columns, Times
-    from analytics.typed import F64
+    from analytics.columns import Columns
+    from analytics.times import Times
+    from analytics.typed import F64, I64
+    from files.tables import Read
 
 Progress = Callable[[int, int], None]
 
@@ -27,6 +29,8 @@ column_options = each(
     click.option("--key", metavar="COL", help="Column that tells series apart.  [default: guessed, else one series]"),
 )
 out_option = click.option("--out", metavar="F", help="Write the rows to a .csv, .csv.gz, .ndjson or .parquet file.")
+
+_UNITS = (("day", 86_400e6), ("hour", 3_600e6), ("minute", 60e6), ("second", 1e6))
 
 
 class Source(NamedTuple):
@@ -44,6 +48,28 @@ class Source(NamedTuple):
     def name(self, code: int) -> str:
         return self.keys[code]
 
+    def clock(self) -> Clock:
+        """By which the steps of these series are even."""
+        from analytics.times import steps_by_clock, wall
+
+        zone = self.times.zone
+        if zone is None or not steps_by_clock(self.times, self.codes):
+            return Clock(self.times.us, None)
+        return Clock(wall(self.times.us, zone), zone)
+
+
+class Clock(NamedTuple):
+    """The times of rows as the clock of their zone shows them, or as they are where steps do not follow a clock."""
+
+    us: I64
+    zone: str | None
+
+    def moments(self, shown: I64) -> I64:
+        """int64 us since 1970, UTC, of times that the clock shows."""
+        from analytics.times import moments
+
+        return shown if self.zone is None else moments(shown, self.zone)
+
 
 @contextmanager
 def faults_of(file: str) -> Generator[None, None, None]:
@@ -59,19 +85,35 @@ def faults_of(file: str) -> Generator[None, None, None]:
 def load(file: str, time: str | None, value: str | None, key: str | None) -> Source:
     """Read the series of a file, and say on stderr which columns were guessed. Raises ``Rejected``."""
     from analytics import columns as of
-    from hindcast.tables import read
+    from analytics.times import times as times_of
+    from files.tables import read
 
     with working("reading") as heard:
-        table = read(file, heard)
+        found = read(file, heard)
+        table = found.typed()
     with faults_of(file):
         names = of.columns(table, time, value, key)
         say(time=(names.time, time), value=(names.value, value), key=(names.key, key))
-        times = of.times(table[names.time], names.time)
+        table = _as_asked(found, table, names)
+        times = times_of(table[names.time], names.time)
         values = of.values(table[names.value], names.value)
+    if times.form is not None:
+        note(f"times are read as {times.form}")
     if not times.known.any():
         raise Rejected(file, f"column {names.time!r} has no time in any row: name another with --time")
     keys, codes = _keys(table, names.key)
     return Source(table, names, times, values, keys, codes)
+
+
+def _as_asked(found: Read, table: pa.Table, names: Columns) -> pa.Table:
+    """Time and value as such, and the key as the file spells it: ``007`` is not ``7``, and ``NA`` may be a name."""
+    from files.cells import asked
+
+    for name in (names.time, names.value):
+        table = table.set_column(table.column_names.index(name), name, asked(table[name]))
+    if names.key is not None:
+        table = table.set_column(table.column_names.index(names.key), names.key, found.written[names.key])
+    return table
 
 
 def _keys(table: pa.Table, name: str | None) -> tuple[list[str], Any]:
@@ -115,11 +157,18 @@ def working(title: str) -> Generator[Progress, None, None]:
 
 
 def stamp(us: int, times: Times) -> str | int | float:
-    """A time as people write it; of an ordinal, its number."""
+    """A time as people write it, on the clock of its zone; of an ordinal, its number."""
     if times.ordinal:
         place = us / times.per_unit
         return int(place) if place == int(place) else place
     from datetime import UTC, datetime, timedelta
+
+    if times.zone not in (None, "UTC"):
+        import numpy as np
+
+        from analytics.times import wall
+
+        us = int(wall(np.array([us], np.int64), times.zone)[0])
 
     try:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(us))
@@ -130,12 +179,13 @@ def stamp(us: int, times: Times) -> str | int | float:
 
 
 def length(us: float, times: Times) -> str:
-    """A span of time in its largest fitting unit; of ordinals, in steps."""
+    """A span of time in the largest unit of which it is a whole number, up to 100, or fitting; of ordinals, in steps."""
     if times.ordinal:
         return f"{us / times.per_unit:g} steps"
-    for unit, size in (("day", 86_400e6), ("hour", 3_600e6), ("minute", 60e6), ("second", 1e6)):
-        if us >= size:
-            return f"{us / size:.4g} {unit}{'' if us == size else 's'}"
+    fitting = [(unit, size) for unit, size in _UNITS if us >= size]
+    whole = ((unit, size) for unit, size in fitting if us % size == 0 and us <= 100 * size)
+    for unit, size in (*whole, *fitting):
+        return f"{us / size:.4g} {unit}{'' if us == size else 's'}"
     return f"{us:g} us"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hindcast.cli.analysis.source import (
+    Clock,
     Source,
     column_options,
     counted,
@@ -61,15 +63,25 @@ def _analyze(source: Source, heard: Any) -> list[tuple[str, Trend]]:
 
     from analytics.trend import analyze
 
+    clock = source.clock()
     order = np.argsort(source.codes, kind="stable")
     order = order[source.times.known[order]]
     ends = np.searchsorted(source.codes[order], np.arange(len(source.keys) + 1))
     found: list[tuple[str, Trend]] = []
     for place, name in enumerate(source.keys):
         rows = order[ends[place] : ends[place + 1]]
-        found.append((name, analyze(source.times.us[rows], source.values[rows])))
+        found.append((name, _at_moments(analyze(clock.us[rows], source.values[rows]), clock)))
         heard(place + 1, len(source.keys))
     return found
+
+
+def _at_moments(found: Trend, clock: Clock) -> Trend:
+    """Its changes at moments rather than times of the clock."""
+    import numpy as np
+
+    at = np.array([point.time_us or 0 for point in found.changes], np.int64)
+    moved = zip(found.changes, clock.moments(at).tolist(), strict=True)
+    return replace(found, changes=tuple(replace(point, time_us=us) for point, us in moved))
 
 
 def _document(source: Source, name: str, found: Trend) -> dict[str, Any]:
@@ -98,7 +110,7 @@ def _document(source: Source, name: str, found: Trend) -> dict[str, Any]:
         else {
             "name": "learnt" if times.ordinal else season.name,
             "period": season.period,
-            "length": length(season.period_us, times),
+            "length": season.length or length(season.period_us, times),
             "strength": season.strength,
             "p_value": season.p_value,
         },

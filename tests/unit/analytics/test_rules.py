@@ -5,22 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytics.rules import ParseError, Phase, judge, parse
+from analytics.rules import ParseError, Phase, Verdict, judge, parse
 
 
 @pytest.mark.parametrize(
-    ("condition", "breaches"),
+    ("condition", "verdicts"),
     [
-        ("cpu.percent.mean > threshold", [False, False, True, False]),
-        ("cpu.percent.mean >= threshold", [False, True, True, False]),
-        ("cpu.percent.mean != 90", [True, False, True, False]),
-        ("cpu.percent.mean < 90 or cpu.percent.count == 3", [True, False, True, False]),
-        ("cpu.percent.mean > 80 and cpu.percent.count < 3 or cpu.percent.mean < 85", [True, True, False, False]),
+        ("cpu.percent.mean > threshold", "fine fine breached unknown"),
+        ("cpu.percent.mean >= threshold", "fine breached breached unknown"),
+        ("cpu.percent.mean != 90", "breached fine breached unknown"),
+        ("cpu.percent.mean < 90 or cpu.percent.count == 3", "breached fine breached unknown"),
+        ("cpu.percent.mean > 80 and cpu.percent.count < 3 or cpu.percent.mean < 85", "breached breached fine unknown"),
+        ("cpu.percent.mean > 95 or cpu.percent.count == 4", "fine fine breached breached"),
+        ("cpu.percent.mean > 95 and cpu.percent.count == 3", "fine fine breached fine"),
     ],
 )
-def test_conditions(condition: str, breaches: list[bool]) -> None:
+def test_conditions(condition: str, verdicts: str) -> None:
+    """The last sample has no mean: what depends on it is unknown, and nothing else is."""
     columns = {"mean": np.array([80.0, 90.0, 100.0, np.nan]), "count": np.array([1.0, 2.0, 3.0, 4.0])}
-    assert parse(condition).holds(columns, 90.0).tolist() == breaches
+    found = parse(condition).verdicts(columns, 90.0)
+    assert " ".join(Verdict(v).name.lower() for v in found.tolist()) == verdicts
 
 
 def test_a_condition_may_be_about_one_key() -> None:

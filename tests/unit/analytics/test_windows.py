@@ -90,7 +90,7 @@ def columns(seed: int, n: int, keys: int, spread_s: float):
     return time, received, rng.integers(0, keys, n).astype(np.int32), value, hashes
 
 
-COLUMNS = [f.name for f in fields(Samples) if f.name != "row"]
+COLUMNS = [f.name for f in fields(Samples) if f.name not in ("row", "refused")]
 
 
 def tables(samples: list[Samples]) -> dict[str, bytes]:

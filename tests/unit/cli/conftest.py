@@ -77,6 +77,8 @@ class Served:
             "duplicate": duplicate,
             "rejected": rejected[:100],
             "rejected_total": len(rejected),
+            "warnings": [],
+            "warnings_total": 0,
             "offset": 0 if new else None,
         }
 
@@ -142,9 +144,17 @@ def _app(served: Served) -> FastAPI:
 
     @app.post("/v1/keys")
     async def create_key(request: Request) -> Response:
-        made = {"id": f"key_{len(served.keys)}", "created": 0.0, **await request.json()}
+        wanted = await request.json()
+        made = {"id": f"key_{len(served.keys)}", "created": 0.0, **wanted, "source": wanted["source"] or wanted["name"]}
         served.keys.append(made)
         return JSONResponse({**made, "key": "hc_new"}, 201)
+
+    @app.post("/v1/keys/{id}/rotate")
+    def rotate(id: str) -> Response:
+        known = next(key for key in served.keys if key["id"] == id)
+        made = {**known, "id": f"key_{len(served.keys)}"}
+        served.keys.append(made)
+        return JSONResponse({**made, "key": "hc_next"}, 201)
 
     @app.delete("/v1/keys/{id}")
     def revoke(id: str) -> Response:
@@ -153,8 +163,28 @@ def _app(served: Served) -> FastAPI:
 
     @app.get("/v1/status")
     def status() -> Any:
-        cell = {"cell": "demo/user_interactions/0", "state": "running", "detail": "", "commit": 3, "rows_behind": 0}
-        return {"version": "0.1.0", "generation": "g", "placement": "packed", "cells": [cell], "log": {"bytes": 2048}}
+        cell = {
+            "cell": "demo/user_interactions/0",
+            "state": "running",
+            "detail": "",
+            "commit": 3,
+            "rows_behind": 0,
+            "notes": [],
+            "progress": None,
+            "stale": "",
+        }
+        peaks = [{"lag_h": 2.0, "rows": 900}, {"lag_h": 5.5, "rows": 3}]
+        lag = {"lag_p50_s": 7200.0, "lag_p95_s": None, "ahead": 0, "peaks": peaks, "no_amount": 0}
+        return {
+            "version": "0.1.0",
+            "generation": "g",
+            "placement": "packed",
+            "cells": [cell],
+            "followers": [],
+            "log": {"bytes": 2048},
+            "late_rows": {"events": {"rows": 3, "behind_s": 150.2, "t": 1.0}},
+            "sources": [{"source": "shop", "rows": 1000, **lag}],
+        }
 
     @app.get("/ready")
     def ready() -> Any:

@@ -189,6 +189,10 @@ def test_keys_are_made_listed_and_revoked(served: Any) -> None:
     assert (made["key"], made["scopes"]) == ("hc_new", ["ingest", "query"])
     assert run("keys", "create", "--scopes", "query", *where).stdout == "hc_new\n"
     assert "shop" in run("keys", "list", *where).stdout
+    next_one = json.loads(run("keys", "rotate", made["id"], "--json", *where).stdout)
+    assert (next_one["name"], next_one["source"], next_one["key"]) == ("shop", "shop", "hc_next")
+    assert next_one["id"] != made["id"]
+    assert run("keys", "revoke", next_one["id"], *where).exit_code == 0
     assert run("keys", "revoke", made["id"], *where).exit_code == 0
     assert [k["id"] for k in json.loads(run("keys", "list", "--json", *where).stdout)] == ["key_1"]
     wrong = run("keys", "create", "--scopes", "read", *where)
@@ -206,7 +210,14 @@ def test_status_shows_every_cell(served: Any) -> None:
     shown = run("status", "--data-dir", str(served.data_dir)).stdout
     assert "log 2.0 KiB" in shown
     assert "demo/user_interactions/0  running" in shown
+    assert "events: 3 rows came too late for their window, up to 150 s behind; see the stream late_rows" in shown
     assert json.loads(run("status", "--data-dir", str(served.data_dir), "--json").stdout)["address"] == served.url
+
+
+def test_status_shows_how_late_each_source_is_and_at_which_hours(served: Any) -> None:
+    shown = run("status", "--data-dir", str(served.data_dir)).stdout
+    (line,) = (line for line in shown.splitlines() if line.startswith("shop"))
+    assert line.split("  ", 1)[1].split() == ["1000", "≤", "7200", "s", ">", "7", "d", "+2", "h", "(900)"]
 
 
 def test_doctor_finds_a_port_in_use_and_a_damaged_log(stopped: Path) -> None:

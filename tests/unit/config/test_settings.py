@@ -181,3 +181,24 @@ def test_the_configuration_that_the_readme_shows_works(tmp_path: Path) -> None:
     settings = Settings.load(written(tmp_path, shown))
     assert "refunds" in {metric.name for metric in settings.metrics}
     assert "ops" in settings.channel_names
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("https://shop.example", "https://shop.example"),
+        ("HTTPS://Shop.example:443", "https://shop.example"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("*", "*"),
+    ],
+)
+def test_origins_are_read_as_browsers_spell_them(said: str, meant: str) -> None:
+    assert Settings.load("base", server={"cors_origins": [said]}).server.cors_origins == (meant,)
+
+
+@pytest.mark.parametrize("said", ["shop.example", "https://shop.example/", "https://*.shop.example/x", "", "https://"])
+def test_an_origin_that_no_page_has_is_refused(said: str) -> None:
+    with pytest.raises(Rejected, match=r"cors_origins.*https://shop\.example"):
+        Settings.load("base", server={"cors_origins": [said]})

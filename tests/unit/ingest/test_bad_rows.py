@@ -58,10 +58,6 @@ def deep(levels: int) -> Any:
         ({"data": {"x": -float("inf")}}, "data", "-Infinity is not a number"),
         ({"data": {"x": deep(32)}}, "data", "deeper than 32"),
         ({"data": {"x": "y" * 33_000}}, "data", "the limit is 32,768"),
-        ({"data": {"revenue": "NaN"}}, "data.revenue", "finite decimal"),
-        ({"data": {"revenue": 1e18}}, "data.revenue", "64-bit"),
-        ({"data": {"revenue": 5, "currency": "DOLLAR"}}, "data.currency", "ISO 4217"),
-        ({"data": {"value": 10**400}}, "data.value", "64-bit float"),
         ({"data_base64": "AAA="}, "data_base64", "beside data"),
         ({"data": None, "data_base64": "@"}, "data_base64", "is not base64"),
         ({"time": "yesterday"}, "time", "ISO 8601"),
@@ -113,7 +109,6 @@ def test_what_cloudevents_requires_is_required(missing: str) -> None:
         ({"type": "identify", "userId": "u", "traits": {"x": "\0"}}, "traits", "NUL"),
         ({"type": "group", "userId": "u"}, "groupId", "is required"),
         ({"type": "alias", "userId": "u"}, "previousId", "is required"),
-        ({**TRACK, "properties": {"revenue": [1]}}, "properties.revenue", "finite decimal"),
         (None, "row", "must be a JSON object"),
     ],
 )
@@ -190,14 +185,20 @@ def test_any_events_get_their_verdicts_and_the_same_as_alone(rows: list[Any]) ->
     assert [(r.field, r.id) for d in alone for r in d.refused] == [(r.field, r.id) for r in together.refused]
 
 
+def said(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without the id that its request gave it."""
+    return {**row, "id": None} if row["id"].startswith("request-") else row
+
+
 @quick
 @given(st.lists(message_rows | json_values, max_size=6))
 def test_any_messages_get_their_verdicts_and_the_same_as_alone(rows: list[Any]) -> None:
     together = messages(*rows)
     every_row_has_one_verdict(together, len(rows))
     alone = [messages(row) for row in rows]
-    assert [r for d in alone for r in d.batch.to_pylist()] == together.batch.to_pylist()
+    assert [said(r) for d in alone for r in d.batch.to_pylist()] == [said(r) for r in together.batch.to_pylist()]
     assert [h for d in alone for h in d.content_hash.tolist()] == together.content_hash.tolist()
+    assert [(w.field, w.id) for d in alone for w in d.warned] == [(w.field, w.id) for w in together.warned]
     assert [(r.field, r.id) for d in alone for r in d.refused] == [(r.field, r.id) for r in together.refused]
 
 
@@ -218,7 +219,7 @@ def test_binary_junk_is_never_a_crash(body: bytes) -> None:
             every_row_has_one_verdict(decode_cloudevents(body, "text/plain", headers, NOW), 1)
             every_row_has_one_verdict(decode_cloudevents(body, "", headers, NOW), 1)
         except Rejected as rejected:
-            assert rejected.field == "body"
+            assert rejected.field in ("body", "ce-id")
     for kind in KINDS:
         try:
             decode_segment(kind, body, NOW)

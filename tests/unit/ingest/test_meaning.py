@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -55,20 +55,58 @@ def test_an_event_without_subject_is_its_own_key() -> None:
     assert only(sent(subject="u9"))["partition_key"] == "u9"
 
 
-def test_a_retry_of_a_message_without_id_is_known_as_the_same_event() -> None:
-    first = track(timestamp="2026-11-24T04:39:00Z", sentAt="2026-11-24T04:39:01Z")
-    again = track(timestamp="2026-11-24T04:39:00Z", sentAt="2026-11-24T04:39:31Z", at=NOW + 30_400_000)
-    other = track(timestamp="2026-11-24T04:39:02Z", sentAt="2026-11-24T04:39:03Z")
-    assert first.id_hash == again.id_hash != other.id_hash
-    assert first.content_hash == again.content_hash
-    assert only(first)["id"].startswith("content-")
+def test_equal_clicks_without_id_and_time_are_as_many_events() -> None:
+    clicks = [track(at=NOW + 2_000_000 * n) for n in range(3)]
+    assert len({click.id_hash[0] for click in clicks}) == len({only(click)["id"] for click in clicks}) == 3
+    batch = {"batch": [{"type": "track", "event": "Click", "userId": "u1"}] * 3}
+    together = decode_segment("batch", json.dumps(batch).encode(), NOW)
+    assert len(set(together.id_hash.tolist())) == 3
+
+
+def test_a_request_that_is_sent_again_under_its_name_is_the_same_events() -> None:
+    body = json.dumps({"batch": [{"type": "track", "event": "Click", "userId": "u1"}] * 3}).encode()
+    first, again, other = (decode_segment("batch", body, NOW + n, request=r) for n, r in enumerate(["r1", "r1", "r2"]))
+    assert first.id_hash.tolist() == again.id_hash.tolist()
+    assert first.content_hash.tolist() == again.content_hash.tolist()
+    assert not set(first.id_hash.tolist()) & set(other.id_hash.tolist())
+
+
+def test_a_message_is_known_by_its_id_whatever_batch_it_comes_in() -> None:
+    """segment-python cuts its batches anew after a 429."""
+    messages = [{"type": "track", "event": "Click", "userId": "u1", "messageId": f"m{n}"} for n in range(4)]
+
+    def hashes(*cuts: list[dict[str, str]]) -> list[int]:
+        decoded = [decode_segment("batch", json.dumps({"batch": cut}).encode(), NOW) for cut in cuts]
+        columns = ([*d.id_hash.tolist(), *d.content_hash.tolist()] for d in decoded)
+        return sorted(h for column in columns for h in column)
+
+    assert hashes(messages[:2], messages[2:]) == hashes(messages[1:], messages[:1])
+
+
+@pytest.mark.parametrize("field", ["properties", "context"])
+@pytest.mark.parametrize("empty", ["[]", "[ ]", "{}", "null"])
+def test_phps_empty_list_is_an_empty_object(field: str, empty: str) -> None:
+    body = f'{{"event":"Order","userId":"u1","{field}":{empty}}}'
+    assert only(decode_segment("track", body.encode(), NOW))["properties"] == "{}"
+    assert only(decode_segment("batch", f'{{"context":{empty},"batch":[{body[:-1]},"type":"track"}}]}}'.encode(), NOW))
+
+
+def test_phps_empty_traits_are_an_empty_object() -> None:
+    assert only(decode_segment("identify", b'{"userId":"u1","traits":[]}', NOW))["properties"] == "{}"
+    named = decode_segment("page", b'{"userId":"u1","name":"Home","properties":[]}', NOW)
+    assert json.loads(only(named)["properties"]) == {"name": "Home"}
+    wrong = decode_segment("track", b'{"userId":"u1","properties":[],"event":7}', NOW)
+    assert [refused.field for refused in wrong.refused] == ["event"]
+    assert (
+        decode_segment("track", b'{"userId":"u1","event":"E","properties":[1]}', NOW).refused[0].field == "properties"
+    )
 
 
 def test_spacing_does_not_change_what_a_message_says() -> None:
     spaced = b'{ "userId" : "u1",\n\t"event": "Order, please", "properties": {"a": [1, 2], "b": "x : y"} }'
     compact = b'{"userId":"u1","event":"Order, please","properties":{"a":[1,2],"b":"x : y"}}'
     one, other = decode_segment("track", spaced, NOW), decode_segment("track", compact, NOW)
-    assert one.id_hash == other.id_hash
+    assert one.content_hash == other.content_hash
     assert only(one)["properties"] == '{"a":[1,2],"b":"x : y"}'
 
 
@@ -77,6 +115,32 @@ def test_a_clock_that_is_wrong_is_corrected_by_when_it_says_it_sent() -> None:
     assert row["time"] == datetime(2026, 11, 24, 4, 39, 50, tzinfo=UTC)
     assert only(track(timestamp="2020-01-01T00:00:00Z"))["time"] == datetime(2020, 1, 1, tzinfo=UTC)
     assert only(track())["time"] == datetime(2026, 11, 24, 4, 40, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("minutes", [1, 10, 60 * 24 * 365])
+def test_a_message_sent_before_it_happened_says_nothing_of_the_clock(minutes: int) -> None:
+    happened = datetime(2026, 11, 24, 4, 39, tzinfo=UTC)
+    row = only(track(timestamp=happened.isoformat(), sentAt=(happened - timedelta(minutes=minutes)).isoformat()))
+    assert row["time"] == happened
+
+
+def test_a_sent_at_that_is_cut_to_the_second_still_corrects_a_clock() -> None:
+    """PHP's library sends it so, beside timestamps with milliseconds."""
+    row = only(track(timestamp="1971-05-01T00:00:10.999Z", sentAt="1971-05-01T00:00:10+00:00"))
+    assert row["time"] == datetime(2026, 11, 24, 4, 40, tzinfo=UTC)
+    (refused,) = track(timestamp="1971-05-01T00:00:11.001Z", sentAt="1971-05-01T00:00:10+00:00").refused
+    assert refused.field == "timestamp"
+
+
+def test_a_time_that_cannot_be_is_told_as_it_was_sent_and_as_it_was_corrected() -> None:
+    (ahead,) = track(timestamp="2026-12-24T04:39:00Z", sentAt="2026-11-24T04:39:00Z").refused
+    assert ahead.reason.startswith(
+        "2026-12-24T04:39:00Z, which its earlier sentAt 2026-11-24T04:39:00Z cannot correct, is more than"
+    )
+    (old,) = track(timestamp="1971-05-01T00:00:00Z", sentAt="2026-11-24T04:39:00Z").refused
+    assert "1971-05-01T00:00:00Z, which by its sentAt 2026-11-24T04:39:00Z was 1971-05-01T00:01:00Z" in old.reason
+    (plain,) = track(timestamp="2026-12-24T04:39:00Z").refused
+    assert plain.reason.startswith("2026-12-24T04:39:00Z is more than")
 
 
 def test_a_batch_lends_its_context_to_its_messages() -> None:
@@ -135,6 +199,8 @@ def test_the_reading_of_a_time_does_not_depend_on_its_neighbours(values: list[da
         ({"total": 9.5, "currency": "EUR"}, 950, "EUR", None),
         ({"value": 7, "currency": "EUR"}, 700, "EUR", 7.0),
         ({"total": 9}, None, None, None),
+        ({"total": 9, "currency": None}, None, None, None),
+        ({"value": 9, "currency": None}, None, None, 9.0),
         ({"value": 2.5}, None, None, 2.5),
         ({"value": True}, None, None, None),
         ({"value": "high", "currency": "gold"}, None, None, None),
@@ -146,6 +212,63 @@ def test_the_reading_of_a_time_does_not_depend_on_its_neighbours(values: list[da
 def test_money(data: dict[str, Any], amount: int | None, currency: str | None, value: float | None) -> None:
     row = only(sent(data=data))
     assert (row["amount"], row["currency"], row["value"]) == (amount, currency, value)
+
+
+@pytest.mark.parametrize(
+    ("data", "amount", "currency", "field", "reason"),
+    [
+        (
+            {"revenue": 5, "currency": "coins"},
+            None,
+            None,
+            "currency",
+            'must be an ISO 4217 code such as USD or EUR, got "coins"',
+        ),
+        ({"value": 5, "currency": "coins"}, None, None, "currency", "has no amount"),
+        ({"revenue": 5, "currency": ""}, None, None, "currency", "has no amount"),
+        ({"revenue": 5, "currency": 978}, None, None, "currency", "got 978"),
+        ({"revenue": 5, "currency": {"code": "EUR"}}, None, None, "currency", "ISO 4217"),
+        ({"revenue": 5, "currency": " EUR "}, 500, "EUR", "currency", "was read as EUR"),
+        ({"revenue": 5, "currency": "eur\n"}, 500, "EUR", "currency", "was read as EUR"),
+        ({"revenue": " 5.25 "}, 525, "USD", "revenue", "was read as 5.25"),
+        ({"revenue": ""}, None, None, "revenue", "finite decimal"),
+        ({"revenue": "free"}, None, None, "revenue", "finite decimal"),
+        ({"revenue": "5,25"}, None, None, "revenue", "finite decimal"),
+        ({"revenue": "NaN"}, None, None, "revenue", "finite decimal"),
+        ({"revenue": [1]}, None, None, "revenue", "finite decimal"),
+        ({"revenue": "٣"}, None, None, "revenue", "finite decimal"),
+        ({"revenue": 1e18}, None, None, "revenue", "64-bit"),
+        ({"revenue": 10**400}, None, None, "revenue", "finite decimal"),
+        ({"value": 10**400}, None, None, "value", "64-bit float"),
+        ({"value": 10**400, "revenue": 5}, 500, "USD", "value", "64-bit float"),
+    ],
+)
+def test_money_that_cannot_be_read_does_not_cost_the_event(
+    data: dict[str, Any], amount: int | None, currency: str | None, field: str, reason: str
+) -> None:
+    known = {"specversion": "1.0", "source": "/a", "type": "order.placed", "id": "x"}
+    rows = [{**known, "id": "before", "data": {"revenue": 1}}, {**known, "data": data}, {**known, "id": "after"}]
+    decoded = decode_cloudevents(json.dumps(rows).encode(), "application/json", {}, NOW)
+    assert decoded.refused == []
+    row = decoded.batch.to_pylist()[1]
+    assert (row["amount"], row["currency"]) == (amount, currency)
+    assert json.loads(row["properties"]) == data
+    (warned,) = decoded.warned
+    assert (warned.index, warned.id, warned.field) == (1, "x", f"data.{field}")
+    assert reason in warned.reason
+
+
+def test_only_rows_that_are_taken_are_warned_of() -> None:
+    decoded = sent(time="never", data={"revenue": "free"})
+    assert (len(decoded.refused), list(decoded.warned)) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor"), [("HRK", 1000), ("DEM", 1000), ("ITL", 10), ("BYR", 10), ("VEF", 1000), ("EEK", 1000)]
+)
+def test_currencies_of_the_past_are_money(currency: str, minor: int) -> None:
+    row = only(sent(data={"revenue": 10, "currency": currency}))
+    assert (row["amount"], row["currency"]) == (minor, currency)
 
 
 def test_money_is_found_behind_an_escaped_key() -> None:

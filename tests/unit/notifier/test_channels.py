@@ -21,8 +21,9 @@ def receiver() -> Iterator[Receiver]:
     receiver.close()
 
 
-@pytest.mark.parametrize("secret", [new_secret(), SECRET, "whsec_" + base64.b64encode(bytes(range(24))).decode()])
+@pytest.mark.parametrize("secret", ["", SECRET, "whsec_" + base64.b64encode(bytes(range(24))).decode()])
 def test_the_official_library_verifies_what_is_sent(receiver: Receiver, secret: str) -> None:
+    secret = secret or new_secret()
     WebhookChannel(receiver.url, secret).send("3f:alert.fired:1:ops", BODY)
     (sent,) = receiver.deliveries
     headers = {"webhook-id": sent.id, "webhook-timestamp": sent.timestamp, "webhook-signature": sent.signature}

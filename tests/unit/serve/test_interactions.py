@@ -100,6 +100,8 @@ def test_a_hundred_events_at_once_take_a_few_pushes() -> None:
         body(id="x", data_base64="?"),
         body(id="x", data=[1, 2]),
         body(id="x", time="never"),
+        body(id="x", data={"revenue": "free", "value": 10**400}),
+        body(id="e3", data={"revenue": "free"}),
         body(id="x", type=7),
         body(id="x", data={"a": "b\0c"}),
         body(id="x", data={"deep": json.loads("[" * 40 + "]" * 40)}),
@@ -120,6 +122,20 @@ def test_a_hundred_events_at_once_take_a_few_pushes() -> None:
 def test_an_odd_one_gets_its_own_verdict_and_spoils_no_other(odd: bytes) -> None:
     plain = [body(id=f"e{n}") for n in range(8)]
     the_same([*plain[:5], odd, *plain[5:]])
+
+
+def test_a_warning_is_said_and_counted_where_the_row_is_accepted() -> None:
+    async def story() -> tuple[list[Answer], dict[str, int]]:
+        interactions = Interactions(cast("Hosts", Collector()), "cell")
+        odd = body(id="x", data={"revenue": 5, "currency": "coins"})
+        return [await interactions.take_event(text) for text in (body(), odd, odd)], interactions.counts
+
+    (plain, warned, again), counts = asyncio.run(story())
+    assert (plain["warnings"], plain["warnings_total"]) == ([], 0)
+    assert (warned["success"], warned["accepted"], warned["warnings_total"]) == (True, 1, 1)
+    assert (warned["warnings"][0]["id"], warned["warnings"][0]["field"]) == ("x", "data.currency")
+    assert (again["duplicate"], again["warnings_total"]) == (1, 0)
+    assert counts == {"accepted": 2, "duplicate": 1, "rejected": 0, "warned": 1}
 
 
 FIELD = st.sampled_from(

@@ -78,8 +78,8 @@ class System:
         self.url = url
         self.revoked: list[str] = []
 
-    def create_key(self, name: str, scopes: list[str]) -> str:
-        assert scopes == ["ingest"]
+    def create_key(self, name: str, scopes: list[str], source: str | None = None) -> str:
+        assert (scopes, source) == (["ingest"], name)
         return f"hc_{name}"
 
     def revoke_keys(self, name: str) -> None:

