@@ -9,7 +9,7 @@ SEED ?= 1
 
 .PHONY: run setup setup-dev test test-kill check lint fast bench bench-automl ui lock clean
 
-run: setup ## start the demo: Ray, the actors, Serve, live input; prints the URL and a first API key
+run: setup ## start the demo: Ray, the actors, Serve, live input; prints a link to the page and a first API key
 	@exec $(BIN)/hindcast demo
 
 setup: $(VENV)/.ready ## the environment that `make run` needs

@@ -8,12 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import msgspec
 
 from actors.fold import NONE, Batch, Outputs, Topic
 from events.catalog import CONTROL
+
+TOPICS = ("keys", "rules", "configured", "links", "revoked")
+FIRST = "key_admin"
+"""The id of the key that a data directory's owner has from the first start on, or how it begins."""
 
 
 class State(msgspec.Struct):
@@ -23,60 +28,89 @@ class State(msgspec.Struct):
     """By name: the rule as it was accepted."""
     configured: dict[str, dict[str, Any]] = {}
     """By name: the rules as the configuration last gave them, whatever people did to them since."""
+    links: dict[str, dict[str, Any]] = {}
+    """By SHA-256 of its token: a link that opens the page once; scopes, and when it expires (seconds UTC)."""
+    revoked: dict[str, float] = {}
+    """By SHA-256: first keys that were revoked, and when. A start must not bring them back."""
 
 
 @dataclass
 class Directory:
-    """The fold over ``key.created | key.revoked | rule.created | rule.deleted``; other commands are not its concern."""
+    """The fold over ``key.created | key.revoked | link.created | link.opened | rule.created | rule.deleted``.
+
+    Other commands are not its concern.
+    """
 
     name: str = "directory"
-    version: int = 1
+    version: int = 2
     reads: tuple[str, ...] = (CONTROL.name,)
     writes: tuple[str, ...] = ()
-    topics: Sequence[Topic] = (Topic("keys", "upsert"), Topic("rules", "upsert"), Topic("configured", "upsert"))
-    _keys: set[str] = field(default_factory=set[str], repr=False)
-    _rules: set[str] = field(default_factory=set[str], repr=False)
+    topics: Sequence[Topic] = tuple(Topic(name, "upsert") for name in TOPICS)
+    _touched: dict[str, set[str]] = field(default_factory=lambda: {t: set[str]() for t in TOPICS}, repr=False)
 
     def initial(self) -> State:
         return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
         for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():
-            subject: str = row["subject"]
-            match row["type"]:
-                case "key.created":
-                    state.keys[subject] = {**json.loads(row["data"]), "created": row["time"].timestamp()}
-                    self._keys.add(subject)
-                case "key.revoked":
-                    state.keys.pop(subject, None)
-                    self._keys.add(subject)
-                case "rule.created":
-                    rule = json.loads(row["data"])
-                    state.rules[subject] = rule
-                    if rule.get("origin") == "configuration":
-                        state.configured[subject] = rule
-                    self._rules.add(subject)
-                case "rule.deleted":
-                    state.rules.pop(subject, None)
-                    if json.loads(row["data"]).get("origin") == "configuration":
-                        state.configured.pop(subject, None)
-                    self._rules.add(subject)
-                case _:
-                    pass
+            type_: str = row["type"]
+            if type_.startswith(("key.", "link.", "rule.")):
+                self._take(state, type_, row["subject"], json.loads(row["data"]), row["time"].timestamp())
         return state, NONE
 
+    def _take(self, state: State, type_: str, subject: str, data: dict[str, Any], at: float) -> None:
+        match type_:
+            case "key.created":
+                self._put(state, "keys", subject, {**data, "created": at})
+                self._drop(state, "revoked", subject)
+            case "key.revoked":
+                key = self._drop(state, "keys", subject)
+                if key and key["id"].startswith(FIRST):
+                    self._put(state, "revoked", subject, at)
+            case "link.created":
+                self._forget(state, at)
+                self._put(state, "links", subject, data)
+            case "link.opened":
+                link = self._drop(state, "links", subject)
+                if link:
+                    session = {"id": data["id"], "name": data["name"], "scopes": link["scopes"]}
+                    self._put(state, "keys", data["session"], {**session, "created": at, "expires": data["expires"]})
+            case "rule.created":
+                self._put(state, "rules", subject, data)
+                if data.get("origin") == "configuration":
+                    self._put(state, "configured", subject, data)
+            case "rule.deleted":
+                self._drop(state, "rules", subject)
+                if data.get("origin") == "configuration":
+                    self._drop(state, "configured", subject)
+            case _:
+                pass
+
+    def _forget(self, state: State, now: float) -> None:
+        """Drop links and sessions that have expired."""
+        for topic in ("links", "keys"):
+            entries: dict[str, dict[str, Any]] = getattr(state, topic)
+            for name in [n for n, entry in entries.items() if entry.get("expires", inf) < now]:
+                self._drop(state, topic, name)
+
+    def _put(self, state: State, topic: str, name: str, entry: Any) -> None:
+        getattr(state, topic)[name] = entry
+        self._touched[topic].add(name)
+
+    def _drop(self, state: State, topic: str, name: str) -> dict[str, Any] | None:
+        self._touched[topic].add(name)
+        return getattr(state, topic).pop(name, None)
+
     def view(self, state: State, topic: str) -> Mapping[str, Any]:
-        return dict({"keys": state.keys, "rules": state.rules, "configured": state.configured}[topic])
+        return dict(getattr(state, topic))
 
     def changes(self, state: State) -> Mapping[str, Mapping[str, Any]]:
-        keys, self._keys = self._keys, set()
-        rules, self._rules = self._rules, set()
-        deltas = {
-            "keys": {k: state.keys.get(k) for k in sorted(keys)},
-            "rules": {r: state.rules.get(r) for r in sorted(rules)},
-            "configured": {r: state.configured.get(r) for r in sorted(rules)},
+        touched, self._touched = self._touched, {t: set[str]() for t in TOPICS}
+        return {
+            topic: {name: getattr(state, topic).get(name) for name in sorted(names)}
+            for topic, names in touched.items()
+            if names
         }
-        return {topic: delta for topic, delta in deltas.items() if delta}
 
     def dump(self, state: State) -> bytes:
         return msgspec.msgpack.encode(state, order="deterministic")

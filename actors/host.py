@@ -18,9 +18,9 @@ import pyarrow as pa
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
+from actors.delivery import NotifierWorker
 from actors.followers import Followed, Follower, Followers
 from actors.intake import Ack, PollWorker, PushWorker
-from actors.notifier import NotifierWorker
 from actors.topology import CellSpec, HostSpec, Notify, Polled, Push
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
@@ -60,7 +60,7 @@ class Host:
             case Polled(open_, every_s):
                 return PollWorker(cell, self._log, open_(), every_s, wall_clock)
             case Notify(channels):
-                return NotifierWorker(cell, self._log, channels)
+                return NotifierWorker(cell, self._log, channels, wall_clock)
             case _:
                 return StreamWorker(cell, self._log, self._spec.generation, self._changed)
 

@@ -1,71 +1,175 @@
-"""The notifier: performs what the ``outbox`` asks for and records what became of it.
+"""The notifier's fold: what is owed to the world, what was given up, and which channels do not deliver.
 
-Its memory is its own record: pending = asked for, less sent or failed. So a crash between sending and recording repeats
-a message with the same key, and loses none. One channel that fails holds back no other.
+Its memory is its own record: owed = asked for, less sent or failed. So a crash between sending and recording repeats a
+message with the same key, and loses none; attempts and their pauses are recorded, too, so a restart goes on where they were.
 """
 
 from __future__ import annotations
 
-import logging
-import queue
-import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
+import xxhash
 
-from actors.cell import AnyCell
-from actors.channels import Channel, Undelivered
+from actors.columns import times
 from actors.fold import NONE, Batch, Outputs
-from actors.workers import Worker
-from events.catalog import NOTIFICATIONS, OUTBOX, rows
-from events.log import EventLog
+from events.catalog import ALERTS, CONTROL, DELIVERIES, NOTIFICATIONS, OUTBOX, STREAMS, rows
 
-logger = logging.getLogger(__name__)
+KEPT = 10_000
+"""Dead letters that can be sent again: the newest ones."""
+RULE = "Channel does not deliver"
+"""The rule of the alerts that the notifier raises about its own channels; their key is the channel."""
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct):
     channel: str
+    alert: str
     body: str
+    asked: int
+    """When it was asked for (committed to the outbox), us."""
+    tries: int = 0
+    tried: int = 0
+    """When the last attempt was, us."""
+    due: int = 0
+    """Not before this time, us; 0: at once."""
 
 
-State = dict[str, Message]
-"""Messages that are owed, by idempotency key, in the order they were asked for."""
+class State(msgspec.Struct):
+    owed: dict[str, Message] = {}
+    """By idempotency key, in the order asked for."""
+    dead: dict[str, Message] = {}
+    """Given up, by idempotency key; oldest first, the newest ``KEPT``."""
+    down: dict[str, str] = {}
+    """Channels that gave up a message and have taken none since: the alert that says so."""
+    held: dict[str, int] = {}
+    """Channels that asked to be left alone until then, us."""
+
+
+class Outcome(NamedTuple):
+    """What became of one attempt at ``at``. ``due``: when the next one is, of a message that is to be tried again."""
+
+    key: str
+    kind: Literal["sent", "failed", "deferred"]
+    at: int
+    error: str | None = None
+    due: int = 0
+    hold: bool = False
+    """The receiver asked for no request before ``due``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """The fold: what is owed to the world."""
+    """The fold. ``channels``: those that are told of one that does not deliver.
 
+    It reads the outbox, its own rows there included, and ``notification.resent`` and ``alert.acknowledged`` of ``control``.
+    """
+
+    channels: tuple[str, ...] = ("dashboard",)
     name: str = "notifier"
-    version: int = 1
-    reads: tuple[str, ...] = (OUTBOX.name,)
-    writes: tuple[str, ...] = (NOTIFICATIONS.name,)
+    version: int = 2
+    reads: tuple[str, ...] = (OUTBOX.name, CONTROL.name)
+    writes: tuple[str, ...] = (NOTIFICATIONS.name, DELIVERIES.name, ALERTS.name, OUTBOX.name)
 
     def initial(self) -> State:
-        return {}
+        return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        wanted = batch.table.select(["idempotency_key", "channel", "body"]).to_pylist()
-        state.update({row["idempotency_key"]: Message(row["channel"], row["body"]) for row in wanted})
+        if batch.stream == CONTROL.name:
+            return state, self._commands(state, batch.table)
+        for row in batch.table.select(["idempotency_key", "channel", "subject", "body"]).to_pylist():
+            message = Message(row["channel"], row["subject"] or "", row["body"], batch.header.committed)
+            state.owed[row["idempotency_key"]] = message
         return state, NONE
 
-    def settle(self, state: State, settled: pa.RecordBatch) -> tuple[State, Outputs, None]:
-        """Record messages that were sent or given up."""
+    def _commands(self, state: State, table: pa.RecordBatch) -> Outputs:
+        told: list[dict[str, Any]] = []
+        at = times(table, "time").tolist()
+        for i, row in enumerate(table.select(["type", "subject", "data"]).to_pylist()):
+            if row["type"] == "notification.resent" and row["subject"] in state.dead:
+                message = state.dead.pop(row["subject"])
+                state.owed[row["subject"]] = Message(message.channel, message.alert, message.body, at[i])
+            elif row["type"] == "alert.acknowledged":
+                by = str(json.loads(row["data"]).get("by", ""))
+                told += [
+                    _alert("alert.acknowledged", alert, channel, at[i], f"by {by}", by)
+                    for channel, alert in sorted(state.down.items())
+                    if alert == row["subject"]
+                ]
         outputs = Outputs()
-        outputs.emit(NOTIFICATIONS.name, settled)
-        return self._without(state, settled), outputs, None
+        if told:
+            outputs.emit(ALERTS.name, _table(ALERTS.name, told))
+        return outputs
+
+    def settle(self, state: State, outcomes: Sequence[Outcome]) -> tuple[State, Outputs, None]:
+        """Record what became of attempts, and raise or end the alert about a channel where that follows from it."""
+        told: dict[str, list[dict[str, Any]]] = {name: [] for name in self.writes}
+        down = dict(state.down)
+        for outcome in outcomes:
+            message = state.owed[outcome.key]
+            row = _row(outcome, message)
+            if outcome.kind == "deferred":
+                told[DELIVERIES.name].append(
+                    {**row, "type": "delivery.deferred", "due": outcome.due, "hold": outcome.hold}
+                )
+                continue
+            told[NOTIFICATIONS.name].append({**row, "type": f"notification.{outcome.kind}"})
+            for alert in _turn(down, outcome, message):
+                told[ALERTS.name].append(alert)
+                told[OUTBOX.name] += self._effects(alert, down)
+        outputs = Outputs()
+        for stream, found in told.items():
+            if found:
+                table = _table(stream, found)
+                outputs.emit(stream, table)
+                self._take(state, stream, table)
+        return state, outputs, None
+
+    def _effects(self, alert: Mapping[str, Any], down: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """Tell the channels that deliver; one that does not is never told of itself, nor of another."""
+        for channel in self.channels:
+            if channel not in down and channel != alert["key"]:
+                yield {
+                    "type": "notification.requested",
+                    "subject": alert["alert"],
+                    "time": alert["time"],
+                    "partition_key": channel,
+                    "channel": channel,
+                    "idempotency_key": f"{alert['alert']}:{alert['type']}:{alert['time']}:{channel}",
+                    "body": json.dumps(alert, sort_keys=True),
+                }
 
     def absorb(self, state: State, batch: Batch) -> State:
-        return self._without(state, batch.table)
-
-    def _without(self, state: State, settled: pa.RecordBatch) -> State:
-        for key in settled.column("idempotency_key").to_pylist():
-            state.pop(key, None)
+        self._take(state, batch.stream, batch.table)
         return state
+
+    def _take(self, state: State, stream: str, table: pa.RecordBatch) -> None:
+        """What recorded rows mean for the state; those of the outbox come again as input, and count then."""
+        if stream == NOTIFICATIONS.name:
+            for row in table.select(["type", "idempotency_key"]).to_pylist():
+                message = state.owed.pop(row["idempotency_key"], None)
+                if row["type"] == "notification.failed" and message is not None:
+                    state.dead.pop(row["idempotency_key"], None)
+                    state.dead[row["idempotency_key"]] = message
+                    if len(state.dead) > KEPT:
+                        del state.dead[next(iter(state.dead))]
+        elif stream == DELIVERIES.name:
+            at, due = times(table, "time").tolist(), times(table, "due").tolist()
+            for i, row in enumerate(table.select(["idempotency_key", "channel", "attempts", "hold"]).to_pylist()):
+                message = state.owed.get(row["idempotency_key"])
+                if message is not None:
+                    message.tries, message.tried, message.due = row["attempts"], at[i], due[i]
+                if row["hold"]:
+                    state.held[row["channel"]] = due[i]
+        elif stream == ALERTS.name:
+            for row in table.select(["type", "alert", "key"]).to_pylist():
+                if row["type"] == "alert.fired":
+                    state.down[row["key"]] = row["alert"]
+                elif row["type"] == "alert.resolved":
+                    state.down.pop(row["key"], None)
 
     def dump(self, state: State) -> bytes:
         return msgspec.msgpack.encode(state)
@@ -74,80 +178,49 @@ class Notifier:
         return msgspec.msgpack.decode(data, type=State)
 
 
-class Attempt(NamedTuple):
-    key: str
-    error: Undelivered | None
+def _turn(down: dict[str, str], outcome: Outcome, message: Message) -> Iterator[dict[str, Any]]:
+    """The alert that ``outcome`` raises or ends; ``down`` is changed with it."""
+    channel = message.channel
+    if outcome.kind == "failed" and channel not in down:
+        alert = down[channel] = xxhash.xxh3_64_hexdigest(f"channel\0{channel}\0{outcome.at}".encode())
+        why = f"{channel} gave up a message after {message.tries + 1} attempts: {outcome.error}"
+        yield _alert(
+            "alert.fired", alert, channel, outcome.at, f"{why}; `hindcast notifications resend` sends it again"
+        )
+    elif outcome.kind == "sent" and channel in down:
+        yield _alert("alert.resolved", down.pop(channel), channel, outcome.at, f"{channel} delivers again")
 
 
-class NotifierWorker(Worker):
-    """Sends what is owed: each message by itself, again after doubling pauses (1 s to 5 min), given up after ten."""
-
-    TRIES = 10
-
-    def __init__(self, cell: AnyCell, log: EventLog, channels: Mapping[str, Channel]) -> None:
-        super().__init__(cell, log)
-        self._notifier = cast(Notifier, cell.fold)
-        self._channels = channels
-        self._pool = ThreadPoolExecutor(4, thread_name_prefix="notify")
-        self._results: queue.SimpleQueue[Attempt] = queue.SimpleQueue()
-        self._tries: dict[str, int] = {}
-        self._due: dict[str, float] = {}
-        self._flying: set[str] = set()
-
-    def step(self) -> None:
-        with self.lock:
-            consumed = self.cell.advance()
-        for key, message in self.cell.state.items():
-            if key not in self._flying and self._due.get(key, 0.0) <= time.monotonic():
-                self._flying.add(key)
-                self._pool.submit(self._send, key, message)
-        settled = self._collect()
-        if settled:
-            with self.lock:
-                self.cell.record(lambda state: self._notifier.settle(state, rows_of(settled)))
-        if not consumed and not settled and not self.stopping.is_set():
-            self.log.wait(self.cell.waiting_for(), 0.1 if self._flying else 1.0)
-
-    def _send(self, key: str, message: Message) -> None:
-        channel = self._channels.get(message.channel)
-        try:
-            if channel is None:
-                raise Undelivered(f"there is no channel {message.channel!r}", final=True)
-            channel.send(key, message.body)
-            self._results.put(Attempt(key, None))
-        except Undelivered as error:
-            self._results.put(Attempt(key, error))
-        except Exception as error:  # a bug in one channel must not silence the message: it is tried again and recorded
-            logger.exception("channel %s", message.channel)
-            self._results.put(Attempt(key, Undelivered(f"{type(error).__name__}: {error}")))
-
-    def _collect(self) -> list[dict[str, object]]:
-        settled: list[dict[str, object]] = []
-        while not self._results.empty():
-            key, error = self._results.get()
-            self._flying.discard(key)
-            message = self.cell.state.get(key)
-            if message is None:
-                continue
-            tries = self._tries[key] = self._tries.get(key, 0) + 1
-            if error and not error.final and tries < self.TRIES:
-                self._due[key] = time.monotonic() + min(300.0, 2.0 ** (tries - 1))
-                continue
-            del self._tries[key]
-            self._due.pop(key, None)
-            outcome = "notification.failed" if error else "notification.sent"
-            settled.append(
-                {
-                    "type": outcome,
-                    "idempotency_key": key,
-                    "channel": message.channel,
-                    "attempts": tries,
-                    "error": str(error) if error else None,
-                }
-            )
-        return settled
+def _alert(type_: str, alert: str, channel: str, at: int, message: str, by: str | None = None) -> dict[str, Any]:
+    return {
+        "type": type_,
+        "subject": alert,
+        "time": at,
+        "partition_key": RULE,
+        "alert": alert,
+        "rule": RULE,
+        "severity": "high",
+        "metric": "notifications.failed",
+        "key": channel,
+        "value": 1.0,
+        "threshold": 0.0,
+        "message": message,
+        "by": by,
+    }
 
 
-def rows_of(settled: list[dict[str, object]]) -> pa.RecordBatch:
-    """``notifications`` rows out of dictionaries of their columns."""
-    return rows(NOTIFICATIONS, {name: [row[name] for row in settled] for name in settled[0]}, len(settled))
+def _row(outcome: Outcome, message: Message) -> dict[str, Any]:
+    return {
+        "subject": message.alert,
+        "time": outcome.at,
+        "received": outcome.at,
+        "partition_key": message.channel,
+        "channel": message.channel,
+        "idempotency_key": outcome.key,
+        "attempts": message.tries + 1,
+        "error": outcome.error,
+    }
+
+
+def _table(stream: str, told: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    return rows(STREAMS[stream], {name: [row[name] for row in told] for name in told[0]}, len(told))

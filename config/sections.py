@@ -18,11 +18,14 @@ from pydantic import (
     model_validator,
 )
 
+from actors.alerts.checking import Measure
+from actors.alerts.definition import RuleFields
+from actors.channels import secret_bytes
+from actors.sources.machine import UNITS
 from analytics import rules
-from events.catalog import LATE_ROWS, METRICS, STREAMS
+from events.catalog import LATE_ROWS, METRICS, STREAMS, SYSTEM_METRICS
 
 Aggregate = Literal["count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct"]
-Severity = Literal["critical", "high", "medium", "low"]
 WidgetType = Literal["user_activity", "system_health", "alert_system"]
 
 MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$|^\{[a-z_]+\}$", max_length=120)]
@@ -62,8 +65,6 @@ class Server(Section):
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: HttpUrl | None = None
     """Where people reach the page, for links in notifications; None: address and port."""
-    local_viewer: bool = True
-    """Whether a page opened on loopback may look without a key; another address never may."""
     cors_origins: tuple[Origin, ...] = ()
     """Sites whose pages may send events and ask with an API key, as `https://shop.example`; `*` for all. None by default."""
     max_body_bytes: int = Field(default=5_000_000, ge=1_000)
@@ -144,6 +145,15 @@ class Metric(Section):
         match = _COLUMN.fullmatch(self.name)
         return match.group(1) if match else None
 
+    @property
+    def measure(self) -> Measure:
+        """What a rule about this metric needs to know of it."""
+        names: tuple[str, ...] | None = (self.name,)
+        if self.named_by is not None:  # the gauges are ours and known; what products send is not
+            gauges = (self.stream, self.named_by) == (SYSTEM_METRICS.name, "type")
+            names = tuple(g for g in UNITS if self.types is None or g in self.types) if gauges else None
+        return Measure(self.name, names, self.key, self.value is not None, self.distinct is not None, self.sketches)
+
 
 class Anomaly(Section):
     """Watch one aggregate of a metric for values that its own past does not lead to expect."""
@@ -154,23 +164,10 @@ class Anomaly(Section):
     """How many windows of a well-behaved week may be called anomalies."""
 
 
-class Alert(Section):
-    """A rule: ``metric.aggregate{key="…"} > threshold`` (see ``analytics.rules``), held for ``for_s`` s of event time."""
+class Alert(RuleFields, Section):
+    """A rule, and whom it tells."""
 
-    name: Title
-    condition: str = Field(min_length=1, max_length=1_000)
-    threshold: float = Field(allow_inf_nan=False)
     channels: tuple[Word, ...] = ("dashboard",)
-    severity: Severity = "medium"
-    for_s: float = Field(default=0.0, ge=0, le=30 * DAY_S, allow_inf_nan=False)
-    no_data: Literal["resolve", "keep", "fire"] = "resolve"
-    """What becomes of an alert when its condition has been unknown for 10 minutes (a gauge without a measurement)."""
-
-    @field_validator("condition")
-    @classmethod
-    def _is_a_condition(cls, text: str) -> str:
-        rules.parse(text)
-        return text
 
     @property
     def metric(self) -> str:
@@ -186,12 +183,18 @@ class DashboardChannel(Section):
 
 
 class WebhookChannel(Section):
-    """POSTs to a URL of yours, signed with ``secret`` (Standard Webhooks 1.0)."""
+    """POSTs to a URL of yours, signed with ``secret`` (Standard Webhooks 1.0: ``whsec_`` and base64)."""
 
     name: Word
     kind: Literal["webhook"]
     url: HttpUrl
-    secret: SecretStr = Field(min_length=16)
+    secret: SecretStr
+
+    @field_validator("secret")
+    @classmethod
+    def _is_a_secret(cls, secret: SecretStr) -> SecretStr:
+        secret_bytes(secret.get_secret_value())
+        return secret
 
 
 Channel = Annotated[DashboardChannel | WebhookChannel, Field(discriminator="kind")]

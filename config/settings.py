@@ -14,6 +14,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
+from actors.alerts.checking import Measure, check
+from analytics import rules
 from config import documents
 from config.complete import from_complete
 from config.explain import refuse
@@ -29,6 +31,8 @@ from config.sections import (
     Sources,
     Word,
 )
+from events.errors import Rejected
+from events.nearest import did_you_mean
 
 PREFIX = "HINDCAST_"
 
@@ -108,6 +112,11 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
         return frozenset(("dashboard", *(channel.name for channel in self.channels)))
 
     @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The metrics, as far as rules depend on them."""
+        return tuple(metric.measure for metric in self.metrics)
+
+    @property
     def planned(self) -> tuple[str, ...]:
         """What was asked for and is kept, but is not built yet."""
         models = tuple(f"models.{name}" for name in self.models)
@@ -134,21 +143,29 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
                     yield f"{section}: {name!r} is there {times} times; names are unique"
 
     def _unknown_metrics(self) -> Iterator[str]:
-        if any(metric.named_by for metric in self.metrics):
-            return  # a metric named by a column: its names are known only as rows come in
-        known = {metric.name for metric in self.metrics}
+        """What is watched or judged, but can never be: no such metric, aggregate or key."""
         for anomaly in self.anomalies:
-            if anomaly.metric not in known:
-                yield f"anomalies: there is no metric {anomaly.metric!r}; there are {_listed(known)}"
+            named = [m for m in self.measures if m.names is None or anomaly.metric in m.names]
+            lacking = [m.lacks(anomaly.aggregate) for m in named]
+            if not named:
+                known = {name for measure in self.measures for name in measure.names or ()}
+                hint = did_you_mean(anomaly.metric, known)
+                yield f"anomalies: there is no metric {anomaly.metric!r}{hint}; there are {_listed(known)}"
+            elif all(lacking):
+                yield f"anomalies: {anomaly.metric!r} {lacking[0]}"
         for alert in self.alerts:
-            if alert.metric not in known:
-                yield f"alerts: {alert.name!r} is about {alert.metric!r}, which is no metric; there are {_listed(known)}"
+            try:
+                check(rules.parse(alert.condition), alert.threshold, self.measures)
+            except Rejected as error:
+                yield f"alerts: {alert.name!r} {error.reason}"
 
     def _unknown_channels(self) -> Iterator[str]:
         for alert in self.alerts:
             for channel in alert.channels:
                 if channel not in self.channel_names:
-                    yield f"alerts: {alert.name!r} names channel {channel!r}; channels are {_listed(self.channel_names)}"
+                    hint = did_you_mean(channel, self.channel_names)
+                    known = _listed(self.channel_names)
+                    yield f"alerts: {alert.name!r} names channel {channel!r}{hint}; channels are {known}"
 
 
 def _listed(names: frozenset[str] | set[str]) -> str:

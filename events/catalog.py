@@ -129,6 +129,16 @@ NOTIFICATIONS = _stream(
     pa.field("attempts", pa.int32()),
     pa.field("error", pa.string()),
 )
+DELIVERIES = _stream(
+    "deliveries",
+    "delivery.deferred: an attempt to deliver an effect that failed, and when the next one is due.",
+    pa.field("channel", LABEL),
+    pa.field("idempotency_key", pa.string()),
+    pa.field("attempts", pa.int32()),
+    pa.field("error", pa.string()),
+    pa.field("due", TIME),
+    pa.field("hold", pa.bool_()),  # the receiver asked for this: nothing goes to the channel before `due`
+)
 CONTROL = _stream(
     "control",
     "Commands that were accepted: rules, keys, acknowledgements; `data` is a JSON object.",
@@ -164,6 +174,7 @@ STREAMS: Mapping[str, Stream] = {
         ALERTS,
         OUTBOX,
         NOTIFICATIONS,
+        DELIVERIES,
         CONTROL,
         CLOCK,
         DEAD_LETTERS,

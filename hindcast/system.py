@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -22,12 +21,13 @@ from actors.cores import usable_cores
 from actors.fold import Topic, Viewed
 from actors.topology import HostMap, HostSpec, placed
 from config.settings import Settings
-from events.catalog import CONTROL, rows
 from events.errors import Rejected, Transient
 from hindcast import runtime, topology, workflow
+from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
+from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
-from serve.keys import SCOPES, key_hash
+from serve.keys import key_hash
 from serve.spec import GatewaySpec
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
 START_S = 180.0
 """How long a start may take before it is given up."""
-DIRECTORY_S = 15.0
-"""How long a start waits for the directory's keys and rules; what they were at its last snapshot is there at once."""
 STOP_S = 30.0
 
 
@@ -95,7 +93,8 @@ class System:
             self._create_hosts(specs)
             runtime.start_serve(self.settings.server.address, port)
             self._await_hosts()
-            self._tell_configuration(specs)
+            self._control = Control(self.settings.tenant, self._host_of)
+            self._tell_configuration()
             self._deploy(specs)
             self._await_ready()
         except BaseException:
@@ -141,62 +140,16 @@ class System:
 
         ray.get([host.ready.remote() for _, host in self._hosts], timeout=START_S)
 
-    def _tell_configuration(self, specs: tuple[HostSpec, ...]) -> None:
-        """Make the configured key and rules known through ``control``: only what differs from the last time."""
-        import ray
-
-        from actors.host import pack
-
-        known = self._known_to_the_directory()
-        if known is None:
-            logger.warning("the directory does not answer: the configured rules are as they were at the last start")
-            return
-        told = list(self._news(known["keys"], known["configured"]))
-        if not told:
-            return
-        now = time.time_ns() // 1000
-        columns = {
-            "id": [f"{self.data.generation}:{now}:{i}" for i in range(len(told))],
-            "source": "configuration",
-            "type": [type_ for type_, _, _ in told],
-            "subject": [subject for _, subject, _ in told],
-            "time": now,
-            "received": now,
-            "data": [json.dumps(data, sort_keys=True) for _, _, data in told],
-        }
-        cell = f"{self.settings.tenant}/control/0"
+    def _tell_configuration(self) -> None:
+        """Make the configured key and rules known, and say in the log which rules, also those of people, may never fire."""
         try:
-            ray.get(
-                self._host_of(cell).push.remote(cell, pack(rows(CONTROL, columns, len(told))), None), timeout=START_S
-            )
+            self._control.tell_configuration(self.settings, self.data.admin_key)
+            rules = self._control.known("rules")["rules"]
         except Transient as error:
             logger.warning("the configured rules are as they were at the last start: %s", error)
-
-    def _known_to_the_directory(self) -> dict[str, dict[str, Any]] | None:
-        """Keys, and rules as the configuration last gave them; None where the directory has none to show."""
-        import ray
-
-        known: dict[str, dict[str, Any]] = {}
-        tenant, topics = self.settings.tenant, ("keys", "configured")
-        host = self._host_of(f"{tenant}/directory/0")
-        deadline = time.monotonic() + DIRECTORY_S
-        while known.keys() != set(topics) and time.monotonic() < deadline:
-            asked = host.changes.remote(tenant, {t: None for t in topics if t not in known}, 1.0)
-            known |= {frame.topic: dict(frame.data) for frame in ray.get(asked, timeout=START_S)}
-        return known if known.keys() == set(topics) else None
-
-    def _news(self, keys: Mapping[str, Any], configured: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-        """(type, subject, data) of the commands that bring the directory to what the settings say."""
-        told: list[tuple[str, str, dict[str, Any]]] = []
-        hashed = key_hash(self.data.admin_key)
-        if hashed not in keys:
-            told.append(("key.created", hashed, {"id": "key_admin", "name": "first key", "scopes": list(SCOPES)}))
-        wanted = {
-            rule.name: rule.model_dump(mode="json") | {"origin": "configuration"} for rule in self.settings.alerts
-        }
-        told += [("rule.created", name, rule) for name, rule in wanted.items() if configured.get(name) != rule]
-        told += [("rule.deleted", name, {"origin": "configuration"}) for name in configured if name not in wanted]
-        return told
+            return
+        for name, why in rule_warnings(self.settings, rules, self.data.log):
+            logger.warning("alert rule %r: %s", name, why)
 
     def _host_of(self, cell: str) -> Any:
         return next(host for spec, host in self._hosts if any(c.name == cell for c in spec.cells))
@@ -213,10 +166,9 @@ class System:
             generation=self.data.generation,
             placement="packed" if any(host.name == "collectors" for host in specs) else "spread",
             version=version("hindcast"),
-            local_viewer=server.local_viewer and server.address in ("127.0.0.1", "localhost", "::1"),
             topics=_topics(specs),
             channels=tuple(topology.channels(self.settings)),
-            metrics=tuple(metric.name for metric in self.settings.metrics if not metric.named_by),
+            measures=self.settings.measures,
             cors_origins=server.cors_origins,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
@@ -323,8 +275,20 @@ class System:
 
     @property
     def admin_key(self) -> str:
-        """The first API key, with every scope."""
+        """The first API key, with every scope (unless it was revoked, see ``first_key_holds``)."""
         return self.data.admin_key
+
+    @property
+    def first_key_holds(self) -> bool:
+        """Whether the first API key has not been revoked, as far as can be told."""
+        try:
+            return key_hash(self.admin_key) in self._control.known("keys")["keys"]
+        except Transient:
+            return True
+
+    def new_link(self) -> str:
+        """An address that opens the page once, without a key, within a day. Raises ``Transient``."""
+        return f"{self.url}/?token={self._control.create_link()}"
 
     @property
     def client(self) -> Client:
@@ -333,12 +297,13 @@ class System:
 
         return Client(self.url, self.admin_key)
 
-    def create_key(self, name: str, scopes: list[str]) -> str:
-        """A new API key with ``scopes`` (ingest, query, control, admin)."""
-        headers = {"authorization": f"Bearer {self.admin_key}"}
-        answer = httpx.post(f"{self.url}/v1/keys", json={"name": name, "scopes": scopes}, headers=headers, timeout=30.0)
-        answer.raise_for_status()
-        return str(answer.json()["key"])
+    def create_key(self, name: str, scopes: list[str], source: str | None = None) -> str:
+        """A new API key with ``scopes`` (ingest, query, control, admin) for the events of ``source``, as over HTTP."""
+        return self._control.create_key(name, scopes, source)
+
+    def revoke_keys(self, name: str) -> None:
+        """Revoke every API key of that name."""
+        self._control.revoke_keys(name)
 
     @staticmethod
     def down(data_dir: str | Path, timeout_s: float = STOP_S + 15) -> bool:

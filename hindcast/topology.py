@@ -43,6 +43,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     metrics = tuple(_metric(m, settings.collectors.bound_s) for m in settings.metrics)
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
     interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
+    notified = channels(settings)
     found = [
         CellSpec("collectors", interactions, tenant, Push()),
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
@@ -54,7 +55,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
         CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
         CellSpec("edges", Directory(), tenant),
-        CellSpec("edges", Notifier(), tenant, Notify(channels(settings))),
+        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
     ]
     if settings.sources.machine.enabled:
         machine = Polled(partial(Machine, data), settings.sources.machine.every_s)

@@ -96,9 +96,10 @@ class Engine:
         self._log = log
         self._limits = limits or Limits()
 
-    def run(self, sql: str, *, tenant: str, rows: int | None = None) -> Answer:
+    def run(self, sql: str, *, tenant: str, rows: int | None = None, commands: bool = True) -> Answer:
         """The answer to ``sql`` over what ``tenant`` has; at most ``rows`` of it, and never above the engine's limit.
 
+        ``commands``: whether the stream ``control`` may be read (see ``History``); else such a query is ``Withheld``.
         Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
         """
         limits = self._limits
@@ -106,7 +107,7 @@ class Engine:
         if wanted < 1:
             raise Rejected("limit", f"must be 1 or more, got {wanted}")
         started = perf_counter()
-        tables = _Tables(History(self._log, tenant))
+        tables = _Tables(History(self._log, tenant, commands=commands))
         with closing(_database(limits)) as db:
             statement = _admitted(db, sql)
             with _deadline(db, limits.seconds) as late:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from events.catalog import LABEL, STREAMS, Stream
+from events.catalog import CONTROL, LABEL, STREAMS, Stream
 from events.entry import Entry, EntryHeader
 from events.errors import Rejected
 from events.log import EventLog
@@ -21,6 +21,10 @@ READ_BYTES = 4 << 20
 """Stored bytes read of a producer at once."""
 CHUNK_ROWS = 65_536
 """Small entries are handed on together, up to so many rows."""
+
+
+class Withheld(Rejected):
+    """The rows are there, but not for whoever asks."""
 
 
 class StreamInfo(NamedTuple):
@@ -59,11 +63,16 @@ def schema_of(stream: str) -> pa.Schema:
 
 
 class History:
-    """What ``tenant`` has in ``log``, up to the moment this was made."""
+    """What ``tenant`` has in ``log``, up to the moment this was made.
 
-    def __init__(self, log: EventLog, tenant: str) -> None:
+    ``commands``: whether the commands may be read, and what became of them (all that the cell ``control`` wrote). Where
+    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there.
+    """
+
+    def __init__(self, log: EventLog, tenant: str, *, commands: bool = True) -> None:
         self._log = log
         self._tenant = tenant
+        self._commands = commands
         self._heads: dict[str, dict[str, int]] = {}
 
     def heads(self, stream: str) -> Mapping[str, int]:
@@ -71,7 +80,13 @@ class History:
         heads = self._heads.get(stream)
         if heads is None:
             prefix = f"{self._tenant}/"
+            if stream == CONTROL.name and not self._commands:
+                raise Withheld(
+                    "stream", "`control` holds keys and commands: reading it takes a key with the scope admin"
+                )
             producers = [p for p in self._log.producers(stream_of(stream).name) if p.startswith(prefix)]
+            if not self._commands:
+                producers = [p for p in producers if not p.startswith(f"{prefix}{CONTROL.name}/")]
             heads = self._heads[stream] = {p: self._log.head(stream, p) for p in producers}
         return heads
 

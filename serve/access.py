@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from actors.followers import Follower
@@ -14,12 +16,22 @@ from serve.following import Following
 from serve.hosts import Hosts
 from serve.keys import key_hash, source_of
 
-COOKIE = "hindcast_key"
 FOLLOW_S = 20.0
+
+
+SIGN_IN = "to open the page in a browser, use the link that `hindcast up` printed, or `hindcast link` for a new one"
 
 
 class Denied(Rejected):
     """No key, or one that is not known (401)."""
+
+
+class NoKey(Denied):
+    """The request came without a key (401); says what to do."""
+
+    def __init__(self, field: str = "authorization", reason: str = "") -> None:
+        how = "`Authorization: Bearer hc_…`; `hindcast keys create` makes one"
+        super().__init__(field, reason or f"no API key came with this request: send one as {how}. Or, {SIGN_IN}")
 
 
 class Forbidden(Rejected):
@@ -36,13 +48,14 @@ class Principal:
     source: str = ""
     """The product whose events the key brings."""
 
+    def may(self, scope: str) -> bool:
+        """``admin`` may everything."""
+        return scope in self.scopes or "admin" in self.scopes
+
     def require(self, scope: str) -> None:
         """Raises ``Forbidden``."""
-        if scope not in self.scopes and "admin" not in self.scopes:
+        if not self.may(scope):
             raise Forbidden("key", f"{self.name} has no scope {scope!r}; create a key that has it")
-
-
-LOCAL = Principal("local", "local viewer", frozenset({"query", "control"}))
 
 
 class Access:
@@ -52,8 +65,8 @@ class Access:
         self._hosts = hosts
         self._tenant = tenant
         self._host = hosts.where.cells[f"{tenant}/directory/0"]
-        self._places: dict[str, Place | None] = {"keys": None, "rules": None}
-        self._data: dict[str, dict[str, Any]] = {"keys": {}, "rules": {}}
+        self._places: dict[str, Place | None] = {"keys": None, "rules": None, "links": None}
+        self._data: dict[str, dict[str, Any]] = {"keys": {}, "rules": {}, "links": {}}
         self._asking = asyncio.Lock()
 
     @property
@@ -64,6 +77,11 @@ class Access:
     @property
     def rules(self) -> Mapping[str, Mapping[str, Any]]:
         return self._data["rules"]
+
+    @property
+    def links(self) -> Mapping[str, Mapping[str, Any]]:
+        """Links that open the page once, by hash."""
+        return self._data["links"]
 
     async def follow(self) -> None:
         """Run for the life of the replica; see ``serve.following``."""
@@ -102,12 +120,14 @@ class Access:
     async def principal(self, key: str | None) -> Principal:
         """Who holds ``key``. Raises ``Denied``; an unknown key is looked up anew once, for it may be new."""
         if not key:
-            raise Denied("authorization", "send an API key: `Authorization: Bearer hc_…` (hindcast keys create)")
+            raise NoKey
         hashed = key_hash(key)
         known = self.keys.get(hashed)
         if known is None:
             await self.refresh()
             known = self.keys.get(hashed)
         if known is None:
-            raise Denied("authorization", "this API key is not known or was revoked")
+            raise Denied("authorization", f"this API key is not known, or it was revoked: send another. Or, {SIGN_IN}")
+        if known.get("expires", inf) < time.time():
+            raise Denied("authorization", f"this session has ended; {SIGN_IN}")
         return Principal(known["id"], known["name"], frozenset(known["scopes"]), source_of(known))

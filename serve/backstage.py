@@ -8,16 +8,14 @@ import time
 from dataclasses import dataclass, field
 
 from fastapi import Request
+from starlette.requests import HTTPConnection
 
-from events.errors import Rejected
 from events.sqlite_log import SqliteLog
-from serve.access import COOKIE, LOCAL, Access, Principal
+from serve.access import Access, Denied, NoKey, Principal
 from serve.coalescer import Coalescer
 from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.spec import GatewaySpec
-
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1", "testserver")
 
 
 @dataclass(slots=True)
@@ -40,33 +38,40 @@ class Backstage:
         self.counters = Counters()
         self.started = time.time()
 
+    @property
+    def cookie(self) -> str:
+        """The name of the page's cookie: a browser keeps one set for all ports of a host, so each log has its own."""
+        return f"hindcast_{self.spec.generation}"
+
+    def key_of(self, connection: HTTPConnection) -> str | None:
+        """The key that a request or a socket brings: in its header, else the page's cookie. Raises ``Denied``.
+
+        A cookie is sent by the browser, whoever wrote the page that asks; so it counts only where the page is ours.
+        """
+        key = bearer(connection) or connection.cookies.get(self.cookie)
+        if key and "authorization" not in connection.headers and foreign(connection):
+            raise NoKey("origin", "this request comes from a page of another site: the cookie does not count for it")
+        return key
+
 
 def backstage(request: Request) -> Backstage:
     return request.app.state.backstage
 
 
 async def principal(request: Request, scope: str, key: str | None = None) -> Principal:
-    """Who asks, with ``scope``. Raises ``Denied`` or ``Forbidden``.
-
-    On a loopback system a browser on the same machine may look and acknowledge without a key: the request must name a
-    loopback host (no DNS rebinding) and must not come from another site (no cross-site request).
-    """
+    """Who asks, with ``scope``. Raises ``Denied`` or ``Forbidden``."""
     stage = backstage(request)
-    key = key or bearer(request) or request.cookies.get(COOKIE)
-    if not key and stage.spec.local_viewer and is_local(request.headers.get("host", "")) and not _foreign(request):
-        LOCAL.require(scope)
-        return LOCAL
-    who = await stage.access.principal(key)
+    who = await stage.access.principal(key or stage.key_of(request))
     who.require(scope)
     return who
 
 
-def bearer(request: Request) -> str | None:
+def bearer(connection: HTTPConnection) -> str | None:
     """The key of an ``Authorization`` header: ``Bearer``, or the user name of basic auth, which needs no password.
 
-    Raises ``Rejected`` for a malformed one.
+    Raises ``Denied`` for a malformed one.
     """
-    header = request.headers.get("authorization", "")
+    header = connection.headers.get("authorization", "")
     scheme, _, value = header.partition(" ")
     if not header:
         return None
@@ -74,21 +79,20 @@ def bearer(request: Request) -> str | None:
         try:
             return base64.b64decode(value, validate=True).decode().partition(":")[0] or None
         except (binascii.Error, UnicodeDecodeError):
-            raise Rejected("authorization", "is not valid basic authentication") from None
+            raise Denied("authorization", "is not valid basic authentication") from None
     if scheme.lower() != "bearer" or not value.strip():
-        raise Rejected("authorization", "must be `Bearer <key>`, or basic with the key as user name")
+        raise Denied("authorization", "must be `Bearer <key>`, or basic with the key as user name")
     return value.strip()
 
 
-def is_local(host: str) -> bool:
-    """Whether a Host header names this machine's loopback."""
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    return name in LOOPBACK
+def foreign(connection: HTTPConnection) -> bool:
+    """Whether a browser says that the page of another origin asks.
 
-
-def _foreign(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site", "none")
-    return site not in ("none", "same-origin") or (
-        origin is not None and origin.split("://")[-1] != request.headers.get("host")
-    )
+    ``Sec-Fetch-Site`` is the browser's own word, and no proxy changes it; browsers send it over https and to loopback. Else
+    ``Origin`` must name the host that was asked: a proxy must hand ``Host`` on.
+    """
+    site = connection.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("none", "same-origin")
+    origin = connection.headers.get("origin")
+    return origin is not None and origin.split("://")[-1] != connection.headers.get("host")

@@ -13,6 +13,8 @@ SCOPES = ("ingest", "query", "control", "admin")
 """``admin`` implies all of them."""
 
 
+LINK = "hcl_"
+LINK_S = 86_400.0
 OLD_NAME = "key"
 """The name that a key has where nobody named it."""
 
@@ -20,6 +22,15 @@ OLD_NAME = "key"
 def new_key() -> str:
     """``hc_`` and 240 random bits; shown once, stored as its hash."""
     return "hc_" + secrets.token_urlsafe(30)
+
+
+def new_link(now_s: float) -> tuple[str, dict[str, Any]]:
+    """(token, what ``link.created`` says of it): whoever opens it within a day may look and acknowledge, once."""
+    return LINK + secrets.token_urlsafe(30), {"scopes": ["query", "control"], "expires": now_s + LINK_S}
+
+
+def is_link_token(key: str) -> bool:
+    return key.startswith(LINK)
 
 
 def key_hash(key: str) -> str:

@@ -23,8 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from actors.followers import Follower
 from actors.views import Frame, Place
 from events.errors import Rejected, Transient
-from serve.access import COOKIE
-from serve.backstage import Backstage, is_local
+from serve.backstage import Backstage, foreign
 from serve.following import Following
 from serve.spec import GatewaySpec
 
@@ -144,16 +143,10 @@ class Hub:
             await self._hear(client, await client.socket.receive_text())
 
     async def _refusal(self, socket: WebSocket) -> int | None:
-        host, origin = socket.headers.get("host", ""), socket.headers.get("origin")
-        spec = self._stage.spec
-        if origin and origin.split("://")[-1] != host and origin not in spec.cors_origins:
+        if foreign(socket) and socket.headers.get("origin") not in self._stage.spec.cors_origins:
             return FORBIDDEN_ORIGIN
-        header = socket.headers.get("authorization", "")
-        key = header[7:] if header.lower().startswith("bearer ") else socket.cookies.get(COOKIE)
-        if not key and spec.local_viewer and is_local(host):
-            return None
         try:
-            (await self._stage.access.principal(key)).require("query")
+            (await self._stage.access.principal(self._stage.key_of(socket))).require("query")
         except (Rejected, Transient):
             return UNAUTHORISED
         return None

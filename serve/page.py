@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from serve.routes.session import open_link
+
 ASSETS = Path(__file__).parent / "ui"
 HEADERS = {
     "content-security-policy": (
@@ -37,6 +39,9 @@ def install(app: FastAPI) -> None:
     page = Page(directory=ASSETS, html=True)
 
     async def file(request: Request) -> Response:
+        token = request.query_params.get("token")
+        if token is not None and request.url.path == "/" and request.method == "GET":
+            return await open_link(request, token)
         return await page.get_response(page.get_path(request.scope), request.scope)
 
     names = [path.name for path in ASSETS.iterdir() if path.is_file() and path.name != "index.html"]

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from events.errors import Overloaded, Rejected, Transient
-from serve.access import Denied, Forbidden
+from query.history import Withheld
+from serve.access import Denied, Forbidden, NoKey
 from serve.ingest.verdicts import TooLarge, UnsupportedMedia
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,14 @@ class Failure(BaseModel):
     error: Problem
 
 
-STATUS: dict[type[Rejected], int] = {Denied: 401, Forbidden: 403, TooLarge: 413, UnsupportedMedia: 415}
+STATUS: dict[type[Rejected], int] = {
+    Denied: 401,
+    NoKey: 401,
+    Forbidden: 403,
+    Withheld: 403,
+    TooLarge: 413,
+    UnsupportedMedia: 415,
+}
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Failure, "description": "The request is wrong: field and reason say how to mend it"},
     401: {"model": Failure, "description": "No API key, or an unknown one"},
@@ -59,7 +67,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Rejected)
     def rejected(_: Request, error: Rejected) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         status = 404 if isinstance(error, Missing) else STATUS.get(type(error), 400)
-        headers = {"www-authenticate": 'Bearer realm="hindcast"'} if status == 401 else None
+        invalid = "" if isinstance(error, NoKey) else ', error="invalid_token"'  # as RFC 6750, 3.1, tells them apart
+        headers = {"www-authenticate": f'Bearer realm="hindcast"{invalid}'} if status == 401 else None
         return answer(status, error.field, error.reason, headers)
 
     @app.exception_handler(Transient)
@@ -71,7 +80,7 @@ def install(app: FastAPI) -> None:
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-        return answer(400, place or "body", str(first["msg"]))
+        return answer(400, place or "body", str(first["msg"]).removeprefix("Value error, "))
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]

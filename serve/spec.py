@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.alerts.checking import Measure
 from actors.fold import Topic
 from actors.topology import HostMap
 
@@ -19,12 +20,11 @@ class GatewaySpec:
     generation: str
     placement: str
     version: str
-    local_viewer: bool = True
     topics: tuple[Topic, ...] = ()
     """What the dashboards show."""
     channels: tuple[str, ...] = ("dashboard",)
-    metrics: tuple[str, ...] = ()
-    """The configured metrics that have a name of their own, also those without a sample yet."""
+    measures: tuple[Measure, ...] = ()
+    """The metrics that rules may be about."""
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from actors.channels import sign
+from standardwebhooks import Webhook, WebhookVerificationError
 
-SECRET = "a secret of sixteen"
+SECRET = "whsec_YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcyE="
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,13 @@ class Delivery:
 
     @property
     def signed(self) -> bool:
-        """Whether the sender knows the secret (Standard Webhooks 1.0)."""
-        return self.signature == sign(SECRET, self.id, self.timestamp, self.body)
+        """Whether the sender knows the secret, as the official library judges it."""
+        headers = {"webhook-id": self.id, "webhook-timestamp": self.timestamp, "webhook-signature": self.signature}
+        try:
+            Webhook(SECRET).verify(self.body, headers)
+        except WebhookVerificationError:
+            return False
+        return True
 
     @property
     def alert(self) -> dict[str, Any]:
@@ -33,19 +38,24 @@ class Delivery:
 
 
 class Receiver:
-    """Answers 200; the next ``refuse`` requests get 503, and are kept in ``refused``."""
+    """Answers 200; the next ``refuse`` requests get ``refusal``, and are kept in ``refused``."""
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
         self.refused: list[Delivery] = []
         self.refuse = 0
+        self.refusal = 503
+        self.retry_after = ""
+        """Sent with a refusal, where it is not empty."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
                 said = (self.headers[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
-                self.send_response(receiver.take(Delivery(*said, body)))
+                self.send_response(status := receiver.take(Delivery(*said, body)))
+                if status != 200 and receiver.retry_after:
+                    self.send_header("retry-after", receiver.retry_after)
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
@@ -62,7 +72,7 @@ class Receiver:
             if self.refuse:
                 self.refuse -= 1
                 self.refused.append(delivery)
-                return 503
+                return self.refusal
             self.deliveries.append(delivery)
             return 200
 

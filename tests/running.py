@@ -106,6 +106,12 @@ class Running:
     def get(self, path: str, **arguments: Any) -> httpx.Response:
         return self.http.get(path, **arguments)
 
+    def link(self) -> str:
+        """An address that opens the page once."""
+        answer = self.post("/v1/links")
+        assert answer.status_code == 201, answer.text
+        return self.url + answer.json()["path"]
+
     def sql(self, statement: str) -> list[list[Any]]:
         """Rows of a query."""
         answer = self.post("/v1/query", json={"sql": statement})

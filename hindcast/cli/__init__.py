@@ -9,8 +9,11 @@ from hindcast.cli.automl import automl, predict
 from hindcast.cli.card import card
 from hindcast.cli.doctor import doctor
 from hindcast.cli.keys import keys
+from hindcast.cli.link import link
+from hindcast.cli.notifications import notifications
 from hindcast.cli.output import Commands
 from hindcast.cli.read import query, streams, tail
+from hindcast.cli.rules import rules
 from hindcast.cli.run import demo, down, up
 from hindcast.cli.send import send
 from hindcast.cli.status import status
@@ -34,7 +37,8 @@ def main() -> None:
     """
 
 
-main.add_group("Run a system:", up, demo, down, status, doctor, keys)
+main.add_group("Run a system:", up, demo, down, status, doctor, link, keys)
 main.add_group("Events in and out of it:", send, tail, streams, query)
+main.add_group("Watch what comes:", rules, notifications)
 main.add_group("Analyse a file, without a system:", detect, trend, correlate, drift, forecast)
 main.add_group("Find a model for a table, and use it:", automl, predict, card)

@@ -85,16 +85,14 @@ def list_keys(data_dir: Path, address: str | None, key: str | None, as_json: boo
         print_json(found)
         return
     rows = [
-        (
-            k["id"],
-            k["name"],
-            k["source"],
-            ", ".join(k["scopes"]),
-            datetime.fromtimestamp(k["created"], UTC).isoformat(" ", "seconds"),
-        )
+        (k["id"], k["name"], k["source"], ", ".join(k["scopes"]), _when(k["created"]), _when(k.get("expires")))
         for k in found
     ]
-    print_table(rows, ["id", "name", "source", "scopes", "created"])
+    print_table(rows, ["id", "name", "source", "scopes", "created", "expires"])
+
+
+def _when(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")
 
 
 @keys.command()

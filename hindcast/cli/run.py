@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from events.errors import Transient
 from hindcast.cli.output import Option, each, note
 from hindcast.cli.target import data_dir_option
 
@@ -41,6 +42,19 @@ def _system(config: str, data_dir: Path, port: int | None, address: str | None, 
     return System(config, data_dir=data_dir, address=address, port=port, placement=placement)
 
 
+def _welcome(system: System) -> None:
+    """Where the system is, and how to get in."""
+    try:
+        link = system.new_link()
+    except Transient as error:
+        link = f"not now ({error.reason}); `hindcast link` prints one"
+    click.echo(f"\n  Hindcast is open on  {system.url}")
+    click.echo(f"  Open the page with:  {link}")
+    click.echo("                       (it works once, within a day; `hindcast link` prints another)")
+    revoked = f"it was revoked; to have a new one, delete {system.data.path / 'admin.key'} and start again"
+    click.echo(f"  Your first API key:  {system.admin_key if system.first_key_holds else revoked}\n")
+
+
 @click.command()
 @config_option("base")
 @start_options
@@ -49,7 +63,7 @@ def up(config: str, data_dir: Path, port: int | None, address: str | None, place
     note("Starting (some seconds) …")
     system = _system(config, data_dir, port, address, placement)
     with system:
-        click.echo(f"\n  Hindcast is open on  {system.url}\n  Your first API key:  {system.admin_key}\n")
+        _welcome(system)
         system.wait()
         note("Draining …")
     note("Stopped; `hindcast up` on the same directory resumes here.")
@@ -75,6 +89,7 @@ def demo(
     with system:
         from hindcast.demo import run
 
+        _welcome(system)
         run(system, seed, rate)
         note("Draining …")
     note("Stopped; starting again on the same directory resumes here.")

@@ -11,8 +11,10 @@ carry the same ids every time, so a repeat counts once.
 from __future__ import annotations
 
 from hindcast.client.answers import (
+    FailedNotification,
     Key,
     MadeKey,
+    MadeRule,
     Readiness,
     Receipt,
     Result,
@@ -34,8 +36,10 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "Client",
+    "FailedNotification",
     "Key",
     "MadeKey",
+    "MadeRule",
     "Readiness",
     "Receipt",
     "Result",

@@ -100,6 +100,24 @@ class Rule(TypedDict):
     """``resolve | keep | fire``: what becomes of an alert whose condition is unknown for 10 minutes."""
 
 
+class MadeRule(Rule):
+    """``warnings``: what may be a mistake, such as a metric that no sample has been seen of."""
+
+    warnings: list[str]
+
+
+class FailedNotification(TypedDict):
+    """A message that was given up. ``key`` names it; ``body`` is its JSON."""
+
+    key: str
+    channel: str
+    alert: str | None
+    attempts: int
+    error: str | None
+    time: str | None
+    body: str
+
+
 class Topic(TypedDict):
     name: str
     policy: str
@@ -123,6 +141,7 @@ class Key(TypedDict):
     scopes: list[str]
     source: str
     created: float
+    expires: float | None
 
 
 class MadeKey(Key):

@@ -15,8 +15,10 @@ import httpx
 from hindcast.client import calls
 from hindcast.client.address import place_of, settings
 from hindcast.client.answers import (
+    FailedNotification,
     Key,
     MadeKey,
+    MadeRule,
     Receipt,
     Result,
     Rows,
@@ -174,12 +176,27 @@ class AsyncClient:
     async def rules(self) -> list[Rule]:
         return await self._do(calls.rules())
 
-    async def set_rule(self, rule: Event) -> Rule:
-        """Create an alert rule, or replace the one of the same name."""
+    async def rule(self, name: str) -> Rule:
+        """The rule of that name, whatever characters it has."""
+        return await self._do(calls.rule(name))
+
+    async def set_rule(self, rule: Event) -> MadeRule:
+        """Create an alert rule, or replace the one of the same name. What may be a mistake is in its ``warnings``.
+
+        A rule that can never fire is refused (``ApiError``).
+        """
         return await self._do(calls.set_rule(rule))
 
     async def delete_rule(self, name: str) -> None:
         await self._do(calls.delete_rule(name))
+
+    async def failed_notifications(self) -> list[FailedNotification]:
+        """Messages that were given up and not sent again since, newest first."""
+        return await self._do(calls.failed_notifications())
+
+    async def resend_notification(self, key: str) -> None:
+        """Send a message that was given up again, under the same key."""
+        await self._do(calls.resend_notification(key))
 
     async def dashboards(self) -> list[Topic]:
         return await self._do(calls.dashboards())
@@ -203,6 +220,10 @@ class AsyncClient:
 
     async def revoke_key(self, id: str) -> None:
         await self._do(calls.revoke_key(id))
+
+    async def create_link(self) -> str:
+        """An address that opens the page once, without a key, within a day. Needs a key with the scope admin."""
+        return await self._do(calls.create_link(self.address))
 
     async def status(self) -> Status:
         return await self._do(calls.status())

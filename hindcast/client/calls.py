@@ -16,8 +16,10 @@ import orjson
 
 from events.errors import Rejected
 from hindcast.client.answers import (
+    FailedNotification,
     Key,
     MadeKey,
+    MadeRule,
     Readiness,
     Receipt,
     Result,
@@ -223,12 +225,24 @@ def rules() -> Call[list[Rule]]:
     return Call("GET", "/v1/alerts/rules", _json)
 
 
-def set_rule(rule: Mapping[str, Any]) -> Call[Rule]:
+def rule(name: str) -> Call[Rule]:
+    return Call("GET", f"/v1/alerts/rules/{quote(name, safe='')}", _json)
+
+
+def set_rule(rule: Mapping[str, Any]) -> Call[MadeRule]:
     return Call("POST", "/v1/alerts/rules", _json, content=_encoded(dict(rule)))
 
 
 def delete_rule(name: str) -> Call[None]:
     return Call("DELETE", f"/v1/alerts/rules/{quote(name, safe='')}", _nothing, repeatable=False)
+
+
+def failed_notifications() -> Call[list[FailedNotification]]:
+    return Call("GET", "/v1/notifications/failed", lambda answer: _json(answer)["notifications"])
+
+
+def resend_notification(key: str) -> Call[None]:
+    return Call("POST", f"/v1/notifications/{quote(key, safe='')}/resend", _nothing)
 
 
 def dashboards() -> Call[list[Topic]]:
@@ -254,6 +268,11 @@ def rotate_key(id: str) -> Call[MadeKey]:
 
 def revoke_key(id: str) -> Call[None]:
     return Call("DELETE", f"/v1/keys/{quote(id, safe='')}", _nothing, repeatable=False)
+
+
+def create_link(address: str) -> Call[str]:
+    base = address.rstrip("/")
+    return Call("POST", "/v1/links", lambda answer: base + _json(answer)["path"], repeatable=False)
 
 
 def status() -> Call[Status]:

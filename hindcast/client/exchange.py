@@ -10,12 +10,12 @@ import json
 import random
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any, Generic, TypeVar
 
 import httpx
 
+from actors.retry_after import seconds_of
 from events.errors import Rejected, Transient
 
 T = TypeVar("T")
@@ -91,15 +91,9 @@ def exchange(call: Call[T], tries: int) -> Generator[float, Reply, T]:
 
 
 def _retry_after(header: str, otherwise: float) -> float:
-    """Seconds, from either form of Retry-After."""
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(header).timestamp() - time()
-        except ValueError:
-            return otherwise
-    return min(max(seconds, 0.0), LONGEST_PAUSE_S)
+    """Seconds to wait, within reason."""
+    asked = seconds_of(header, time())
+    return otherwise if asked is None else min(asked, LONGEST_PAUSE_S)
 
 
 def refused(reply: httpx.Response) -> ApiError:

@@ -14,8 +14,10 @@ import httpx
 from hindcast.client import calls
 from hindcast.client.address import place_of, settings
 from hindcast.client.answers import (
+    FailedNotification,
     Key,
     MadeKey,
+    MadeRule,
     Receipt,
     Result,
     Rows,
@@ -158,12 +160,27 @@ class Client:
     def rules(self) -> list[Rule]:
         return self._do(calls.rules())
 
-    def set_rule(self, rule: Event) -> Rule:
-        """Create an alert rule, or replace the one of the same name."""
+    def rule(self, name: str) -> Rule:
+        """The rule of that name, whatever characters it has."""
+        return self._do(calls.rule(name))
+
+    def set_rule(self, rule: Event) -> MadeRule:
+        """Create an alert rule, or replace the one of the same name. What may be a mistake is in its ``warnings``.
+
+        A rule that can never fire is refused (``ApiError``).
+        """
         return self._do(calls.set_rule(rule))
 
     def delete_rule(self, name: str) -> None:
         self._do(calls.delete_rule(name))
+
+    def failed_notifications(self) -> list[FailedNotification]:
+        """Messages that were given up and not sent again since, newest first."""
+        return self._do(calls.failed_notifications())
+
+    def resend_notification(self, key: str) -> None:
+        """Send a message that was given up again, under the same key."""
+        self._do(calls.resend_notification(key))
 
     def dashboards(self) -> list[Topic]:
         return self._do(calls.dashboards())
@@ -187,6 +204,10 @@ class Client:
 
     def revoke_key(self, id: str) -> None:
         self._do(calls.revoke_key(id))
+
+    def create_link(self) -> str:
+        """An address that opens the page once, without a key, within a day. Needs a key with the scope admin."""
+        return self._do(calls.create_link(self.address))
 
     def status(self) -> Status:
         return self._do(calls.status())

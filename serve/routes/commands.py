@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from analytics.rules import ParseError, parse
+from actors.alerts.checking import check
+from actors.alerts.definition import RuleFields
+from analytics.rules import parse
 from events.catalog import CONTROL, rows
 from events.errors import Rejected
-from serve.access import COOKIE
+from events.nearest import did_you_mean
+from query.history import History
+from query.series import seen_series
 from serve.backstage import Backstage, backstage, principal
 from serve.keys import OLD_NAME, free_source, key_hash, new_key, source_of, valid_scopes
 from serve.problems import REFUSALS, Missing
@@ -46,25 +51,21 @@ class Key(BaseModel):
     scopes: list[str]
     source: str
     created: float = 0.0
+    expires: float | None = None
+    """Of a session of the page: when it ends, seconds UTC."""
 
 
 class MadeKey(Key):
     key: str
 
 
-class Rule(BaseModel):
-    """An alert rule: ``condition`` over a metric's samples (docs/alerts.md), fired after ``for_s``."""
+class NewRule(RuleFields):
+    """An alert rule: ``condition`` over a metric's samples, fired after ``for_s``; the language is in docs/rules.md."""
 
-    name: Name
-    condition: Annotated[str, Field(min_length=1, max_length=500)]
-    threshold: Annotated[float, Field(allow_inf_nan=False)]
     channels: Annotated[list[str], Field(max_length=20)]
-    severity: Literal["critical", "high", "medium", "low"] = "medium"
-    for_s: Annotated[float, Field(ge=0, le=86_400 * 30)] = 0.0
-    no_data: Literal["resolve", "keep", "fire"] = "resolve"
-    """What becomes of an alert when its condition has been unknown for 10 minutes (a gauge without a measurement)."""
 
     model_config = ConfigDict(
+        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -75,12 +76,26 @@ class Rule(BaseModel):
                     "severity": "low",
                 }
             ]
-        }
+        },
     )
 
 
-class Session(BaseModel):
-    key: Annotated[str, Field(min_length=1, max_length=200)]
+class Rule(BaseModel):
+    """A rule as it is kept."""
+
+    name: str
+    condition: str
+    threshold: float
+    channels: list[str]
+    severity: str = "medium"
+    for_s: float = 0.0
+    no_data: str = "resolve"
+
+
+class MadeRule(Rule):
+    """``warnings``: what may be a mistake, such as a metric that no sample has been seen of."""
+
+    warnings: list[str] = []
 
 
 @router.get("/v1/keys", response_model=list[Key])
@@ -137,7 +152,7 @@ async def _find_key(stage: Backstage, id: str) -> tuple[str, Mapping[str, Any]]:
     return found
 
 
-@router.delete("/v1/keys/{id}", status_code=204)
+@router.delete("/v1/keys/{id:path}", status_code=204)
 async def revoke_key(request: Request, id: str) -> Response:
     await principal(request, "admin")
     stage = backstage(request)
@@ -153,36 +168,54 @@ async def list_rules(request: Request) -> list[Rule]:
     return [Rule.model_validate(rule) for rule in backstage(request).access.rules.values()]
 
 
-@router.post("/v1/alerts/rules", response_model=Rule, status_code=201)
-async def create_rule(request: Request, rule: Rule) -> Rule:
-    """Create a rule, or replace the one of the same name. The evaluator takes it in order with the data."""
+@router.post("/v1/alerts/rules", response_model=MadeRule, status_code=201)
+async def create_rule(request: Request, rule: NewRule) -> MadeRule:
+    """Create a rule, or replace the one of the same name. The evaluator takes it in order with the data.
+
+    A rule that can never fire is refused; what may be a mistake is in ``warnings``.
+    """
     await principal(request, "control")
     stage = backstage(request)
-    try:
-        parse(rule.condition)
-    except ParseError as error:
-        raise Rejected("condition", str(error)) from error
-    unknown = [c for c in rule.channels if c not in stage.spec.channels]
-    if unknown:
-        raise Rejected("channels", f"there is no channel {unknown[0]!r}; there are {', '.join(stage.spec.channels)}")
-    await command(stage, "rule.created", rule.name, rule.model_dump())
+    for channel in rule.channels:
+        if channel not in stage.spec.channels:
+            hint, known = did_you_mean(channel, stage.spec.channels), ", ".join(stage.spec.channels)
+            raise Rejected("channels", f"there is no channel {channel!r}{hint}; there are {known}")
+    seen = await asyncio.to_thread(lambda: seen_series(History(stage.log, stage.spec.tenant)))
+    warnings = check(parse(rule.condition), rule.threshold, stage.spec.measures, seen)
+    said = rule.model_dump()
+    await command(stage, "rule.created", rule.name, said)
     await stage.access.until("rules", rule.name, present=True)
-    return rule
+    return MadeRule(**said, warnings=warnings)
 
 
-@router.delete("/v1/alerts/rules/{name}", status_code=204)
+@router.get("/v1/alerts/rules/{name:path}", response_model=Rule)
+async def read_rule(request: Request, name: str) -> Rule:
+    """One rule; its name percent-encoded where it is not made of plain letters."""
+    await principal(request, "query")
+    stage = backstage(request)
+    await stage.access.refresh()
+    return Rule.model_validate(_rule(stage, name))
+
+
+@router.delete("/v1/alerts/rules/{name:path}", status_code=204)
 async def delete_rule(request: Request, name: str) -> Response:
     await principal(request, "control")
     stage = backstage(request)
     await stage.access.refresh()
-    if name not in stage.access.rules:
-        raise Missing("name", f"there is no rule {name!r}")
+    _rule(stage, name)
     await command(stage, "rule.deleted", name, {})
     await stage.access.until("rules", name, present=False)
     return Response(status_code=204)
 
 
-@router.post("/v1/alerts/{id}/acknowledge", status_code=204)
+def _rule(stage: Backstage, name: str) -> Any:
+    rules = stage.access.rules
+    if name not in rules:
+        raise Missing("name", f"there is no rule {name!r}{did_you_mean(name, rules)}")
+    return rules[name]
+
+
+@router.post("/v1/alerts/{id:path}/acknowledge", status_code=204)
 async def acknowledge(request: Request, id: str, idempotency_key: IdempotencyKey = None) -> Response:
     """Say that somebody is on it. Repeats with one ``Idempotency-Key`` count once."""
     who = await principal(request, "control")
@@ -190,20 +223,13 @@ async def acknowledge(request: Request, id: str, idempotency_key: IdempotencyKey
     return Response(status_code=204)
 
 
-@router.post("/v1/session", status_code=204)
-async def sign_in(request: Request, session: Session) -> Response:
-    """Exchange an API key for a cookie that the page uses."""
-    who = await backstage(request).access.principal(session.key)
-    who.require("query")
-    response = Response(status_code=204)
-    response.set_cookie(COOKIE, session.key, httponly=True, samesite="strict", secure=request.url.scheme == "https")
-    return response
-
-
 async def command(
     stage: Backstage, type_: str, subject: str, data: dict[str, Any], idempotency_key: str | None = None
 ) -> None:
-    """Commit one command. The same idempotency key with the same content is accepted once."""
+    """Commit one command. The same idempotency key with the same content is accepted once.
+
+    Raises ``Rejected`` where it was used for something else.
+    """
     now = time.time_ns() // 1000
     columns = {
         "id": idempotency_key or secrets.token_hex(16),

@@ -134,12 +134,12 @@ async def stream_rows(
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Limit = 100,
 ) -> Rows:
-    """The newest ``last`` rows; or rows of one ``producer`` from offset ``after`` on."""
-    await principal(request, "query")
+    """The newest ``last`` rows; or rows of one ``producer`` from offset ``after`` on. ``control`` takes scope admin."""
+    who = await principal(request, "query")
     stage = backstage(request)
 
     def read() -> Rows:
-        history = History(stage.log, stage.spec.tenant)
+        history = History(stage.log, stage.spec.tenant, commands=who.may("admin"))
         page = (
             history.last(stream, last or limit) if producer is None else history.after(stream, producer, after, limit)
         )
@@ -150,13 +150,15 @@ async def stream_rows(
 
 @router.post("/v1/query", response_model=Result)
 async def query(request: Request, wanted: Sql) -> Result:
-    """One read-only SQL statement over the streams (DuckDB's dialect)."""
-    await principal(request, "query")
-    return await _sql(backstage(request), wanted.sql, wanted.limit)
+    """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin."""
+    who = await principal(request, "query")
+    return await sql_answer(backstage(request), wanted.sql, wanted.limit, commands=who.may("admin"))
 
 
-async def _sql(stage: Backstage, sql: str, limit: int | None) -> Result:
-    answer = await asyncio.to_thread(Engine(stage.log).run, sql, tenant=stage.spec.tenant, rows=limit)
+async def sql_answer(stage: Backstage, sql: str, limit: int | None, *, commands: bool = False) -> Result:
+    """The answer to ``sql`` over the streams; over ``control``, too, where ``commands``."""
+    engine = Engine(stage.log)
+    answer = await asyncio.to_thread(engine.run, sql, tenant=stage.spec.tenant, rows=limit, commands=commands)
     columns = [ResultColumn(name=c.name, type=c.type) for c in answer.columns]
     return Result(columns=columns, rows=answer.rows(), truncated=answer.truncated, elapsed_ms=answer.elapsed_ms)
 
@@ -168,17 +170,22 @@ async def metrics(request: Request, metric: str = "", key: str = "", since: Sinc
     stage = backstage(request)
     start = seconds_since(since, time.time()) if since else 0.0
     sql = LATEST.format(metric=_literal(metric), key=_literal(key), since=start, limit=limit)
-    result = await _sql(stage, sql, limit)
-    if metric and not result.rows and metric not in stage.spec.metrics:
+    result = await sql_answer(stage, sql, limit)
+    if metric and not result.rows and metric not in _configured(stage):
         await _known_metric(stage, metric)
     names = [c.name for c in result.columns]
     return Objects(metrics=[dict(zip(names, row, strict=True)) for row in result.rows])
 
 
+def _configured(stage: Backstage) -> set[str]:
+    """The metrics that are configured by name, also those without a sample yet."""
+    return {name for measure in stage.spec.measures for name in measure.names or ()}
+
+
 async def _known_metric(stage: Backstage, metric: str) -> None:
     """Raises ``Rejected`` for a metric that is not configured and has no sample either."""
-    found = await _sql(stage, "SELECT DISTINCT metric FROM metrics ORDER BY 1", None)
-    known = sorted({*stage.spec.metrics, *(name for (name,) in found.rows)})
+    found = await sql_answer(stage, "SELECT DISTINCT metric FROM metrics ORDER BY 1", None)
+    known = sorted({*_configured(stage), *(name for (name,) in found.rows)})
     if metric not in known:
         listed = ", ".join(known) or "none yet"
         raise Rejected("metric", f"there is no metric {metric!r}{did_you_mean(metric, known)}; there are {listed}")

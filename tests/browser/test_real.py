@@ -69,7 +69,12 @@ def post(system: Running, n: int) -> None:
 def test_the_page_follows_its_system_through_events_kills_and_a_restart(up: Callable[[], Running], page: Page) -> None:
     system = up()
     page.goto(system.url)
+    expect(page.get_by_text("Open the link that Hindcast printed")).to_be_visible()
+    expect(page.get_by_text("hindcast link")).to_be_visible()
+    link = system.until(lambda: re.search(r"http://127.0.0.1:\d+/\?token=\S+", system.output.read_text()))
+    page.goto(link[0])
     live(page)
+    assert "token" not in page.url
     expect(page.get_by_text("No events yet").first).to_be_visible()
     post(system, 5)
     expect(total(page)).to_have_text("5")
@@ -103,7 +108,7 @@ def test_an_alert_is_acknowledged_on_the_page(running: Running, page: Page) -> N
     name = fresh("Many refunds")
     rule = {"name": name, "condition": "events_by_source.count > threshold", "threshold": 40, "channels": ["dashboard"]}
     running.post("/v1/alerts/rules", json=rule).raise_for_status()
-    page.goto(running.url)
+    page.goto(running.link())
     live(page)
     times = [
         (datetime.now(UTC) + timedelta(seconds=s)).isoformat() for s in range(-12, 120, 10)

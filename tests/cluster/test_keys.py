@@ -63,6 +63,26 @@ def test_keys_are_known_by_their_hash_only(running: Running) -> None:
     assert key["key"].encode() not in b"".join(path.read_bytes() for path in (running.data / "log").rglob("*.db*"))
 
 
+def test_without_a_key_it_is_401_and_says_what_to_do(running: Running) -> None:
+    assert set(asked(running, None).values()) == {401}
+    for path in ("/v1/events", "/v1/batch", "/v1/track", "/v1/query", "/v1/alerts/rules", "/v1/keys"):
+        answer = httpx.post(f"{running.url}{path}", json={"batch": [], "sql": "SELECT 1", **RULE, "scopes": ["query"]})
+        if path == "/v1/alerts/rules":
+            answer = httpx.post(f"{running.url}{path}", json=RULE)
+        assert answer.status_code == 401, path
+        assert answer.headers["www-authenticate"] == 'Bearer realm="hindcast"'
+        assert "hindcast keys create" in answer.json()["error"]["reason"]
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Token abc", "Basic !!!", "Basic aGNfbm9ib2R5Og=="])
+def test_a_header_that_holds_no_known_key_is_401(running: Running, header: str) -> None:
+    answer = httpx.post(
+        f"{running.url}/v1/track", json={"event": "x", "userId": "u"}, headers={"authorization": header}
+    )
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
 def test_a_denied_request_says_what_to_send(running: Running) -> None:
     answer = httpx.post(f"{running.url}/v1/query", json={"sql": "SELECT 1"}, headers={"authorization": "Bearer hc_x"})
     assert answer.status_code == 401

@@ -158,3 +158,40 @@ def serves(system: Running, answers: list[httpx.Response]) -> bool:
     except httpx.TransportError:
         return False
     return answers[-1].status_code == 200 and system.get("/ready").status_code == 200
+
+
+def test_a_revoked_first_key_stays_revoked_and_another_takes_a_deliberate_step(up: Start) -> None:
+    system = up()
+    spare = system.post("/v1/keys", json={"name": "spare", "scopes": ["admin"]}).json()["key"]
+    leaked = system.key
+    assert system.http.delete("/v1/keys/key_admin").status_code == 204
+    assert system.get("/v1/status").status_code == 401
+    assert system.stop() == 0
+
+    system = up()
+    refused = system.get("/v1/status")
+    assert system.key == leaked
+    assert refused.status_code == 401
+    assert "revoked" in refused.json()["error"]["reason"]
+    told = system.output.read_text
+    system.until(lambda: "it was revoked; to have a new one, delete" in told())
+    said = told()
+    link = [word for word in said.split() if "?token=" in word][-1]
+    with httpx.Client() as browser:
+        assert browser.get(link).status_code == 303
+        assert browser.get(f"{system.url}/v1/status").status_code == 200
+    headers = {"authorization": f"Bearer {spare}"}
+    assert httpx.get(f"{system.url}/v1/keys", headers=headers).status_code == 200
+    assert system.stop() == 0
+
+    (system.data / "admin.key").unlink()
+    system = up()
+    assert system.key != leaked
+    assert (system.data / "admin.key").stat().st_mode & 0o077 == 0
+    assert system.get("/v1/keys").status_code == 200
+    old = httpx.get(f"{system.url}/v1/keys", headers={"authorization": f"Bearer {leaked}"})
+    assert old.status_code == 401
+    with Client.local(system.data) as client:
+        ids = [key["id"] for key in client.keys()]  # noqa: SIM118 - a call of the API, no mapping
+    assert len(ids) == len(set(ids))
+    assert system.stop() == 0

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from hindcast.client import Client
 from tests.cluster.words import BATCH, event, fresh, only_packed
 from tests.running import Running
 
@@ -132,10 +137,93 @@ def test_its_files_are_its_owners_only(running: Running) -> None:
 
 
 def test_a_page_of_another_site_may_not_ask(running: Running) -> None:
-    """The local viewer's rights end where a request comes from elsewhere, or names another host."""
+    """The page's cookie counts for the page only: not for another site, nor for another port of this machine."""
     with httpx.Client(base_url=running.url) as visitor:
+        assert visitor.get(f"/?token={token(running)}").status_code == 303
         assert visitor.get("/v1/status").status_code == 200
-        assert visitor.get("/v1/status", headers={"origin": "https://evil.example"}).status_code == 401
-        assert visitor.get("/v1/status", headers={"host": "evil.example"}).status_code == 401
+        for headers in (
+            {"origin": "https://evil.example"},
+            {"origin": "http://localhost:3000", "sec-fetch-site": "same-site"},
+            {"sec-fetch-site": "cross-site"},
+        ):
+            assert visitor.get("/v1/status", headers=headers).status_code == 401
+            assert visitor.post("/v1/query", json={"sql": "SELECT 1"}, headers=headers).status_code == 401
         assert visitor.get("/v1/keys").status_code == 403
         assert visitor.post("/v1/events", content=json.dumps([event()]), headers=BATCH).status_code == 403
+
+
+def test_a_loopback_name_in_the_host_header_opens_nothing(running: Running) -> None:
+    """A proxy in front, as most are set up, asks for 127.0.0.1, whoever is behind it."""
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        for path in ("/v1/status", "/v1/alerts", "/v1/streams", "/v1/streams/user_interactions"):
+            answer = httpx.get(running.url + path, headers={"host": host})
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == 'Bearer realm="hindcast"'
+            assert "hindcast link" in answer.json()["error"]["reason"]
+            assert "Authorization: Bearer" in answer.json()["error"]["reason"]
+
+
+def test_the_link_of_the_start_opens_the_page_once(running: Running) -> None:
+    found = running.until(lambda: re.search(r"http://127.0.0.1:\d+/\?token=\S+", running.output.read_text()))
+    with httpx.Client(base_url=running.url) as browser:
+        guessed = browser.get(found[0], headers={"sec-purpose": "prefetch;prerender"})
+        assert guessed.status_code == 503, "a browser that guesses does not use the link up"
+        opened = browser.get(found[0])
+        assert (opened.status_code, opened.headers["location"]) == (303, "/")
+        cookie = opened.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert browser.get("/v1/status").status_code == 200
+        assert browser.get(found[0]).status_code == 303, "who is in already is let in again"
+    again = httpx.get(found[0])
+    assert again.status_code == 401
+    assert "has been used" in again.text
+    assert "hindcast link" in again.text
+    assert httpx.post(f"{running.url}/v1/session", json={"key": found[0].partition("=")[2]}).status_code == 401
+
+
+def test_a_link_is_opened_by_one_of_many_that_come_at_once(running: Running) -> None:
+    address = f"{running.url}/?token={token(running)}"
+    with ThreadPoolExecutor(8) as many:
+        found = [answer.status_code for answer in many.map(httpx.get, [address] * 8)]
+    assert sorted(found) == [303] + [401] * 7
+
+
+@only_packed
+def test_the_command_line_and_python_print_another_link(running: Running) -> None:
+    command = [sys.executable, "-m", "hindcast", "link", "--data-dir", str(running.data)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    with Client.local(running.data) as client:
+        for link in (said.stdout.strip(), client.create_link()):
+            assert httpx.get(link).status_code == 303
+
+
+def test_a_session_can_be_seen_and_revoked(running: Running) -> None:
+    with httpx.Client(base_url=running.url) as browser:
+        assert browser.post("/v1/session", json={"key": token(running)}).status_code == 204
+        assert browser.get("/v1/alerts").status_code == 200
+        newest = max(running.get("/v1/keys").json(), key=lambda key: key["created"])
+        assert (newest["name"], newest["scopes"]) == ("page", ["query", "control"])
+        assert newest["expires"] > newest["created"]
+        assert running.http.delete(f"/v1/keys/{newest['id']}").status_code == 204
+        assert browser.get("/v1/alerts").status_code == 401
+
+
+def test_commands_are_for_admins_to_read(running: Running) -> None:
+    made = running.post("/v1/keys", json={"name": "reader", "scopes": ["query"]}).json()
+    with httpx.Client(base_url=running.url, headers={"authorization": f"Bearer {made['key']}"}) as reader:
+        asked = ("SELECT count(*) FROM control", "WITH c AS (FROM control) SELECT data FROM c", "SUMMARIZE control")
+        answers = [reader.post("/v1/query", json={"sql": sql}) for sql in asked]
+        for answer in (reader.get("/v1/streams/control"), *answers):
+            assert answer.status_code == 403, answer.text
+            assert "scope admin" in answer.json()["error"]["reason"]
+        theirs = "SELECT count(*) FROM dead_letters WHERE stream = 'control'"
+        assert reader.post("/v1/query", json={"sql": theirs}).json()["rows"] == [[0]]
+        assert reader.post("/v1/query", json={"sql": "SELECT count(*) FROM metrics"}).status_code == 200
+    assert running.get("/v1/streams/control?last=1").json()["rows"]
+    assert running.sql("SELECT count(*) > 0 FROM control") == [[True]]
+
+
+def token(running: Running) -> str:
+    """Of a new link."""
+    return running.link().partition("=")[2]

@@ -46,11 +46,12 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "alert.revised",
     ),
     ("alerts", "time"): (BASE_US, BASE_US - 90_000_000_000, BASE_US + 1),
-    ("control", "type"): ("rule.created", "rule.created", "rule.deleted", "alert.acknowledged"),
+    ("control", "type"): ("rule.created", "rule.created", "rule.deleted", "alert.acknowledged", "notification.resent"),
     ("control", "subject"): ("r", "s", "t"),
     ("dead_letters", "stream"): ("user_interactions", "control"),
     ("outbox", "channel"): ("dashboard", "webhook"),
     ("outbox", "body"): ("{}",),
+    ("outbox", "idempotency_key"): ("a", "b", "r", "s"),
 }
 """What a column may hold; the others hold a few plain values of their type, and now and then none."""
 

@@ -15,8 +15,9 @@ from actors.collectors.push import Arrivals, control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
 from actors.dashboards.system_health import SystemHealth
 from actors.dashboards.user_activity import UserActivity
+from actors.directory import Directory
 from actors.fold import Fold, Outputs
-from actors.notifier import Notifier, rows_of
+from actors.notifier import Notifier, Outcome
 from events.catalog import CLOCK, SYSTEM_METRICS
 from tests.laws.feeds import Feed, feeds
 from tests.laws.toys import Alarm, Brittle, Door, Tally, Windows
@@ -67,12 +68,16 @@ def pull_admits(fold: Any, state: Any, feed: Feed) -> Told:
 
 
 def settles(fold: Notifier, state: Any, feed: Feed) -> Told:
-    """The oldest message that is owed was sent; nothing happens where none is."""
-    if not state:
+    """The oldest message that is owed was sent, put off or given up; nothing happens where none is."""
+    if not state.owed:
         return state, Outputs(), None
-    key = next(iter(state))
-    sent = {"type": "notification.sent", "idempotency_key": key, "channel": "dashboard", "attempts": 1, "error": None}
-    return fold.settle(state, rows_of([sent]))
+    key, at = next(iter(state.owed)), feed.committed
+    kinds = (
+        Outcome(key, "sent", at),
+        Outcome(key, "deferred", at, "HTTP 503", at + 1_000_000, hold=at % 2 == 0),
+        Outcome(key, "failed", at, "HTTP 410"),
+    )
+    return fold.settle(state, [kinds[feed.table.num_rows % 3]])
 
 
 SPECS = (
@@ -95,7 +100,8 @@ FOLDS: list[Case] = [
     Case(control, told=feeds("control"), record=push_admits),
     Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
     Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),
-    Case(Notifier, feeds("outbox"), told=feeds("outbox"), record=settles),
+    Case(lambda: Notifier(("dashboard", "webhook")), feeds("outbox", "control"), told=feeds("outbox"), record=settles),
+    Case(Directory, feeds("control")),
     Case(
         lambda: MetricsAnalyzer(SPECS),
         feeds("user_interactions", "system_metrics", "dead_letters", "clock", entries=20),

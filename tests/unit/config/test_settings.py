@@ -10,6 +10,8 @@ from config.settings import Settings
 from events.catalog import STREAMS
 from events.errors import Rejected
 
+EVENTS = "metrics: [{name: events, stream: user_interactions}, {name: '{type}', stream: system_metrics}]"
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,8 +115,28 @@ def test_an_unknown_key_in_the_environment_names_its_variable(monkeypatch: pytes
         ("alerts: [{name: a, condition: x.count > 1, threshold: 1, channels: [sms]}]", "channels are dashboard"),
         ("alerts: [{name: a, condition: cpu > threshold, threshold: 1}]", "alerts[0].condition"),
         ("alerts: [{name: a, condition: ghost.count > threshold, threshold: 1}]", "'ghost', which is no metric"),
-        ("channels: [{name: a, kind: webhook, url: nowhere, secret: 0123456789abcdef}]", "valid URL"),
+        (
+            "channels: [{name: a, kind: webhook, url: nowhere, secret: whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}]",
+            "valid URL",
+        ),
         ("channels: [{name: a, kind: carrier-pigeon}]", "carrier-pigeon"),
+        (
+            "channels: [{name: a, kind: webhook, url: 'http://h/', secret: a plain text of mine}]",
+            "notifications secret",
+        ),
+        ("channels: [{name: a, kind: webhook, url: 'http://h/', secret: whsec_c2hvcnQ=}]", "24 to 64 random bytes"),
+        ("alerts: [{name: ' a', condition: x.count > 1, threshold: 1}]", "begins or ends with a space"),
+        ("alerts: [{name: a, condition: x.count > 1, threshold: 1, for_s: 1e9}]", "less than or equal to 2592000"),
+        (f"{EVENTS}\nalerts: [{{name: a, condition: evnets.count > 1, threshold: 1}}]", "did you mean 'events'?"),
+        (
+            f"{EVENTS}\nalerts: [{{name: a, condition: events.p95 > 1, threshold: 1}}]",
+            "give the metric a `value` column",
+        ),
+        (f"{EVENTS}\nalerts: [{{name: a, condition: events.distinct > 1, threshold: 1}}]", "a `distinct` column"),
+        (f"{EVENTS}\nalerts: [{{name: a, condition: 'events.count{{key=\"x\"}} > 1', threshold: 1}}]", "has no keys"),
+        (f"{EVENTS}\nalerts: [{{name: a, condition: events.count < 0, threshold: 0}}]", "can never hold"),
+        (f"{EVENTS}\nanomalies: [{{metric: evnets}}]", "did you mean 'events'?"),
+        (f"{EVENTS}\nanomalies: [{{metric: events, aggregate: mean}}]", "give the metric a `value` column"),
         ("server: [1]", "server"),
         ("- a list", "must be a mapping of sections"),
         ("{", "is not YAML"),
@@ -139,9 +161,10 @@ def test_a_missing_file_names_the_presets() -> None:
 
 
 def test_secrets_do_not_show(tmp_path: Path) -> None:
-    text = "channels: [{name: ops, kind: webhook, url: 'http://localhost:1/x', secret: correct-horse-battery}]"
+    secret = "whsec_Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ=="
+    text = f"channels: [{{name: ops, kind: webhook, url: 'http://localhost:1/x', secret: {secret}}}]"
     settings = Settings.load(written(tmp_path, text))
-    assert "correct-horse" not in repr(settings)
+    assert "Y29ycmVjdC" not in repr(settings)
     assert settings.channel_names == {"dashboard", "ops"}
 
 

@@ -3,7 +3,7 @@ import { live } from "../live";
 import { signIn, type SignIn as Outcome } from "../session";
 
 const complaints: Record<Exclude<Outcome, "accepted">, string> = {
-  refused: "This key is not valid, or has been revoked.",
+  refused: "This key is not valid, or has been revoked; a link works only once.",
   unreachable: "The server did not answer. Try again in a moment.",
 };
 
@@ -26,7 +26,12 @@ export function SignIn() {
     <form class="sign-in panel" onSubmit={submit}>
       <h2>Sign in</h2>
       <p>
-        Paste an API key with the <code>query</code> scope. <code>hindcast keys create --scopes query</code> makes one.
+        Open the link that Hindcast printed when it started. It works once: <code>hindcast link</code>, typed where it
+        runs, prints another.
+      </p>
+      <p>
+        Or paste an API key with the <code>query</code> scope; <code>hindcast keys create --scopes query</code> makes
+        one.
       </p>
       <label for="api-key">API key</label>
       <input

@@ -1,0 +1,38 @@
+"""The rules that hold at a start, beside the metrics that there are: what may never fire is worth a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from actors.alerts.checking import check
+from actors.sources.machine import UNITS
+from analytics.rules import ParseError, parse
+from config.settings import Settings
+from events.errors import Rejected
+from events.sqlite_log import SqliteLog
+from query.history import History
+from query.series import seen_series
+
+
+def rule_warnings(settings: Settings, rules: Mapping[str, Any], log: Path) -> Iterator[tuple[str, str]]:
+    """(rule, what is wrong with it) of the ``rules`` that the directory has, by name.
+
+    A rule that people made is kept when the metric it is about leaves the configuration, so it may be wrong by now.
+    """
+    reader = SqliteLog(log, doorbell=False)
+    try:
+        seen = seen_series(History(reader, settings.tenant))
+    finally:
+        reader.close()
+    for name, rule in sorted(rules.items()):
+        try:
+            condition = parse(rule["condition"])
+            for warning in check(condition, rule["threshold"], settings.measures, seen):
+                yield name, warning
+        except (Rejected, ParseError) as error:
+            yield name, f"can never fire: {error}"
+        else:
+            if condition.metric in UNITS and not settings.sources.machine.enabled:
+                yield name, f"can never fire: nothing measures {condition.metric}; see `sources.machine.enabled`"

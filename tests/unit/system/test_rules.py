@@ -1,0 +1,53 @@
+"""What a start says of the rules that hold: those of people, too, whose metric has left the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+from events.catalog import METRICS, rows
+from events.entry import encode
+from events.log import Commit, Output
+from events.sqlite_log import SqliteLog
+from hindcast.rules import rule_warnings
+
+
+def rule(condition: str, threshold: float = 5.0) -> dict[str, Any]:
+    return {"condition": condition, "threshold": threshold}
+
+
+def sampled(folder: Path, *series: tuple[str, str]) -> Path:
+    """A log with a sample of each (metric, key)."""
+    log = SqliteLog(folder, doorbell=False)
+    lease = log.acquire("main/metrics/0", [METRICS.name])
+    columns = {"metric": [m for m, _ in series] * 2, "key": [k for _, k in series] + [None] * len(series), "time": 1}
+    columns |= {"type": ["metric.sampled"] * len(series) + ["window.closed"] * len(series)}
+    payload = encode(METRICS, rows(METRICS, columns, 2 * len(series)))
+    log.commit(lease, Commit(0, b"1", 1, outputs=(Output(METRICS.name, payload),)))
+    log.close()
+    return folder
+
+
+def test_what_may_never_fire_is_said_by_name(tmp_path: Path) -> None:
+    log = sampled(tmp_path, ("events", ""), ("revenue", "EUR"), ("revenue", "USD"), ("cpu.percent", "host"))
+    rules = {
+        "fine": rule("events.count > threshold"),
+        "gone": rule("signups.count > threshold"),
+        "old": rule("events.p95 > threshold"),
+        "lower": rule('revenue.sum{key="eur"} > threshold'),
+        "odd": rule("nonsense"),
+    }
+    said = dict(rule_warnings(Settings.load("base"), rules, log))
+    assert set(said) == {"gone", "old", "lower", "odd"}
+    assert "can never fire" in said["gone"]
+    assert "which is no metric" in said["gone"]
+    assert "a `value` column" in said["old"]
+    assert "did you mean 'EUR'?" in said["lower"]
+
+
+def test_a_gauge_that_nothing_measures_is_said(tmp_path: Path) -> None:
+    settings = Settings.load("base", sources={"machine": {"enabled": False}})
+    rules = {"CPU is busy": rule("cpu.percent.mean > threshold")}
+    (said,) = rule_warnings(settings, rules, sampled(tmp_path, ("events", "")))
+    assert "sources.machine.enabled" in said[1]
