@@ -388,7 +388,7 @@ def test_a_door_that_rebuilds_refuses_at_once_and_says_how_far_it_is(monkeypatch
         steps.acquire()
         return recover_some()
 
-    object.__setattr__(worker.cell.fold, "version", 2)
+    object.__setattr__(worker.cell.fold, "version", worker.cell.fold.version + 1)
     worker.cell._limits = Limits(refold_commits=1)
     worker.cell.recover_some = slowly  # type: ignore[method-assign]
     worker.start()
