@@ -83,8 +83,8 @@ class Collectors(Section):
 
     bound_s: float = Field(default=5.0, ge=0, le=30 * DAY_S, allow_inf_nan=False)
     """How far out of order events may come before they count as late."""
-    dedup_window: int = Field(default=1 << 19, ge=1)
-    """A repeated event is known as such among this many accepted rows."""
+    dedup_window: int = Field(default=1 << 22, ge=1)
+    """A repeated event is known as such among this many accepted rows at least, and among all of the last hour."""
 
 
 class Metric(Section):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.cores import usable_cores
 from events import runtime_folder
 from hindcast import lean
 
@@ -183,7 +184,7 @@ def start_ray(data: Path) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     with lean.few_processes(sockets_of_ray(data)):
         ray.init(
-            num_cpus=os.cpu_count(),
+            num_cpus=usable_cores(),
             _node_ip_address="127.0.0.1",
             include_dashboard=False,
             object_store_memory=80 << 20,

@@ -27,6 +27,14 @@ from events.catalog import CLOCK, SYSTEM_METRICS
 from serve.ingest.money import CURRENCY_EXPONENT
 
 SECOND = 1_000_000
+MOST_GATEWAYS = 8
+"""So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
+
+
+def gateways(cores: int) -> int:
+    """How many gateways decode on ``cores`` cores: one for every four, as far as a collector keeps up, and two from four
+    cores on, so that one that was killed is not missed."""
+    return 1 if cores < 4 else min(max(2, cores // 4), MOST_GATEWAYS)
 
 
 def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...]:

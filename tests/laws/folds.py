@@ -91,7 +91,7 @@ FOLDS: list[Case] = [
     Case(lambda: Tally("tally"), feeds("user_interactions", "clock")),
     Case(lambda: Brittle("brittle"), feeds("user_interactions")),
     # products
-    Case(lambda: user_interactions(window=64), told=feeds("user_interactions"), record=push_admits),
+    Case(lambda: user_interactions(least=64), told=feeds("user_interactions"), record=push_admits),
     Case(control, told=feeds("control"), record=push_admits),
     Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
     Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),

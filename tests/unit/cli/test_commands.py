@@ -10,8 +10,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hindcast.cli import main
+from hindcast.datadir import DataDir, Running
 
 ROOT = Path(__file__).parents[3]
 
@@ -257,6 +260,64 @@ def test_doctor_notices_a_system_that_died(tmp_path: Path) -> None:
     found = {check["name"]: check for check in checks}
     assert found["System"]["verdict"] == "warn"
     assert "left of a system that died" in found["System"]["found"]
+
+
+def test_doctor_beside_another_live_system_does_not_say_to_end_it(tmp_path: Path) -> None:
+    class Ready(BaseHTTPRequestHandler):
+        """As the gateway of a system that starts or runs."""
+
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.end_headers()
+            self.wfile.write(b'{"ready": false, "waiting": {"main/metrics/0": "starting"}}')
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        port = other.server_port
+        checked = run("doctor", "--data-dir", str(tmp_path), "--port", str(port), "--json")
+        other.shutdown()
+    found = {check["name"]: check for check in json.loads(checked.stdout)["checks"]}["Port"]
+    assert found["verdict"] == "warn"
+    assert f"{port} is the port of another Hindcast" in found["found"]
+    assert f"`hindcast up --port {port + 1}`" in found["remedy"]
+    assert "end" not in found["remedy"].split()
+
+
+def test_doctor_takes_a_reused_process_id_for_no_system_and_says_when_one_starts(tmp_path: Path) -> None:
+    data = DataDir(tmp_path)
+    data.claim()
+    assert checks_of(tmp_path)["System"] == ("ok", "one is starting on this directory", "")
+    running = Running("http://127.0.0.1:1", os.getpid(), "", "hindcast", "packed", time.time(), "0")
+    data.announce(running)
+    verdict, said, remedy = checks_of(tmp_path)["System"]
+    assert (verdict, said) == ("fail", f"process {os.getpid()} does not answer on http://127.0.0.1:1")
+    assert "kill" not in remedy
+    data.release()
+    data.announce(running)  # as a killed system leaves it, whose process id is given to another program
+    assert checks_of(tmp_path)["System"][0] == "warn"
+    assert checks_of(tmp_path)["Port"][0] == "ok"
+
+
+def checks_of(data: Path) -> dict[str, tuple[str, str, str]]:
+    """(verdict, found, remedy) by name."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    checks = json.loads(run("doctor", "--data-dir", str(data), "--port", str(port), "--json").stdout)["checks"]
+    return {check["name"]: (check["verdict"], check["found"], check["remedy"]) for check in checks}
+
+
+def test_help_groups_its_commands_and_leaves_none_out() -> None:
+    shown = run("--help").stdout
+    titles = [line.strip() for line in shown.partition("Commands:")[2].splitlines() if line.strip().endswith(":")]
+    assert titles == [
+        "Run a system:",
+        "Events in and out of it:",
+        "Analyse a file, without a system:",
+        "Find a model for a table, and use it:",
+    ]
+    listed = [line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.startswith("    ")]
+    assert sorted(listed) == sorted(main.commands)
 
 
 def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
