@@ -19,8 +19,10 @@ from tuning.report import Note
 from tuning.splits import Split, folds_of, grouped, in_time, merged, set_apart
 from tuning.target import Target, is_skewed, target_of
 from tuning.trials import Parts
-from tuning.twins import twins_of
+from tuning.twins import Twins, twins_of
 
+_GROUPS = 10
+"""Groups that must be left where those that share copies become one."""
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
@@ -77,16 +79,23 @@ def prepare(columns: Mapping[str, npt.NDArray[Any]], config: Config) -> Prepared
     x = schema.matrix(rows)
     features = schema.features()
     twins = twins_of(x, target.y, features, config.seed)
+    if groups is not None and times is None and not twins.certain:
+        twins = Twins(None, twins.equal)  # the caller's groups are what is kept together
     notes += twins.notes
     of, copied = twins.of, twins.of is not None and 2 * twins.equal > len(x)
-    if of is not None and times is not None:
-        kept = twins.first_in(times)
-        target, x, times, of = replace(target, y=target.y[kept], rows=target.rows[kept]), x[kept], times[kept], None
+    joint = merged(groups, of) if of is not None and groups is not None and times is None else None
+    torn = joint is not None and groups is not None and _number(joint) < min(_GROUPS, _number(groups))
+    if of is not None and (times is not None or torn):
+        kept = twins.first_in(np.arange(len(x)) if times is None else times)
+        target, x = replace(target, y=target.y[kept], rows=target.rows[kept]), x[kept]
+        times = times[kept] if times is not None else None
         groups = groups[kept] if groups is not None else None
-        text = f"In time order {int((~kept).sum()):,} rows that repeat an earlier one are left out: what they say is known."
-        notes.append(Note(code="twins-in-time", text=text, severity="warning"))
-    if of is not None and groups is not None:
-        groups, of = merged(groups, of), None
+        order = "In time order" if times is not None else "As groups share copies,"
+        text = f"{order} {int((~kept).sum()):,} rows that repeat an earlier one are left out: what they say is known."
+        notes.append(Note(code="twins-left-out", text=text, severity="warning"))
+        of = None
+    elif groups is not None:
+        groups, of = groups if joint is None else joint, None
     split = set_apart(target.y, len(target.classes), times=times, groups=groups, twins=of, seed=config.seed)
     x, features, said = _without_leaks(x, target, schema, features, split, of, config)
     schema = Schema(schema.columns)  # fewer are used now
@@ -96,6 +105,10 @@ def prepare(columns: Mapping[str, npt.NDArray[Any]], config: Config) -> Prepared
     return Prepared(
         schema, tuple(features), x, target.y, target, split, times, groups, tuple(notes), of, twins.equal, copied
     )
+
+
+def _number(groups: npt.NDArray[Any]) -> int:
+    return len(np.unique(groups.astype(str)))
 
 
 def _times(rows: Mapping[str, npt.NDArray[Any]], name: str | None) -> npt.NDArray[Any] | None:

@@ -37,6 +37,8 @@ class Twins:
     of: I64 | None
     equal: int
     notes: tuple[Note, ...] = ()
+    certain: bool = False
+    """Whether they are surely copies; a few equal rows are kept together even if they are not."""
 
     def first_in(self, times: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
         """bool[rows]: the earliest of each copied row, and all others: what time order may judge and learn from."""
@@ -62,7 +64,8 @@ def twins_of(x: F32, y: F64, features: Sequence[Feature], seed: int = 0) -> Twin
     said = f"{equal:,} of {n:,} rows equal another one in every column that is used"
     said += "" if rest is None else ", but for one that differs nearly everywhere"
     repeated = np.bincount(code)[code] > 1
-    if repeated.sum() > FEW * n and not _copied(columns, code, y, seed):
+    copied = _copied(columns, code, y, seed)
+    if repeated.sum() > FEW * n and not copied:
         return _bundles(code, y, said, equal)
     if different < FEWEST:
         reason = (
@@ -71,7 +74,7 @@ def twins_of(x: F32, y: F64, features: Sequence[Feature], seed: int = 0) -> Twin
         raise WrongInput("", f"the table {reason}")
     text = f"{said}. Equal rows stay on one side of every split, and count as one in the intervals of scores."
     severity = "warning" if equal > 0.01 * n else "info"
-    return Twins(code, equal, (Note(code="twins", text=text, severity=severity),))
+    return Twins(code, equal, (Note(code="twins", text=text, severity=severity),), copied)
 
 
 def _copied(columns: Sequence[U64], code: I64, y: F64, seed: int) -> bool:
@@ -114,7 +117,7 @@ def _bundles(code: I64, y: F64, said: str, equal: int) -> Twins:
         of = np.empty(len(whole), np.int64)
         of[order] = np.arange(len(whole)) // times
         text = f"Every row is there {times} times, or a multiple of it: such {times} stay on one side of every split."
-        return Twins(of, equal, (Note(code="twins", text=text, severity="warning"),))
+        return Twins(of, equal, (Note(code="twins", text=text, severity="warning"),), True)
     text = (
         f"{said}, but not in the target: the columns hold few values, such rows are no copies and may be on both sides."
     )

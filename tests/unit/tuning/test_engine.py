@@ -186,6 +186,17 @@ def test_a_budget_is_kept() -> None:
 
 
 @pytest.mark.slow
+def test_a_budget_too_short_for_any_other_process_gives_a_linear_model_and_waits_for_none() -> None:
+    report = fit_table(table(400), Config("y", budget_s=0.2)).report
+    assert (report.main().value or 0) > 0.7
+    said = [note.text for note in report.warnings if note.code == "budget"]
+    assert said == [
+        "A budget of 0.2 s is too short to search: at most two models are fitted.",
+        "No model was finished in time: only linear is fitted.",
+    ]
+
+
+@pytest.mark.slow
 def test_a_learning_curve_that_does_not_fit_into_the_budget_is_left_out_with_its_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
