@@ -20,7 +20,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --config-settings editable_mode=compat -e .
-	$(BIN)/python -m compileall -q actors analytics config events hindcast query serve tuning
+	$(BIN)/python -m compileall -q actors analytics config events files hindcast query serve tuning
 	$(BIN)/python -m analytics.warm
 	@touch $@
 

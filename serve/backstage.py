@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import time
 from dataclasses import dataclass, field
 
@@ -33,7 +35,7 @@ class Backstage:
         self.hosts = Hosts(spec.hosts)
         self.access = Access(self.hosts, spec.tenant)
         self.log = SqliteLog(spec.log, doorbell=False)
-        self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0")
+        self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0", spec.max_ahead_us)
         self.control = Coalescer(self.hosts, f"{spec.tenant}/control/0")
         self.counters = Counters()
         self.started = time.time()
@@ -60,13 +62,21 @@ async def principal(request: Request, scope: str, key: str | None = None) -> Pri
 
 
 def bearer(request: Request) -> str | None:
-    """The key of an ``Authorization: Bearer`` header. Raises ``Rejected`` for a malformed one."""
+    """The key of an ``Authorization`` header: ``Bearer``, or the user name of basic auth, which needs no password.
+
+    Raises ``Rejected`` for a malformed one.
+    """
     header = request.headers.get("authorization", "")
     scheme, _, value = header.partition(" ")
-    if not header or scheme.lower() == "basic":
+    if not header:
         return None
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[0] or None
+        except (binascii.Error, UnicodeDecodeError):
+            raise Rejected("authorization", "is not valid basic authentication") from None
     if scheme.lower() != "bearer" or not value.strip():
-        raise Rejected("authorization", "must be `Bearer <key>`")
+        raise Rejected("authorization", "must be `Bearer <key>`, or basic with the key as user name")
     return value.strip()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pyarrow as pa
 from analytics.models.blob import from_bytes
 from analytics.models.schema import WrongInput
 from analytics.models.table import TableModel
+from files.tables import Read
 from tuning.pipeline import MODEL_FILE, RESULT_FILE
-from tuning.reading import Arrays, rows_of
+from tuning.reading import Arrays, read_for, rows_of
 from tuning.report import read_report
 
 
@@ -40,7 +42,7 @@ def predictions(
     ``explain`` adds ``why_<column>``, its share in the prediction: of two classes in the second one's probability, of
     more in the predicted one's.
     """
-    if not rows_of(columns):
+    if columns and not rows_of(columns):
         raise WrongInput("", "the table has no rows")
     found = model.predict(columns)
     table: dict[str, Any] = {}
@@ -66,19 +68,19 @@ def predictions(
     return table
 
 
-def write_table(table: dict[str, Any], path: Path) -> None:
-    """By suffix: ``.parquet``, ``.ndjson`` or ``.jsonl``, else CSV."""
-    arrow = pa.table({name: pa.array(values) for name, values in table.items()})
-    name = path.name.lower()
-    if name.endswith((".parquet", ".pq")):
-        import pyarrow.parquet as pq
+def answered(
+    model: TableModel, found: Read, *, ids: Sequence[str] = (), interval: float | None = None, explain: bool = False
+) -> pa.Table:
+    """``predictions`` for the rows of a file, each column read as the model's schema says.
 
-        pq.write_table(arrow, path)
-    elif name.endswith((".ndjson", ".jsonl")):
-        import orjson
-
-        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in arrow.to_pylist()))
-    else:
-        from pyarrow import csv
-
-        csv.write_csv(arrow, path, csv.WriteOptions(quoting_style="needed"))
+    Before them come the columns ``ids`` as the file has them. Raises ``WrongInput`` for an id that is
+    not there, or is named like a prediction."""
+    for name in ids:
+        if name not in found.written.column_names:
+            raise WrongInput(name, f"the id is not in the file; it has {', '.join(found.written.column_names[:12])}")
+    table = predictions(model, read_for(model.schema, found), interval=interval, explain=explain)
+    twice = next((name for name in ids if name in table), None)
+    if twice is not None:
+        raise WrongInput(twice, "is the name of a column of the predictions, too: rename the id in the file")
+    carried = {name: found.written.column(name) for name in dict.fromkeys(ids)}
+    return pa.table(carried | {name: pa.array(values) for name, values in table.items()})

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.schema import Column, Kind, Schema, WrongInput, as_dates, as_numbers, as_texts, words_of
+from analytics.models.schema import EXACT, Column, Kind, Schema, WrongInput, as_dates, as_numbers, as_texts, words_of
 from analytics.models.spelling import Found, is_certain, is_missing, number_spelling, numbers_of, time_spelling
 from tuning.report import Note
 
@@ -21,6 +21,7 @@ _EXACT = float(1 << 24)
 _IDENTIFIER = re.compile(r"(^|[_\W])(id|uuid|guid|key|identifier|no|nr|index)$|[a-z]I[dD]$", re.IGNORECASE)
 WORDS, _CELLS = 400, 40_000_000
 """Of a text column's words the most frequent are counted, so many that the counts of all rows stay within so many cells."""
+_WHOLE, _LEADING_ZERO = re.compile(r"[+-]?[0-9]+"), re.compile(r"[+-]?0[0-9]")
 _FEWEST_ROWS = 5
 _FIRST = 2000
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?")
@@ -83,7 +84,9 @@ def column_of(name: str, values: npt.NDArray[Any]) -> Column:
 
 def _spelled_number(name: str, values: npt.NDArray[Any], known: Sequence[str]) -> Column | None:
     """The column as numbers, where its texts are numbers as Python writes them or as people do."""
-    found = Found("") if _plain(known) else number_spelling(known)
+    if is_coded(known):
+        return None
+    found = Found("") if is_plain(known) else number_spelling(known)
     if found is None:
         return None
     column = _number(name, as_numbers(name, values, found.spelling, strays=bool(found.strays)))
@@ -91,7 +94,20 @@ def _spelled_number(name: str, values: npt.NDArray[Any], known: Sequence[str]) -
     return column
 
 
-def _plain(known: Sequence[str]) -> bool:
+def is_coded(known: Sequence[str]) -> bool:
+    """Whether whole numbers are codes rather than counts.
+
+    One has a leading zero (zip codes, accounts), or they repeat and are too large for float64 to tell them apart."""
+    told = [t for t in known if not is_missing(t)]
+    if not told or not all(_WHOLE.fullmatch(t) for t in told):
+        return False
+    if any(_LEADING_ZERO.match(t) for t in told):
+        return True
+    return max(map(len, told)) > 15 and any(abs(int(t)) >= EXACT for t in told) and 2 * len(set(told)) <= len(told)
+
+
+def is_plain(known: Sequence[str]) -> bool:
+    """Whether texts are numbers as Python writes them."""
     try:
         return bool([float(t) for t in known if not is_missing(t)])
     except ValueError:

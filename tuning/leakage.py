@@ -18,8 +18,8 @@ from analytics.models.schema import F32, Feature
 F64 = npt.NDArray[np.float64]
 CERTAIN = 0.98
 """Skill (share of the way from ignorance to certainty) at which a column is taken out."""
-SUSPECT = 0.85
-"""Skill at which a column is pointed at."""
+SUSPECT, SUSPECT_CLASS = 0.85, 0.75
+"""Skill at which a column is pointed at, for values and for classes: a class that is another in 6 % of the rows has 0.77."""
 _BINS = 48
 ROWS = 20_000
 """So many training rows are looked at."""
@@ -38,13 +38,24 @@ class Leak:
 
 
 def find_leaks(
-    x: F32, y: F64, features: Sequence[Feature], classes: Sequence[str], *, target: str, seed: int = 0
+    x: F32,
+    y: F64,
+    features: Sequence[Feature],
+    classes: Sequence[str],
+    *,
+    target: str,
+    twins: npt.NDArray[np.int64] | None = None,
+    seed: int = 0,
 ) -> tuple[Leak, ...]:
-    """Worst first. ``y`` are values or class numbers of the training rows ``x``."""
+    """Worst first. ``y`` are values or class numbers of the training rows ``x``.
+
+    Rows that ``twins`` numbers alike are copies, and stay in one half.
+    """
     most = int(np.clip(_CELLS // max(1, len(features)), 1_000, ROWS))
     rows = np.random.default_rng(seed).permutation(len(x))[:most]
     x, y = x[rows], y[rows]
-    half = np.arange(len(x)) % 2 == 0
+    place = np.arange(len(x)) if twins is None else np.unique(twins[rows], return_inverse=True)[1].reshape(-1)
+    half = place % 2 == 0
     found: dict[str, Leak] = {}
     for j, feature in enumerate(features):
         if feature.kind == "count":
@@ -56,21 +67,23 @@ def find_leaks(
         whole = skill_of(code, y, half, len(classes))
         if not len(classes):
             whole = max(whole, _correlation(values, y))
-        leak = _judge(feature.column, whole, gap, target, _filled(known, y, classes))
+        leak = _judge(
+            feature.column, whole, gap, target, _filled(known, y, classes), SUSPECT_CLASS if classes else SUSPECT
+        )
         if leak is not None and (feature.column not in found or found[feature.column].skill < leak.skill):
             found[feature.column] = leak
     return tuple(sorted(found.values(), key=lambda leak: -leak.skill))
 
 
-def _judge(column: str, whole: float, gap: float, target: str, filled: str) -> Leak | None:
+def _judge(column: str, whole: float, gap: float, target: str, filled: str, suspect: float) -> Leak | None:
     share = f"{max(whole, gap):.1%} of what there is to know about {target!r}"
-    if gap >= SUSPECT:
+    if gap >= suspect:
         text = f"Column {column!r} is filled {filled}, which alone tells {share}: it is known only afterwards."
         return Leak(column, "afterwards", gap, gap >= 0.95, text)
     if whole >= CERTAIN:
         text = f"Column {column!r} alone tells {share}: it is a copy of the target or made from it."
         return Leak(column, "copy", whole, True, text)
-    if whole >= SUSPECT:
+    if whole >= suspect:
         text = f"Column {column!r} alone tells {share}. Is it known before the outcome? If not, leave it out."
         return Leak(column, "strong", whole, False, text)
     return None

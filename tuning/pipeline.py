@@ -48,7 +48,7 @@ def fit_table(
     ``watch`` is told how far the run is; without one, a notebook shows a table that renews itself. ``keep`` stores the
     result before the experiment's end is recorded: who reads that event finds the files.
     """
-    columns = as_columns(data)
+    columns = as_columns(data, as_written=[config.group_col] if config.group_col else [])
     outcome = run(columns, config, watch or watcher())
     blob = to_bytes(outcome.model)
     report = report_of(outcome, config, columns, blob)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.schema import F32, Feature, Schema, WrongInput
+from analytics.models.schema import F32, Column, Feature, Schema, WrongInput, as_texts
 from tuning.config import Config
-from tuning.kinds import column_of, schema_of
+from tuning.kinds import column_of, is_plain, schema_of
 from tuning.leakage import ROWS, find_leaks
 from tuning.report import Note
-from tuning.splits import Split, folds_of, grouped, in_time, set_apart
+from tuning.splits import Split, folds_of, grouped, in_time, merged, set_apart
 from tuning.target import Target, is_skewed, target_of
 from tuning.trials import Parts
+from tuning.twins import twins_of
 
 F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Rows with a target only, in the table's order: ``x``, ``y``; ``split`` and ``groups`` are over them."""
+    """Rows with a target only, in the table's order: ``x``, ``y``; ``split`` and ``groups`` are over them.
+
+    ``twins`` numbers rows, copies alike (None: there are none, or ``groups`` keep them together); ``equal_rows`` equal an
+    earlier one, and ``copied`` says that most rows are copies.
+    """
 
     schema: Schema
     features: tuple[Feature, ...]
@@ -36,6 +42,9 @@ class Prepared:
     times: npt.NDArray[Any] | None
     groups: npt.NDArray[Any] | None
     notes: tuple[Note, ...]
+    twins: I64 | None = None
+    equal_rows: int = 0
+    copied: bool = False
 
     @property
     def classes(self) -> int:
@@ -65,15 +74,28 @@ def prepare(columns: Mapping[str, npt.NDArray[Any]], config: Config) -> Prepared
     apart |= {config.group_col: "names the groups that are kept together"} if config.group_col else {}
     schema, said = schema_of(rows, apart=apart)
     notes += said
-    split = set_apart(target.y, len(target.classes), times=times, groups=groups, seed=config.seed)
     x = schema.matrix(rows)
     features = schema.features()
-    x, features, said = _without_leaks(x, target, schema, features, split, config)
+    twins = twins_of(x, target.y, features, config.seed)
+    notes += twins.notes
+    of, copied = twins.of, twins.of is not None and 2 * twins.equal > len(x)
+    if of is not None and times is not None:
+        kept = twins.first_in(times)
+        target, x, times, of = replace(target, y=target.y[kept], rows=target.rows[kept]), x[kept], times[kept], None
+        groups = groups[kept] if groups is not None else None
+        text = f"In time order {int((~kept).sum()):,} rows that repeat an earlier one are left out: what they say is known."
+        notes.append(Note(code="twins-in-time", text=text, severity="warning"))
+    if of is not None and groups is not None:
+        groups, of = merged(groups, of), None
+    split = set_apart(target.y, len(target.classes), times=times, groups=groups, twins=of, seed=config.seed)
+    x, features, said = _without_leaks(x, target, schema, features, split, of, config)
     schema = Schema(schema.columns)  # fewer are used now
     notes += said
     notes.append(Note(code="split", text=f"Holdout, seen by nothing until the end: {split.text}."))
     _need_both_sides(target, split, config.target)
-    return Prepared(schema, tuple(features), x, target.y, target, split, times, groups, tuple(notes))
+    return Prepared(
+        schema, tuple(features), x, target.y, target, split, times, groups, tuple(notes), of, twins.equal, copied
+    )
 
 
 def _times(rows: Mapping[str, npt.NDArray[Any]], name: str | None) -> npt.NDArray[Any] | None:
@@ -81,7 +103,8 @@ def _times(rows: Mapping[str, npt.NDArray[Any]], name: str | None) -> npt.NDArra
         return None
     column = column_of(name, rows[name])
     if column.kind != "number":
-        column.kind = "date"
+        told = [t for t in as_texts(rows[name]) if t is not None]
+        column = Column(name, "number" if is_plain(told) else "date", spelling=column.spelling)
     times = column.read(rows[name])
     missing = np.isnan(times) if column.kind == "number" else np.isnat(times)
     if missing.any():
@@ -92,12 +115,15 @@ def _times(rows: Mapping[str, npt.NDArray[Any]], name: str | None) -> npt.NDArra
 
 
 def _without_leaks(
-    x: F32, target: Target, schema: Schema, features: list[Feature], split: Split, config: Config
+    x: F32, target: Target, schema: Schema, features: list[Feature], split: Split, twins: I64 | None, config: Config
 ) -> tuple[F32, list[Feature], list[Note]]:
     train = split.train
     if len(train) > ROWS:
         train = train[np.sort(np.random.default_rng(config.seed).permutation(len(train))[:ROWS])]
-    leaks = find_leaks(x[train], target.y[train], features, target.classes, target=config.target, seed=config.seed)
+    of = None if twins is None else twins[train]
+    leaks = find_leaks(
+        x[train], target.y[train], features, target.classes, target=config.target, twins=of, seed=config.seed
+    )
     notes: list[Note] = []
     out: set[str] = set()
     for leak in leaks:
@@ -135,6 +161,7 @@ def parts_of(prepared: Prepared, seed: int) -> Parts:
     part = np.full(len(prepared.y), -1, np.int64)
     n, p = len(train), max(1, prepared.x.shape[1])
     y = prepared.y[train]
+    twins = None if prepared.twins is None else prepared.twins[train]
     if prepared.times is not None:
         part[train] = in_time(prepared.times[train], 4)
         return Parts("train", part, (1, 2, 3, 4), (4,))
@@ -145,14 +172,14 @@ def parts_of(prepared: Prepared, seed: int) -> Parts:
         one = (
             grouped(prepared.groups[train], share, seed)
             if prepared.groups is not None
-            else folds_of(y, prepared.classes, share, seed)
+            else folds_of(y, prepared.classes, share, seed, twins)
         )
         part[train] = one == 0
         return Parts("train", part, (1,), (1,))
     part[train] = (
         grouped(prepared.groups[train], k, seed)
         if prepared.groups is not None
-        else folds_of(y, prepared.classes, k, seed)
+        else folds_of(y, prepared.classes, k, seed, twins)
     )
     return Parts("train", part, tuple(range(k)), tuple(range(k)))
 
@@ -163,12 +190,14 @@ def whole_parts(prepared: Prepared, repeat: int, folds: int, seed: int) -> Parts
     if prepared.times is not None:
         order = np.argsort(prepared.times, kind="stable")
         part = np.zeros(len(order), np.int64)
-        part[order[-max(1, len(order) // 10) :]] = 1
+        newest_from = prepared.times[order[-max(1, len(order) // 10)]]
+        newest = prepared.times >= newest_from  # rows of one time stay together, unless all are of one
+        part[newest if not newest.all() else order[-max(1, len(order) // 10) :]] = 1
         return Parts(f"whole{repeat}", part, (1,), (1,))
     part = (
         grouped(prepared.groups, folds, cut)
         if prepared.groups is not None
-        else folds_of(prepared.y, prepared.classes, folds, cut)
+        else folds_of(prepared.y, prepared.classes, folds, cut, prepared.twins)
     )
     return Parts(f"whole{repeat}", part, tuple(range(folds)), tuple(range(folds)))
 

@@ -1,15 +1,14 @@
-"""Tables from files and from what notebooks hold, as plain arrays by column name."""
+"""Tables from files and from what notebooks hold, as plain arrays by column name.
+
+Types are decided once, where a model is trained; a model's schema then says how each column of other rows is read.
+"""
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import hashlib
-import json
 import warnings
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,114 +16,51 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from analytics.models.schema import WrongInput
+from analytics.models.schema import EXACT, Column, Schema, WrongInput
+from events.errors import Rejected
+from files.cells import asked, timed
+from files.tables import Read, read
 
 Arrays = dict[str, npt.NDArray[Any]]
-_BLOCKS = (1 << 25, 1 << 30)
-"""Columns are typed by the first block; where a later one does not agree, all of the file is one."""
 _FEW = 64
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-def read_columns(path: Path) -> Arrays:
-    """CSV (comma, semicolon, tab or bar), NDJSON, a JSON list of rows, or Parquet, also gzipped. Raises ``WrongInput`` that
-    says why not."""
-    name = path.name.lower().removesuffix(".gz")
+def read_columns(path: Path, *, as_written: Collection[str] = ()) -> Arrays:
+    """The columns of CSV, NDJSON, a JSON list of rows, or Parquet, to learn from.
+
+    Text that is numbers, truth values or times in all rows is read as such, but for columns that are wanted ``as_written``.
+    Raises ``WrongInput`` that says why a file cannot be read."""
+    found = read_file(path)
+    names = [name for name in as_written if name in found.written.column_names]
+    return from_arrow(found.typed()) | from_arrow(found.written.select(names))
+
+
+def read_for(schema: Schema, found: Read) -> Arrays:
+    """The columns that ``schema`` uses, each read as what the schema says it is, whatever its cells look like in this file.
+
+    What the schema does not tell from numbers or times stays text as written, so no row is read by its neighbours.
+    """
+    present = {c.name: c for c in schema.used if c.name in found.written.column_names}
+    return {name: _array(_as_kind(found.written.column(name), c)) for name, c in present.items()}
+
+
+def _as_kind(cells: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+    """Numbers and times at once where all are plainly spelled; else text, which the column reads cell by cell alike."""
+    if column.spelling or not pa.types.is_string(cells.type):
+        return cells
+    if column.kind == "date":
+        return timed(cells)
+    read = asked(cells) if column.kind == "number" else cells
+    return cells if pa.types.is_string(read.type) else read.cast(pa.float64(), safe=False)
+
+
+def read_file(path: Path) -> Read:
+    """Raises ``WrongInput`` where it cannot be read."""
     try:
-        if not path.stat().st_size:
-            raise WrongInput("", f"{path} is empty")
-        if name.endswith((".parquet", ".pq")):
-            import pyarrow.parquet as pq
-
-            return from_arrow(pq.read_table(path))
-        if name.endswith((".xlsx", ".xls", ".ods")):
-            raise WrongInput("", f"{path} is a spreadsheet: save the sheet as CSV first")
-        if name.endswith((".ndjson", ".jsonl", ".json")):
-            return _from_rows(_listed(path)) if _is_list(path) else from_arrow(_json(path))
-        return from_arrow(_csv(path))
-    except OSError as error:
-        raise WrongInput("", f"cannot read {path}: {error.strerror or error}") from None
-    except (pa.ArrowInvalid, EOFError) as error:
-        raise WrongInput("", f"cannot read {path}: {str(error).splitlines()[0][:300]}") from None
-
-
-@contextmanager
-def _opened(path: Path) -> Generator[Any]:
-    with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        yield gzip.GzipFile(fileobj=raw) if packed else raw
-
-
-def _json(path: Path) -> pa.Table:
-    from pyarrow import json as arrow_json
-
-    for block in _BLOCKS:
-        try:
-            with _opened(path) as file:
-                return arrow_json.read_json(file, read_options=arrow_json.ReadOptions(block_size=block))
-        except pa.ArrowInvalid:
-            if block == _BLOCKS[-1]:
-                raise
-    raise AssertionError
-
-
-def _is_list(path: Path) -> bool:
-    with _opened(path) as file:
-        return file.read(1024).removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"["
-
-
-def _listed(path: Path) -> list[dict[str, Any]]:
-    with _opened(path) as file:
-        try:
-            rows = json.load(file)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise WrongInput("", f"cannot read {path}: {error}") from None
-    odd = next((i for i, row in enumerate(rows) if not isinstance(row, dict)), None)
-    if odd is not None or not rows:
-        said = "the list is empty" if odd is None else f"entry {odd + 1} of the list is no object with columns by name"
-        raise WrongInput("", f"cannot read {path}: {said}")
-    return rows
-
-
-def _csv(path: Path) -> pa.Table:
-    """UTF-16 with its mark, UTF-8, else, with a warning, Latin-1, in which no byte is invalid: old exports are such."""
-    with _opened(path) as file:
-        start = file.readline(1 << 20)
-    encoding = "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf8"
-    header = start.decode(encoding, "replace").removeprefix("\ufeff")
-    delimiter = max(",;\t|", key=header.count)
-    tries = [("latin-1" if encoding == "utf8" and "\ufffd" in header else encoding, block) for block in _BLOCKS]
-    error: pa.ArrowInvalid | None = None
-    while tries:
-        encoding, block = tries.pop(0)
-        try:
-            table = _parsed(path, encoding, delimiter, block)
-            if not any(pa.types.is_binary(kind) for kind in table.schema.types):  # what Arrow makes of invalid UTF-8
-                if encoding == "latin-1":
-                    said = f"{path} is not UTF-8 and is read as Latin-1; where letters look wrong, convert it to UTF-8"
-                    warnings.warn(said, stacklevel=5)
-                return table
-            tries = [("latin-1", size) for size in _BLOCKS]
-        except pa.ArrowInvalid as found:
-            error = found
-            if "UTF8" in str(found) and encoding == "utf8":
-                tries = [("latin-1", size) for size in _BLOCKS]
-    assert error is not None
-    raise error
-
-
-def _parsed(path: Path, encoding: str, delimiter: str, block: int) -> pa.Table:
-    from pyarrow import csv
-
-    convert = csv.ConvertOptions(true_values=["true", "True", "TRUE"], false_values=["false", "False", "FALSE"])
-    with _opened(path) as file:
-        return csv.read_csv(
-            file,
-            read_options=csv.ReadOptions(encoding=encoding, block_size=block),
-            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=convert,
-        )
+        return read(str(path), old=lambda said: warnings.warn(said, stacklevel=5))
+    except Rejected as error:
+        raise WrongInput("", f"{path}: {error.reason}") from None
 
 
 def _from_rows(rows: Sequence[Mapping[Any, Any]]) -> Arrays:
@@ -133,7 +69,9 @@ def _from_rows(rows: Sequence[Mapping[Any, Any]]) -> Arrays:
 
 
 def from_arrow(table: pa.Table) -> Arrays:
-    """Numbers as float64 with NaN, times as datetime64, booleans and all else as objects with None."""
+    """Numbers as float64 with NaN, times as datetime64, booleans and all else as objects with None.
+
+    Whole numbers that float64 does not tell apart are text."""
     twice = [name for name, times in Counter(table.column_names).items() if times > 1]
     if twice:
         raise WrongInput(twice[0], "is there twice: give every column a name of its own")
@@ -145,7 +83,10 @@ def _array(column: Any) -> npt.NDArray[Any]:
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
+        numbers = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
+        if pa.types.is_integer(kind) and (np.abs(numbers) >= EXACT).any():
+            return _array(column.cast(pa.string()))
+        return numbers
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return np.asarray(column.cast(pa.timestamp("us"), safe=False).to_numpy(), "datetime64[us]")
     if pa.types.is_null(kind):
@@ -155,10 +96,10 @@ def _array(column: Any) -> npt.NDArray[Any]:
     return np.array([*column.to_pylist(), None], dtype=object)[:-1]
 
 
-def as_columns(data: Any) -> Arrays:
-    """A pyarrow table, a pandas or polars frame, rows as dicts, or columns by name."""
+def as_columns(data: Any, *, as_written: Collection[str] = ()) -> Arrays:
+    """A file (see ``read_columns``), a pyarrow table, a pandas or polars frame, rows as dicts, or columns by name."""
     if isinstance(data, (str, Path)):
-        return read_columns(Path(data))
+        return read_columns(Path(data), as_written=as_written)
     if isinstance(data, pa.Table):
         return from_arrow(data)
     if hasattr(data, "to_arrow"):
@@ -196,6 +137,8 @@ def _few_rows(frame: Any, names: Sequence[str]) -> Arrays | None:
             if len(plain) < len(values):
                 return None
             values = np.array([*plain, None], dtype=object)[:-1]
+        elif kind in "iu" and any(abs(value) >= EXACT for value in values.tolist()):
+            return None
         found[name] = values if kind == "O" else values.astype(np.bool_ if kind == "b" else np.float64)
     return found
 

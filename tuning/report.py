@@ -112,6 +112,8 @@ class Data(Part):
     positive: str | None = None
     target_quantiles: tuple[float, ...] = ()
     dropped_rows: int = 0
+    equal_rows: int = 0
+    """Rows with a target that equal an earlier one in every column that is used."""
 
 
 class Column(Part):

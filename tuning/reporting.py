@@ -36,14 +36,16 @@ from tuning.report import Split as SplitPart
 from tuning.trials import Entry
 
 F64 = npt.NDArray[np.float64]
+_WRITING_S, _LEAST_S = 0.5, 0.1
+"""What of a budget is left for writing, and what the columns' importance takes however late it is."""
 
 
 def holdout_scores(outcome: Outcome) -> tuple[Score, ...]:
     """Every score with its intervals, grouped rows counted as groups."""
     p = outcome.prepared
-    groups = None
-    if p.groups is not None:
-        groups = np.unique(p.groups[p.split.holdout].astype(str), return_inverse=True)[1].astype(np.int64)
+    groups, together = None, p.twins if p.groups is None else p.groups
+    if together is not None:
+        groups = np.unique(together[p.split.holdout].astype(str), return_inverse=True)[1].astype(np.int64)
     return evaluation.evaluate(
         p.target.problem, outcome.truth(), outcome.holdout, baseline=baseline_predictions(outcome), groups=groups
     )
@@ -65,7 +67,9 @@ def report_of(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArra
     truth = outcome.truth()
     scores = holdout_scores(outcome)
     base = baseline_predictions(outcome)
-    left = max(1.0, 0.04 * config.budget_s) if config.trials is None else float("inf")
+    end = config.started + config.budget_s - _WRITING_S
+    may_s = max(_LEAST_S, min(max(1.0, 0.04 * config.budget_s), end - time.monotonic()))
+    left = may_s if config.trials is None else float("inf")
     importances, note = importance_of(outcome, left)
     binary = p.target.problem == "binary"
     names = list(p.target.classes)
@@ -158,6 +162,7 @@ def _data(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArray[An
         positive=p.target.classes[1] if p.classes == 2 else None,
         target_quantiles=() if p.classes else tuple(np.quantile(p.y, [0, 0.25, 0.5, 0.75, 1]).tolist()),
         dropped_rows=total - len(p.y),
+        equal_rows=p.equal_rows,
     )
 
 

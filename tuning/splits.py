@@ -34,9 +34,13 @@ def set_apart(
     *,
     times: npt.NDArray[Any] | None = None,
     groups: npt.NDArray[Any] | None = None,
+    twins: I64 | None = None,
     seed: int = 0,
 ) -> Split:
-    """The holdout: the newest rows where there is a time, whole groups where there are groups, else a stratified sample."""
+    """The holdout: the newest rows where there is a time, whole groups where there are groups, else a stratified sample.
+
+    Rows that ``twins`` numbers alike are copies, and stay on one side; in time order there are none (``twins.first_in``).
+    """
     rows = len(y)
     share = holdout_share(rows)
     if times is not None:
@@ -54,14 +58,20 @@ def set_apart(
         return Split(
             "grouped", np.flatnonzero(~part), where, f"{len(where):,} rows, of groups that training never sees"
         )
-    part = folds_of(y, classes, max(2, round(1 / share)), seed) == 0
+    part = folds_of(y, classes, max(2, round(1 / share)), seed, twins) == 0
     where = np.flatnonzero(part)
     kind = "stratified" if classes else "shuffled"
     return Split(kind, np.flatnonzero(~part), where, f"a random {len(where):,} rows, {kind}")
 
 
-def folds_of(y: npt.NDArray[np.float64], classes: int, k: int, seed: int) -> I64:
-    """Each row's fold, 0..k-1; classes (or ranges of a value) in equal shares."""
+def folds_of(y: npt.NDArray[np.float64], classes: int, k: int, seed: int, twins: I64 | None = None) -> I64:
+    """Each row's fold, 0..k-1; classes (or ranges of a value) in equal shares.
+
+    Rows that ``twins`` numbers alike share a fold.
+    """
+    if twins is not None:
+        _, first, of = np.unique(twins, return_index=True, return_inverse=True)
+        return folds_of(y[first], classes, k, seed)[of.reshape(-1)]
     rng = np.random.default_rng(seed)
     part = np.empty(len(y), np.int64)
     if not classes:
@@ -94,10 +104,27 @@ def grouped(groups: npt.NDArray[Any], k: int, seed: int) -> I64:
 
 
 def in_time(times: npt.NDArray[Any], k: int) -> I64:
-    """Blocks in time order: block 0, about half of the rows, only trains; blocks 1..k are each predicted from all before."""
+    """Blocks in time order: block 0, about half of the rows, only trains; blocks 1..k are each predicted from all before.
+
+    Rows of one time are in one block, unless times are so few that a block would be empty.
+    """
     order = np.argsort(times, kind="stable")
-    part = np.empty(len(times), np.int64)
-    start = len(times) // 2
-    part[order[:start]] = 0
-    part[order[start:]] = 1 + np.arange(len(times) - start) * k // max(1, len(times) - start)
+    n, start = len(times), len(times) // 2
+    cuts = start + np.arange(k) * (n - start) // k
+    ordered = times[order]
+    first = np.searchsorted(ordered, ordered[np.minimum(cuts, n - 1)], side="left")
+    cuts = first if first[0] > 0 and (np.diff(first) > 0).all() else cuts
+    part = np.empty(n, np.int64)
+    part[order] = np.searchsorted(cuts, np.arange(n), side="right")
     return part
+
+
+def merged(groups: npt.NDArray[Any], twins: I64) -> I64:
+    """Groups that share a copied row are one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    group = np.unique(groups.astype(str), return_inverse=True)[1].reshape(-1)
+    size = int(group.max()) + int(twins.max()) + 2
+    links = coo_array((np.ones(len(group)), (group, int(group.max()) + 1 + twins)), shape=(size, size))
+    return np.asarray(connected_components(links, directed=False)[1], np.int64)[group]

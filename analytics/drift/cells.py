@@ -6,7 +6,8 @@ leaves the cells as they are: that is what makes the permutation null of every m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from analytics.cells import dense, equal_mass, within_one
 from analytics.typed import F64, I32, I64
 
-Kind = Literal["numeric", "categorical"]
+Kind = Literal["numeric", "categorical", "mixed"]
 
 FINE, COARSE = 1024, 128
 """Most cells of a numeric column: where the units of the permutation are rows, and where they are blocks of rows."""
@@ -49,13 +50,17 @@ class Cells:
 
 
 def kind_of(name: str, sample: str, values: npt.NDArray[Any]) -> Kind | None:
-    """Floats, integers and booleans are numeric; strings and objects categorical; nothing but ``None`` can be either."""
+    """Floats, integers and booleans are numeric; strings and objects categorical, mixed where they hold floats, too; nothing
+    but ``None`` can be either."""
     if values.ndim != 1:
         raise ValueError(f"column {name!r} of the {sample} has {values.ndim} dimensions: pass one value a row")
     if values.dtype.kind in "fiub":
         return "numeric"
     if values.dtype.kind == "O":
-        return "categorical" if any(v is not None and v == v for v in values.tolist()) else None
+        types = {type(v) for v in values.tolist() if v is not None and v == v}
+        if float in types:
+            return "numeric" if types == {float} else "mixed"
+        return "categorical" if types else None
     if values.dtype.kind in "UT":
         return "categorical"
     raise ValueError(f"column {name!r} of the {sample} holds {values.dtype}: pass numbers or strings")
@@ -92,6 +97,22 @@ def categorical(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any
     bins = np.arange(width - 1)
     shown = tuple(labels[i] for i in unseen[:CATEGORIES])
     return Cells(name, "categorical", cell[raw].astype(np.int32), width, np.zeros(0), bins, shown, share, rare)
+
+
+def mixed(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Cells:
+    """Where some values are numbers and others text, as when a column changed its type.
+
+    A category for each text and for each tenth of the pooled numbers, cut without looking at which row is whose."""
+    both = np.concatenate([reference.astype(object), current.astype(object)])
+    is_number = np.array([isinstance(v, (int, float, np.number)) and v == v for v in both.tolist()])
+    numbers = both[is_number].astype(np.float64)
+    edges = np.unique(np.quantile(numbers, np.arange(1, BINS) / BINS)) if len(numbers) else np.zeros(0)
+    place = np.searchsorted(edges, numbers, side="right")
+    ends = ["-inf", *(f"{edge:.6g}" for edge in edges), "inf"]
+    labels = [f"(number, {low} to {high})" for low, high in itertools.pairwise(ends)]
+    both[is_number] = [labels[i] for i in place.tolist()]
+    cells = categorical(name, both[: len(reference)], both[len(reference) :])
+    return replace(cells, kind="mixed")
 
 
 def _codes(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> tuple[I64, list[str]]:

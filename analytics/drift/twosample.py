@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.drift import measures
-from analytics.drift.cells import COARSE, FINE, Cells, categorical, kind_of, numeric
+from analytics.drift.cells import COARSE, FINE, Cells, categorical, kind_of, mixed, numeric
 from analytics.drift.permutation import choose, count_blocks, count_rows
 from analytics.drift.report import ColumnDrift, DriftReport, Measure
 from analytics.typed import F64, I32, I64, U64, Bools
@@ -45,14 +45,16 @@ def compare(reference: Table, current: Table, *, alarm_rate: float = 0.01, seed:
 
     Both map the same column names to one array each, all arrays of a sample of one length. Float, integer and boolean
     arrays are numeric, string and object arrays categorical; NaN, infinities and ``None`` are missing values, whose share
-    is a measure of its own. ``alarm_rate``: the probability, 0.0001 to 0.5, that anything alarms on identical data.
+    is a measure of its own. Where a column has numbers and text, in one sample or across both, it is ``mixed``: each tenth
+    of the numbers and each text is a category, so that a change of type is a drift like any other. ``alarm_rate``: the
+    probability, 0.0001 to 0.5, that anything alarms on identical data.
 
     A column with one value throughout is ``constant``, one without values ``no values``, one of rare categories only
     (names, identifiers) ``too rare``: none of them is judged. A category
     new in ``current`` is compared like any other; those of which fewer than 5 rows are expected in the smaller sample
     are pooled. Rows in another order, or the samples swapped, give the same p-values.
 
-    Raises ``ValueError`` where the samples do not have the same columns of the same kinds, or one is empty.
+    Raises ``ValueError`` where the samples do not have the same columns, or one is empty.
     """
     if not LOWEST_RATE <= alarm_rate <= HIGHEST_RATE:
         raise ValueError(f"an alarm rate of {alarm_rate}: choose {LOWEST_RATE} to {HIGHEST_RATE}")
@@ -102,9 +104,9 @@ def _columns(reference: Table, current: Table, most: int) -> list[Cells]:
     for name, before in reference.items():
         now = current[name]
         kinds = kind_of(name, "reference", before), kind_of(name, "current sample", now)
-        if set(kinds) == {"numeric", "categorical"}:
-            raise ValueError(f"column {name!r} is {kinds[0]} in the reference and {kinds[1]} now: make both one kind")
-        if "categorical" in kinds:
+        if "mixed" in kinds or set(kinds) == {"numeric", "categorical"}:
+            columns.append(mixed(name, before, now))
+        elif "categorical" in kinds:
             columns.append(categorical(name, before, now))
         else:
             columns.append(numeric(name, before, now, most))

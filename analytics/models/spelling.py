@@ -16,9 +16,8 @@ import numpy.typing as npt
 from analytics.columns import times_of
 
 F64 = npt.NDArray[np.float64]
-MISSING = frozenset(
-    {"", "na", "nan", "null", "none", "n/a", "<na>", "nat", "?", "-", "--", ".", "n.a.", "#n/a", "(null)", "\\n"}
-)
+_MARKS = "na nan -nan null none n/a <na> nat ? - -- . n.a. #n/a #na (null) \\n 1.#ind -1.#ind 1.#qnan -1.#qnan"
+MISSING = frozenset({"", "#n/a n/a"} | set(_MARKS.split(" ")))
 """Texts, in small letters, that stand for no value where a number or a time is expected."""
 POINT, COMMA, CLOCK = "1,234.5", "1.234,5", "0:00:00"
 _UNIT = r"(?:[$€£¥₹%]|USD|EUR|GBP|CHF|JPY|INR|CAD|AUD|)"

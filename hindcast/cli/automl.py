@@ -208,6 +208,9 @@ def drawn(progress: Progress) -> Any:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--explain", is_flag=True, help="Add each column's contribution to each prediction (slow: ~50 ms a row).")
+@click.option(
+    "--id", "ids", multiple=True, metavar="COL", help="A column of FILE to put before the predictions, as it is."
+)
 @click.option("--interval", type=click.FloatRange(1, 99), help="Add where the truth lies with so many percent.")
 @click.option(
     "--out",
@@ -215,24 +218,26 @@ def drawn(progress: Progress) -> Any:
     required=True,
     help="CSV, NDJSON or Parquet, by its suffix.",
 )
-def predict(folder: Path, file: Path, explain: bool, interval: float | None, out: Path) -> None:
+def predict(folder: Path, file: Path, explain: bool, ids: tuple[str, ...], interval: float | None, out: Path) -> None:
     """Predict each row of FILE with the model in DIR, in the same order.
 
-    Writes `prediction, probability_<class>…`, or for numbers `prediction, lo-90, hi-90`.
+    Each column is read as the model learnt it, so a prediction does not depend on the other rows of FILE. Writes the columns
+    named with --id, then `prediction, probability_<class>…`, or for numbers `prediction, lo-90, hi-90`.
     """
     from analytics.models.schema import WrongInput
     from events.errors import Rejected
-    from tuning.answering import load_model, predictions, write_table
-    from tuning.reading import read_columns
+    from files.writing import write
+    from tuning.answering import answered, load_model
+    from tuning.reading import read_file
 
     try:
         model = load_model(folder)
-        table = predictions(model, read_columns(file), interval=interval, explain=explain)
-        write_table(table, out)
+        table = answered(model, read_file(file), ids=ids, interval=interval, explain=explain)
+        write(table, str(out))
     except WrongInput as error:
         raise Rejected(f"column {error.column!r}" if error.column else "", error.reason) from None
     except OSError as error:
         raise Rejected("--out", f"cannot write {out}: {error.strerror}") from None
     except ValueError as error:
         raise Rejected("", str(error)) from None
-    note(f"{len(next(iter(table.values()))):,} rows predicted into {out}")
+    note(f"{table.num_rows:,} rows predicted into {out}")

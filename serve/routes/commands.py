@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from analytics.rules import ParseError, parse
 from events.catalog import CONTROL, rows
@@ -35,6 +35,8 @@ class NewKey(BaseModel):
     scopes: list[str]
     source: Name | None = None
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "website", "scopes": ["ingest"]}]})
+
 
 class Key(BaseModel):
     """A key as it is known; ``key`` itself is shown once, when it is made."""
@@ -51,7 +53,7 @@ class MadeKey(Key):
 
 
 class Rule(BaseModel):
-    """An alert rule: ``condition`` over a metric's samples (docs/alerts in the glossary), fired after ``for_s``."""
+    """An alert rule: ``condition`` over a metric's samples (docs/alerts.md), fired after ``for_s``."""
 
     name: Name
     condition: Annotated[str, Field(min_length=1, max_length=500)]
@@ -61,6 +63,20 @@ class Rule(BaseModel):
     for_s: Annotated[float, Field(ge=0, le=86_400 * 30)] = 0.0
     no_data: Literal["resolve", "keep", "fire"] = "resolve"
     """What becomes of an alert when its condition has been unknown for 10 minutes (a gauge without a measurement)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Many events",
+                    "condition": "events.count > threshold",
+                    "threshold": 10_000,
+                    "channels": ["dashboard"],
+                    "severity": "low",
+                }
+            ]
+        }
+    )
 
 
 class Session(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +41,15 @@ def correlate(file: str, time_: str | None, values: str | None, max_lag: int | N
     What is judged is what is new in each series, so that two that merely trend or share a season do not count.
     """
     from analytics.correlation import correlate as search
-    from hindcast.tables import read
+    from files.cells import asked, valued
+    from files.tables import read
 
     with working("reading") as heard:
-        table = read(file, heard)
+        table = read(file, heard).typed()
     with faults_of(file):
-        time, names = _columns(table, time_, values)
+        time, names = _columns(_each(table, table.column_names, valued), time_, values)
         say(time=(time, time_), values=(", ".join(names), values))
-        rows = _even(table, time, names)
+        rows = _even(_each(table, [*names, *([] if time is None else [time])], asked), time, names)
     most = min(24, max(0, len(rows) // 4)) if max_lag is None else max_lag
     if max_lag is None and most < 24:
         note(f"{counted(len(rows), 'row')}: lags up to {most} are searched")
@@ -57,6 +59,16 @@ def correlate(file: str, time_: str | None, values: str | None, max_lag: int | N
         print_json(_document(found))
     else:
         _tell(found)
+
+
+def _each(table: pa.Table, names: list[str], read: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.Table:
+    """The table with the text of these columns read anew."""
+    import pyarrow as pa
+
+    for name in names:
+        if pa.types.is_string(table[name].type):
+            table = table.set_column(table.column_names.index(name), name, read(table[name]))
+    return table
 
 
 def _columns(table: pa.Table, time: str | None, values: str | None) -> tuple[str | None, list[str]]:

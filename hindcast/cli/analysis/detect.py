@@ -69,7 +69,7 @@ def detect(
     Each row is judged by the rows of its key at earlier times alone. A row without a value scores 0.
     """
     from analytics.anomaly import detect as judge
-    from hindcast.tables import writable, write
+    from files.writing import writable, write
 
     writable(out)
     writable(plot, picture.SUFFIXES)

@@ -14,9 +14,8 @@ from hindcast.cli.output import note, print_json, print_table
 from hindcast.cli.target import json_option
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from analytics.drift import ColumnDrift, DriftReport
+    from hindcast.cli.analysis.comparable import Sheet
 
 _FILE = click.Path(exists=True, dir_okay=False)
 
@@ -43,21 +42,23 @@ def drift(
 
     Comes out: for each column its verdict, the p-value corrected for all columns, how far apart the two are (PSI and
     Jensen-Shannon; 0 where alike) and the shares of rows without a value. --json has every measure with its threshold.
+    A column of numbers in one file and of text in the other is compared, too: its change of type is what is found.
     Rows count as independent: two stretches of an autocorrelated series differ by more than this allows for.
     """
     from analytics.drift import compare
-    from hindcast.tables import read
+    from files.tables import read
+    from hindcast.cli.analysis.comparable import Sheet, comparable
 
-    with working(f"reading {reference}") as heard:
-        before = read(reference, heard)
-    with working(f"reading {current}") as heard:
-        now = read(current, heard)
+    sheets: list[Sheet] = []
+    for file in (reference, current):
+        with working(f"reading {file}") as heard:
+            sheets.append(Sheet.of(file, read(file, heard)))
     with faults_of(f"{reference}, {current}"), working("comparing"):
-        names = _common(before, now, reference, current, columns)
-        samples = [
-            _sample(reference, before, now, names),
-            _sample(current, now, before, names),
-        ]
+        names = _common(sheets[0], sheets[1], columns)
+        cells = [comparable(name, sheets[0], sheets[1]) for name in names]
+        samples = [dict(zip(names, side, strict=True)) for side in zip(*cells, strict=True)]
+        for file, sample in zip((reference, current), samples, strict=True):
+            _say_infinite(file, sample)
         found = compare(*samples, alarm_rate=alarm_rate)
     if as_json:
         print_json(asdict(found))
@@ -67,43 +68,37 @@ def drift(
         raise SystemExit(1)
 
 
-def _sample(file: str, table: pa.Table, other: pa.Table, names: list[str]) -> dict[str, Any]:
+def _say_infinite(file: str, sample: dict[str, Any]) -> None:
     import numpy as np
 
-    with faults_of(file):
-        cells = {name: _cells(name, table[name], other[name]) for name in names}
     infinite = {
-        name: n for name, column in cells.items() if column.dtype == float and (n := int(np.isinf(column).sum()))
+        name: n for name, column in sample.items() if column.dtype == float and (n := int(np.isinf(column).sum()))
     }
     if infinite:
         columns = ", ".join(f"{name} ({n:,})" for name, n in infinite.items())
         note(f"{file}: infinite values taken as missing: {columns}")
-    return cells
 
 
-def _common(before: pa.Table, now: pa.Table, reference: str, current: str, columns: str | None) -> list[str]:
+def _common(before: Sheet, now: Sheet, columns: str | None) -> list[str]:
     """The columns to compare; says which are left out, and why."""
-    import pyarrow as pa
-
     from analytics.columns import listed
 
     if columns is not None:
         names = [name.strip() for name in columns.split(",") if name.strip()]
-        for file, table in ((reference, before), (current, now)):
-            lacking = [name for name in names if name not in table.column_names]
+        for sheet in (before, now):
+            lacking = [name for name in names if name not in sheet.names]
             if lacking:
-                raise Rejected(
-                    file, f"there is no column {', '.join(map(repr, lacking))}; there are {listed(table.column_names)}"
-                )
+                said = f"there is no column {', '.join(map(repr, lacking))}; there are {listed(sheet.names)}"
+                raise Rejected(sheet.file, said)
         return names
-    for file, table, other in ((reference, before, now), (current, now, before)):
-        alone = [name for name in table.column_names if name not in other.column_names]
+    for sheet, other in ((before, now), (now, before)):
+        alone = [name for name in sheet.names if name not in other.names]
         if alone:
-            note(f"left out, only in {file}: {', '.join(alone)}")
-    shared = [name for name in before.column_names if name in now.column_names]
-    types = {name: (before.schema.field(name).type, now.schema.field(name).type) for name in shared}
-    timed = [name for name in shared if any(pa.types.is_temporal(type_) for type_ in types[name])]
-    nested = [name for name in shared if any(pa.types.is_nested(type_) for type_ in types[name])]
+            note(f"left out, only in {sheet.file}: {', '.join(alone)}")
+    shared = [name for name in before.names if name in now.names]
+    kinds = {name: {before.kind(name), now.kind(name)} for name in shared}
+    timed = [name for name in shared if "time" in kinds[name] and all(s.may_be_times(name) for s in (before, now))]
+    nested = [name for name in shared if "nested" in kinds[name]]
     if timed:
         note(f"left out, times: {', '.join(timed)}")
     if nested:
@@ -111,32 +106,9 @@ def _common(before: pa.Table, now: pa.Table, reference: str, current: str, colum
     names = [name for name in shared if name not in timed + nested]
     if not names:
         raise Rejected(
-            f"{reference}, {current}", "have no column in common that could be compared; name some: --columns"
+            f"{before.file}, {now.file}", "have no column in common that could be compared; name some: --columns"
         )
     return names
-
-
-def _cells(name: str, column: pa.ChunkedArray, other: pa.ChunkedArray) -> Any:
-    """float64 for numbers and truth values, NaN for null; objects for the rest. A column of nulls is what the other is.
-
-    Text where the other file has numbers must read as numbers: ``ValueError`` with the row that does not.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    from analytics.columns import numeric, textual, values
-
-    def number(type_: pa.DataType) -> bool:
-        return numeric(type_) or pa.types.is_boolean(type_)
-
-    if number(column.type) or (pa.types.is_null(column.type) and number(other.type)):
-        plain = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
-        return np.asarray(plain.cast(pa.float64(), safe=False).fill_null(float("nan")), np.float64)
-    if numeric(other.type) and textual(column.type):
-        return values(column, name)
-    cells = np.empty(len(column), object)
-    cells[:] = [cell if cell is None or isinstance(cell, str) else str(cell) for cell in column.to_pylist()]
-    return cells
 
 
 def _tell(found: DriftReport) -> None:

@@ -71,7 +71,7 @@ def forecast(
     to --out. What the forecast stands on (its step, season and error in a backtest, beside that of the seasonal naive
     forecast) goes to stderr, as do series that could not be forecast, and why. --plot draws the largest series.
     """
-    from hindcast.tables import writable, write
+    from files.writing import writable, write
 
     writable(out)
     writable(plot, picture.SUFFIXES)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from analytics.columns import Columns
     from analytics.times import Times
     from analytics.typed import F64, I64
+    from files.tables import Read
 
 Progress = Callable[[int, int], None]
 
@@ -90,14 +91,16 @@ def load(file: str, time: str | None, value: str | None, key: str | None, counte
 
     from analytics import columns as of
     from analytics.times import times as times_of
-    from hindcast.tables import read
+    from files.tables import read
 
     with working("reading") as heard:
-        table = read(file, heard)
+        found = read(file, heard)
+        table = found.typed()
     with faults_of(file):
         rows_alone = counted_only and value is None
         names = of.columns(table, time, value, key, rows_alone)
         say(time=(names.time, time), value=(None if rows_alone else names.value, value), key=(names.key, key))
+        table = _as_asked(found, table, names)
         times = times_of(table[names.time], names.time)
         values = np.ones(table.num_rows) if rows_alone else of.values(table[names.value], names.value)
     if times.form is not None:
@@ -106,6 +109,17 @@ def load(file: str, time: str | None, value: str | None, key: str | None, counte
         raise Rejected(file, f"column {names.time!r} has no time in any row: name another with --time")
     keys, codes = _keys(table, names.key)
     return Source(table, names, times, values, keys, codes)
+
+
+def _as_asked(found: Read, table: pa.Table, names: Columns) -> pa.Table:
+    """Time and value as such, and the key as the file spells it: ``007`` is not ``7``, and ``NA`` may be a name."""
+    from files.cells import asked
+
+    for name in (names.time, names.value):
+        table = table.set_column(table.column_names.index(name), name, asked(table[name]))
+    if names.key is not None:
+        table = table.set_column(table.column_names.index(names.key), names.key, found.written[names.key])
+    return table
 
 
 def _keys(table: pa.Table, name: str | None) -> tuple[list[str], Any]:

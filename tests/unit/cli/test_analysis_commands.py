@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from hindcast import tables
+from files import tables, writing
 from hindcast.cli import main
 
 
@@ -225,12 +225,12 @@ def test_in_a_shell_stdout_has_the_rows_alone_and_no_ray_is_loaded(spike: str) -
 def test_long_work_tells_how_far_it_is_while_it_reads_and_writes(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "_BATCH", 300)
+    monkeypatch.setattr(writing, "_BATCH", 300)
     table = pa.table({"time": list(range(1000)), "text": [f"a, b {i}" for i in range(1000)]})
     path, heard = str(tmp_path / f"f{suffix}"), list[tuple[int, int]]()
-    tables.write(table, path, lambda done, total: heard.append((done, total)))
+    writing.write(table, path, lambda done, total: heard.append((done, total)))
     assert heard == [(300, 1000), (600, 1000), (900, 1000), (1000, 1000)]
-    assert tables.read(path).equals(table)
+    assert tables.read(path).typed().equals(table)
 
 
 def test_a_long_file_of_text_is_heard_block_by_block(tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ DEFECTS: dict[str, tuple[str | bytes, dict[str, str]]] = {
     "constant": (text([5] * 80), {
         "detect": "80 rows: ", "trend": "direction  flat", "correlate": "1 pair (1 constant)", "drift": "value",
         "forecast": "the history is constant"}),
-    "text in numbers": (text(put(VALUES, 40, "abc")), {"": "!column 'value', row 41: 'abc' is not a number"}),
+    "text in numbers": (text(put(VALUES, 40, "abc")), {
+        "drift": "column 'value', row 41: 'abc' is not a number", "": "!column 'value', row 41: 'abc' is not a number"}),
     "one time twice": (text(times=put(TIMES, 41, TIMES[40])), {
         "detect": "80 rows: ", "trend": "1 rows share their time with another: averaged", "drift": LEFT_OUT,
         "": "!column 'time': rows 41 and 42 have the same time"}),

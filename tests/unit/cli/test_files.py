@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from events.errors import Rejected
-from hindcast import files
-from hindcast.files import Row, open_rows
+from files import rows as files
+from files.rows import Row, open_rows
 
 ROWS = [{"type": "a", "n": 1, "text": "x, “y”"}, {"type": "b", "n": 2.5, "text": None}]
 

@@ -232,9 +232,9 @@ def test_every_kind_of_table_is_read_alike(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"a,a\n1,2\n", "column 'a': is there twice"),
+        (b"a,a\n1,2\n", "two columns are named 'a'"),
         (b"", "is empty"),
-        (b"a,b\n1,2\n1\n", "cannot read"),
+        (b"a,b\n1,2\n1\n", "row 2 does not fit the header: 1 cells, not 2"),
     ],
 )
 def test_a_file_that_is_no_table_is_said_to_be_none(tmp_path: Any, content: bytes, said: str) -> None:
@@ -257,7 +257,7 @@ def test_old_encodings_are_read_as_latin_and_said_to_be(tmp_path: Any) -> None:
 def test_a_column_whose_first_rows_look_whole_may_go_on_with_text(tmp_path: Any, monkeypatch: Any) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a\n" + "1\n" * 1000 + "x\n")
-    monkeypatch.setattr("tuning.reading._BLOCKS", (1 << 8, 1 << 20))
+    monkeypatch.setattr("files.delimited._BLOCK", 1 << 8)
     assert read_columns(path)["a"].tolist()[-1] == "x"
 
 
@@ -320,15 +320,16 @@ def test_other_marks_and_encodings_are_read(mark: str, encoding: str, tmp_path: 
 def test_a_list_of_rows_is_read_with_every_rows_columns(tmp_path: Any) -> None:
     path = tmp_path / "t.json"
     path.write_text('[{"a": 1, "b": "x"}, {"a": "many", "c": true}]')
-    for found in (read_columns(path), as_columns([{"a": 1, "b": "x"}, {"a": "many", "c": True}])):
+    of_rows = as_columns([{"a": 1, "b": "x"}, {"a": "many", "c": True}])
+    for found, one in ((read_columns(path), "1"), (of_rows, 1)):
         assert {name: values.tolist() for name, values in found.items()} == {
-            "a": [1, "many"], "b": ["x", None], "c": [None, True],
+            "a": [one, "many"], "b": ["x", None], "c": [None, True],
         }  # fmt: skip
     path.write_text('[{"a": 1}, 2]')
-    with pytest.raises(WrongInput, match="entry 2 of the list is no object"):
+    with pytest.raises(WrongInput, match="row 2 must be an object, is int"):
         read_columns(path)
     path.write_text('[{"a": 1},')
-    with pytest.raises(WrongInput, match="cannot read"):
+    with pytest.raises(WrongInput, match="is not JSON"):
         read_columns(path)
 
 
