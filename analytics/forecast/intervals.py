@@ -26,13 +26,13 @@ _NO_POWER = 0.1**2
 """Squared, a power as likely to be none: noise alone tells one, and never one below zero."""
 _WORSE = 0.25
 """By how much, as a logarithm, errors are larger than those of the best forecast of such moves."""
-_CHOSEN = 0.1
+_CHOSEN = 0.05
 """By how much errors that also chose the weights are too small, for one origin; with more of them less, to the power 3/2."""
 _YOUNG = 8.0
 """Variance of the logarithm of the scale, for one value of history: what a past so short cannot have shown."""
 _PRIOR = 2.0
 """How many independent origins the normal errors of an uncertain scale weigh beside the backtest's scores."""
-_DRIFT = 8.0
+_DRIFT = 16.0
 """How much the drift, which n values told and which changes, adds to the variance of a random walk, for n steps ahead."""
 _FARTHEST = 3.0
 """How many times as large at most a level may make errors."""

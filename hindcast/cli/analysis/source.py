@@ -112,11 +112,17 @@ def load(file: str, time: str | None, value: str | None, key: str | None, counte
 
 
 def _as_asked(found: Read, table: pa.Table, names: Columns) -> pa.Table:
-    """Time and value as such, and the key as the file spells it: ``007`` is not ``7``, and ``NA`` may be a name."""
+    """Time and value as such, and the key as the file spells it: ``007`` is not ``7``, and ``NA`` may be a name.
+
+    Times with offsets stay text, as moments in UTC do not tell by which clock their days begin.
+    """
+    from analytics.columns import textual
     from files.cells import asked
 
     for name in (names.time, names.value):
-        table = table.set_column(table.column_names.index(name), name, asked(table[name]))
+        zoned = getattr(table.schema.field(name).type, "tz", None) is not None
+        kept = found.written[name] if zoned and textual(found.written[name].type) else table[name]
+        table = table.set_column(table.column_names.index(name), name, asked(kept))
     if names.key is not None:
         table = table.set_column(table.column_names.index(names.key), names.key, found.written[names.key])
     return table

@@ -76,6 +76,15 @@ def test_months_days_and_weeks_are_steps_on_the_clock_of_their_zone(tmp_path: Pa
     assert ahead(path) == [f"{h.astimezone(BERLIN):%Y-%m-%d %H:%M:%S%z}" for h in hours[96:]]
 
 
+def test_text_with_offsets_keeps_its_midnights(tmp_path: Path) -> None:
+    months = [datetime(2018 + i // 12, i % 12 + 1, 1, tzinfo=BERLIN).isoformat() for i in range(63)]
+    path = write(tmp_path / "months.csv", "time,y", months[:60], wave(60))
+    assert [text[:19] for text in ahead(path)] == [text[:19].replace("T", " ") for text in months[60:]]
+    lines = tmp_path / "months.ndjson"
+    lines.write_text("\n".join(json.dumps({"time": t, "y": y}) for t, y in zip(months, wave(60), strict=False)))
+    assert [text[:19] for text in ahead(str(lines))] == [text[:19].replace("T", " ") for text in months[60:]]
+
+
 def test_last_working_days_are_a_monthly_series_and_stay_so(tmp_path: Path) -> None:
     month = np.datetime64("2018-02", "M") + np.arange(66)
     days = np.busday_offset(month.astype("datetime64[D]"), -1, roll="forward").astype(str).tolist()
