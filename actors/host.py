@@ -18,7 +18,6 @@ import pyarrow as pa
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
-from actors.delivery import NotifierWorker
 from actors.followers import Followed, Follower, Followers
 from actors.intake import Ack, PollWorker, PushWorker
 from actors.topology import CellSpec, HostSpec, Notify, Polled, Push
@@ -60,6 +59,8 @@ class Host:
             case Polled(open_, every_s):
                 return PollWorker(cell, self._log, open_(), every_s, wall_clock)
             case Notify(channels):
+                from actors.notifier import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
+
                 return NotifierWorker(cell, self._log, channels, wall_clock)
             case _:
                 return StreamWorker(cell, self._log, self._spec.generation, self._changed)
@@ -128,8 +129,8 @@ class Host:
 
     async def drain(self) -> None:
         """Finish what is at hand, save snapshots, release the log. The host answers nothing after it."""
-        for worker in self._workers.values():
-            await asyncio.to_thread(worker.stop)
+        # All at once: each may wait a second or more for its next look at the log, or for its source.
+        await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in self._workers.values()))
         self._log.close()
 
 

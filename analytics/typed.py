@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -40,6 +39,8 @@ def per_row(*signature: Any) -> Callable[[F], F]:
 
 
 def _compiled(*signature: Any, **options: bool) -> Callable[[F], F]:
+    import numba  # here, not above: who needs the array types only does without 20 MB and a second
+
     def compile_it(function: F) -> F:
         return cast(F, numba.njit(*signature, cache=True, nogil=True, error_model="numpy", **options)(function))
 
@@ -48,11 +49,15 @@ def _compiled(*signature: Any, **options: bool) -> Callable[[F], F]:
 
 def reads(scalar: Any, ndim: int = 1) -> Any:
     """The numba type of a contiguous input array; read-only, so that Arrow's buffers are taken without a copy."""
+    import numba
+
     return numba.types.Array(scalar, ndim, "C", readonly=True)
 
 
 def writes(scalar: Any, ndim: int = 1) -> Any:
     """The numba type of a contiguous array that the kernel writes to."""
+    import numba
+
     return numba.types.Array(scalar, ndim, "C")
 
 

@@ -28,7 +28,7 @@ from hindcast.datadir import DataDir, Running
 from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
 from serve.keys import key_hash
-from serve.spec import GatewaySpec
+from serve.spec import GatewaySpec, gateway_of, live_of
 
 if TYPE_CHECKING:
     from hindcast.client import Client
@@ -155,9 +155,6 @@ class System:
         return next(host for spec, host in self._hosts if any(c.name == cell for c in spec.cells))
 
     def _deploy(self, specs: tuple[HostSpec, ...]) -> None:
-        from serve.app import create_gateway
-        from serve.live import create_live
-
         server = self.settings.server
         spec = GatewaySpec(
             tenant=self.settings.tenant,
@@ -174,7 +171,7 @@ class System:
             max_ahead_us=int(server.max_ahead_s * 1e6),
         )
         self._placement = spec.placement
-        apps = {"live": (partial(create_live, spec), "/live"), "gateway": (partial(create_gateway, spec), "/")}
+        apps = {"live": (partial(live_of, spec), "/live"), "gateway": (partial(gateway_of, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))
 
     def _await_ready(self) -> None:

@@ -27,7 +27,15 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         context.exit()
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+COMPLETION = """Tab completion: put `eval "$(_HINDCAST_COMPLETE=bash_source hindcast)"` into ~/.bashrc, or with zsh_source
+into ~/.zshrc; for fish, `_HINDCAST_COMPLETE=fish_source hindcast | source` into ~/.config/fish/config.fish."""
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=COMPLETION,
+)
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 def main() -> None:
     """One event log that becomes live dashboards and alerts, with the same answer live and over all history.

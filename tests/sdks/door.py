@@ -42,7 +42,7 @@ class Door:
         self.url = ""
         self.where = HostMap("test", CELLS)
         self._origins = origins
-        self._fold = user_interactions(window=4096)
+        self._fold = user_interactions(least=4096)
         self._state = self._fold.initial()
 
     def key(self, name: str, source: str) -> str:

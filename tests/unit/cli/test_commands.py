@@ -317,7 +317,20 @@ def test_help_groups_its_commands_and_leaves_none_out() -> None:
         "Find a model for a table, and use it:",
     ]
     listed = [line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.startswith("    ")]
+    assert "Tab completion" in shown
     assert sorted(listed) == sorted(main.commands)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_tab_completion_is_there_as_the_help_says(shell: str) -> None:
+    script = subprocess.run(
+        [str(Path(sys.executable).with_name("hindcast"))],
+        env={**os.environ, "_HINDCAST_COMPLETE": f"{shell}_source"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "_HINDCAST_COMPLETE" in script.stdout, script.stderr
 
 
 def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
