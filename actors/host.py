@@ -59,7 +59,7 @@ class Host:
             case Polled(open_, every_s):
                 return PollWorker(cell, self._log, open_(), every_s, wall_clock)
             case Notify(channels):
-                from actors.notifier import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
+                from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
 
                 return NotifierWorker(cell, self._log, channels, wall_clock)
             case _:
