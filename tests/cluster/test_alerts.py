@@ -14,6 +14,9 @@ from tests.running import Running
 pytestmark = pytest.mark.cluster
 
 
+# On a busy machine the first seconds of a trade may come late, which is history (`alert.revised`) and no part of the walk.
+
+
 def trade(running: Running, currency: str, seconds: int) -> None:
     """Nine orders in each second from three seconds ago until ``seconds`` ahead, which count once they have happened."""
     begin = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=3)
@@ -65,7 +68,9 @@ def test_from_breach_to_all_clear(running: Running, receiver: Receiver) -> None:
     assert cleared.id != fired.id
     assert cleared.alert["type"] == "alert.resolved"
 
-    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY row_offset")
+    history = running.sql(
+        f"SELECT type FROM alerts WHERE rule = '{name}' AND type <> 'alert.revised' ORDER BY row_offset"
+    )
     assert [type_ for (type_,) in history] == ["alert.fired", "alert.acknowledged", "alert.resolved"]
     sent = running.sql(
         f"SELECT channel, type, attempts FROM notifications WHERE idempotency_key LIKE '{told['alert']}:%'"
@@ -83,7 +88,9 @@ def test_a_breach_shorter_than_asked_tells_nobody(running: Running, receiver: Re
     trade(running, "NOK", 20)
     running.until(lambda: alert(running, name).get("state"), "pending")
     running.until(lambda: alert(running, name), {}, timeout_s=90)
-    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY row_offset")
+    history = running.sql(
+        f"SELECT type FROM alerts WHERE rule = '{name}' AND type <> 'alert.revised' ORDER BY row_offset"
+    )
     assert [type_ for (type_,) in history] == ["alert.pending", "alert.calmed"]
     assert receiver.about(name) == []
 
