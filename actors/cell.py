@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from actors.definitions import differences
-from actors.fold import Batch, Defined, Fold, Outputs, Recorded, Viewed
+from actors.fold import Batch, Defined, Fold, Outputs, Pieced, Recorded, Viewed
 from actors.quarantine import Poison, isolate, quarantined
 from actors.recovery import ARCH, Limits, Progress, Recovery, Saved, Shown, last_shown
 from actors.slices import gapless, slices_of
@@ -22,7 +22,7 @@ from events.catalog import QUARANTINE, STREAMS
 from events.entry import EMPTY, NO_WATERMARK, encode
 from events.envelope import CellName
 from events.errors import Corrupt
-from events.log import Commit, EventLog, JournalRow, Lease, Output, Snapshot, Source
+from events.log import Commit, EventLog, JournalRow, Lease, Output, Piece, Snapshot, Source
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -53,6 +53,9 @@ class Cell(Generic[S]):
         self._now = now
         self._limits = limits or Limits()
         self._recorded = fold if isinstance(fold, Recorded) else None
+        self._pieced = fold if isinstance(fold, Pieced) else None
+        self._stored: frozenset[str] = frozenset()
+        """Pieces of the newest snapshot: the next one only names them."""
         self._viewed = fold if isinstance(fold, Viewed) else None
         self._definitions = dict(fold.definitions) if isinstance(fold, Defined) else None
         self._writes = (*fold.writes, QUARANTINE.name)
@@ -127,7 +130,9 @@ class Cell(Generic[S]):
             self._target = self._lease.commit
         else:
             self._target, _ = self._log.last_commit(self.name)
-        return Recovery(self.name, self.fold, self._log, self._limits)
+        recovery = Recovery(self.name, self.fold, self._log, self._limits)
+        self._stored = recovery.stored
+        return recovery
 
     def _take_over(self, recovery: Recovery[S]) -> None:
         # Heads come last: should a commit of ours still land while this runs, the next one conflicts and nothing is lost.
@@ -150,12 +155,13 @@ class Cell(Generic[S]):
 
     def _keep(self, recovery: Recovery[S]) -> None:
         """Save a state that is on its way, with the commit that it stands at, and what the views showed before."""
-        saved = self._saved(recovery.state, recovery.cursor, recovery.heads)
+        saved = self._place(recovery.cursor, recovery.heads)
         saved.stands_at, saved.shown = recovery.commit, self.last_shown
-        snapshot = Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved))
+        snapshot = self._with_state(saved, recovery.state)
         self._target = self._log.commit(
             self._held(), Commit(self._target, self._nonce(), self._now(), snapshot=snapshot)
         )
+        self._note_stored(snapshot)
         recovery.was_saved()
 
     @property
@@ -258,6 +264,7 @@ class Cell(Generic[S]):
         self.seq = self._log.commit(self._held(), commit)
         self._state, self._cursor, self._heads = state, cursor, heads
         self._since_snapshot = (0, 0) if due else (rows, commits + 1)
+        self._note_stored(commit.snapshot)
         self._consumed += sum(r.end - r.start for r in journal)
 
     def save(self) -> None:
@@ -273,6 +280,7 @@ class Cell(Generic[S]):
         commit = Commit(after=self.seq, nonce=self._nonce(), at=self._now(), snapshot=snapshot)
         self.seq = self._log.commit(self._held(), commit)
         self._state, self._since_snapshot = state, (0, 0)
+        self._note_stored(snapshot)
 
     def _held(self) -> Lease:
         if self._lease is None:
@@ -285,15 +293,25 @@ class Cell(Generic[S]):
         return f"{self._held().epoch}:{self._attempts}".encode()
 
     def _snapshot(self, state: S, cursor: dict[Source, int], heads: dict[str, int]) -> Snapshot:
-        saved = self._saved(state, cursor, heads)
+        saved = self._place(cursor, heads)
         if self._viewed:
             topics = {topic.name: self._viewed.view(state, topic.name) for topic in self._viewed.topics}
             saved.shown = Shown(self.fold.version, self.seq + 1, self._now(), topics)
-        return Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved))
+        return self._with_state(saved, state)
 
-    def _saved(self, state: S, cursor: dict[Source, int], heads: dict[str, int]) -> Saved:
+    def _place(self, cursor: dict[Source, int], heads: dict[str, int]) -> Saved:
+        """A snapshot's content, still without the state."""
         places = {f"{stream} {producer}": offset for (stream, producer), offset in cursor.items()}
-        return Saved(self.fold.dump(state), places, heads, self._definitions)
+        return Saved(b"", places, heads, self._definitions)
+
+    def _with_state(self, saved: Saved, state: S) -> Snapshot:
+        saved.state, pieces = self._pieced.dump_apart(state) if self._pieced else (self.fold.dump(state), {})
+        brought = tuple(Piece(name, None if name in self._stored else piece) for name, piece in pieces.items())
+        return Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved), brought)
+
+    def _note_stored(self, snapshot: Snapshot | None) -> None:
+        if snapshot is not None:
+            self._stored = frozenset(piece.name for piece in snapshot.pieces)
 
     def _encode(self, outputs: Outputs) -> Iterator[Output]:
         for stream, emission in outputs.items():

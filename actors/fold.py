@@ -6,7 +6,7 @@ no clock, randomness, network or environment; outputs only at points that the in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -110,6 +110,22 @@ class Fold(Protocol[S]):
     def dump(self, state: S) -> bytes: ...
 
     def load(self, data: bytes) -> S: ...
+
+
+@runtime_checkable
+class Pieced(Protocol):
+    """A fold whose state has large pieces that never change again: each is saved once, and not with every snapshot.
+
+    ``dump`` and ``load`` stay as they are, with the pieces in them.
+    """
+
+    def dump_apart(self, state: Any) -> tuple[bytes, Mapping[str, bytes]]:
+        """What changes, and the pieces by name. A name stands for its content; equal states dump to equal bytes."""
+        ...
+
+    def load_apart(self, data: bytes, piece: Callable[[str], bytes]) -> Any:
+        """The state of which ``dump_apart`` made ``data``; ``piece`` gives each of its pieces by name."""
+        ...
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from actors.fold import Batch, Fold, Recorded
+from actors.fold import Batch, Fold, Pieced, Recorded
 from actors.slices import Ahead, journal_above, own_entries
 from events.entry import Entry
 from events.log import Cursor, EventLog, JournalRow, SnapshotRef, Source
@@ -90,6 +90,8 @@ class Recovery(Generic[S]):
         self._log = log
         self._limits = limits
         self._recorded = fold if isinstance(fold, Recorded) else None
+        self.stored: frozenset[str] = frozenset()
+        """Pieces of the snapshot that the state came from."""
         self.state, self.commit, self.saved = self._loaded()
         """``commit``: the one that the state stands at so far."""
         self.cursor = cursor_of(self.saved)
@@ -107,10 +109,23 @@ class Recovery(Generic[S]):
                 try:
                     saved = content_of(ref)
                     at = ref.commit if saved.stands_at is None else saved.stands_at
-                    return self._fold.load(saved.state), at, saved
+                    return self._opened(saved.state), at, saved
                 except Exception:  # whatever damage makes of it: the log has the truth, an older snapshot may do
                     logger.exception("%s: snapshot %d is unreadable; refolding", self._cell, ref.commit)
         return self._fold.initial(), 0, Saved(b"", {}, {})
+
+    def _opened(self, data: bytes) -> S:
+        if not isinstance(self._fold, Pieced):
+            return self._fold.load(data)
+        taken: list[str] = []
+
+        def piece(name: str) -> bytes:
+            taken.append(name)
+            return self._log.piece(self._cell, name)
+
+        state: S = self._fold.load_apart(data, piece)
+        self.stored = frozenset(taken)
+        return state
 
     @property
     def progress(self) -> Progress:

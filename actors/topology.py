@@ -6,7 +6,6 @@ an actor of its own. The cells, their names and their log are the same, so a sys
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -21,6 +20,7 @@ from events.envelope import CellName
 Kind = Literal["collectors", "analyzers", "dashboards", "alerts", "edges"]
 Placement = Literal["auto", "packed", "spread"]
 KINDS: tuple[Kind, ...] = ("collectors", "analyzers", "dashboards", "alerts", "edges")
+SPREAD_FROM_CORES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,10 @@ class HostSpec:
 
 
 def placed(
-    cells: Sequence[CellSpec], placement: Placement, *, log: Path, generation: str, min_free_bytes: int
+    cells: Sequence[CellSpec], placement: Placement, *, cores: int, log: Path, generation: str, min_free_bytes: int
 ) -> tuple[HostSpec, ...]:
-    """The hosts for ``cells``. ``auto`` is packed below four cores."""
-    packed = placement == "packed" or (placement == "auto" and (os.cpu_count() or 1) < 4)
+    """The hosts for ``cells`` on a machine where this process may use so many ``cores``: ``auto`` is packed below four."""
+    packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)
     ordered = sorted(cells, key=lambda c: KINDS.index(c.kind))
     groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.name}")
     return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes) for name, group in groups)

@@ -172,8 +172,9 @@ class Worker:
         if state == "stopped" and self.state in ("running", "rebuilding"):
             try:
                 self.cell.save()
-            except (Fenced, Transient) as error:
-                logger.warning("%s: no snapshot at stop: %s", self.cell.name, error)
+            except Exception as error:  # whatever it is: those who wait must be answered, and the log has the truth
+                known = isinstance(error, Fenced | Transient | Corrupt)
+                logger.warning("%s: no snapshot at stop: %s", self.cell.name, error, exc_info=None if known else error)
         self.loaded = False
         self.state, self.detail = state, detail
         self.settled.set()

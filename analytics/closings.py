@@ -19,9 +19,12 @@ class Spans(NamedTuple):
     """The row of the call that raised the watermark; beyond every row for a punctuation (as in ``windows.Samples``)."""
 
 
+NO_SPANS = Spans(*(np.empty(0, np.int64) for _ in Spans._fields))
+
+
 def marks(before: int, time: I64, received: I64, bound_us: int) -> I64:
     """int64[n]: the watermark once each row is taken, from ``before`` on (as in ``windows.advance``)."""
-    reach = np.minimum(np.clip(time, -FAR, FAR), np.clip(received, -FAR, FAR)) - bound_us
+    reach = np.clip(np.minimum(time, received), -FAR, FAR) - bound_us
     return np.maximum(np.maximum.accumulate(reach), before)
 
 
@@ -35,7 +38,10 @@ def spans(before: int, marks: I64, punctuation: int, width_us: int, first: int) 
 
     A watermark that leaps over many windows leaves one span. Windows that end before or at ``first`` are left out.
     """
-    path = np.append(marks, max(punctuation, int(marks[-1]) if len(marks) else before))
+    last = max(punctuation, int(marks[-1]) if len(marks) else before)
+    if last // width_us == before // width_us or last < first + width_us:
+        return NO_SPANS
+    path = np.append(marks, last)
     rows = np.arange(len(path), dtype=np.int64)
     rows[-1] = FAR
     ends = np.maximum(np.append(before, path) // width_us * width_us, first)

@@ -30,11 +30,18 @@ class Columns(NamedTuple):
     key: str | None
 
 
-def columns(table: pa.Table, time: str | None = None, value: str | None = None, key: str | None = None) -> Columns:
+def columns(
+    table: pa.Table,
+    time: str | None = None,
+    value: str | None = None,
+    key: str | None = None,
+    rows_alone: bool = False,
+) -> Columns:
     """Those that are named, and a guess at the others.
 
     Time: as ``guess_time`` says. Value: a usual name, else the first numeric
-    column that is left, or the only one of any kind. Key: a usual name, else none. Raises ``ValueError`` for a name that is
+    column that is left, or the only one of any kind; where ``rows_alone`` matter, not their values, the time's. Key: a usual
+    name, else none. Raises ``ValueError`` for a name that is
     not there, or with nothing to guess.
     """
     for what, name in (("time", time), ("value", value), ("key", key)):
@@ -49,6 +56,8 @@ def columns(table: pa.Table, time: str | None = None, value: str | None = None, 
         if time is None:
             raise ValueError(f"which column is the time? There are {listed(table.column_names)}: name it")
         free = [n for n in free if n != time]
+    if value is None and rows_alone:
+        value = time
     if value is None:
         value = _usual(free, VALUES) or next((n for n in free if numeric(table.schema.field(n).type)), None)
         value = free[0] if value is None and len(free) == 1 else value

@@ -1,8 +1,8 @@
-"""Every figure beside its yardstick, one script after the other, into ``bench/results.json``.
+"""Every figure beside its yardstick, one script after the other, into ``bench/results.json``, as soon as each is there.
 
 ``python -m benchmarks [name …]``, a name with its arguments in quotes: all of them takes some twenty minutes on two
 cores. Each result is ``{name, value, unit, against, ratio}``; ``ratio`` is ours over the yardstick's of the same run,
-null where there is none.
+null where there is none. A script whose data set is missing is skipped; one that fails is named, and the others go on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from actors.cores import usable_cores
+from benchmarks.data import SKIPPED
 
 SCRIPTS = (
     "kernels",
@@ -31,8 +35,8 @@ RESULTS = Path("bench/results.json")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
-def figures(script: str) -> list[dict[str, object]]:
-    """The lines of JSON that a script, with its arguments, prints. Raises where it fails."""
+def figures(script: str) -> Iterator[dict[str, object]]:
+    """The lines of JSON that a script, with its arguments, prints. Raises ``Failed`` where it fails."""
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", *f"benchmarks.{script}".split()],
@@ -41,25 +45,39 @@ def figures(script: str) -> list[dict[str, object]]:
         env={**os.environ, **ONE_THREAD},
     )
     assert process.stdout
-    found: list[dict[str, object]] = []
     for line in process.stdout:
         if line.startswith("{"):
-            found.append(json.loads(line))
-            print(f"  {found[-1]['name']}: {found[-1]['value']} {found[-1]['unit']}", flush=True)
-    if process.wait():
-        raise SystemExit(f"benchmarks.{script} ended with {process.returncode}")
-    print(f"{script}: {time.perf_counter() - began:.0f} s", flush=True)
-    return found
+            figure = json.loads(line)
+            yield figure
+            print(f"  {figure['name']}: {figure['value']} {figure['unit']}", flush=True)
+    ended = process.wait()
+    if ended not in (0, SKIPPED):
+        raise Failed(f"benchmarks.{script} ended with {ended}")
+    print(f"{script}: {'skipped' if ended else f'{time.perf_counter() - began:.0f} s'}", flush=True)
+
+
+class Failed(Exception):
+    """A script ended with an error of its own."""
 
 
 def main() -> None:
     names = sys.argv[1:] or list(SCRIPTS)
     load = os.getloadavg()[0]
-    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f}")
-    results = [figure for name in names for figure in figures(name)]
+    print(f"{usable_cores()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f}")
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    results: list[dict[str, object]] = []
+    failed: list[str] = []
+    for name in names:
+        try:
+            for figure in figures(name):
+                results.append(figure)
+                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        except Failed as error:
+            failed.append(str(error))
+            print(error, file=sys.stderr, flush=True)
     print(f"{len(results)} figures in {RESULTS}")
+    if failed:
+        raise SystemExit("; ".join(failed))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from time import process_time
 
 import numpy as np
@@ -17,8 +15,8 @@ from analytics.forecast.calendar import Frequency
 from analytics.forecast.engine import one
 from analytics.forecast.evaluation import smape
 from analytics.typed import F64
+from benchmarks.data import data_set
 
-DATA = Path(os.environ.get("HINDCAST_DATA", "../shared/data"))
 LEVELS = (80.0, 95.0)
 csv.field_size_limit(1 << 30)
 
@@ -49,7 +47,7 @@ class Table:
 
 
 def rows(name: str) -> Iterator[dict[str, str]]:
-    with gzip.open(DATA / name, "rt") as file:
+    with gzip.open(data_set(name), "rt") as file:
         yield from csv.DictReader(file)
 
 

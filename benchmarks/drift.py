@@ -8,9 +8,7 @@ at one.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from pathlib import Path
 from time import process_time
 
 import numpy as np
@@ -18,17 +16,17 @@ import pandas as pd
 from scipy.stats import binom, chi2_contingency, ks_2samp
 
 from analytics.drift import DriftSpec, DriftState, compare, update
+from benchmarks.data import data_set
 
-DATA = Path(os.environ.get("HINDCAST_DATA", "../shared/data"))
 Table = dict[str, np.ndarray]
 
 
 def bank() -> Table:
-    return columns(pd.read_csv(DATA / "bank_marketing/bank-additional-full.csv.gz"))
+    return columns(pd.read_csv(data_set("bank_marketing/bank-additional-full.csv.gz")))
 
 
 def elec2() -> Table:
-    frame = pd.read_csv(DATA / "elec2/elec2.csv.gz")
+    frame = pd.read_csv(data_set("elec2/elec2.csv.gz"))
     return columns(frame.assign(**{"class": frame["class"].astype(str)}))
 
 

@@ -87,7 +87,7 @@ def main() -> None:
         report(name, rate, "M rows/s", "DuckDB GROUP BY, 1 thread, the same aggregates", duck[sketches])
         report(f"{name}, anomaly", N / best(lambda s=sketches: windows(s, True)) / 1e6, "M rows/s")
     report("anomaly alone", N / best(lambda: score(AnomalyState(AnomalySpec()), key, time, value)) / 1e6, "M rows/s")
-    report("dedup, all new", N / best(lambda: admit(DedupState(1 << 19), hashes, hashes)) / 1e6, "M rows/s")
+    report("dedup, all new", N / best(lambda: admit(DedupState(), hashes, hashes, time)) / 1e6, "M rows/s")
     one = tuple(c[-1:] for c in columns)
     for sketches in (False, True):
         state = WindowState(WindowSpec(WIDTH, sketches=sketches))

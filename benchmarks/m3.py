@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 
 import benchmarks.competition as c
+from benchmarks.data import data_set
 
 PERIOD = {"YEARLY": 1, "QUARTERLY": 4, "MONTHLY": 12, "OTHER": 1}
 
@@ -25,7 +26,7 @@ def main() -> None:
     for level in c.LEVELS:
         parts = ", ".join(f"{g.lower()} {100 * table.coverage(level, g):.1f} %" for g in PERIOD)
         print(f"coverage of {level:.0f} %: {100 * table.coverage(level):.1f} %; {parts}")
-    with (c.DATA / "m3" / "m3_published_scores.csv").open() as file:
+    with data_set("m3/m3_published_scores.csv").open() as file:
         known = [r for r in csv.DictReader(file) if r["sMAPE_all"]][:8]
     print("published:", ", ".join(f"{r['method']} {r['sMAPE_all']}" for r in known), flush=True)
 

@@ -9,7 +9,6 @@ the default setting, probation left out: label windows hit, and alarms (episodes
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +19,9 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from analytics.anomaly import detect, episodes
+from benchmarks.data import DATA, data_set
 
 WEEK_US = 7 * 24 * 3_600_000_000
-DATA = Path(os.environ.get("HINDCAST_DATA", "../shared/data"))
 NAB, SCORER = DATA / "nab", DATA.parent / "tools" / "nab_score.py"
 
 
@@ -88,7 +87,7 @@ def found_in(file: str, spans: list[list[str]], scores: Path) -> np.ndarray:
 
 
 def main(scores: Path) -> None:
-    windows = json.loads((NAB / "combined_windows.json").read_text())
+    windows = json.loads((data_set("nab") / "combined_windows.json").read_text())
     hit, alarms, rows, weeks = sum(found_in(file, spans, scores) for file, spans in windows.items())
     known = published()
     blind = held_out(windows, scores)

@@ -13,21 +13,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import ruptures as rpt
 
 import analytics.trend.changepoints as ours
 from analytics.trend import change_points
+from benchmarks.data import data_set
 from benchmarks.segmentation import covering, f1
 
 Table = np.ndarray
 Finder = Callable[[Table], list[int]]
-FOLDER = Path(os.environ.get("HINDCAST_DATA", "../shared/data")) / "tcpd"
 GRID = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30)
 SHARES = (0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1, 0.11, 0.12, 0.13, 0.15, 0.2)
 
@@ -48,7 +46,7 @@ class ScaledMean(rpt.base.BaseCost):
 
 def load() -> dict[str, Table]:
     found: dict[str, Table] = {}
-    with gzip.open(FOLDER / "series.jsonl.gz") as lines:
+    with gzip.open(data_set("tcpd/series.jsonl.gz")) as lines:
         for line in lines:
             row = json.loads(line)
             found[row["name"]] = np.array([column["raw"] for column in row["series"]], float).T
@@ -120,7 +118,7 @@ def scores(finder: Finder, data: dict[str, Table], truth: dict[str, dict[str, li
 
 
 def main() -> None:
-    data, truth = load(), json.loads((FOLDER / "annotations.json").read_text())
+    data, truth = load(), json.loads(data_set("tcpd/annotations.json").read_text())
     columns: dict[str, np.ndarray] = {
         "hindcast": scores(lambda table: change_points(table).indices, data, truth),
         "BinSeg": scores(binseg, data, truth),

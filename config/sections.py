@@ -23,7 +23,7 @@ from actors.alerts.definition import RuleFields
 from actors.channels import secret_bytes
 from actors.sources.machine import UNITS
 from analytics import rules
-from events.catalog import STREAMS, SYSTEM_METRICS
+from events.catalog import LATE_ROWS, METRICS, STREAMS, SYSTEM_METRICS
 
 Aggregate = Literal["count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct"]
 WidgetType = Literal["user_activity", "system_health", "alert_system"]
@@ -33,6 +33,8 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 DAY_S = 86_400
+OF_METRICS = (METRICS.name, LATE_ROWS.name)
+"""Streams that the metrics analyzer writes."""
 
 _COLUMN = re.compile(r"\{([a-z_]+)\}")
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s:\[\]]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
@@ -61,9 +63,13 @@ class Server(Section):
 
     address: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    public_url: HttpUrl | None = None
+    """Where people reach the page, for links in notifications; None: address and port."""
     cors_origins: tuple[Origin, ...] = ()
     """Sites whose pages may send events and ask with an API key, as `https://shop.example`; `*` for all. None by default."""
     max_body_bytes: int = Field(default=5_000_000, ge=1_000)
+    max_ahead_s: float = Field(default=600.0, ge=0, le=86_400)
+    """How far ahead of this machine's clock the time of an event may be; one that is further ahead is refused."""
 
 
 class LogBounds(Section):
@@ -78,8 +84,8 @@ class Collectors(Section):
 
     bound_s: float = Field(default=5.0, ge=0, le=30 * DAY_S, allow_inf_nan=False)
     """How far out of order events may come before they count as late."""
-    dedup_window: int = Field(default=1 << 19, ge=1)
-    """A repeated event is known as such among this many accepted rows."""
+    dedup_window: int = Field(default=1 << 22, ge=1)
+    """A repeated event is known as such among this many accepted rows at least, and among all of the last hour."""
 
 
 class Metric(Section):
@@ -101,6 +107,8 @@ class Metric(Section):
     width_s: float = Field(default=10.0, gt=0, le=366 * DAY_S, allow_inf_nan=False)
     lateness_s: float = Field(default=30.0, ge=0, le=366 * DAY_S, allow_inf_nan=False)
     """How long a closed window still takes late rows, by publishing a revision."""
+    unit: str | None = Field(default=None, min_length=1, max_length=20)
+    """What ``value`` is measured in, for messages (``ms``). Amounts by currency are known to be money."""
     sketches: bool = True
     """Whether quantiles (of ``value``) and distinct counts are kept."""
 
@@ -115,6 +123,8 @@ class Metric(Section):
     def _names_real_columns(self) -> Self:
         if self.stream not in STREAMS:
             raise ValueError(f"there is no stream {self.stream!r}; streams are {', '.join(STREAMS)}")
+        if self.stream in OF_METRICS:
+            raise ValueError(f"stream: {self.stream} is made of the metrics, and they cannot be made of it")
         schema = STREAMS[self.stream].schema
         named = {"name": self.named_by, "key": self.key, "distinct": self.distinct, "value": self.value}
         for field, column in named.items():

@@ -115,6 +115,11 @@ def _consumed(cell: str, cursor: dict[Source, int], journal: Sequence[JournalRow
     return cursor
 
 
+def missing_piece(cell: str, name: str) -> Corrupt:
+    """The error for a piece that is named and not stored."""
+    return Corrupt(f"{cell}: no snapshot has a piece {name}")
+
+
 class Follower:
     """Checks entries as they are read: dense offsets, and each payload against the chain of the one before it.
 

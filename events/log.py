@@ -58,12 +58,23 @@ class Output(msgspec.Struct, frozen=True):
     watermark: int = NO_WATERMARK
 
 
+class Piece(NamedTuple):
+    """A part of saved states that never changes: stored with the first snapshot that has it, named by those after it."""
+
+    name: str
+    """Stands for the content within the cell."""
+    data: bytes | None
+    """None: a snapshot that is still kept has it."""
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """A saved state: only a fold of the same version on the same CPU architecture may load it."""
 
     fold_version: int
     arch: str
     data: bytes
+    pieces: tuple[Piece, ...] = ()
+    """All that belong to it. ``EventLog.snapshots`` leaves them out; ``EventLog.piece`` reads one."""
 
 
 class SnapshotRef(NamedTuple):
@@ -97,8 +108,8 @@ class EventLog(Protocol):
         """Append everything or nothing; answers the commit number, also when the same commit comes again.
 
         Raises ``Fenced`` (a newer epoch), ``Conflict`` (not on the last commit), ``Transient`` (full disk), ``Corrupt``
-        (a journal row does not begin where the last one of its source ended) and ``ValueError`` (a stream that the cell
-        did not declare); nothing of the commit is kept then.
+        (a journal row does not begin where the last one of its source ended, or a piece that the snapshot only names is
+        not stored) and ``ValueError`` (a stream that the cell did not declare); nothing of the commit is kept then.
         """
         ...
 
@@ -134,10 +145,14 @@ class EventLog(Protocol):
         ...
 
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
-        """Stored snapshots, oldest first: the newest two, and the newest of the generation before.
+        """Stored snapshots, oldest first and without their pieces: the newest two, and the newest of the generation before.
 
         A generation is what a fold of one version makes on one CPU architecture.
         """
+        ...
+
+    def piece(self, cell: str, name: str) -> bytes:
+        """A piece of one of the stored snapshots. Raises ``Corrupt`` where none has it."""
         ...
 
     def wait(self, after: Cursor, timeout_s: float) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from itertools import islice
 from threading import Condition
 
-from events.append import Position, admit, appended, kept, taken_over
+import msgspec
+
+from events.append import Position, admit, appended, kept, missing_piece, taken_over
 from events.entry import Entry
 from events.envelope import CellName
 from events.errors import Fenced
@@ -22,6 +24,7 @@ class _Stored:
         self.entries: dict[str, list[Entry]] = {}
         self.commits: list[tuple[int, bytes, tuple[JournalRow, ...]]] = []
         self.snapshots: list[SnapshotRef] = []
+        self.pieces: dict[str, bytes] = {}
 
 
 class MemoryLog:
@@ -51,6 +54,7 @@ class MemoryLog:
             if self._is_retry(stored, commit):
                 return commit.after + 1
             admit(stored.position, lease, commit)
+            self._check_pieces(stored, lease.cell, commit)
             tenant = CellName.parse(lease.cell).tenant
             position, entries = appended(lease.cell, tenant, stored.position, commit)
             rows = tuple(_numbered(row, position.number) for row in commit.journal)
@@ -68,8 +72,17 @@ class MemoryLog:
         return commit.after < stored.position.number and stored.commits[commit.after][1] == commit.nonce
 
     @staticmethod
+    def _check_pieces(stored: _Stored, cell: str, commit: Commit) -> None:
+        for name, data in commit.snapshot.pieces if commit.snapshot else ():
+            if data is None and name not in stored.pieces:
+                raise missing_piece(cell, name)
+
+    @staticmethod
     def _keep(stored: _Stored, number: int, snapshot: Snapshot) -> None:
         stored.snapshots = kept([*stored.snapshots, SnapshotRef(number, snapshot)])
+        stored.pieces |= {name: data for name, data in snapshot.pieces if data is not None}
+        named = {piece.name for ref in stored.snapshots for piece in ref.snapshot.pieces}
+        stored.pieces = {name: data for name, data in stored.pieces.items() if name in named}
 
     def read(self, stream: str, producer: str, after: int, max_bytes: int) -> Sequence[Entry]:
         with self._changed:
@@ -122,7 +135,15 @@ class MemoryLog:
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
         with self._changed:
             stored = self._cells.get(cell)
-            return list(stored.snapshots) if stored else []
+            refs = stored.snapshots if stored else []
+            return [SnapshotRef(number, msgspec.structs.replace(saved, pieces=())) for number, saved in refs]
+
+    def piece(self, cell: str, name: str) -> bytes:
+        with self._changed:
+            stored = self._cells.get(cell)
+            if stored is None or name not in stored.pieces:
+                raise missing_piece(cell, name)
+            return stored.pieces[name]
 
     def wait(self, after: Cursor, timeout_s: float) -> bool:
         with self._changed:

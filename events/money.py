@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 
@@ -9,6 +11,7 @@ class MoneyFields(msgspec.Struct, gc=False):
     """The fields of properties that may say money, as JSON text; an absent one is empty."""
 
     revenue: msgspec.Raw = msgspec.Raw()
+    amount: msgspec.Raw = msgspec.Raw()
     total: msgspec.Raw = msgspec.Raw()
     currency: msgspec.Raw = msgspec.Raw()
     value: msgspec.Raw = msgspec.Raw()
@@ -36,7 +39,24 @@ def claims_money(properties: bytes | str) -> bool:
         return False
     if bytes(said.revenue) not in NOTHING:
         return True
-    return bytes(said.currency) not in NOTHING and (is_number(bytes(said.total)) or is_number(bytes(said.value)))
+    return bytes(said.currency) not in NOTHING and bool(stated(said).text)
+
+
+class Stated(NamedTuple):
+    """A number that is money beside a currency: its field, and its JSON text, also as a string."""
+
+    field: str
+    text: bytes
+
+
+def stated(said: MoneyFields) -> Stated:
+    """The first of ``amount``, ``total`` and ``value`` that is a number; an empty text where none is."""
+    for field, raw in (("amount", said.amount), ("total", said.total), ("value", said.value)):
+        text = bytes(raw)
+        quoted = text[1:-1].strip() if text[:1] == b'"' and field == "amount" else text
+        if is_number(quoted):
+            return Stated(field, text)
+    return Stated("", b"")
 
 
 def is_number(text: bytes) -> bool:

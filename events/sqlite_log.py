@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import time_ns
 
-from events.append import Follower, Position
+from events.append import Follower, Position, missing_piece
 from events.doorbell import SETTLED_NS, Doorbell, Rung
 from events.entry import Entry
 from events.errors import Rejected
@@ -114,6 +114,12 @@ class SqliteLog:
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
         reader = self._reader(cell)
         return reader.snapshots() if reader else []
+
+    def piece(self, cell: str, name: str) -> bytes:
+        reader = self._reader(cell)
+        if reader is None:
+            raise missing_piece(cell, name)
+        return reader.piece(name)
 
     def _reader(self, cell: str) -> CellReader | None:
         """None where the cell has no file yet."""

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from events.append import Position
+from events.append import Position, missing_piece
 from events.entry import Entry, decode_header
 from events.errors import Corrupt
 from events.log import JOURNAL_COMMITS, JournalRow, Snapshot, SnapshotRef
@@ -78,6 +78,14 @@ class CellReader:
         with self._connection() as db:
             rows = db.execute(_SNAPSHOTS).fetchall()
         return [SnapshotRef(number, Snapshot(version, arch, data)) for number, version, arch, data in rows]
+
+    def piece(self, name: str) -> bytes:
+        """See ``EventLog.piece``."""
+        with self._connection() as db:
+            row = db.execute("SELECT data FROM piece WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise missing_piece(self._cell, name)
+        return row[0]
 
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection, None, None]:

@@ -28,6 +28,11 @@ STREAM_BITS = 48
 """An entry's key is ``stream id << 48 | end offset``, so one B-tree holds every stream in order."""
 SUFFIX = ".db"
 
+_PIECES = """
+CREATE TABLE IF NOT EXISTS piece(name TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS has_piece(number INTEGER, name TEXT, PRIMARY KEY(number, name)) WITHOUT ROWID;
+"""
+"""Which snapshots (by number) have which pieces. Files from before they were invented get the tables from their writer."""
 _TABLES = f"""
 CREATE TABLE cell(
   id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, epoch INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -37,6 +42,7 @@ CREATE TABLE entry(place INTEGER PRIMARY KEY, header BLOB NOT NULL, payload BLOB
 CREATE TABLE commits(number INTEGER PRIMARY KEY, at INTEGER NOT NULL, nonce BLOB NOT NULL, journal BLOB);
 CREATE TABLE snapshot(number INTEGER PRIMARY KEY, fold_version INTEGER, arch TEXT, data BLOB NOT NULL);
 CREATE TABLE trimmed(stream INTEGER PRIMARY KEY, below INTEGER NOT NULL, chain BLOB NOT NULL);
+{_PIECES}
 PRAGMA user_version = {FORMAT};
 """
 SELECT_POSITION = "SELECT epoch, number, committed, streams, cursor FROM cell"
@@ -94,7 +100,8 @@ def open_writer(path: Path, cell: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA wal_autocheckpoint=0")
-    return _opened(db, path, cell)
+    _opened(db, path, cell).executescript(_PIECES)
+    return db
 
 
 def open_reader(path: Path, cell: str) -> sqlite3.Connection:

@@ -63,6 +63,7 @@ def _problems(path: Path, cell: str, verdict: Verdict) -> Iterator[str]:
             for place, stream in enumerate(position.streams):
                 yield from _stream(db, cell, place, stream, position, verdict)
             yield from _commits(db, position, verdict)
+            yield from _pieces(db)
         finally:
             db.close()
 
@@ -98,6 +99,14 @@ def _stream(
             verdict.payload_bytes += len(payload)
     if (at, link) != (tail.head, tail.chain):
         yield f"{stream}: entries end at offset {at}, the cell says {tail.head}"
+
+
+def _pieces(db: sqlite3.Connection) -> Iterator[str]:
+    tables = "SELECT 1 FROM sqlite_master WHERE name = 'has_piece'"
+    if db.execute(tables).fetchone() is None:
+        return  # a file from before there were pieces
+    for number, name in db.execute("SELECT number, name FROM has_piece WHERE name NOT IN (SELECT name FROM piece)"):
+        yield f"snapshot {number} has no piece {name}"
 
 
 def _commits(db: sqlite3.Connection, position: Position, verdict: Verdict) -> Iterator[str]:

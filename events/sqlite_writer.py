@@ -11,11 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
-from events.append import GENERATIONS_KEPT, SNAPSHOTS_KEPT, Position, admit, appended, taken_over
+from events.append import GENERATIONS_KEPT, SNAPSHOTS_KEPT, Position, admit, appended, missing_piece, taken_over
 from events.entry import decode_header, encode_header
 from events.envelope import CellName
 from events.errors import Fenced, Transient
-from events.log import Commit, Lease
+from events.log import Commit, Lease, Snapshot
 from events.sqlite_schema import (
     SELECT_POSITION,
     STREAM_BITS,
@@ -38,10 +38,17 @@ _ENTRY = "INSERT INTO entry(place, header, payload) VALUES (?, ?, ?)"
 _COMMIT = "INSERT INTO commits(number, at, nonce, journal) VALUES (?, ?, ?, ?)"
 _NONCE = "SELECT nonce FROM commits WHERE number = ?"
 _SNAPSHOT = "INSERT INTO snapshot(number, fold_version, arch, data) VALUES (?, ?, ?, ?)"
+_PIECE = "INSERT OR IGNORE INTO piece(name, data) VALUES (?, ?)"
+_IS_PIECE = "SELECT 1 FROM piece WHERE name = ?"
+_HAS_PIECE = "INSERT INTO has_piece(number, name) VALUES (?, ?)"
 _PRUNE = """
 DELETE FROM snapshot WHERE number NOT IN (SELECT number FROM snapshot ORDER BY number DESC LIMIT ?) AND number NOT IN
 (SELECT max(number) AS newest FROM snapshot GROUP BY fold_version, arch ORDER BY newest DESC LIMIT ?)
 """  # as ``append.kept``
+_PRUNE_PIECES = (
+    "DELETE FROM has_piece WHERE number NOT IN (SELECT number FROM snapshot)",
+    "DELETE FROM piece WHERE name NOT IN (SELECT name FROM has_piece)",
+)
 
 
 class CellWriter:
@@ -92,11 +99,21 @@ class CellWriter:
         journal = encode_journal(commit.journal, new.cursor)
         db.execute(_COMMIT, (new.number, new.committed, commit.nonce, journal))
         if commit.snapshot is not None:
-            saved = commit.snapshot
-            db.execute(_SNAPSHOT, (new.number, saved.fold_version, saved.arch, saved.data))
-            db.execute(_PRUNE, (SNAPSHOTS_KEPT, GENERATIONS_KEPT))
+            self._save(db, new.number, commit.snapshot)
         db.execute(_UPDATE, (new.epoch, new.number, new.committed, *encode_position(new)))
         return new
+
+    def _save(self, db: sqlite3.Connection, number: int, saved: Snapshot) -> None:
+        db.execute(_SNAPSHOT, (number, saved.fold_version, saved.arch, saved.data))
+        for name, data in saved.pieces:
+            if data is not None:
+                db.execute(_PIECE, (name, data))
+            elif db.execute(_IS_PIECE, (name,)).fetchone() is None:
+                raise missing_piece(self._cell, name)
+            db.execute(_HAS_PIECE, (number, name))
+        db.execute(_PRUNE, (SNAPSHOTS_KEPT, GENERATIONS_KEPT))
+        for statement in _PRUNE_PIECES:
+            db.execute(statement)
 
     def trim(self, stream: str, below: int) -> None:
         """Delete entries wholly below ``below``, but never the newest: it carries the watermark."""
@@ -137,7 +154,8 @@ class CellWriter:
 
     def _checkpoint_if_due(self, commit: Commit) -> None:
         self._unchecked += sum(len(o.payload.data) for o in commit.outputs) + _PAGES_A_COMMIT
-        self._unchecked += len(commit.snapshot.data) if commit.snapshot else 0
+        if commit.snapshot:
+            self._unchecked += len(commit.snapshot.data) + sum(len(data or b"") for _, data in commit.snapshot.pieces)
         if self._unchecked < CHECKPOINT_BYTES or self._db is None:
             return
         self._unchecked = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -26,29 +27,38 @@ def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
     Whole numbers with a leading zero (``007``, a zip code) are codes, and stay text.
     """
-    if not pa.types.is_string(column.type):
-        return column
-    cells = valued(column)
-    if cells.null_count == len(cells):
-        return pa.chunked_array([pa.nulls(len(cells))])
-    found = _numbers(cells)
-    if found is None:
-        found = _truth(cells)
-    elif is_coded(cells):
-        return column
-    return timed(column) if found is None else found
+    return _first(column, _typed)
 
 
 def timed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text as dates or times, where all cells that have a value are such in ISO 8601; else as it is."""
+    return _first(column, _times)
+
+
+def _first(column: pa.ChunkedArray, read: Callable[[pa.ChunkedArray], pa.ChunkedArray | None]) -> pa.ChunkedArray:
+    """What ``read`` makes of text as it stands, which is soonest done, or of its cells that have a value; else the text."""
     if not pa.types.is_string(column.type):
         return column
-    cells = valued(column)
-    if cells.null_count < len(cells):
-        for kind in _TIMES:
-            if (found := _cast(cells, kind)) is not None:
-                return found
-    return column
+    found = read(column)
+    if found is None or (pa.types.is_floating(found.type) and _call("any", _call("is_nan", found)).as_py()):
+        found = read(valued(column))
+    return column if found is None else found
+
+
+def _typed(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    if cells.null_count == len(cells):
+        return pa.chunked_array([pa.nulls(len(cells))])
+    found = _numbers(cells)
+    if found is not None:
+        return None if is_coded(cells) else found
+    found = _truth(cells)
+    return _times(cells) if found is None else found
+
+
+def _times(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    if cells.null_count == len(cells):
+        return None
+    return next((found for kind in _TIMES if (found := _cast(cells, kind)) is not None), None)
 
 
 def asked(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -72,8 +72,8 @@ def _mark(sample: str, whole: bool) -> str:
         if not whole and len(widths) > 1:
             widths.pop()  # it may be cut off
         if widths and widths[0] > 1:
-            rows = widths[1:]
-            share = sum(abs(width - widths[0]) <= (width > widths[0]) for width in rows) / len(rows) if rows else 1.0
+            rows, fitting = widths[1:], (widths[0], widths[0] + 1)  # a row may end with a mark
+            share = sum(width in fitting for width in rows) / len(rows) if rows else 1.0
             found.append((round(share, 2), widths[0], mark))
     if not found:
         return ","
@@ -100,13 +100,17 @@ def text_table(content: bytes, path: str, stream: IO[bytes]) -> pa.Table:
     layout = _layout(content, path)
     names = layout.names
     try:
-        table = _read(stream, layout.mark, names)
+        table = _read(stream, layout.mark, names, len(content))
+    except _Unclosed:
+        raise Rejected(
+            path, "has a quotation mark that is never closed: close it, or write it twice within a cell"
+        ) from None
     except _Misfit as misfit:
         refused = Rejected(path, str(misfit))
         if misfit.wider != 1:
             raise refused from None
         try:
-            table = _read(io.BytesIO(content), layout.mark, (*names, _BEYOND))
+            table = _read(io.BytesIO(content), layout.mark, (*names, _BEYOND), len(content))
         except _Misfit:
             raise refused from None
         if table.column(_BEYOND).null_count < table.num_rows:
@@ -137,7 +141,11 @@ class _Misfit(Exception):
         self.wider: int = row.actual_columns - row.expected_columns
 
 
-def _read(stream: IO[bytes], mark: str, names: tuple[str, ...]) -> pa.Table:
+class _Unclosed(Exception):
+    """A quoted cell does not end."""
+
+
+def _read(stream: IO[bytes], mark: str, names: tuple[str, ...], size: int) -> pa.Table:
     """In blocks, larger ones where a cell is longer than a block."""
     from pyarrow import csv as arrow_csv
 
@@ -160,5 +168,7 @@ def _read(stream: IO[bytes], mark: str, names: tuple[str, ...]) -> pa.Table:
                 raise _Misfit(faults[0]) from None
             if "straddling" not in str(error) or block >= _LARGEST:
                 raise
+            if block > size:
+                raise _Unclosed from None
             block = min(block * 8, _LARGEST)
             stream.seek(0)

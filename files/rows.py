@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from events.errors import Rejected
+from files.cells import MISSING
 from files.delimited import layout_of
 
 Format = Literal["json", "ndjson", "csv", "parquet"]
@@ -186,7 +187,7 @@ def _row(number: int, value: Any) -> Row:
 
 
 def _csv(file: io.BufferedReader) -> Iterator[Row]:
-    """A header and rows. A column whose first rows are all numbers (no leading zeros) gives numbers; empty is null."""
+    """A header and rows. A column whose first rows are numbers (see ``_numeric``) gives numbers; empty is null."""
     text = _text(file)
     sample = list(islice(text, SAMPLE_LINES))
     layout = layout_of("".join(sample), "file", whole=len(sample) < SAMPLE_LINES)
@@ -194,7 +195,7 @@ def _csv(file: io.BufferedReader) -> Iterator[Row]:
     header = layout.names
     next(lines, None)
     first = list(islice(lines, TYPED_ROWS))
-    numeric = [_all_numbers([line[i] for line in first if i < len(line)]) for i in range(len(header))]
+    numeric = [_numeric([line[i] for line in first if i < len(line)]) for i in range(len(header))]
     for number, line in enumerate(filter(None, chain(first, lines)), 1):
         if len(line) == len(header) + 1 and not line[-1]:
             line.pop()  # a mark at the end of the line, as some exports have it
@@ -205,12 +206,21 @@ def _csv(file: io.BufferedReader) -> Iterator[Row]:
         yield Row(number, {name: _cell(cell, is_number) for name, cell, is_number in cells})
 
 
-def _all_numbers(cells: list[str]) -> bool:
-    return any(cells) and all(not cell or _NUMBER.fullmatch(cell) for cell in cells)
+def _numeric(cells: list[str]) -> bool:
+    """Whether a column is one of numbers: all its cells, or nearly all. What is none then stays the text that it is.
+
+    Cells that stand for no value (``n/a``) do not count. Codes with leading zeros (``007``) make it a column of text.
+    """
+    filled = [cell for cell in cells if cell not in MISSING]
+    odd = [cell for cell in filled if not _NUMBER.fullmatch(cell)]
+    few = len(odd) <= max(1, len(filled) // 10) and len(odd) < len(filled) / 2
+    return bool(filled) and few and not any(cell.isdecimal() for cell in odd)
 
 
 def _cell(cell: str, numeric: bool) -> Any:
     if not cell:
+        return None
+    if numeric and cell in MISSING:
         return None
     match = _NUMBER.fullmatch(cell) if numeric else None
     if match is None:

@@ -81,7 +81,7 @@ def read(path: str, heard: Heard = _unheard, *, old: Callable[[str], None] | Non
         raise Rejected(path, f"cannot be read: {error.strerror}") from None
     found = _parse(content, path, heard, old)
     if not found.written.num_rows:
-        raise Rejected(path, "has no rows: there is nothing to compute")
+        raise Rejected(path, "the table has no rows: there is nothing to compute")
     return found
 
 

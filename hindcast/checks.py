@@ -40,9 +40,10 @@ def examine(data_dir: Path, port: int, read_log: bool = True) -> Iterator[Check]
     yield disk(data_dir)
     yield memory()
     yield open_files()
-    running = DataDir(data_dir).running()
-    yield system(data_dir, running)
-    yield port_free(port, running)
+    directory = DataDir(data_dir)
+    running, claimed = directory.running(), directory.claimed()
+    yield system(data_dir, running, claimed)
+    yield port_free(port, running if claimed else None)
     yield log(data_dir, read_log)
 
 
@@ -134,18 +135,19 @@ def open_files() -> Check:
     return Check("Open files", "ok", found)
 
 
-def system(data_dir: Path, running: Running | None) -> Check:
-    """``runtime.json`` and the process that it names."""
-    if running is not None:
-        if not _listens(running.address):
-            remedy = f"if it is not starting, `kill {running.pid}` and start it again"
-            return Check("System", "fail", f"process {running.pid} does not answer on {running.address}", remedy)
-        return Check("System", "ok", f"runs on {running.address} (process {running.pid}, {running.placement})")
-    if (data_dir / "runtime.json").exists():
-        return Check(
-            "System", "warn", "runtime.json is left of a system that died", "nothing: the next start replaces it"
-        )
-    return Check("System", "ok", "none runs on this directory")
+def system(data_dir: Path, running: Running | None, claimed: bool) -> Check:
+    """``runtime.json`` and the process that it names; ``claimed``: a process holds the directory."""
+    if not claimed:
+        if (data_dir / "runtime.json").exists():
+            remedy = "nothing: the next start replaces it"
+            return Check("System", "warn", "runtime.json is left of a system that died", remedy)
+        return Check("System", "ok", "none runs on this directory")
+    if running is None:
+        return Check("System", "ok", "one is starting on this directory")
+    if not _listens(running.address):
+        remedy = f"it may be stopping; if it stays so, `hindcast down --data-dir {data_dir}` and start it again"
+        return Check("System", "fail", f"process {running.pid} does not answer on {running.address}", remedy)
+    return Check("System", "ok", f"runs on {running.address} (process {running.pid}, {running.placement})")
 
 
 def _listens(address: str) -> bool:
@@ -158,8 +160,9 @@ def _listens(address: str) -> bool:
 
 
 def port_free(port: int, running: Running | None) -> Check:
-    if running is not None and running.address.rstrip("/").endswith(f":{port}"):
-        return Check("Port", "ok", f"{port} is this system's")
+    """Whether a system on this directory has its port, or would get ``port``."""
+    if running is not None:
+        return Check("Port", "ok", f"{running.address.rstrip('/').rpartition(':')[2]} is this system's")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -167,10 +170,25 @@ def port_free(port: int, running: Running | None) -> Check:
         except PermissionError:
             return Check("Port", "fail", f"{port} needs more rights", "choose one above 1023 with --port")
         except OSError:
-            return Check(
-                "Port", "fail", f"{port} is in use by {_user_of(port)}", "end that, or choose another with --port"
-            )
+            if _is_ours(port):
+                other = f"{port} is the port of another Hindcast, which runs well"
+                return Check(
+                    "Port", "warn", other, f"start one on this directory with another: `hindcast up --port {port + 1}`"
+                )
+            remedy = "choose another with --port, or end that program if it is not needed"
+            return Check("Port", "fail", f"{port} is in use by {_user_of(port)}", remedy)
     return Check("Port", "ok", f"{port} is free")
+
+
+def _is_ours(port: int) -> bool:
+    """Whether a Hindcast answers there."""
+    import httpx
+
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/ready", timeout=2.0, trust_env=False)
+        return set(answer.json()) == {"ready", "waiting"}
+    except (httpx.HTTPError, ValueError, TypeError):
+        return False
 
 
 def _user_of(port: int) -> str:

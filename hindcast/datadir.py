@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,12 @@ from typing import IO
 
 from events.errors import Rejected
 from serve.keys import new_key
+
+CLAIM_S = 0.5
+"""How long a claim tries again: whoever asks whether the directory is claimed holds its lock for a moment."""
+STARTING_S = 60.0
+"""How long a question to a system waits until it has started."""
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +49,16 @@ class DataDir:
         """Make the directory this process's own. Raises ``Rejected`` where another system runs on it."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (self.path / "lock").open("a")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            other = self.running()
-            who = f"process {other.pid} at {other.address}" if other else "another process"
-            raise Rejected(
-                "data_dir", f"{who} runs on {self.path}; stop it with `hindcast down`, or choose another directory"
-            ) from None
+        deadline = time.monotonic() + CLAIM_S
+        while not _locked(lock, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                lock.close()
+                other = self.running()
+                who = f"process {other.pid} at {other.address}" if other else "another process"
+                raise Rejected(
+                    "data_dir", f"{who} runs on {self.path}; stop it with `hindcast down`, or choose another directory"
+                )
+            time.sleep(_LOOK_S)
         self._lock = lock
         self._runtime.unlink(missing_ok=True)  # of a system that was killed: until `announce`, none runs here
 
@@ -79,6 +87,27 @@ class DataDir:
     def announce(self, running: Running) -> None:
         write_private(self._runtime, json.dumps(asdict(running), indent=1))
 
+    def claimed(self) -> bool:
+        """Whether a system runs on the directory, starts or stops there."""
+        try:
+            with (self.path / "lock").open() as lock:
+                return not _locked(lock, fcntl.LOCK_SH)
+        except FileNotFoundError:
+            return False
+
+    def started(self, timeout_s: float = STARTING_S) -> Running | None:
+        """The system that runs on the directory; one that starts there is waited for, up to ``timeout_s``.
+
+        Without the wait, whoever saw ``/ready`` answer would for a moment be told that no system runs.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            claimed = self.claimed()
+            found = self.running()
+            if found or not claimed or time.monotonic() > deadline:
+                return found
+            time.sleep(_LOOK_S)
+
     def running(self) -> Running | None:
         """The system that runs on the directory; None where there is none, or it died without saying so."""
         try:
@@ -92,6 +121,15 @@ class DataDir:
         except PermissionError:
             pass  # somebody else's process: it is there
         return found
+
+
+def _locked(lock: IO[str], how: int) -> bool:
+    """Whether the lock was to be had; it is held until ``lock`` is closed."""
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_private(path: Path, text: str) -> None:

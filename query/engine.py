@@ -7,10 +7,12 @@ or extension; it is one SELECT, SHOW, DESCRIBE or EXPLAIN; and it ends at its li
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -20,6 +22,7 @@ import pyarrow as pa
 from events.catalog import STREAMS
 from events.errors import Rejected
 from events.log import EventLog
+from events.nearest import did_you_mean
 from query.history import History, schema_of
 from query.rows import as_objects, as_rows
 
@@ -27,11 +30,18 @@ logger = logging.getLogger(__name__)
 
 LATEST = "metrics_latest"
 """Of each window of ``metrics`` the sample with the highest revision."""
+_IN_SQL = {
+    "alerts": {"by": "acknowledged_by"},
+    "metrics": {"distinct": "distinct_count"},
+    "quarantine": {"offset": "at_offset"},
+}
+"""What SQL calls the columns whose names are words of its own."""
 _LATEST_SQL = f"""
 CREATE TEMP VIEW {LATEST} AS FROM metrics WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
-  PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, "offset" DESC
+  PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, row_offset DESC
 )"""
 _BATCH_ROWS = 2048
+_NO_TABLE = re.compile(r"Table with name (\S+) does not exist")
 _ALLOWED = "send one SELECT (or WITH, FROM, VALUES), SHOW, DESCRIBE, SUMMARIZE or EXPLAIN of such a statement"
 _SETTINGS = {
     "enable_external_access": "false",
@@ -123,17 +133,25 @@ class _Tables:
         from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
 
         for name in STREAMS:
-            db.register(name, StreamTable(schema_of(name), lambda name=name: self._read(name)))
+            db.register(name, StreamTable(columns_of(name), lambda name=name: self._read(name)))
         db.execute(_LATEST_SQL)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
     def _read(self, stream: str) -> Iterator[pa.RecordBatch]:
         try:
             self.cut[stream] = self._history.heads(stream)
-            yield from self._history.batches(stream)
+            for batch in self._history.batches(stream):
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=columns_of(stream))
         except Exception as error:
             self.failure = error
             raise
+
+
+@cache
+def columns_of(stream: str) -> pa.Schema:
+    """The columns of a stream's table in SQL: those of the stream, none named by a word of SQL, and where a row stands."""
+    names = _IN_SQL.get(stream, {}) | ({} if stream == "quarantine" else {"offset": "row_offset"})
+    return pa.schema([column.with_name(names.get(column.name, column.name)) for column in schema_of(stream)])
 
 
 def _database(limits: Limits) -> duckdb.DuckDBPyConnection:
@@ -226,7 +244,7 @@ def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Re
     if isinstance(error, (duckdb.InternalException, duckdb.FatalException)):
         logger.error("DuckDB failed at %r: %s", statement, error)
     if isinstance(error, duckdb.CatalogException):
-        return Rejected("sql", f"{_words(error)} Tables: {', '.join(sorted([*STREAMS, LATEST]))}.")
+        return Rejected("sql", _no_such_name(_words(error)))
     if isinstance(error, duckdb.BinderException):
         return Rejected("sql", f"{_words(error)}.{_columns(statement)}")
     return Rejected("sql", _words(error))
@@ -235,7 +253,16 @@ def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Re
 def _columns(statement: str) -> str:
     tables = {word.strip('"') for word in _tokens(statement)[1]}
     known = {LATEST: "metrics", **{name: name for name in STREAMS}}
-    return "".join(f" Columns of {t}: {', '.join(schema_of(known[t]).names)}." for t in sorted(tables & known.keys()))
+    return "".join(f" Columns of {t}: {', '.join(columns_of(known[t]).names)}." for t in sorted(tables & known.keys()))
+
+
+def _no_such_name(said: str) -> str:
+    """DuckDB knows its own tables, too, and likes to suggest those: for a table, what is meant is one of ours."""
+    missing = _NO_TABLE.search(said)
+    tables = sorted([*STREAMS, LATEST])
+    if missing:
+        said = f"There is no table {missing[1]!r}{did_you_mean(missing[1], tables)}."
+    return f"{said} Tables: {', '.join(tables)}."
 
 
 def _words(error: Exception) -> str:

@@ -16,5 +16,8 @@ def seen_series(history: History, newest: int = NEWEST) -> Mapping[str, frozense
     table = history.last(METRICS.name, newest).rows.select(["metric", "key"]).group_by(["metric", "key"]).aggregate([])
     found: dict[str, set[str]] = {}
     for row in table.to_pylist():
-        found.setdefault(row["metric"], set()).add(row["key"])
+        if (
+            row["metric"] is not None and row["key"] is not None
+        ):  # else it says that windows are closed, not what was in them
+            found.setdefault(row["metric"], set()).add(row["key"])
     return {metric: frozenset(keys) for metric, keys in found.items()}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
 from serve import page, problems
 from serve.backstage import Backstage
+from serve.description import described
 from serve.limits import BodyLimit
 from serve.origins import Origins
 from serve.routes import commands, ingest, notifications, operation, read, segment, session
@@ -17,7 +19,8 @@ from serve.spec import GatewaySpec
 
 ABOUT = """Events in, dashboards, alerts and answers out: all from one log.
 
-Send an API key as `Authorization: Bearer hc_…`; Segment's SDKs send it as their write key."""
+Send an API key as `Authorization: Bearer hc_…`, or as the user name of basic auth (`curl -u "$KEY:"`); Segment's SDKs
+send it as their write key. **Authorize** on this page takes either."""
 
 
 def create_gateway(spec: GatewaySpec) -> FastAPI:
@@ -36,6 +39,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         version=spec.version,
         description=ABOUT,
         lifespan=lifespan,
+        docs_url=None,  # served by the page, without a request to anybody else
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its look-ups cost a thirtieth of an event
     )
@@ -48,4 +52,5 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         app.include_router(routes.router)
     app.include_router(segment.settings_router)
     page.install(app)
+    app.openapi = partial(described, app)
     return app

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import time
 from dataclasses import dataclass, field
 
@@ -31,7 +33,7 @@ class Backstage:
         self.hosts = Hosts(spec.hosts)
         self.access = Access(self.hosts, spec.tenant)
         self.log = SqliteLog(spec.log, doorbell=False)
-        self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0")
+        self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0", spec.max_ahead_us)
         self.control = Coalescer(self.hosts, f"{spec.tenant}/control/0")
         self.counters = Counters()
         self.started = time.time()
@@ -46,10 +48,13 @@ class Backstage:
 
         A cookie is sent by the browser, whoever wrote the page that asks; so it counts only where the page is ours.
         """
-        key = bearer(connection) or connection.cookies.get(self.cookie)
-        if key and "authorization" not in connection.headers and foreign(connection):
+        key = bearer(connection)
+        if key:
+            return key
+        cookie = connection.cookies.get(self.cookie)
+        if cookie and foreign(connection):
             raise NoKey("origin", "this request comes from a page of another site: the cookie does not count for it")
-        return key
+        return cookie
 
 
 def backstage(request: Request) -> Backstage:
@@ -65,13 +70,21 @@ async def principal(request: Request, scope: str, key: str | None = None) -> Pri
 
 
 def bearer(connection: HTTPConnection) -> str | None:
-    """The key of an ``Authorization: Bearer`` header. Raises ``Denied`` for a malformed one."""
+    """The key of an ``Authorization`` header: ``Bearer``, or the user name of basic auth, which needs no password.
+
+    Raises ``Denied`` for a malformed one.
+    """
     header = connection.headers.get("authorization", "")
     scheme, _, value = header.partition(" ")
-    if not header or scheme.lower() == "basic":
+    if not header:
         return None
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[0] or None
+        except (binascii.Error, UnicodeDecodeError):
+            raise Denied("authorization", "is not valid basic authentication") from None
     if scheme.lower() != "bearer" or not value.strip():
-        raise Denied("authorization", "must be `Bearer <key>`")
+        raise Denied("authorization", "must be `Bearer <key>`, or basic with the key as user name")
     return value.strip()
 
 

@@ -37,7 +37,9 @@ class Hosts:
     async def push(self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None) -> Ack:
         """Commit rows; see ``Host.push``. Never tried again here: only the caller knows whether that is safe."""
         dead = pack(refused) if refused is not None else None
-        return await self._call(self.where.cells[cell], lambda host: host.push.remote(cell, pack(arrivals), dead))
+        return await self._call(
+            self.where.cells[cell], lambda host: host.push.remote(cell, pack(arrivals), dead), ANSWER_S
+        )
 
     async def changes(
         self,
@@ -80,7 +82,7 @@ class Hosts:
             cells = [cell for cell, where in self.where.cells.items() if where == host]
             return [Health(cell, "unreachable", str(error), 0, 0) for cell in cells]
 
-    async def _call(self, host: str, call: Callable[[Any], Awaitable[R]], timeout_s: float = ANSWER_S) -> R:
+    async def _call(self, host: str, call: Callable[[Any], Awaitable[R]], timeout_s: float) -> R:
         """Raises ``Transient`` where there is no answer in time: what was asked for may have been done, or not."""
         try:
             async with asyncio.timeout(timeout_s):

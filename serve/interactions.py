@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +16,18 @@ from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
 from serve.coalescer import Coalescer, Committed
 from serve.gathering import Gathering
 from serve.hosts import Hosts
-from serve.ingest import Decoded, Refused, decode_event, decode_together
+from serve.ingest import AHEAD_US, Decoded, Fault, Refused, decode_event, decode_together
 
 SHOWN = 100
 EVENTS = 500
 """Requests of one event that are decoded together."""
+
+
+class Flaw(BaseModel):
+    """One thing that is wrong with a row."""
+
+    field: str
+    reason: str
 
 
 class Verdict(BaseModel):
@@ -30,6 +37,8 @@ class Verdict(BaseModel):
     id: str | None
     field: str
     reason: str
+    faults: list[Flaw]
+    """All that is wrong with the row; ``field`` and ``reason`` are the first of them."""
 
 
 class Receipt(BaseModel):
@@ -53,10 +62,18 @@ Answer = dict[str, Any]
 """The fields of a ``Receipt``."""
 
 
+class _Event(NamedTuple):
+    """The one event of a request, and the source of it where it is plain."""
+
+    text: bytes
+    plain: str | None
+
+
 class Interactions:
     """Commits what requests hold. Both ways raise ``Transient`` or ``Overloaded``: send it again."""
 
-    def __init__(self, hosts: Hosts, cell: str) -> None:
+    def __init__(self, hosts: Hosts, cell: str, ahead_us: int = AHEAD_US) -> None:
+        self._ahead_us = ahead_us
         self._rows = Coalescer(hosts, cell)
         self._events = Gathering(self._take_events, lambda _: 1, EVENTS)
         self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "warned": 0}
@@ -70,23 +87,23 @@ class Interactions:
         accepted = decoded.rows - duplicate - len(verdicts)
         return self._answer(accepted, duplicate, verdicts, _warnings(decoded, committed), committed.offset)
 
-    async def take_event(self, text: bytes) -> Answer:
-        """Commit the one event of a request, given as ``one_event`` found it.
+    async def take_event(self, text: bytes, plain: str | None = None) -> Answer:
+        """Commit the one event of a request, given as ``one_event`` found it; ``plain`` as ``plain_source`` answers.
 
         While calls are under way, events wait and are then decoded together: a row among others costs a tenth of what
         it costs alone. Raises ``Rejected``, too.
         """
-        return await self._events.push(text)
+        return await self._events.push(_Event(text, plain))
 
-    async def _take_events(self, texts: list[bytes]) -> Sequence[Answer | Exception]:
-        decoded = decode_together(texts, now_us())
+    async def _take_events(self, events: list[_Event]) -> Sequence[Answer | Exception]:
+        decoded = decode_together([event.text for event in events], now_us(), self._ahead_us)
         if decoded is None:
-            alone = (self._take_alone(text) for text in texts)
+            alone = (self._take_alone(event) for event in events)
             return [_error_or(answer) for answer in await asyncio.gather(*alone, return_exceptions=True)]
         return list(self._apart(decoded, await self._commit(decoded)))
 
-    async def _take_alone(self, text: bytes) -> Answer:
-        return await self.take(decode_event(text, now_us()))
+    async def _take_alone(self, event: _Event) -> Answer:
+        return await self.take(decode_event(event.text, now_us(), event.plain, self._ahead_us))
 
     async def _commit(self, decoded: Decoded) -> Committed:
         refused = dead_letters(decoded.refused, now_us()) if decoded.refused else None
@@ -138,7 +155,7 @@ def dead_letters(refused: list[Refused], received_us: int) -> pa.RecordBatch:
         "received": received_us,
         "stream": USER_INTERACTIONS.name,
         "field": [r.field for r in refused],
-        "reason": [r.reason for r in refused],
+        "reason": [r.reasons for r in refused],
         "payload": [r.payload for r in refused],
     }
     return rows(DEAD_LETTERS, columns, len(refused))
@@ -150,13 +167,18 @@ def now_us() -> int:
 
 def _verdicts(decoded: Decoded, committed: Committed) -> list[Verdict]:
     """Of the rows that were refused and of those whose id already stands for something else, in the request's order."""
-    found = [Verdict(index=r.index, id=r.id, field=r.field, reason=r.reason) for r in decoded.refused]
+    found = [_verdict(r.index, r.id, r.faults) for r in decoded.refused]
     ids = decoded.batch.column("id")
     found += [
-        Verdict(index=int(decoded.index[row]), id=ids[row].as_py(), field="id", reason=REUSED)
+        _verdict(int(decoded.index[row]), ids[row].as_py(), (Fault("id", REUSED),))
         for row in (committed.verdict == CONFLICT).nonzero()[0].tolist()
     ]
     return sorted(found, key=lambda verdict: verdict.index)
+
+
+def _verdict(index: int, id: str | None, faults: Sequence[Fault]) -> Verdict:
+    flaws = [Flaw(field=fault.field, reason=fault.reason) for fault in faults]
+    return Verdict(index=index, id=id, field=flaws[0].field, reason=flaws[0].reason, faults=flaws)
 
 
 def _warnings(decoded: Decoded, committed: Committed) -> list[Verdict]:
@@ -165,7 +187,7 @@ def _warnings(decoded: Decoded, committed: Committed) -> list[Verdict]:
         return []
     taken = set(decoded.index[committed.verdict == ACCEPTED].tolist())
     told = (warned for warned in decoded.warned if warned.index in taken)
-    return [Verdict(index=w.index, id=w.id, field=w.field, reason=w.reason) for w in told]
+    return [_verdict(w.index, w.id, (Fault(w.field, w.reason),)) for w in told]
 
 
 def _error_or(answer: Answer | BaseException) -> Answer | Exception:

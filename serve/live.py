@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -128,20 +128,14 @@ class Hub:
         await client.send({"op": "welcome", "hb": HEARTBEAT_S, "win": WINDOW})
         tasks = [asyncio.create_task(deed(client)) for deed in (self._listen, self._write, self._beat)]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._clients.discard(client)
             for task in tasks:
                 task.cancel()
-        await self._part(client, await asyncio.gather(*tasks, return_exceptions=True))
-
-    async def _part(self, client: Client, ends: list[BaseException | None]) -> None:
-        """Close the socket of a client that one of its tasks has given up; a client that went away is gone already."""
-        errors = [e for e in ends if isinstance(e, Exception) and not isinstance(e, WebSocketDisconnect | RuntimeError)]
-        for error in errors:
-            logger.error("live: a client is cut off and will come again", exc_info=error)
-        if errors:
-            with suppress(RuntimeError):
+        for error in [task.exception() for task in ended]:
+            if not isinstance(error, WebSocketDisconnect | RuntimeError):  # else it went away
+                logger.error("live: a client is cut off and will come again", exc_info=error)
                 await client.socket.close(BROKEN)
 
     async def _listen(self, client: Client) -> None:

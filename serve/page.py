@@ -1,4 +1,4 @@
-"""The page: built assets from ``serve/ui``, with headers that let nothing in from elsewhere."""
+"""The page, and the API's at ``/docs``: built assets from ``serve/ui``, with headers that let nothing in from elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Page(StaticFiles):
     """Assets carry their hash in the name and are kept for a year; the page itself is asked for each time."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        response = await super().get_response("docs/index.html" if path == "docs" else path, scope)
         response.headers.update(HEADERS)
         hashed = path.startswith("assets/")
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
@@ -45,5 +45,5 @@ def install(app: FastAPI) -> None:
         return await page.get_response(page.get_path(request.scope), request.scope)
 
     names = [path.name for path in ASSETS.iterdir() if path.is_file() and path.name != "index.html"]
-    for path in ("/", "/assets/{name:path}", *(f"/{name}" for name in sorted(names))):
+    for path in ("/", "/assets/{name:path}", "/docs", "/docs/{name:path}", *(f"/{name}" for name in sorted(names))):
         app.add_route(path, file, methods=["GET"], include_in_schema=False)

@@ -25,5 +25,9 @@ class GatewaySpec:
     channels: tuple[str, ...] = ("dashboard",)
     measures: tuple[Measure, ...] = ()
     """The metrics that rules may be about."""
+    metrics: tuple[str, ...] = ()
+    """The configured metrics that have a name of their own, also those without a sample yet."""
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 5_000_000
+    max_ahead_us: int = 600_000_000
+    """How far ahead of this machine's clock the time of an event may be."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from actors.cores import usable_cores
 from analytics.models.schema import WrongInput
 from analytics.models.table import Problem
 from tuning.candidates import KINDS, Candidate, Space, unknown_kinds
@@ -16,7 +16,7 @@ from tuning.recorder import NoRecorder, Recorder
 
 Phase = Literal["searching", "finishing", "done"]
 LEAST_BUDGET_S = 8.0
-"""Below it there is no time to search: one model of each of two kinds is fitted, however long that takes."""
+"""Below it there is no time to search: of two kinds one model each is fitted, if that can be done in time."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Config:
     @property
     def cores(self) -> int:
         """Worker processes, one thread each."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or usable_cores()
 
 
 @dataclass(frozen=True)

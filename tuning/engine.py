@@ -46,6 +46,8 @@ F64 = npt.NDArray[np.float64]
 Weights = dict[int, float]
 Watch = Callable[[Progress], None]
 _RESCUE_S = 60.0
+_SHORT = 0.55
+"""Of a budget too short to search: the share in which other processes fit."""
 _BASELINE = Candidate("dummy", {}, "baseline")
 
 
@@ -185,11 +187,10 @@ class _Run:
             if self.config.trials is not None:
                 search_trials(self.trials, self.pool, self.proposer, self.config.trials + 1, self._weigh, self._show)
             elif self.clock.budget_s is not None and self.clock.budget_s < LEAST_BUDGET_S:
-                text = f"A budget of {self.clock.budget_s:g} s is too short to search: only the first two models are fitted."
+                text = f"A budget of {self.clock.budget_s:g} s is too short to search: at most two models are fitted."
                 self.notes.append(Note(code="budget", text=text, severity="warning"))
-                run_all(
-                    self.trials, self.pool, [self.trials.open(c) for c in (_BASELINE, *self._first()[:2])], self._show
-                )
+                some = [self.trials.open(c) for c in (_BASELINE, *self._first()[:2])]
+                run_all(self.trials, self.pool, some, self._show, until=self.clock.began + _SHORT * self.clock.budget_s)
             elif self._on_ray():
                 end = self.clock.search_end
                 self.notes.append(search_on_ray(self.trials, self.rows, self.config, end, self._first(), self._show))
@@ -205,12 +206,27 @@ class _Run:
 
     def _rescue(self) -> None:
         """A model beyond the budget rather than none, where a busy machine has not finished one; this too has an end."""
+        if self.clock.budget_s is not None and self.clock.budget_s < LEAST_BUDGET_S:
+            self._fit_here()
+            return
         text = "No model was finished in time: the first two are fitted beyond the budget."
         self.notes.append(Note(code="budget", text=text, severity="warning"))
         fresh = [Candidate(c.kind, c.params, "baseline") for c in self._first()[:2]]
         run_all(
             self.trials, self.pool, [self.trials.open(c) for c in fresh], self._show, until=time.monotonic() + _RESCUE_S
         )
+
+    def _fit_here(self) -> None:
+        """The cheapest model, in this process: where other processes have hardly begun, nothing is sooner done."""
+        chosen = next((c for c in self._first() if c.kind == "linear"), self._first()[0])
+        entry = self.trials.open(Candidate(chosen.kind, chosen.params, "baseline"))
+        rows = Rows.read(self.folder / "rows")
+        for fold in self.trials.parts.folds:
+            job = self.trials.job(entry, fold)
+            if fold not in entry.folds:
+                self.trials.take(entry, job, rows.run(job))
+        text = f"No model was finished in time: only {chosen.kind.replace('_', ' ')} is fitted."
+        self.notes.append(Note(code="budget", text=text, severity="warning"))
 
     def _on_ray(self) -> bool:
         """A connected cluster that has more cores than this machine pays for large tables and budgets; else local processes

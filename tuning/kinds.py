@@ -103,7 +103,7 @@ def is_coded(known: Sequence[str]) -> bool:
         return False
     if any(_LEADING_ZERO.match(t) for t in told):
         return True
-    return max(map(len, told)) > 15 and any(abs(int(t)) > EXACT for t in told) and 2 * len(set(told)) <= len(told)
+    return max(map(len, told)) > 15 and any(abs(int(t)) >= EXACT for t in told) and 2 * len(set(told)) <= len(told)
 
 
 def is_plain(known: Sequence[str]) -> bool:

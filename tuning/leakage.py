@@ -18,8 +18,8 @@ from analytics.models.schema import F32, Feature
 F64 = npt.NDArray[np.float64]
 CERTAIN = 0.98
 """Skill (share of the way from ignorance to certainty) at which a column is taken out."""
-SUSPECT = 0.85
-"""Skill at which a column is pointed at."""
+SUSPECT, SUSPECT_CLASS = 0.85, 0.75
+"""Skill at which a column is pointed at, for values and for classes: a class that is another in 6 % of the rows has 0.77."""
 _BINS = 48
 ROWS = 20_000
 """So many training rows are looked at."""
@@ -67,21 +67,23 @@ def find_leaks(
         whole = skill_of(code, y, half, len(classes))
         if not len(classes):
             whole = max(whole, _correlation(values, y))
-        leak = _judge(feature.column, whole, gap, target, _filled(known, y, classes))
+        leak = _judge(
+            feature.column, whole, gap, target, _filled(known, y, classes), SUSPECT_CLASS if classes else SUSPECT
+        )
         if leak is not None and (feature.column not in found or found[feature.column].skill < leak.skill):
             found[feature.column] = leak
     return tuple(sorted(found.values(), key=lambda leak: -leak.skill))
 
 
-def _judge(column: str, whole: float, gap: float, target: str, filled: str) -> Leak | None:
+def _judge(column: str, whole: float, gap: float, target: str, filled: str, suspect: float) -> Leak | None:
     share = f"{max(whole, gap):.1%} of what there is to know about {target!r}"
-    if gap >= SUSPECT:
+    if gap >= suspect:
         text = f"Column {column!r} is filled {filled}, which alone tells {share}: it is known only afterwards."
         return Leak(column, "afterwards", gap, gap >= 0.95, text)
     if whole >= CERTAIN:
         text = f"Column {column!r} alone tells {share}: it is a copy of the target or made from it."
         return Leak(column, "copy", whole, True, text)
-    if whole >= SUSPECT:
+    if whole >= suspect:
         text = f"Column {column!r} alone tells {share}. Is it known before the outcome? If not, leave it out."
         return Leak(column, "strong", whole, False, text)
     return None

@@ -29,7 +29,8 @@ I64 = npt.NDArray[np.int64]
 class Prepared:
     """Rows with a target only, in the table's order: ``x``, ``y``; ``split`` and ``groups`` are over them.
 
-    ``twins`` numbers rows, copies alike (None: there are none); ``equal_rows`` are equal to another one.
+    ``twins`` numbers rows, copies alike (None: there are none, or ``groups`` keep them together); ``equal_rows`` equal an
+    earlier one, and ``copied`` says that most rows are copies.
     """
 
     schema: Schema
@@ -43,6 +44,7 @@ class Prepared:
     notes: tuple[Note, ...]
     twins: I64 | None = None
     equal_rows: int = 0
+    copied: bool = False
 
     @property
     def classes(self) -> int:
@@ -76,10 +78,11 @@ def prepare(columns: Mapping[str, npt.NDArray[Any]], config: Config) -> Prepared
     features = schema.features()
     twins = twins_of(x, target.y, features, config.seed)
     notes += twins.notes
-    of = twins.of
+    of, copied = twins.of, twins.of is not None and 2 * twins.equal > len(x)
     if of is not None and times is not None:
         kept = twins.first_in(times)
         target, x, times, of = replace(target, y=target.y[kept], rows=target.rows[kept]), x[kept], times[kept], None
+        groups = groups[kept] if groups is not None else None
         text = f"In time order {int((~kept).sum()):,} rows that repeat an earlier one are left out: what they say is known."
         notes.append(Note(code="twins-in-time", text=text, severity="warning"))
     if of is not None and groups is not None:
@@ -90,7 +93,9 @@ def prepare(columns: Mapping[str, npt.NDArray[Any]], config: Config) -> Prepared
     notes += said
     notes.append(Note(code="split", text=f"Holdout, seen by nothing until the end: {split.text}."))
     _need_both_sides(target, split, config.target)
-    return Prepared(schema, tuple(features), x, target.y, target, split, times, groups, tuple(notes), of, twins.equal)
+    return Prepared(
+        schema, tuple(features), x, target.y, target, split, times, groups, tuple(notes), of, twins.equal, copied
+    )
 
 
 def _times(rows: Mapping[str, npt.NDArray[Any]], name: str | None) -> npt.NDArray[Any] | None:

@@ -60,7 +60,7 @@ def read_file(path: Path) -> Read:
     try:
         return read(str(path), old=lambda said: warnings.warn(said, stacklevel=5))
     except Rejected as error:
-        raise WrongInput("", f"{path} {error.reason}") from None
+        raise WrongInput("", f"{path}: {error.reason}") from None
 
 
 def _from_rows(rows: Sequence[Mapping[Any, Any]]) -> Arrays:
@@ -84,7 +84,7 @@ def _array(column: Any) -> npt.NDArray[Any]:
         column, kind = column.cast(kind.value_type), kind.value_type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
-        if pa.types.is_integer(kind) and (np.abs(numbers) > EXACT).any():
+        if pa.types.is_integer(kind) and (np.abs(numbers) >= EXACT).any():
             return _array(column.cast(pa.string()))
         return numbers
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
@@ -137,7 +137,7 @@ def _few_rows(frame: Any, names: Sequence[str]) -> Arrays | None:
             if len(plain) < len(values):
                 return None
             values = np.array([*plain, None], dtype=object)[:-1]
-        elif kind in "iu" and any(abs(value) > EXACT for value in values.tolist()):
+        elif kind in "iu" and any(abs(value) >= EXACT for value in values.tolist()):
             return None
         found[name] = values if kind == "O" else values.astype(np.bool_ if kind == "b" else np.float64)
     return found

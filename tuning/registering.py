@@ -21,12 +21,23 @@ def registration_score(outcome: Outcome, scores: tuple[Score, ...]) -> tuple[str
 
 
 def registration(outcome: Outcome, scores: tuple[Score, ...], threshold: float, digest: str) -> Registration:
-    """Registered if and only if the score is above the threshold; what is not a number is not above it."""
+    """Registered if and only if the score is above the threshold; what is not a number is not above it.
+
+    Where the table has copies of rows, so that the score stands on fewer rows than it seems, its interval must also be above
+    what is got without knowledge.
+    """
     name, score = registration_score(outcome, scores)
     title = evaluation.METRICS[name].title
     if score is None or not np.isfinite(score):
         reason = f"refused: {title} could not be computed on the holdout"
         return Registration(registered=False, score=None, threshold=threshold, reason=reason)
+    ignorant = {"auc": 0.5, "balanced_accuracy": 1.0 / max(1, outcome.prepared.classes), "skill": 0.0}[name]
+    low = next((s.low for s in scores if s.metric == name), None)
+    if outcome.prepared.copied and score > threshold and low is not None and low <= ignorant:
+        reason = (
+            f"refused: {title} {score:.4f} on the holdout is not surely above {ignorant:g}, as most rows are copies"
+        )
+        return Registration(registered=False, score=score, threshold=threshold, reason=reason)
     if score > threshold:
         reason = f"registered: {title} {score:.4f} on the holdout is above {threshold:g}"
         return Registration(

@@ -36,6 +36,8 @@ from tuning.report import Split as SplitPart
 from tuning.trials import Entry
 
 F64 = npt.NDArray[np.float64]
+_WRITING_S, _LEAST_S = 0.5, 0.1
+"""What of a budget is left for writing, and what the columns' importance takes however late it is."""
 
 
 def holdout_scores(outcome: Outcome) -> tuple[Score, ...]:
@@ -65,7 +67,9 @@ def report_of(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArra
     truth = outcome.truth()
     scores = holdout_scores(outcome)
     base = baseline_predictions(outcome)
-    left = max(1.0, 0.04 * config.budget_s) if config.trials is None else float("inf")
+    end = config.started + config.budget_s - _WRITING_S
+    may_s = max(_LEAST_S, min(max(1.0, 0.04 * config.budget_s), end - time.monotonic()))
+    left = may_s if config.trials is None else float("inf")
     importances, note = importance_of(outcome, left)
     binary = p.target.problem == "binary"
     names = list(p.target.classes)

@@ -122,7 +122,7 @@ def _bundles(code: I64, y: F64, said: str, equal: int) -> Twins:
 
 
 def _but_one(columns: Sequence[U64], y: F64, seed: int) -> I64 | None:
-    """The rows' numbers without the one column that tells copies apart (a time or a running number), if there is one."""
+    """The rows' numbers without the one column that tells copies apart, as a time stamp or a running number does."""
     alone = [column for column in columns if _nearly_all_differ(column[:2000]) and _nearly_all_differ(column)]
     if len(alone) != 1:
         return None

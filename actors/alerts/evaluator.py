@@ -19,6 +19,7 @@ import msgspec
 from actors.alerts.samples import Closed, Sample, read
 from actors.alerts.state import Closing, Instance, Known, Rule, State, alert_id
 from actors.alerts.telling import Telling
+from actors.alerts.wording import Wording
 from actors.columns import times
 from actors.fold import Batch, Outputs
 from analytics.rules import Phase, Verdict, judge
@@ -40,6 +41,7 @@ class AlertEvaluator:
     """The fold. ``bound_us``: how far windows close behind the clock in normal life, so that this makes no history."""
 
     bound_us: int = 5_000_000
+    wording: Wording = field(default_factory=Wording)
     name: str = "alert_evaluator"
     version: int = 2
     reads: tuple[str, ...] = (CONTROL.name, METRICS.name, CLOCK.name)
@@ -50,7 +52,7 @@ class AlertEvaluator:
         return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        self._telling = Telling(self.bound_us)
+        self._telling = Telling(self.bound_us, self.wording)
         match batch.stream:
             case CONTROL.name:
                 for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from actors.alerts.state import Instance, Rule
+from actors.alerts.wording import Wording
 from actors.fold import Outputs
 from events.catalog import ALERTS, OUTBOX, Stream, rows
 
@@ -20,8 +20,9 @@ EFFECTS = ("alert.fired", "alert.resolved")
 class Telling:
     """The rows of one call of the fold."""
 
-    def __init__(self, bound_us: int) -> None:
+    def __init__(self, bound_us: int, wording: Wording) -> None:
         self._bound_us = bound_us
+        self._wording = wording
         self._alerts: list[dict[str, Any]] = []
         self._effects: list[dict[str, Any]] = []
 
@@ -42,8 +43,8 @@ class Telling:
         """Say that ``type_`` happened at ``at``; ``width`` of the window that showed it, ``now`` by the clock (all us)."""
         condition = rule.about
         alert = alert or instance.alert(rule.name, key)
-        figure = "has no data" if instance.value is None else f"is {instance.value:.4g}"
-        said = f"{condition.metric}.{condition.shown.aggregate} {figure}, limit {rule.bound:.4g}"
+        aggregate = condition.shown.aggregate
+        said = self._wording.sentence(condition.metric, aggregate, key, instance.value, rule.bound, note)
         row = {
             "type": type_,
             "subject": alert,
@@ -56,14 +57,14 @@ class Telling:
             "key": key,
             "value": instance.value,
             "threshold": rule.bound,
-            "message": f"{said} ({note})" if note else said,
+            "message": said,
             "by": by,
         }
         self._alerts.append(row)
         if type_ == "alert.fired":
             instance.told = now - at - self._bound_us <= max(HISTORY_US, width)
         if type_ in EFFECTS and instance.told:
-            self._effects += [_effect(row, channel) for channel in rule.channels]
+            self._effects += [_effect(row, channel, self._wording) for channel in rule.channels]
 
     def outputs(self) -> Outputs:
         outputs = Outputs()
@@ -72,7 +73,7 @@ class Telling:
         return outputs
 
 
-def _effect(row: Mapping[str, Any], channel: str) -> dict[str, Any]:
+def _effect(row: Mapping[str, Any], channel: str, wording: Wording) -> dict[str, Any]:
     return {
         "type": "notification.requested",
         "subject": row["alert"],
@@ -80,7 +81,7 @@ def _effect(row: Mapping[str, Any], channel: str) -> dict[str, Any]:
         "partition_key": channel,
         "channel": channel,
         "idempotency_key": f"{row['alert']}:{row['type']}:{row['time']}:{channel}",
-        "body": json.dumps(row, sort_keys=True),
+        "body": wording.body(row),
     }
 
 

@@ -8,7 +8,7 @@ metric that is defined otherwise than before begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -27,10 +27,15 @@ from actors.hashing import hashes
 from analytics import windows
 from analytics.closings import marks, spans, whole_from
 from analytics.keys import Keys
-from events.catalog import LATE_ROWS, METRICS
+from events.catalog import CLOCK, CONTROL, LATE_ROWS, METRICS, SYSTEM_METRICS, USER_INTERACTIONS
 from events.entry import NO_WATERMARK
 
 MAX_KEYS = 1 << 20
+TELL_SILENCE = frozenset((USER_INTERACTIONS.name, SYSTEM_METRICS.name, CONTROL.name, CLOCK.name))
+"""Streams whose watermarks go on while nothing comes. Windows over others are closed by the clock, too."""
+GRACE_US = 60_000_000
+"""How far behind the clock, besides the bound, these close: cells take their inputs in any order."""
+NO_MARKS = np.empty(0, np.int64)
 T = TypeVar("T")
 
 
@@ -107,7 +112,9 @@ class MetricsAnalyzer:
     """By name: fingerprints of the specs."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reads", tuple(sorted({spec.stream for spec in self.specs})))
+        streams = {spec.stream for spec in self.specs}
+        ticks = () if streams <= TELL_SILENCE else (CLOCK.name,)
+        object.__setattr__(self, "reads", tuple(sorted({*streams, *ticks})))
         named = ((spec.name, spec.definition) for spec in self.specs)
         object.__setattr__(self, "definitions", told_apart("metric", named))
 
@@ -139,6 +146,8 @@ class MetricsAnalyzer:
             closed = spans(before, marks, batch.watermark, spec.width_us, first)
             if len(closed.row):
                 found.append((closed.row, closings(spec, closed, batch.producer)))
+        if batch.stream == CLOCK.name:
+            found += self._ticked(state, columns.time("time"))
         if found:
             outputs.emit(METRICS.name, in_order(found))
         if late:
@@ -147,6 +156,25 @@ class MetricsAnalyzer:
         if batch.last and watermark > windows.NO_WATERMARK:
             outputs.emit(METRICS.name, watermark=watermark)
         return state, outputs if outputs else NONE
+
+    def _ticked(self, state: State, ticks: np.ndarray) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+        """What the clock closes of streams that tell no silence."""
+        for spec in self.specs:
+            if spec.stream in TELL_SILENCE:
+                continue
+            for name, definition, producer in sorted(state):
+                if (name, definition) != (spec.name, spec.definition):
+                    continue
+                series = state[name, definition, producer]
+                first = whole_from(series.began, spec.bound_us, spec.width_us)
+                for row, tick in enumerate(ticks.tolist()):
+                    before, to = series.windows.watermark, tick - spec.bound_us - GRACE_US
+                    samples = windows.advance_watermark(series.windows, to)
+                    if samples.rows:
+                        yield np.full(samples.rows, row), sampled(spec, series.keys, samples, producer)
+                    closed = spans(before, NO_MARKS, to, spec.width_us, first)
+                    if len(closed.row):
+                        yield np.full(len(closed.row), row), closings(spec, closed, producer)
 
     def _advance(self, spec: MetricSpec, series: Series, columns: _Columns, batch: Batch) -> list[windows.Samples]:
         samples: list[windows.Samples] = []
@@ -187,7 +215,8 @@ class _Columns:
         self._made: dict[tuple[str, str | None], Any] = {}
 
     def time(self, name: str) -> np.ndarray:
-        return self._once("time", name, lambda: times(self._table, name))
+        """int64[n] of ``time`` or ``received``; where one is not said (by derived rows), the other holds."""
+        return self._once("time", name, lambda: self._times(name))
 
     def marks(self, before: int, bound_us: int) -> np.ndarray:
         """int64[n]: the watermark at each row, which was ``before``."""
@@ -243,6 +272,13 @@ class _Columns:
             column = pc.call_function("dictionary_encode", [column])
         names = [*column.dictionary.to_pylist(), ""]
         return whole(column.indices, len(names) - 1).astype(np.int32), names
+
+    def _times(self, name: str) -> np.ndarray:
+        column, said = self._table.column(name), times(self._table, name)
+        if not column.null_count:
+            return said
+        other = times(self._table, "received" if name == "time" else "time")
+        return np.where(column.is_null().to_numpy(zero_copy_only=False), other, said)
 
     def _marks(self, before: int, bound_us: int) -> np.ndarray:
         return marks(before, self.time("time"), self.time("received"), bound_us)

@@ -1,11 +1,13 @@
 """Push collectors: what is sent to us is deduplicated, committed, and answered with a verdict for each row.
 
-Exactly once for clients that retry: an event is a duplicate iff its (source, id) is among the last ``window`` accepted
-rows of the partition; the same id with other content is refused and kept as a dead letter.
+Exactly once for clients that retry: an event is a duplicate iff its (source, id) is one that the partition accepted within
+the last hour, or among its last ``least`` accepted rows, whichever is longer (``analytics.dedup``). The same id with other
+content is refused and kept as a dead letter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -30,18 +32,19 @@ class State(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class PushCollector:
-    """Records what is pushed to ``stream``. State: the ids of the last ``window`` rows, and the watermark."""
+    """Records what is pushed to ``stream``. State: the ids of the last hour's rows (or more), and the watermark."""
 
     name: str
     stream: Stream
     content: tuple[str, ...]
     """Columns that are equal in a repeated row; not `time` or `received`: a retry arrives anew, and its skew too."""
-    window: int
+    least: int
+    """So many accepted ids are remembered at any rate; at a high one all of the last hour."""
     bound_us: int = 0
     """How far out of order events may come before they count as late."""
     idle_us: int = IDLE_US
     """Silence after which the producer's watermark follows the clock, so that windows close, and empty ones, too."""
-    version: int = 1
+    version: int = 2
     reads: tuple[str, ...] = ()
 
     @property
@@ -49,7 +52,7 @@ class PushCollector:
         return (self.stream.name, DEAD_LETTERS.name)
 
     def initial(self) -> State:
-        return State(dedup.DedupState(self.window), Progress())
+        return State(dedup.DedupState(self.least), Progress())
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
         raise Corrupt(f"{self.name} reads no stream, yet its journal names {batch.stream}")
@@ -57,7 +60,7 @@ class PushCollector:
     def admit(self, state: State, arrivals: Arrivals) -> tuple[State, Outputs, np.ndarray]:
         """Deduplicate and record; answers uint8[rows]: ACCEPTED, DUPLICATE or CONFLICT."""
         batch, outputs = arrivals.rows, Outputs()
-        verdict = dedup.admit(state.seen, hashes(batch, IDENTITY), hashes(batch, self.content))
+        verdict = self._judge(state, batch)
         accepted = batch if not verdict.any() else batch.filter(pa.array(verdict == ACCEPTED))
         state.progress.see(accepted, self.bound_us)
         if accepted.num_rows:
@@ -77,17 +80,29 @@ class PushCollector:
 
     def absorb(self, state: State, batch: Batch) -> State:
         if batch.stream == self.stream.name:
-            dedup.admit(state.seen, hashes(batch.table, IDENTITY), hashes(batch.table, self.content))
+            self._judge(state, batch.table)
             state.progress.see(batch.table, self.bound_us)
             state.progress.watermark = max(state.progress.watermark, batch.watermark)
         return state
 
+    def _judge(self, state: State, batch: pa.RecordBatch) -> np.ndarray:
+        received = batch.column("received").cast(pa.int64()).to_numpy()
+        return dedup.admit(state.seen, hashes(batch, IDENTITY), hashes(batch, self.content), received)
+
     def dump(self, state: State) -> bytes:
-        return msgspec.msgpack.encode((dedup.dump(state.seen), state.progress))
+        return msgspec.msgpack.encode(self.dump_apart(state))
 
     def load(self, data: bytes) -> State:
+        apart, pieces = msgspec.msgpack.decode(data, type=tuple[bytes, dict[str, bytes]])
+        return self.load_apart(apart, pieces.__getitem__)
+
+    def dump_apart(self, state: State) -> tuple[bytes, dict[str, bytes]]:
+        seen, pieces = dedup.dump_apart(state.seen)
+        return msgspec.msgpack.encode((seen, state.progress)), pieces
+
+    def load_apart(self, data: bytes, piece: Callable[[str], bytes]) -> State:
         seen, progress = msgspec.msgpack.decode(data, type=tuple[bytes, Progress])
-        return State(dedup.load(seen), progress)
+        return State(dedup.load_apart(seen, piece), progress)
 
 
 def _conflicts(collector: PushCollector, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -98,12 +113,12 @@ def _conflicts(collector: PushCollector, batch: pa.RecordBatch) -> pa.RecordBatc
     return rows(DEAD_LETTERS, {**columns, **fixed, "payload": payload}, batch.num_rows)
 
 
-def user_interactions(bound_us: int = 5_000_000, window: int = 1 << 19) -> PushCollector:
+def user_interactions(bound_us: int = 5_000_000, least: int = 1 << 22) -> PushCollector:
     """The collector of the products' events."""
     content = ("type", "subject", "anonymous_id", "amount", "currency", "value", "properties")
-    return PushCollector("user_interactions", USER_INTERACTIONS, content, window, bound_us)
+    return PushCollector("user_interactions", USER_INTERACTIONS, content, least, bound_us)
 
 
 def control() -> PushCollector:
     """The collector of commands: rules, keys, acknowledgements."""
-    return PushCollector("control", CONTROL, ("type", "subject", "data"), window=4096)
+    return PushCollector("control", CONTROL, ("type", "subject", "data"), least=4096)

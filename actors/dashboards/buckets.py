@@ -41,20 +41,16 @@ class Buckets(msgspec.Struct):
 
     def total(self, start_us: int, end_us: int) -> int:
         """Rows with ``start_us <= time < end_us``, both aligned to the width."""
-        return sum(sum(b.values()) for s, b in self.counts.items() if start_us <= s < end_us)
+        return sum(sum(bucket.values()) for bucket in self._between(start_us, end_us))
 
     def by_name(self, start_us: int, end_us: int) -> dict[str, int]:
         """Rows by name in ``[start_us, end_us)``."""
         totals: dict[str, int] = {}
-        for start, bucket in self.counts.items():
-            if start_us <= start < end_us:
-                for name, count in bucket.items():
-                    totals[name] = totals.get(name, 0) + count
+        for bucket in self._between(start_us, end_us):
+            for name, count in bucket.items():
+                totals[name] = totals.get(name, 0) + count
         return totals
 
-    def series(self, end_us: int, n: int) -> list[int]:
-        """Totals of the ``n`` buckets before ``end_us`` (aligned), oldest first."""
-        return [sum(self.counts.get(s, {}).values()) for s in self.starts(end_us, n)]
-
-    def starts(self, end_us: int, n: int) -> Iterator[int]:
-        return iter(range(end_us - n * self.width_us, end_us, self.width_us))
+    def _between(self, start_us: int, end_us: int) -> Iterator[dict[str, int]]:
+        found = (self.counts.get(start) for start in range(start_us, end_us, self.width_us))
+        return (bucket for bucket in found if bucket)

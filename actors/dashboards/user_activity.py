@@ -1,7 +1,11 @@
 """User activity: who is active, how many events, which ones, when in the week, and what was expected of it all.
 
-Counts are by event time against the newest tick. Active users are distinct subjects by HyperLogLog, one sketch a minute,
-so that the figure of any span of minutes is a merge.
+Counts are by event time against the newest tick. Every figure covers a span of closed panes of 10 s, which it names
+(``from`` and ``to``): a pane that still fills up never stands beside full ones, and SQL over the same span counts the same
+rows. A pane closes ``SETTLE`` after its end, when its rows are committed. What lies ahead of the newest tick is kept,
+shown once the clock gets there, and until then counted aside (``ahead``).
+
+Active users are distinct subjects, kept by pane: exactly up to 20,000 a pane, beyond that by a sketch.
 """
 
 from __future__ import annotations
@@ -15,15 +19,19 @@ import numpy as np
 
 from actors.columns import labels, pairs, times
 from actors.dashboards.buckets import HOUR, MINUTE, SECOND, Buckets
+from actors.dashboards.subjects import Subjects
 from actors.fold import NONE, Batch, Outputs, Topic
 from actors.hashing import hashes
-from analytics.sketches import HyperLogLog
 from events.catalog import ANOMALIES, CLOCK, DEAD_LETTERS, USER_INTERACTIONS
 
 PANE = 10 * SECOND
 PANES = 360
-ACTIVE_MINUTES = 5
+"""An hour of them."""
+SETTLE = 2 * SECOND
+"""How long after its end a pane still waits for rows that are under way."""
+ACTIVE = 5 * MINUTE
 SPARK = 30
+"""Points of a trend, a minute apart."""
 TOP = 8
 WEEK_HOURS = 28 * 24
 
@@ -42,11 +50,13 @@ class State(msgspec.Struct):
     now: int = 0
     total: int = 0
     panes: Buckets = msgspec.field(default_factory=lambda: Buckets(PANE, PANES))
-    types: Buckets = msgspec.field(default_factory=lambda: Buckets(MINUTE, 120))
+    types: Buckets = msgspec.field(default_factory=lambda: Buckets(PANE, 2 * PANES + 2))
     hours: Buckets = msgspec.field(default_factory=lambda: Buckets(HOUR, WEEK_HOURS))
-    refused: Buckets = msgspec.field(default_factory=lambda: Buckets(MINUTE, 120))
-    users: dict[int, HyperLogLog] = {}
-    """By minute: its subjects."""
+    refused: Buckets = msgspec.field(default_factory=lambda: Buckets(PANE, 2 * PANES + 2))
+    users: dict[int, Subjects] = {}
+    """By start of a pane: its subjects."""
+    active: dict[int, int] = {}
+    """By end of a pane: active users when it closed, for the spark line."""
     expected: dict[int, Expected] = {}
     totals: dict[int, int] = {}
     """By minute: events in total at its first tick, for the spark line."""
@@ -58,7 +68,7 @@ class UserActivity:
 
     series: tuple[str, str] = ("events", "")
     name: str = "user_activity"
-    version: int = 1
+    version: int = 2
     reads: tuple[str, ...] = (USER_INTERACTIONS.name, DEAD_LETTERS.name, ANOMALIES.name, CLOCK.name)
     writes: tuple[str, ...] = ()
     topics: Sequence[Topic] = (
@@ -70,6 +80,7 @@ class UserActivity:
     _panes: set[int] = field(default_factory=set[int], repr=False)
     _hours: set[int] = field(default_factory=set[int], repr=False)
     _moved: bool = field(default=False, repr=False)
+    _closed: _Closed = field(default_factory=lambda: _Closed(), repr=False)
 
     def initial(self) -> State:
         return State()
@@ -79,7 +90,7 @@ class UserActivity:
             self._count(state, batch)
         elif batch.stream == DEAD_LETTERS.name:
             codes, names = labels(batch.table, "stream")
-            state.refused.add(times(batch.table, "received"), codes, names)
+            self._closed.touch(state.refused.add(times(batch.table, "received"), codes, names))
         elif batch.stream == ANOMALIES.name:
             self._expect(state, batch)
         else:
@@ -94,14 +105,16 @@ class UserActivity:
             return
         state.total += len(at)
         one = np.zeros(len(at), np.int64)
-        self._panes |= state.panes.add(at, one, [""])
+        touched = state.panes.add(at, one, [""])
+        self._panes |= touched
+        self._closed.touch(touched)
         self._hours |= state.hours.add(at, one, [""])
         state.types.add(at, *pairs(batch.table, "type", "source"))
         subjects = hashes(batch.table, ("subject",))
-        minutes = at // MINUTE
-        for minute in np.unique(minutes).tolist():
-            if minute > _oldest(state):
-                state.users.setdefault(minute, HyperLogLog()).add(subjects[minutes == minute])
+        starts = at // PANE * PANE
+        for start in touched:
+            if start >= _oldest(state):
+                state.users.setdefault(start, Subjects()).add(subjects[starts == start])
 
     def _expect(self, state: State, batch: Batch) -> None:
         columns = ["metric", "key", "start", "value", "expected", "lower", "upper", "score", "is_anomaly"]
@@ -113,7 +126,13 @@ class UserActivity:
                 self._panes.add(start)
 
     def _tick(self, state: State, now: int) -> None:
+        before, hour = _end(state), state.now // HOUR
         state.now = max(state.now, now)
+        self._panes.update(start for start in state.panes.counts if before <= start <= state.now)  # begun or closed
+        if state.now // HOUR > hour:
+            self._hours.update(state.hours.counts)  # an hour that lay ahead may have begun
+        if _end(state) > before:
+            state.active[_end(state)] = _active(state, _end(state))
         state.totals.setdefault(state.now // MINUTE * MINUTE, state.total)
         pane = state.now // PANE * PANE
         if pane not in state.panes.counts:
@@ -126,7 +145,8 @@ class UserActivity:
         floor = (state.now // PANE - PANES) * PANE
         state.expected = {s: e for s, e in state.expected.items() if s > floor}
         state.totals = {m: t for m, t in state.totals.items() if m > state.now - (SPARK + 1) * MINUTE}
-        state.users = {m: sketch for m, sketch in state.users.items() if m > _oldest(state)}
+        state.active = {end: n for end, n in state.active.items() if end > _end(state) - SPARK * MINUTE}
+        state.users = {start: sketch for start, sketch in state.users.items() if start >= _oldest(state)}
 
     # -- what people see -------------------------------------------------------------------------------------------
 
@@ -135,11 +155,12 @@ class UserActivity:
             case "user_activity":
                 return self._figures(state)
             case "activity_series":
-                return {_seconds(start): self._pane(state, start) for start in sorted(state.panes.counts)[-PANES:]}
+                begun = [start for start in sorted(state.panes.counts) if start <= state.now]
+                return {_seconds(start): self._pane(state, start) for start in begun[-PANES:]}
             case "activity_heat":
                 return self._heat(state, state.hours.counts)
             case _:
-                return {"rows": self._top(state)}
+                return {"rows": self._closed.of(state).top}
 
     def changes(self, state: State) -> Mapping[str, Mapping[str, Any]]:
         panes, hours, moved = self._panes, self._hours, self._moved
@@ -147,37 +168,20 @@ class UserActivity:
         deltas: dict[str, Mapping[str, Any]] = {}
         if moved:
             deltas["user_activity"] = self._figures(state)
-            deltas["top_events"] = {"rows": self._top(state)}
-        if panes:
-            deltas["activity_series"] = {_seconds(start): self._pane(state, start) for start in sorted(panes)}
+            deltas["top_events"] = {"rows": self._closed.of(state).top}
+        begun = [start for start in sorted(panes) if start <= state.now]
+        if begun:
+            deltas["activity_series"] = {_seconds(start): self._pane(state, start) for start in begun}
         if hours:
             deltas["activity_heat"] = self._heat(state, hours)
         return deltas
 
     def _figures(self, state: State) -> dict[str, Any]:
-        minute = state.now // MINUTE * MINUTE
-        pane = state.now // PANE * PANE
-        span = ACTIVE_MINUTES
-        ends = [state.now // MINUTE + 1 - i for i in reversed(range(SPARK))]
-        users = [_active(state, end - span, end) for end in ends]
         totals = [state.totals[m] for m in sorted(state.totals)]
         return {
-            "active_users": {
-                "v": users[-1],
-                "prev": _active(state, ends[-1] - 2 * span, ends[-1] - span),
-                "spark": users,
-            },
-            "events_per_minute": {
-                "v": state.panes.total(pane - 5 * PANE, pane + PANE),
-                "prev": state.panes.total(pane - 11 * PANE, pane - 5 * PANE),
-                "spark": state.panes.series(pane + PANE, SPARK),
-            },
+            **self._closed.of(state).figures,
             "events_total": {"v": state.total, "spark": [*totals, state.total]},
-            "rejected": {
-                "v": state.refused.total(minute - HOUR + MINUTE, minute + MINUTE),
-                "prev": state.refused.total(minute - 2 * HOUR + MINUTE, minute - HOUR + MINUTE),
-                "spark": state.refused.series(minute + MINUTE, SPARK),
-            },
+            "ahead": {"v": sum(sum(b.values()) for start, b in state.panes.counts.items() if start > state.now)},
         }
 
     def _pane(self, state: State, start: int) -> dict[str, Any] | None:
@@ -189,58 +193,104 @@ class UserActivity:
             if said
             else {"exp": None, "lo": None, "hi": None, "score": None, "anom": False}
         )
-        return {"y": sum(state.panes.counts[start].values()), **told}
+        return {"y": sum(state.panes.counts[start].values()), "open": start >= _end(state), **told}
 
     def _heat(self, state: State, hours: Any) -> dict[str, int]:
         """Events by weekday (0 = Monday) and hour, UTC, for the cells that ``hours`` (us) fall in."""
-        cells = {_cell(start) for start in hours}
+        cells = {_cell(start) for start in hours if start <= state.now}
         totals = dict.fromkeys(sorted(cells), 0)
         for start, bucket in state.hours.counts.items():
-            if (cell := _cell(start)) in totals:
+            if start <= state.now and (cell := _cell(start)) in totals:
                 totals[cell] += sum(bucket.values())
         return totals
 
-    def _top(self, state: State) -> list[dict[str, Any]]:
-        end = state.now // MINUTE * MINUTE + MINUTE
-        now = state.types.by_name(end - HOUR, end)
-        before = state.types.by_name(end - 2 * HOUR, end - HOUR)
-        top = sorted(now, key=lambda name: (-now[name], name))[:TOP]
-        return [
-            {
-                "name": name.split("\t")[0],
-                "source": name.split("\t")[1],
-                "n": now[name],
-                "prev": before.get(name),
-                "spark": [state.types.counts.get(s, {}).get(name, 0) for s in state.types.starts(end, SPARK)],
-            }
-            for name in top
-        ]
-
     def dump(self, state: State) -> bytes:
-        plain = msgspec.to_builtins(state, str_keys=True, builtin_types=(bytes,), enc_hook=HyperLogLog.dump)
+        plain = msgspec.to_builtins(state, str_keys=True, builtin_types=(bytes,), enc_hook=Subjects.dump)
         return msgspec.msgpack.encode(plain, order="deterministic")
 
     def load(self, data: bytes) -> State:
         plain = msgspec.msgpack.decode(data)
-        return msgspec.convert(plain, State, str_keys=True, builtin_types=(bytes,), dec_hook=_sketch)
+        return msgspec.convert(plain, State, str_keys=True, builtin_types=(bytes,), dec_hook=_subjects)
 
 
-def _sketch(_: type, data: bytes) -> HyperLogLog:
-    return HyperLogLog.load(data)
+class _Closed:
+    """What is said of closed panes; computed anew when another one closes, and at a tick after late rows."""
+
+    def __init__(self) -> None:
+        self._state: State | None = None
+        self._end = self._now = 0
+        self._touched: set[int] = set()
+        self.figures: dict[str, Any] = {}
+        self.top: list[dict[str, Any]] = []
+
+    def touch(self, starts: set[int]) -> None:
+        """Rows came into the panes that begin at ``starts`` (us)."""
+        self._touched |= starts
+
+    def of(self, state: State) -> _Closed:
+        end = _end(state)
+        late = state.now > self._now and any(start < end for start in self._touched)
+        if self._state is not state or self._end != end or late:
+            self._state, self._end, self._now, self._touched = state, end, state.now, set()
+            self.figures, self.top = _figures(state, end), _top(state, end)
+        return self
+
+
+def _figures(state: State, end: int) -> dict[str, Any]:
+    points = [end - i * MINUTE for i in reversed(range(SPARK))]
+    active = _active(state, end)
+    trend = [*(state.active.get(at, 0) for at in points[:-1]), active]
+    return {
+        "active_users": _measure(end, ACTIVE, active, _active(state, end - ACTIVE), trend),
+        "events_per_minute": _rate(state.panes, end, MINUTE, points),
+        "rejected": _rate(state.refused, end, HOUR, points),
+    }
+
+
+def _rate(buckets: Buckets, end: int, span: int, points: list[int]) -> dict[str, Any]:
+    """Rows in ``[end - span, end)`` and in the span before; the trend is of the minute before each point."""
+    now, before = buckets.total(end - span, end), buckets.total(end - 2 * span, end - span)
+    return _measure(end, span, now, before, [buckets.total(at - MINUTE, at) for at in points])
+
+
+def _measure(end: int, span: int, now: int, before: int, spark: list[int]) -> dict[str, Any]:
+    return {"v": now, "prev": before, "spark": spark, "from": (end - span) / SECOND, "to": end / SECOND}
+
+
+def _top(state: State, end: int) -> list[dict[str, Any]]:
+    now = state.types.by_name(end - HOUR, end)
+    before = state.types.by_name(end - 2 * HOUR, end - HOUR)
+    minutes = [state.types.by_name(end - (i + 1) * MINUTE, end - i * MINUTE) for i in reversed(range(SPARK))]
+    top = sorted(now, key=lambda name: (-now[name], name))[:TOP]
+    return [
+        {
+            "name": name.split("\t")[0],
+            "source": name.split("\t")[1],
+            "n": now[name],
+            "prev": before.get(name),
+            "spark": [minute.get(name, 0) for minute in minutes],
+        }
+        for name in top
+    ]
+
+
+def _subjects(_: type, data: bytes) -> Subjects:
+    return Subjects.load(data)
+
+
+def _end(state: State) -> int:
+    """The end of the newest closed pane."""
+    return (state.now - SETTLE) // PANE * PANE
 
 
 def _oldest(state: State) -> int:
-    """The last minute whose subjects no figure needs any more."""
-    return state.now // MINUTE - SPARK - 2 * ACTIVE_MINUTES
+    """The first pane whose subjects some figure still needs, late rows included."""
+    return _end(state) - 2 * ACTIVE
 
 
-def _active(state: State, start: int, end: int) -> int:
-    """Distinct subjects in the minutes ``[start, end)``."""
-    union = HyperLogLog()
-    for minute in range(start, end):
-        if minute in state.users:
-            union.merge(state.users[minute])
-    return union.count()
+def _active(state: State, end: int) -> int:
+    """Distinct subjects in the ``ACTIVE`` before ``end`` (us), the end of a pane."""
+    return Subjects.together(state.users[start] for start in range(end - ACTIVE, end, PANE) if start in state.users)
 
 
 def _seconds(start_us: int) -> str:

@@ -22,6 +22,8 @@ _OF_ERRORS, _OF_MOVES = 1.0, 0.4
 """Variances of the logarithm of a scale: told by the errors of one independent origin, and by the history's moves."""
 _POWER_OF_ERRORS, _POWER_OF_MOVES, _POWER_OF_ANY = 0.48**2, 0.15**2, 0.5**2
 """Variances of the power by which errors grow: told by one origin, by the moves, and by nothing (a random walk's 1/2)."""
+_NO_POWER = 0.1**2
+"""Squared, a power as likely to be none: noise alone tells one, and never one below zero."""
 _WORSE = 0.25
 """By how much, as a logarithm, errors are larger than those of the best forecast of such moves."""
 _CHOSEN = 0.1
@@ -119,6 +121,7 @@ def _joined(sizes: F64, moves: F64, independent: float, n: int, horizon: int) ->
     if of_errors is not None:
         told.append((of_errors, independent / _POWER_OF_ERRORS))
     power = float(np.clip(sum(p * weight for p, weight in told) / sum(weight for _, weight in told), 0.0, 1.0))
+    power *= power**2 / (power**2 + _NO_POWER)
     step = np.arange(1, horizon + 1, dtype=np.float64)
     growth = step**power * np.sqrt(1 + _DRIFT * power * step / n)
     at = np.arange(1, moves.shape[0] + 1)

@@ -27,7 +27,7 @@ _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _OFFSET = re.compile(r"^\d.*:.*[+-]\d\d:?\d\d$")
 _LARGEST = 3.0e38
 EXACT = 1 << 53
-"""Whole numbers beyond it are not told apart by float64."""
+"""Whole numbers from it on are not told apart by float64."""
 _FEW = 64
 """Rows up to which numbers are converted all columns at once: there the calls cost more than the values."""
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-DATA = Path(os.environ.get("HINDCAST_DATA", "../shared/data"))
+from benchmarks.data import data_set
+
 TEST = 0.3
 
 
@@ -66,7 +66,7 @@ def split(name: str, seed: int, folder: Path) -> Path:
 
 def _frame(table: Table) -> pd.DataFrame:
     if table.path:
-        return pd.read_csv(DATA / table.path, dtype=str, keep_default_na=False)
+        return pd.read_csv(data_set(table.path), dtype=str, keep_default_na=False)
     from sklearn.datasets import load_diabetes
 
     return load_diabetes(as_frame=True).frame.astype(str)

@@ -37,8 +37,7 @@ def main() -> None:
     """
 
 
-_SYSTEM = (up, demo, down, status, doctor, send, tail, streams, query, rules, notifications, keys, link)
-_FILES = (detect, trend, correlate, drift, forecast, automl, predict, card)
-
-for _command in (*_SYSTEM, *_FILES):
-    main.add_command(_command)
+main.add_group("Run a system:", up, demo, down, link, status, doctor, keys)
+main.add_group("Events in and out of it:", send, tail, streams, query, rules, notifications)
+main.add_group("Analyse a file, without a system:", detect, trend, correlate, drift, forecast)
+main.add_group("Find a model for a table, and use it:", automl, predict, card)

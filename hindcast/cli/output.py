@@ -26,8 +26,30 @@ class Option(Protocol):
 class Commands(click.Group):
     """Turns the errors that a command expects into a line on stderr and an exit code; anything else is a bug."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._groups: dict[str, list[str]] = {}
+
+    def add_group(self, title: str, *commands: click.Command) -> None:
+        """Add commands that ``--help`` lists under a title of their own."""
+        for command in commands:
+            self.add_command(command)
+        self._groups[title] = [str(command.name) for command in commands]
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.commands))
+        with formatter.section("Commands"):
+            for place, (title, names) in enumerate(self._groups.items()):
+                if place:
+                    formatter.write_paragraph()
+                formatter.write_text(title)
+                room = formatter.width - width - 8
+                lines = [(f"{name:<{width}}", self.commands[name].get_short_help_str(room)) for name in names]
+                with formatter.indentation():
+                    formatter.write_dl(lines)
 
     def invoke(self, ctx: click.Context) -> Any:
         from events.errors import Corrupt, Rejected, Transient

@@ -146,7 +146,7 @@ def query(
 ) -> None:
     """Run one read-only SQL statement (DuckDB) over the streams; `-` reads it from standard input.
 
-    Each stream is a table (see `streams`, or "DESCRIBE user_interactions"), with producer, "offset" and tenant of each
+    Each stream is a table (see `streams`, or "DESCRIBE user_interactions"), with producer, row_offset and tenant of each
     row; metrics_latest has the last revision of each window. --json prints a list of objects.
     """
     if as_json and as_csv:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from events.errors import Rejected
+
+if TYPE_CHECKING:
+    from analytics.dates import Form
 
 GUESSES: dict[str, tuple[str, ...]] = {
     "type": ("type", "event", "event_type", "event_name", "eventType", "name", "action", "activity"),
@@ -19,6 +23,7 @@ GUESSES: dict[str, tuple[str, ...]] = {
 }
 _FIXED = ("type", "source")
 """Attributes that may be one text for every row."""
+_ISO = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EPOCH_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (0.0, 1.0))
 """A count since 1970 above the first figure is in units of 1 s over the second."""
 
@@ -29,10 +34,26 @@ class Columns:
 
     columns: Mapping[str, str]
     fixed: Mapping[str, str]
+    form: Form | None = None
+    """How the times are written, where that is neither ISO 8601 nor a number since 1970."""
+
+    def timed(self, rows: Iterable[Mapping[str, Any]]) -> Columns:
+        """These columns, with the form of the times found by the first ``rows``."""
+        column = self.columns.get("time")
+        cells = [row.get(column) for row in rows] if column else []
+        if all(cell is None or (isinstance(cell, str) and _ISO.match(cell)) for cell in cells):
+            return self
+        from hindcast.cli.moments import form_of  # the mathematics take their time to import
+
+        return replace(self, form=form_of(cells))
+
+    def how(self, name: str) -> str:
+        """How an attribute's column is read, where that is not plain."""
+        return f", read as {self.form} in UTC" if name == "time" and self.form else ""
 
     def said(self) -> str:
         """In words, for the person who sends."""
-        parts = [f"{name} = column {column}" for name, column in self.columns.items()]
+        parts = [f"{name} = column {column}{self.how(name)}" for name, column in self.columns.items()]
         return ", ".join([*parts, *(f"{name} = “{text}”" for name, text in self.fixed.items())])
 
     def event(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,7 +66,9 @@ class Columns:
         for name, column in self.columns.items():
             value = row.get(column)
             if value is not None and value != "":
-                event[name] = _time(value) if name == "time" else value if isinstance(value, str) else _text(value)
+                event[name] = (
+                    _time(value, self.form) if name == "time" else value if isinstance(value, str) else _text(value)
+                )
         return event
 
 
@@ -111,8 +134,12 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _time(value: Any) -> Any:
+def _time(value: Any, form: Form | None = None) -> Any:
     """ISO 8601 with an offset: text without one is UTC, a number is seconds (or ms, µs, ns) since 1970."""
+    if form is not None:
+        us, fits = form.read([str(value).strip()])
+        if fits[0]:
+            return datetime.fromtimestamp(int(us[0]) / 1e6, UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         unit = next(unit for above, unit in _EPOCH_UNITS if abs(value) >= above)
         try:

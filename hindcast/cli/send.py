@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from hindcast.cli.target import Target, json_option, target_options
 
 if TYPE_CHECKING:
     from files.rows import Opened, Row
+    from hindcast.cli.rehearsal import Rehearsal
     from hindcast.client import Client
 
 BATCH_ROWS = 1000
@@ -65,9 +67,15 @@ class Tally:
 )
 @click.option("--subject", metavar="COLUMN", help="Column of the person or thing that the event is about.")
 @click.option(
-    "--time", "time_", metavar="COLUMN", help="Column of the time: ISO 8601 (UTC if it says no zone), or since 1970."
+    "--time",
+    "time_",
+    metavar="COLUMN",
+    help="Column of the time: ISO 8601 (UTC if it says no zone), a date such as 20240229, or a number since 1970.",
 )
 @click.option("--id", "id_", metavar="COLUMN", help="Column of an id that is the event's own.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what each column is taken for and what would be refused; send nothing."
+)
 @target_options
 @json_option
 def send(
@@ -78,6 +86,7 @@ def send(
     subject: str | None,
     time_: str | None,
     id_: str | None,
+    dry_run: bool,
     data_dir: Path,
     address: str | None,
     key: str | None,
@@ -90,13 +99,17 @@ def send(
 
     A row without an id gets one made of the file's content and the row's number: sending a file twice, or again after
     it broke off, changes nothing. Rows from a pipe get new ids. Exit code 1 if any row was rejected.
+
+    --dry-run needs no system: it reads the whole file, shows the first events as they would be sent, and counts.
     """
     from files.rows import open_rows
+    from hindcast.cli.rehearsal import Rehearsal
 
     asked = {"type": type_, "source": source, "subject": subject, "time": time_, "id": id_}
     tally = Tally()
+    rehearsal = Rehearsal() if dry_run else None
     with (
-        Target(data_dir, address, key).client() as client,
+        nullcontext(rehearsal) if rehearsal else Target(data_dir, address, key).client() as client,
         open_rows(file, format_) as opened,
         _progress(opened) as show,
     ):
@@ -104,7 +117,10 @@ def send(
         while rows := list(islice(opened.rows, BATCH_ROWS)):
             sender.send(rows)
             show(tally)
-    _report(tally, as_json)
+    if rehearsal:
+        _report_rehearsal(tally, sender, rehearsal, as_json)
+    else:
+        _report(tally, as_json)
     if tally.rejected:
         sys.exit(WRONG)
 
@@ -112,12 +128,14 @@ def send(
 class Sender:
     """Sends batches of rows. What the columns mean is settled by the first batch that has rows that are no events yet."""
 
-    def __init__(self, client: Client, file: str, asked: dict[str, str | None], tally: Tally) -> None:
+    def __init__(self, client: Client | Rehearsal, file: str, asked: dict[str, str | None], tally: Tally) -> None:
         self._client = client
         self._file = file
         self._asked = asked
         self._tally = tally
-        self._columns: Columns | None = None
+        self.columns: Columns | None = None
+        self.data: dict[str, None] = {}
+        """Names of the columns that are data, in the order of their first values."""
         self._ids: Callable[[int], str] | None = None
 
     def send(self, rows: list[Row]) -> None:
@@ -134,7 +152,8 @@ class Sender:
         tally.duplicate += receipt["duplicate"]
         tally.rejected += receipt["rejected_total"]
         for verdict in receipt["rejected"]:
-            tally.refuse(good[verdict["index"]].number, verdict["field"], verdict["reason"], verdict["id"])
+            more = "".join(f"; {flaw['field']} {flaw['reason']}" for flaw in verdict.get("faults", ())[1:])
+            tally.refuse(good[verdict["index"]].number, verdict["field"], verdict["reason"] + more, verdict["id"])
         tally.warned += receipt["warnings_total"]
         for warning in receipt["warnings"]:
             tally.warn(good[warning["index"]].number, warning["field"], warning["reason"], warning["id"])
@@ -143,11 +162,13 @@ class Sender:
         if is_whole(row.fields):
             name = "id" if "specversion" in row.fields else "messageId"
             return row.fields if row.fields.get(name) else {**row.fields, name: self._id(row)}
-        if self._columns is None:
-            present = {name for r in batch if not is_whole(r.fields) for name in r.fields}
-            self._columns = columns_for(present, self._asked, self._file)
-            note(f"Reading {self._file}: {self._columns.said()}; all else is data")
-        event = self._columns.event(row.fields)
+        if self.columns is None:
+            plain = [r.fields for r in batch if not is_whole(r.fields)]
+            present = {name for fields in plain for name in fields}
+            self.columns = columns_for(present, self._asked, self._file).timed(plain)
+            note(f"Reading {self._file}: {self.columns.said()}; all else is data")
+        event = self.columns.event(row.fields)
+        self.data.update(dict.fromkeys(event["data"]))
         return event if event.get("id") else {**event, "id": self._id(row)}
 
     def _id(self, row: Row) -> str:
@@ -182,6 +203,29 @@ def _report(tally: Tally, as_json: bool) -> None:
         print_json(tally.summary())
         return
     click.echo(f"{tally.accepted:,} accepted, {tally.duplicate:,} duplicate, {tally.rejected:,} rejected")
+    _report_reasons(tally)
+
+
+def _report_rehearsal(tally: Tally, sender: Sender, rehearsal: Rehearsal, as_json: bool) -> None:
+    columns, data = sender.columns, list(sender.data)
+    if as_json:
+        mapping = {**columns.columns, **{name: f"“{text}”" for name, text in columns.fixed.items()}} if columns else {}
+        print_json({"mapping": mapping, "data": data, "events": rehearsal.events, **tally.summary()})
+        return
+    if columns:
+        for name, column in columns.columns.items():
+            click.echo(f"{name:8} column {column}{columns.how(name)}")
+        for name, text in columns.fixed.items():
+            click.echo(f"{name:8} “{text}” for every row")
+        click.echo(f"{'data':8} {', '.join(data) or 'nothing'}")
+    click.echo("\nThe first events:" if rehearsal.events else "\nNo event.")
+    for event in rehearsal.events:
+        click.echo(f"  {json.dumps(event, ensure_ascii=False)}")
+    click.echo(f"\nNothing was sent. {tally.accepted:,} would be accepted, {tally.rejected:,} rejected")
+    _report_reasons(tally)
+
+
+def _report_reasons(tally: Tally) -> None:
     for reason in tally.reasons[:SHOWN]:
         click.echo(f"  row {reason['row']}: {reason['field']} {reason['reason']}", err=True)
     if tally.rejected > SHOWN:

@@ -56,16 +56,16 @@ class Target:
         """The directory's key, if that address is the directory's system: keys are not shown to strangers."""
         from hindcast.datadir import DataDir
 
-        running = DataDir(self.data_dir).running()
+        running = DataDir(self.data_dir).started()
         if running is None or running.address.rstrip("/") != address.rstrip("/"):
             return None
         return DataDir(self.data_dir).admin_key
 
     def runs(self) -> bool:
-        """Whether there is a system to ask over HTTP."""
+        """Whether there is a system to ask over HTTP; one that is just starting is waited for."""
         from hindcast.datadir import DataDir
 
-        return self.address is not None or DataDir(self.data_dir).running() is not None
+        return self.address is not None or DataDir(self.data_dir).started() is not None
 
     @contextmanager
     def log(self) -> Generator[SqliteLog, None, None]:

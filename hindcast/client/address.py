@@ -9,11 +9,14 @@ from events.errors import Rejected
 
 
 def place_of(data_dir: str | Path) -> tuple[str, str]:
-    """(address, admin key) of the system that runs on ``data_dir``. Raises ``Rejected`` where none does."""
+    """(address, admin key) of the system that runs on ``data_dir``, which is waited for where it is just starting.
+
+    Raises ``Rejected`` where none does.
+    """
     from hindcast.datadir import DataDir
 
     directory = Path(data_dir)
-    running = DataDir(directory).running()
+    running = DataDir(directory).started()
     if running is None:
         raise Rejected(
             "data_dir", f"no system runs on {directory}; start one with `hindcast up --data-dir {directory}`"

@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 
+class Flaw(TypedDict):
+    field: str
+    reason: str
+
+
 class Verdict(TypedDict):
     """What there is to say of a row; ``index`` is its place among the events that were sent."""
 
@@ -12,6 +17,8 @@ class Verdict(TypedDict):
     id: str | None
     field: str
     reason: str
+    faults: list[Flaw]
+    """All that is wrong with it; ``field`` and ``reason`` are the first of them."""
 
 
 class Receipt(TypedDict):

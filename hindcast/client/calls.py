@@ -205,7 +205,7 @@ def tail(stream: str, last: int, follow: bool, every_s: float) -> Generator[Call
             yield every_s
 
 
-def metrics(metric: str, key: str, since: datetime | float, limit: int) -> Call[list[Sample]]:
+def metrics(metric: str, key: str, since: datetime | float | str, limit: int) -> Call[list[Sample]]:
     at = since.timestamp() if isinstance(since, date) else since
     params: dict[str, str | int | float] = {"metric": metric, "key": key, "since": at, "limit": limit}
     return Call("GET", "/v1/metrics", lambda answer: _json(answer)["metrics"], params=params)

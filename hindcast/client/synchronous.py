@@ -143,9 +143,12 @@ class Client:
                 return
 
     def metrics(
-        self, metric: str = "", *, key: str = "", since: datetime | float = 0.0, limit: int = 1000
+        self, metric: str = "", *, key: str = "", since: datetime | float | str = 0.0, limit: int = 1000
     ) -> list[Sample]:
-        """Samples of a metric, newest window first, each in its latest revision."""
+        """Samples of a metric, newest window first, each in its latest revision.
+
+        ``since``: a moment, seconds since 1970, or text: ISO 8601, or how long ago (``1h``).
+        """
         return self._do(calls.metrics(metric, key, since, limit))
 
     def alerts(self) -> list[dict[str, Any]]:

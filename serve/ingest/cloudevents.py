@@ -1,15 +1,17 @@
 """CloudEvents 1.0 over HTTP: structured, batched and binary mode, and the same events as NDJSON or plain JSON.
 
-Every mode becomes JSON text of one object or an array of them, and is read in one place.
+Every mode becomes JSON text of one object or an array of them, and is read in one place. Where the content type does not
+say that it is CloudEvents, a row without ``specversion`` is a plain event (``contract.PlainEvent``) and is completed.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import uuid
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -17,8 +19,9 @@ from events.errors import Rejected
 from serve.ingest.binary import header_attributes
 from serve.ingest.bodies import EVENTS_BYTES, compacted, few_enough, is_compact, is_utf8, raw_texts, split_array, within
 from serve.ingest.columns import Draft, Spelling, assemble
-from serve.ingest.contract import CLOUD_EVENT, ID_LENGTH, NAME_LENGTH, TIME_LENGTH, URI_LENGTH
-from serve.ingest.reading import JsonText, Rows, Shape, read_all, read_each
+from serve.ingest.contract import CLOUD_EVENT, ID_LENGTH, NAME_LENGTH, PLAIN_EVENT, TIME_LENGTH, URI_LENGTH, explain
+from serve.ingest.reading import JsonText, Rows, Shape, read_all, read_each, readable_id
+from serve.ingest.times import AHEAD_US
 from serve.ingest.verdicts import Decoded, Fault, Refusals, UnsupportedMedia
 
 _JSON_ARRAY = "application/cloudevents-batch+json"
@@ -30,6 +33,8 @@ _UTF8 = ("utf-8", "utf8", "us-ascii", "")
 _BOM = b"\xef\xbb\xbf"
 _SMALL = 64_000
 _one_value = msgspec.json.Decoder(msgspec.Raw)
+_one_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_PLAIN = ("type", "subject", "data", "time", "id", "source")
 
 _SPELLING = Spelling(id="id", subject="subject", time="time", properties="data", context="extensions")
 
@@ -56,6 +61,17 @@ class ExtendedEvent(Event, forbid_unknown_fields=False, gc=False):
     """An event with extension attributes."""
 
 
+class Terms(NamedTuple):
+    """Under which a request is read."""
+
+    received_us: int
+    plain: str | None
+    """The source of plain events that name none; None: the sender says that it sends CloudEvents, so none is plain."""
+    ahead_us: int
+    request: str | None = None
+    """A name that only a retry of the same request bears: the ids of plain events without one are made of it."""
+
+
 _SHAPE = Shape(
     strict=msgspec.json.Decoder(Event),
     strict_all=msgspec.json.Decoder(list[Event]),
@@ -64,11 +80,23 @@ _SHAPE = Shape(
     known=frozenset(Event.__struct_fields__),
     contract=lambda fields: CLOUD_EVENT,
     id="id",
+    placeholders=dict.fromkeys(("id", "source", "type"), b'"?"') | {"specversion": b'"1.0"'},
 )
 
 
-def decode_cloudevents(body: bytes, content_type: str, headers: Mapping[str, str], received_us: int) -> Decoded:
+def decode_cloudevents(
+    body: bytes,
+    content_type: str,
+    headers: Mapping[str, str],
+    received_us: int,
+    source: str = "plain",
+    ahead_us: int = AHEAD_US,
+    request: str | None = None,
+) -> Decoded:
     """Decode one request to ``/v1/events`` (body already decompressed), received at ``received_us`` (µs UTC).
+
+    ``source`` is that of plain events that name none; no time may be more than ``ahead_us`` ahead; ``request`` is a name
+    that only a retry of the same request bears.
 
     An event's identity is its source and id together. ``data`` that is no object is kept as ``{"data": ...}``, binary
     data as ``{"data_base64": "..."}``; extension attributes are kept in ``context``. Raises ``Rejected`` where the
@@ -76,13 +104,14 @@ def decode_cloudevents(body: bytes, content_type: str, headers: Mapping[str, str
     """
     within(body, EVENTS_BYTES)
     media, charset = _media(content_type)
+    terms = Terms(received_us, plain_source(content_type, source), ahead_us, request)
     if _is_binary(media, headers):
-        return decode_event(_from_binary(body, content_type, headers), received_us)
+        return _decode_array(b"[" + _from_binary(body, content_type, headers) + b"]", terms._replace(plain=None))
     if charset not in _UTF8:
         raise UnsupportedMedia("content-type", f"charset must be utf-8, got {charset[:40]!r}")
     if media in _NDJSON:
         lines = [line.strip() for line in body.removeprefix(_BOM).split(b"\n")]
-        return _decode_lines([line for line in lines if line], received_us)
+        return _decode_lines([line for line in lines if line], terms)
     if media not in (*_PLAIN_JSON, _STRUCTURED, _JSON_ARRAY):
         known = ", ".join((_STRUCTURED, _JSON_ARRAY, "application/json", _NDJSON[0]))
         raise UnsupportedMedia("content-type", f"must be one of {known}, or send ce- headers; got {media[:80]!r}")
@@ -90,10 +119,15 @@ def decode_cloudevents(body: bytes, content_type: str, headers: Mapping[str, str
     if not text:
         raise Rejected("body", "is empty; send a CloudEvent or an array of them")
     if text[:1] == b"{":
-        return decode_event(text, received_us)
+        return _decode_array(b"[" + text + b"]", terms)
     if text[:1] != b"[":
         raise Rejected("body", "must be a JSON object or an array of objects")
-    return _decode_array(text, received_us)
+    return _decode_array(text, terms)
+
+
+def plain_source(content_type: str, source: str) -> str | None:
+    """``source``, where a body of this type may hold plain events; None where it says that it holds CloudEvents."""
+    return source if _media(content_type)[0] not in (_STRUCTURED, _JSON_ARRAY) else None
 
 
 def one_event(body: bytes, content_type: str, headers: Mapping[str, str]) -> bytes | None:
@@ -111,35 +145,36 @@ def one_event(body: bytes, content_type: str, headers: Mapping[str, str]) -> byt
     return text
 
 
-def decode_event(text: bytes, received_us: int) -> Decoded:
-    """Decode the text of one JSON object. Raises as ``decode_cloudevents`` does."""
-    return _decode_array(b"[" + text + b"]", received_us)
+def decode_event(text: bytes, received_us: int, plain: str | None = None, ahead_us: int = AHEAD_US) -> Decoded:
+    """Decode the text of one JSON object; ``plain`` as ``plain_source`` answers. Raises as ``decode_cloudevents`` does."""
+    return _decode_array(b"[" + text + b"]", Terms(received_us, plain, ahead_us))
 
 
-def decode_together(texts: Sequence[bytes], received_us: int) -> Decoded | None:
+def decode_together(texts: Sequence[bytes], received_us: int, ahead_us: int = AHEAD_US) -> Decoded | None:
     """Decode texts that ``one_event`` found, as one; None where some row needs a look of its own: ``decode_event``."""
     array = compacted(b"[" + b",".join(texts) + b"]")
     raw = None if array is None else raw_texts(array)
     if array is None or raw is None or len(raw) != len(texts):
         return None
     rows = read_all(_SHAPE, array)
-    return rows and _assemble(rows, array, Refusals(raw.__getitem__), len(raw), received_us)
+    terms = Terms(received_us, None, ahead_us)
+    return rows and _assemble(rows, array, Refusals(raw.__getitem__), len(raw), terms)
 
 
-def _decode_array(array: bytes, received_us: int) -> Decoded:
+def _decode_array(array: bytes, terms: Terms) -> Decoded:
     """Decode the text of a JSON array of events."""
     compact = compacted(array)
     texts = None if compact is None else raw_texts(compact)
     if compact is None or texts is None:  # some row is no JSON: look at each
-        return _decode_each([compacted(text) or text for text in split_array(array)[1]], received_us)
+        return _decode_each([compacted(text) or text for text in split_array(array)[1]], terms)
     few_enough(len(texts))
     rows = read_all(_SHAPE, compact)
     if rows is None:
-        return _decode_each(texts, received_us)
-    return _assemble(rows, compact, Refusals(texts.__getitem__), len(texts), received_us)
+        return _decode_each(texts, terms)
+    return _assemble(rows, compact, Refusals(texts.__getitem__), len(texts), terms)
 
 
-def _decode_lines(lines: list[bytes], received_us: int) -> Decoded:
+def _decode_lines(lines: list[bytes], terms: Terms) -> Decoded:
     """Decode rows that stand one on each line."""
     few_enough(len(lines))
     array = b"[" + b",".join(lines) + b"]"
@@ -149,18 +184,38 @@ def _decode_lines(lines: list[bytes], received_us: int) -> Decoded:
     if texts is not None and list(map(len, texts)) == list(map(len, lines)):
         rows = read_all(_SHAPE, array)
         if rows is not None:
-            return _assemble(rows, array, Refusals(lines.__getitem__), len(lines), received_us)
-    return _decode_each([compacted(line) or line for line in lines], received_us)
+            return _assemble(rows, array, Refusals(lines.__getitem__), len(lines), terms)
+    return _decode_each([compacted(line) or line for line in lines], terms)
 
 
-def _decode_each(texts: Sequence[JsonText], received_us: int) -> Decoded:
+def _decode_each(texts: Sequence[JsonText], terms: Terms) -> Decoded:
     few_enough(len(texts))
     refusals = Refusals(texts.__getitem__)
+    if terms.plain is not None:
+        texts = [_completed(i, bytes(text), terms, refusals) for i, text in enumerate(texts)]
     rows = read_each(_SHAPE, texts, refusals)
-    return _assemble(rows, b"".join(texts), refusals, len(texts), received_us)
+    return _assemble(rows, b"".join(texts), refusals, len(texts), terms)
 
 
-def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, received_us: int) -> Decoded:
+def _completed(index: int, text: bytes, terms: Terms, refusals: Refusals) -> bytes:
+    """A plain event as a CloudEvent, less the fields for which it is refused; any other row as it is."""
+    try:
+        fields = _one_object.decode(text) if is_utf8(text) else {"specversion": msgspec.Raw()}
+    except (msgspec.MsgspecError, RecursionError):
+        return text
+    if "specversion" in fields:
+        return text
+    for field, reason in explain(PLAIN_EVENT, text):
+        hint = f"is no field of an event ({', '.join(_PLAIN)}): put it into data" if field not in _PLAIN else reason
+        refusals.add(index, readable_id(fields.get("id")), Fault(field, hint))
+        fields.pop(field, None)
+    id = f"request-{terms.request}-{index}" if terms.request else uuid.uuid4().hex
+    missing = {"specversion": "1.0", "source": terms.plain, "id": id} | ({} if "type" in fields else {"type": "?"})
+    said = {name: value for name, value in fields.items() if bytes(value) not in (b"null", b'""')}
+    return msgspec.json.encode({**missing, **said})
+
+
+def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, terms: Terms) -> Decoded:
     events = rows.row
     texts = [bytes(event.data) for event in events]
     properties: list[JsonText] = [data if data[:1] == b"{" else _wrapped(data) for data in texts]
@@ -179,7 +234,7 @@ def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, re
         may_hold_nul=b"\\u0000" in text,
     )
     faults = {} if plain else _take_base64(events, properties)
-    return assemble(draft, received_us, refusals, total, faults)
+    return assemble(draft, terms.received_us, refusals, total, faults, terms.ahead_us)
 
 
 def _wrapped(data: bytes) -> bytes:

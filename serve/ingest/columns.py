@@ -15,7 +15,7 @@ import xxhash
 from events.catalog import USER_INTERACTIONS, rows
 from serve.ingest.bodies import DEPTH, depth_fault
 from serve.ingest.money import read_money
-from serve.ingest.times import iso, parse_times, precision, range_fault
+from serve.ingest.times import AHEAD_US, iso, parse_times, precision, range_fault
 from serve.ingest.verdicts import Decoded, Fault, Refusals, Warned
 
 CONTENT_BYTES = 32_768
@@ -66,19 +66,21 @@ def assemble(
     refusals: Refusals,
     total: int,
     faults: Mapping[int, Fault] | None = None,
+    ahead_us: int = AHEAD_US,
     request: str | None = None,
 ) -> Decoded:
     """Check the common rules, and build the batch of the rows that pass; ``total`` is the request's number of rows.
 
-    ``faults`` (by row of the draft) are those that the dialect found itself. A row without an id gets one made of its
-    place and of ``request``, a name that only a retry of the same request bears; None stands for one that no other
-    request has. What rows say never makes them the same event.
+    ``faults`` (by row of the draft) are those that the dialect found itself; ``ahead_us`` is how far ahead of
+    ``received_us`` a time may be. Rows that are refused already are checked, too, so that all their faults are told. A row
+    without an id gets one made of its place and of ``request``, a name that only a retry of the same request bears; None
+    stands for one that no other request has. What rows say never makes them the same event.
     """
     n = len(draft.index)
     check = _Check(draft, refusals)
     for row, fault in (faults or {}).items():
         check.refuse(row, fault)
-    times = _times(draft, received_us, check)
+    times = _times(draft, received_us, ahead_us, check)
     properties = _json_column(draft.properties)
     check.json(properties, draft.properties, check.properties_field)
     context = None
@@ -141,7 +143,9 @@ class _Check:
     def __init__(self, draft: Draft, refusals: Refusals) -> None:
         self.draft = draft
         self.refusals = refusals
-        self.bad: set[int] = set()
+        self.bad = (
+            {row for row, index in enumerate(draft.index) if index in refusals.found} if refusals.found else set[int]()
+        )
 
     def refuse(self, row: int, fault: Fault) -> None:
         self.bad.add(row)
@@ -195,7 +199,7 @@ def holds_nul(text: bytes) -> bool:
     return _NUL in text and _NUL in text.replace(b"\\\\", b"")
 
 
-def _times(draft: Draft, received_us: int, check: _Check) -> np.ndarray:
+def _times(draft: Draft, received_us: int, ahead_us: int, check: _Check) -> np.ndarray:
     """Event times in µs UTC. A row without one happened when it was received; see ``Draft.sent`` for skew.
 
     Nothing is sent before it has happened: a ``sentAt`` before the row's time says nothing of the sender's clock, and the
@@ -217,24 +221,24 @@ def _times(draft: Draft, received_us: int, check: _Check) -> np.ndarray:
         times = np.where(there & sent_there, received_us - latency, said)
     times = np.where(there, times, received_us)
     low, high = times.min(initial=received_us), times.max(initial=received_us)
-    if range_fault(int(low), received_us, None) or range_fault(int(high), received_us, None):
+    if range_fault(int(low), received_us, None, ahead_us) or range_fault(int(high), received_us, None, ahead_us):
         for row, us in enumerate(times.tolist()):
-            reason = _range_fault(draft, row, us, int(said[row]) if there[row] else us, received_us)
+            reason = _range_fault(draft, row, us, int(said[row]) if there[row] else us, received_us, ahead_us)
             if reason:
                 check.refuse(row, Fault(draft.spelling.time, reason))
     return times
 
 
-def _range_fault(draft: Draft, row: int, us: int, said_us: int, received_us: int) -> str | None:
+def _range_fault(draft: Draft, row: int, us: int, said_us: int, received_us: int, ahead_us: int) -> str | None:
     """Why a row cannot have happened at ``us``; where it was sent with ``sentAt``, what became of that is said, too."""
-    if range_fault(us, received_us, None) is None:
+    if range_fault(us, received_us, None, ahead_us) is None:
         return None
     said, sent = draft.time[row], draft.sent and draft.sent[row]
     if said and sent and us != said_us:
         said = f"{said}, which by its sentAt {sent} was {iso(us)} on this server's clock,"
     elif said and sent:
         said = f"{said}, which its earlier sentAt {sent} cannot correct,"
-    return range_fault(us, received_us, said)
+    return range_fault(us, received_us, said, ahead_us)
 
 
 def _json_column(texts: Sequence[Json]) -> pa.Array:

@@ -53,6 +53,22 @@ class CloudEvent(TypedDict, total=False):
     data_base64: str | None
 
 
+@with_config(ConfigDict(extra="forbid", strict=True))
+class PlainEvent(TypedDict, total=False):
+    """An event in its plainest form: what happened, to whom, and what else is known. It is completed to a CloudEvent.
+
+    Without an ``id`` it gets one of its own, so that sending it again counts it again; without a ``source`` it is from
+    the API key, by the key's name.
+    """
+
+    type: Required[Name]
+    subject: MaybeId
+    data: Any
+    time: MaybeTime
+    id: MaybeId
+    source: MaybeId
+
+
 class Message(TypedDict, total=False):
     """What every Segment message may say; any other field is kept in ``context``."""
 
@@ -121,6 +137,7 @@ class Alias(Message, total=False):
 
 
 CLOUD_EVENT: TypeAdapter[Any] = TypeAdapter(CloudEvent)
+PLAIN_EVENT: TypeAdapter[Any] = TypeAdapter(PlainEvent)
 MESSAGES: dict[str, TypeAdapter[Any]] = {
     "track": TypeAdapter(Track),
     "page": TypeAdapter(Page),
@@ -131,15 +148,17 @@ MESSAGES: dict[str, TypeAdapter[Any]] = {
 }
 
 
-def explain(contract: TypeAdapter[Any], row: bytes) -> Fault | None:
-    """The first thing that the contract has against a row of JSON text; None where it has nothing."""
+def explain(contract: TypeAdapter[Any], row: bytes) -> list[Fault]:
+    """All that the contract has against a row of JSON text, at most one fault a field."""
     try:
         contract.validate_json(row)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = str(first["loc"][0]) if first["loc"] else "row"
-        return Fault(field, _reason(first["type"], first.get("ctx", {}), first["input"], first["msg"]))
-    return None
+        faults: dict[str, Fault] = {}
+        for one in error.errors(include_url=False):
+            field = str(one["loc"][0]) if one["loc"] else "row"
+            faults.setdefault(field, Fault(field, _reason(one["type"], one.get("ctx", {}), one["input"], one["msg"])))
+        return list(faults.values())
+    return []
 
 
 def _reason(kind: str, context: dict[str, Any], given: object, message: str) -> str:

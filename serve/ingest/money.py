@@ -1,4 +1,4 @@
-"""Money in properties: ``revenue``, or ``total`` or ``value`` with a ``currency``, as int64 minor units, exactly.
+"""Money in properties: ``revenue``; or ``amount``, ``total`` or ``value`` beside a ``currency``; exactly, in minor units.
 
 Money that cannot be read costs the amount, never the event: the properties keep what was said, and a note says why.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from events.money import NOTHING, is_number, money_fields
+from events.money import NOTHING, is_number, money_fields, stated
 from serve.ingest.verdicts import Fault
 
 # ISO 4217, active codes (funds codes, metals and XXX/XTS left out); exponents that are not 2 are below.
@@ -65,7 +65,6 @@ class _Said(msgspec.Struct, gc=False):
     """The money fields of properties; what is exact stays text until it is known to be money."""
 
     revenue: msgspec.Raw = msgspec.Raw()
-    total: msgspec.Raw = msgspec.Raw()
     currency: msgspec.Raw = msgspec.Raw()
     value: Any = None
 
@@ -129,7 +128,7 @@ def _one(index: int, text: bytes | msgspec.Raw, notes: Notes) -> _Said:
     except msgspec.MsgspecError:
         notes.append((index, _BEYOND_FLOAT))
         exact = money_fields(text)
-        return _Said(exact.revenue, exact.total, exact.currency)
+        return _Said(exact.revenue, exact.currency)
 
 
 def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[tuple[int, str] | None, Fault | None]:
@@ -139,11 +138,9 @@ def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[tuple[int, str
     """
     name, text = "revenue", bytes(row.revenue)
     if text in NOTHING:
-        name, text = "total", bytes(row.total)
-        if not is_number(text):
-            name, text = "value", bytes(money_fields(properties).value)
-        if not is_number(text) or bytes(row.currency) in NOTHING:
-            return None, None  # a total or value is money only as a number beside a currency; else it is any property
+        name, text = stated(money_fields(properties))
+        if not text or bytes(row.currency) in NOTHING:
+            return None, None  # these are money only as a number beside a currency; else they are any property
     number = (text[1:-1] if text[:1] == b'"' else text).strip(_BLANK)
     try:
         exact = Decimal(number.decode()) if len(number) <= _LONGEST else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -44,6 +44,8 @@ class Shape(Generic[S]):
     known: frozenset[str]
     contract: Callable[[Extra], TypeAdapter[Any] | Fault]
     id: str
+    placeholders: Mapping[str, bytes]
+    """JSON texts that stand for required fields while a refused row is read on, for the rest of its faults."""
 
 
 def read_all(shape: Shape[S], array: JsonText) -> Rows[S] | None:
@@ -62,7 +64,11 @@ def read_all(shape: Shape[S], array: JsonText) -> Rows[S] | None:
 
 
 def read_each(shape: Shape[S], texts: Iterable[JsonText], refusals: Refusals) -> Rows[S]:
-    """Row by row: each is taken, or refused with what the contract says against it."""
+    """Row by row: each is taken, or refused with what the contract says against it.
+
+    A refused row of which the rest can be read is among the rows all the same, without its faulty fields: the rules that
+    come later tell their faults, too, and take it out.
+    """
     rows: Rows[S] = Rows(extra=[])
     extras = rows.extra = []
     for index, text in enumerate(texts):
@@ -79,7 +85,11 @@ def read_each(shape: Shape[S], texts: Iterable[JsonText], refusals: Refusals) ->
                 read = shape.lenient.decode(row)
                 extra = _unknown(shape, _fields.decode(row))
         except msgspec.ValidationError as error:
-            refusals.add(index, *_explained(shape, row, error))
+            mended = _refuse(shape, index, row, error, refusals)
+            if mended is not None:
+                rows.index.append(index)
+                rows.row.append(mended)
+                extras.append(None)
         except msgspec.DecodeError as error:
             refusals.add(index, None, _malformed(row, error))
         except UnicodeDecodeError as error:
@@ -105,19 +115,31 @@ def _unknown(shape: Shape[S], fields: Extra) -> Extra | None:
     return {name: fields[name] for name in fields if name in unknown} if unknown else None
 
 
-def _explained(shape: Shape[S], row: bytes, error: msgspec.ValidationError) -> tuple[str | None, Fault]:
+def _refuse(shape: Shape[S], index: int, row: bytes, error: msgspec.ValidationError, refusals: Refusals) -> S | None:
+    """Refuse a row with all that its contract has against it; answers what can be read of it without those fields."""
     try:
         fields = _fields.decode(row)
     except msgspec.ValidationError:
-        return None, Fault("row", f"must be a JSON object, got {row[:40].decode('utf-8', 'replace')}")
+        refusals.add(index, None, Fault("row", f"must be a JSON object, got {row[:40].decode('utf-8', 'replace')}"))
+        return None
     except msgspec.DecodeError as malformed:  # beyond the field of the wrong type
-        return None, _malformed(row, malformed)
+        refusals.add(index, None, _malformed(row, malformed))
+        return None
     contract = shape.contract(fields)
-    fault = contract if isinstance(contract, Fault) else explain(contract, row)
-    return _readable_id(fields.get(shape.id)), fault or Fault("row", str(error))
+    faults = [contract] if isinstance(contract, Fault) else explain(contract, row) or [Fault("row", str(error))]
+    for fault in faults:
+        refusals.add(index, readable_id(fields.get(shape.id)), fault)
+    faulty = {fault.field for fault in faults}
+    kept = {name: text for name, text in fields.items() if name not in faulty}
+    stand_ins = {name: msgspec.Raw(text) for name, text in shape.placeholders.items() if name in faulty}
+    try:
+        return shape.lenient.decode(msgspec.json.encode({**kept, **stand_ins}))
+    except msgspec.MsgspecError:
+        return None
 
 
-def _readable_id(text: msgspec.Raw | None) -> str | None:
+def readable_id(text: msgspec.Raw | None) -> str | None:
+    """The id that JSON text says, cut at 256 characters; None where it says none."""
     if text is None:
         return None
     value = msgspec.json.decode(text)

@@ -17,6 +17,7 @@ from serve.ingest.bodies import SEGMENT_BYTES, compacted, few_enough, is_utf8, r
 from serve.ingest.columns import Draft, Spelling, assemble
 from serve.ingest.contract import ID_LENGTH, MESSAGES, NAME_LENGTH, TIME_LENGTH, shown
 from serve.ingest.reading import Extra, JsonText, Rows, Shape, read_all, read_each
+from serve.ingest.times import AHEAD_US
 from serve.ingest.verdicts import Decoded, Fault, Refusals
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias", "batch")
@@ -135,6 +136,7 @@ def _shape(strict: Any, lenient: Any) -> Shape[Message]:
         known=_KNOWN,
         contract=_contract_of,
         id="messageId",
+        placeholders=dict.fromkeys(("event", "groupId", "userId", "previousId"), b'"?"') | {"type": b'"identify"'},
     )
 
 
@@ -172,7 +174,12 @@ def write_key(body: bytes) -> str | None:
 
 
 def decode_segment(
-    kind: str, body: bytes, received_us: int, source: str = "segment", request: str | None = None
+    kind: str,
+    body: bytes,
+    received_us: int,
+    source: str = "segment",
+    ahead_us: int = AHEAD_US,
+    request: str | None = None,
 ) -> Decoded:
     """Decode one request to ``/v1/{kind}`` (body already decompressed), received at ``received_us`` (µs UTC).
 
@@ -188,7 +195,7 @@ def decode_segment(
     if text[:1] != b"{":
         raise Rejected("body", "must be a JSON object, as Segment's SDKs send it")
     if kind != "batch":
-        return _decode_single(kind, text, received_us, source, request)
+        return _decode_single(kind, text, received_us, source, ahead_us, request)
     compact = compacted(text)
     envelope = None if compact is None else _envelope_of(compact)
     rows: Rows[Message] | None = None
@@ -209,10 +216,12 @@ def decode_segment(
     refusals = Refusals(texts.__getitem__)
     if rows is None:
         rows = read_each(_SHAPE, texts, refusals)
-    return _assemble(rows, b"".join(texts), envelope, refusals, len(texts), received_us, source, request)
+    return _assemble(rows, b"".join(texts), envelope, refusals, len(texts), received_us, source, ahead_us, request)
 
 
-def _decode_single(kind: str, text: bytes, received_us: int, source: str, request: str | None) -> Decoded:
+def _decode_single(
+    kind: str, text: bytes, received_us: int, source: str, ahead_us: int, request: str | None
+) -> Decoded:
     """One message; its ``type`` need not be said, and must not be another."""
     row = compacted(text) or text
     try:
@@ -227,9 +236,11 @@ def _decode_single(kind: str, text: bytes, received_us: int, source: str, reques
         elif said != kind:
             refusals = Refusals(lambda index: row)
             refusals.add(0, None, Fault("type", f"must be {kind} on /v1/{kind}, got {shown(said)}"))
-            return _assemble(Rows(), b"", _Envelope(), refusals, 1, received_us, source, request)
+            return _assemble(Rows(), b"", _Envelope(), refusals, 1, received_us, source, ahead_us, request)
     refusals = Refusals(lambda index: row)
-    return _assemble(read_each(_SHAPE, [row], refusals), row, _Envelope(), refusals, 1, received_us, source, request)
+    return _assemble(
+        read_each(_SHAPE, [row], refusals), row, _Envelope(), refusals, 1, received_us, source, ahead_us, request
+    )
 
 
 def _envelope_of(text: bytes) -> _Envelope | None:
@@ -255,6 +266,7 @@ def _assemble(
     total: int,
     received_us: int,
     source: str,
+    ahead_us: int,
     request: str | None,
 ) -> Decoded:
     sent_at = _text(envelope.sentAt)
@@ -298,7 +310,7 @@ def _assemble(
         properties_field=[_properties_field(message) for message in messages],
         may_hold_nul=b"\\u0000" in text,
     )
-    return assemble(draft, received_us, refusals, total, faults, request)
+    return assemble(draft, received_us, refusals, total, faults, ahead_us, request)
 
 
 def _said(message: Message) -> tuple[str, msgspec.Raw, dict[str, str]]:

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 EARLIEST_US = 946_684_800_000_000  # 2000-01-01T00:00:00Z
-AHEAD_US = 24 * 3600 * 1_000_000
+AHEAD_US = 600 * 1_000_000
+"""How far ahead of the receiver's clock an event may be, where nothing else is asked for: 10 minutes."""
 REMEDY = "send ISO 8601 with an offset, such as 2026-01-31T09:30:00.125Z"
 
 _UTC = pa.timestamp("us", tz="UTC")
@@ -63,25 +64,34 @@ def parse_time(text: str) -> int | None:
         return None
 
 
-def range_fault(us: int, received_us: int, said: str | None) -> str | None:
+def range_fault(us: int, received_us: int, said: str | None, ahead_us: int = AHEAD_US) -> str | None:
     """Why an event cannot have happened at ``us`` when it was received at ``received_us``; None where it can."""
-    if EARLIEST_US <= us <= received_us + AHEAD_US:
+    if EARLIEST_US <= us <= received_us + ahead_us:
         return None
     value = said if said is not None else iso(us)
     for factor, mistake in (
         (1000, "seconds where milliseconds belong"),
         (1_000_000, "seconds where microseconds belong"),
     ):
-        if EARLIEST_US <= us * factor <= received_us + AHEAD_US:
+        if EARLIEST_US <= us * factor <= received_us + ahead_us:
             return f"{value} looks like {mistake} ({iso(us * factor)} would fit); {REMEDY}"
     for factor, mistake in (
         (1000, "milliseconds where seconds belong"),
         (1_000_000, "microseconds where seconds belong"),
     ):
-        if EARLIEST_US <= us // factor <= received_us + AHEAD_US:
+        if EARLIEST_US <= us // factor <= received_us + ahead_us:
             return f"{value} looks like {mistake} ({iso(us // factor)} would fit); {REMEDY}"
-    bound = "before 2000-01-01" if us < EARLIEST_US else "more than 24 hours ahead of this server's clock"
+    bound = "before 2000-01-01" if us < EARLIEST_US else f"more than {_span(ahead_us)} ahead of this server's clock"
     return f"{value} is {bound}; check the sender's clock and unit (seconds or milliseconds)"
+
+
+def _span(us: int) -> str:
+    """A length of time in words: ``10 minutes``."""
+    seconds = us / 1e6
+    size, unit = next(
+        ((s, u) for s, u in ((3600, "hour"), (60, "minute")) if seconds >= s and seconds % s == 0), (1, "second")
+    )
+    return f"{seconds / size:g} {unit}{'' if seconds == size else 's'}"
 
 
 def _numeric_hint(text: str) -> str:

@@ -32,16 +32,30 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refused row: where it stood in the request, its id where it has a readable one, and why.
+    """A refused row: where it stood in the request, its id where it has a readable one, and all that is wrong with it.
 
     ``payload`` is the row as JSON text (whitespace may differ from what was sent), cut at 32 kB.
     """
 
     index: int
     id: str | None
-    field: str
-    reason: str
+    faults: tuple[Fault, ...]
     payload: bytes
+
+    @property
+    def field(self) -> str:
+        """Of the first fault."""
+        return self.faults[0].field
+
+    @property
+    def reason(self) -> str:
+        """Of the first fault."""
+        return self.faults[0].reason
+
+    @property
+    def reasons(self) -> str:
+        """Of all faults, as one text that follows ``field``."""
+        return "; ".join((self.reason, *(f"{field} {reason}" for field, reason in self.faults[1:])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +89,18 @@ class Decoded:
 
 @dataclass(slots=True)
 class Refusals:
-    """Collects the refused rows of one request, at most one verdict a row: the first."""
+    """Collects the refused rows of one request, with every fault of each, at most one a field."""
 
     text: Callable[[int], bytes | msgspec.Raw]
     found: dict[int, Refused] = field(default_factory=dict)
 
     def add(self, index: int, id: str | None, fault: Fault) -> None:
-        """Refuse the request's row ``index``; a row that is refused already keeps its first verdict."""
-        if index not in self.found:
-            payload = bytes(self.text(index))[:PAYLOAD_BYTES]
-            self.found[index] = Refused(index, id, fault.field, fault.reason, payload)
+        """Refuse the request's row ``index``, or add to the faults for which it is refused already."""
+        known = self.found.get(index)
+        if known is None:
+            self.found[index] = Refused(index, id, (fault,), bytes(self.text(index))[:PAYLOAD_BYTES])
+        elif all(fault.field != other.field for other in known.faults):
+            self.found[index] = Refused(index, known.id, (*known.faults, fault), known.payload)
 
     def in_order(self) -> list[Refused]:
         return [self.found[index] for index in sorted(self.found)]

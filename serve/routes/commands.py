@@ -40,6 +40,8 @@ class NewKey(BaseModel):
     scopes: list[str]
     source: Name | None = None
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "website", "scopes": ["ingest"]}]})
+
 
 class Key(BaseModel):
     """A key as it is known; ``key`` itself is shown once, when it is made."""
@@ -60,9 +62,22 @@ class MadeKey(Key):
 class NewRule(RuleFields):
     """An alert rule: ``condition`` over a metric's samples, fired after ``for_s``; the language is in docs/rules.md."""
 
-    model_config = ConfigDict(extra="forbid")
-
     channels: Annotated[list[str], Field(max_length=20)]
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Many events",
+                    "condition": "events.count > threshold",
+                    "threshold": 10_000,
+                    "channels": ["dashboard"],
+                    "severity": "low",
+                }
+            ]
+        },
+    )
 
 
 class Rule(BaseModel):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from serve.backstage import backstage, principal
-from serve.ingest import decode_cloudevents, one_event, read_body
-from serve.ingest.contract import CLOUD_EVENT
+from serve.ingest import decode_cloudevents, one_event, plain_source, read_body
+from serve.ingest.contract import CLOUD_EVENT, PLAIN_EVENT
 from serve.interactions import Receipt, now_us
 from serve.problems import Failure
-from serve.routes.plain import UNREADABLE, Plain, described, receipt_response
+from serve.routes.plain import UNREADABLE, Plain, described, receipt_response, request_name
 
 router = APIRouter(tags=["ingest"], route_class=Plain)
+_WHEN = "2026-01-31T09:30:00.125Z"
+_PLAIN_EXAMPLE = {"type": "order.placed", "subject": "ada", "data": {"amount": 29, "currency": "EUR"}}
+_EVENT_EXAMPLE = {"specversion": "1.0", "id": "order-1", "source": "/shop", "time": _WHEN, **_PLAIN_EXAMPLE}
 EVENT = CLOUD_EVENT.json_schema()
+PLAIN = PLAIN_EVENT.json_schema()
 
 
 @router.post(
@@ -25,24 +30,36 @@ EVENT = CLOUD_EVENT.json_schema()
     },
     openapi_extra=described(
         {
-            "application/cloudevents+json": EVENT,
-            "application/cloudevents-batch+json": {"type": "array", "items": EVENT},
-            "application/json": {"anyOf": [EVENT, {"type": "array", "items": EVENT}]},
-            "application/x-ndjson": {"type": "string"},
+            "application/json": (
+                {"anyOf": [PLAIN, EVENT, {"type": "array", "items": {"anyOf": [PLAIN, EVENT]}}]},
+                _PLAIN_EXAMPLE,
+            ),
+            "application/cloudevents+json": (EVENT, _EVENT_EXAMPLE),
+            "application/cloudevents-batch+json": ({"type": "array", "items": EVENT}, [_EVENT_EXAMPLE]),
+            "application/x-ndjson": (
+                {"type": "string"},
+                "".join(orjson.dumps(_PLAIN_EXAMPLE | {"subject": who}).decode() + "\n" for who in ("ada", "grace")),
+            ),
         }
     ),
 )
 async def events(request: Request) -> Response:
-    """CloudEvents 1.0: structured, batched or binary mode; NDJSON in bulk. 207 where some rows are refused."""
+    """Events: plain ones (`type`, and what else is known), or CloudEvents 1.0 in structured, batched or binary mode.
+
+    One, an array, or NDJSON in bulk. 207 where some rows are refused, each with all its faults.
+    """
     stage = backstage(request)
-    await principal(request, "ingest")
+    who = await principal(request, "ingest")
     limit = stage.spec.max_body_bytes
     body = read_body(await request.body(), request.headers.get("content-encoding", ""), limit)
     content_type = request.headers.get("content-type", "")
-    event = one_event(body, content_type, request.headers)
+    name = request_name(request)
+    event = None if name else one_event(body, content_type, request.headers)
     if event is not None:
-        receipt = await stage.interactions.take_event(event)
+        receipt = await stage.interactions.take_event(event, plain_source(content_type, who.source))
     else:
-        receipt = await stage.interactions.take(decode_cloudevents(body, content_type, request.headers, now_us()))
+        ahead_us = stage.spec.max_ahead_us
+        decoded = decode_cloudevents(body, content_type, request.headers, now_us(), who.source, ahead_us, name)
+        receipt = await stage.interactions.take(decoded)
     bad = receipt["rejected_total"]
     return receipt_response(receipt, 200 if not bad else 207 if receipt["accepted"] + receipt["duplicate"] else 400)

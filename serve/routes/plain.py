@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import xxhash
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
@@ -28,11 +29,18 @@ class Plain(APIRoute):
         return await response(scope, receive, send)
 
 
-def described(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """OpenAPI's description of a body that the route reads by itself."""
-    return {"requestBody": {"required": True, "content": {kind: {"schema": s} for kind, s in schemas.items()}}}
+def described(schemas: dict[str, tuple[dict[str, Any], Any]]) -> dict[str, Any]:
+    """OpenAPI's description of a body that the route reads by itself: by content type, its schema and an example."""
+    content = {kind: {"schema": schema, "example": example} for kind, (schema, example) in schemas.items()}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def receipt_response(receipt: Answer, status: int) -> Response:
     """A receipt as JSON."""
     return Response(orjson.dumps(receipt), status, media_type="application/json")
+
+
+def request_name(request: Request) -> str | None:
+    """What names a request over its retries, where its sender says so."""
+    key = request.headers.get("idempotency-key")
+    return xxhash.xxh3_128_hexdigest(key.encode()) if key else None

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from actors.fold import Topic
-from events.errors import Transient
+from events.errors import Rejected, Transient
+from events.nearest import did_you_mean
 from query.engine import Engine
 from query.history import History
 from query.rows import as_objects
 from serve.backstage import Backstage, backstage, principal
+from serve.parameters import known_parameters, seconds_since
 from serve.problems import REFUSALS, Missing
 
-router = APIRouter(tags=["read"], responses=REFUSALS)
+router = APIRouter(tags=["read"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
 Limit = Annotated[int, Query(ge=1, le=10_000)]
-Seconds = Annotated[float, Query(ge=0, le=4e9, allow_inf_nan=False)]
+Since = Annotated[
+    str, Query(description="ISO 8601 (UTC without a zone), seconds since 1970, or how long ago: `1h`", examples=["1h"])
+]
 
 LATEST = """
-SELECT metric, key, start, width_us / 1e6 AS width_s, count, sum, mean, min, max, p50, p95, p99, "distinct", revision
+SELECT metric, key, start, width_us / 1e6 AS width_s, count, sum, mean, min, max, p50, p95, p99,
+  distinct_count AS "distinct", revision
 FROM metrics_latest
 WHERE ({metric} = '' OR metric = {metric}) AND ({key} = '' OR key = {key}) AND epoch(start) >= {since}
 ORDER BY start DESC, metric, key LIMIT {limit}
@@ -53,6 +59,12 @@ class Rows(BaseModel):
 class Sql(BaseModel):
     sql: Annotated[str, Field(min_length=1, max_length=100_000)]
     limit: Annotated[int | None, Field(ge=1, le=10_000)] = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"sql": "SELECT type, count(*) AS n FROM user_interactions GROUP BY type ORDER BY n DESC"}]
+        }
+    )
 
 
 class ResultColumn(BaseModel):
@@ -116,7 +128,7 @@ async def streams(request: Request) -> Streams:
 @router.get("/v1/streams/{stream}", response_model=Rows)
 async def stream_rows(
     request: Request,
-    stream: str,
+    stream: Annotated[str, Path(examples=["user_interactions"])],
     last: Limit | None = None,
     producer: str | None = None,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
@@ -152,15 +164,26 @@ async def sql_answer(stage: Backstage, sql: str, limit: int | None, *, commands:
 
 
 @router.get("/v1/metrics", response_model=Objects)
-async def metrics(
-    request: Request, metric: str = "", key: str = "", since: Seconds = 0.0, limit: Limit = 1000
-) -> Objects:
-    """Samples of a metric, newest window first, each in its latest revision; ``since``: seconds UTC."""
+async def metrics(request: Request, metric: str = "", key: str = "", since: Since = "", limit: Limit = 1000) -> Objects:
+    """Samples of a metric, newest window first, each in its latest revision."""
     await principal(request, "query")
-    sql = LATEST.format(metric=_literal(metric), key=_literal(key), since=float(since), limit=limit)
-    result = await sql_answer(backstage(request), sql, limit)
+    stage = backstage(request)
+    start = seconds_since(since, time.time()) if since else 0.0
+    sql = LATEST.format(metric=_literal(metric), key=_literal(key), since=start, limit=limit)
+    result = await sql_answer(stage, sql, limit)
+    if metric and not result.rows and metric not in stage.spec.metrics:
+        await _known_metric(stage, metric)
     names = [c.name for c in result.columns]
     return Objects(metrics=[dict(zip(names, row, strict=True)) for row in result.rows])
+
+
+async def _known_metric(stage: Backstage, metric: str) -> None:
+    """Raises ``Rejected`` for a metric that is not configured and has no sample either."""
+    found = await sql_answer(stage, "SELECT DISTINCT metric FROM metrics ORDER BY 1", None)
+    known = sorted({*stage.spec.metrics, *(name for (name,) in found.rows)})
+    if metric not in known:
+        listed = ", ".join(known) or "none yet"
+        raise Rejected("metric", f"there is no metric {metric!r}{did_you_mean(metric, known)}; there are {listed}")
 
 
 def _literal(text: str) -> str:
@@ -184,7 +207,7 @@ async def dashboards(request: Request) -> Topics:
 
 
 @router.get("/v1/dashboards/{topic}", response_model=TopicData)
-async def dashboard(request: Request, topic: str) -> TopicData:
+async def dashboard(request: Request, topic: Annotated[str, Path(examples=["user_activity"])]) -> TopicData:
     """A topic's whole data, as of a commit number of its dashboard."""
     await principal(request, "query")
     return await topic_data(backstage(request), topic)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
-import xxhash
 from fastapi import APIRouter, Request, Response
 
 from serve.access import Denied
@@ -15,9 +12,18 @@ from serve.ingest import KINDS, PATHS, SEGMENT_BYTES, decode_segment, read_body,
 from serve.ingest.contract import MESSAGES
 from serve.interactions import Receipt, now_us
 from serve.problems import REFUSALS, Missing
-from serve.routes.plain import UNREADABLE, Plain, described, receipt_response
+from serve.routes.plain import UNREADABLE, Plain, described, receipt_response, request_name
 
 router = APIRouter(tags=["ingest"], route_class=Plain)
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "track": {"userId": "ada", "event": "Order Completed", "properties": {"revenue": 29, "currency": "EUR"}},
+    "identify": {"userId": "ada", "traits": {"plan": "pro"}},
+    "page": {"userId": "ada", "name": "Pricing", "properties": {"url": "https://example.com/pricing"}},
+    "screen": {"userId": "ada", "name": "Lesson"},
+    "group": {"userId": "ada", "groupId": "acme", "traits": {"seats": 12}},
+    "alias": {"userId": "ada", "previousId": "visitor-7"},
+    "batch": {"batch": [{"type": "track", "userId": "ada", "event": "Course Viewed", "properties": {"course": "ml"}}]},
+}
 settings_router = APIRouter(tags=["ingest"], responses=REFUSALS)
 
 
@@ -40,14 +46,15 @@ def _route(path: str, kind: str) -> None:
         summary=f"Segment {kind}",
         description=f"One request of Segment's HTTP API; its SDKs also send it to {names}. Messages without "
         "`messageId` are new events each time, unless the request is sent again under the same `Idempotency-Key`.",
-        openapi_extra=described({"application/json": _messages(kind)}),
+        openapi_extra=described({"application/json": (_messages(kind), _EXAMPLES[kind])}),
         include_in_schema=path in KINDS,
     )
     async def segment(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         stage = backstage(request)
         body = read_body(await request.body(), request.headers.get("content-encoding", ""), SEGMENT_BYTES)
         who = await principal(request, "ingest", _write_key(request, body))
-        decoded = decode_segment(kind, body, now_us(), source=who.source, request=_request_name(request))
+        ahead_us = stage.spec.max_ahead_us
+        decoded = decode_segment(kind, body, now_us(), who.source, ahead_us, request=request_name(request))
         return receipt_response(await stage.interactions.take(decoded), 200)
 
 
@@ -96,17 +103,5 @@ async def settings(request: Request, write_key: str) -> dict[str, Any]:
 
 
 def _write_key(request: Request, body: bytes) -> str | None:
-    """Segment's write key: the user name of basic auth, else ``writeKey`` in the body."""
-    header = request.headers.get("authorization", "")
-    if header.lower().startswith("basic "):
-        try:
-            return base64.b64decode(header[6:], validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            raise Denied("authorization", "is not valid basic authentication") from None
-    return None if bearer(request) else write_key(body)
-
-
-def _request_name(request: Request) -> str | None:
-    """What names a request over its retries, where its sender says so."""
-    key = request.headers.get("idempotency-key")
-    return xxhash.xxh3_128_hexdigest(key.encode()) if key else None
+    """Segment's write key: that of the header, else ``writeKey`` in the body."""
+    return bearer(request) or write_key(body)

@@ -18,7 +18,8 @@ def measure(value: float, prev: float | None, start: float, noise: float = 0.04,
     for i in range(40):
         level += (value - level) / (40 - i) + rng.gauss(0, noise * abs(value))
         spark.append(round(max(0.0, level), 2))
-    return {"v": value, "prev": prev, "spark": [*spark[:-1], value]}
+    to = time.time() // PANE * PANE
+    return {"v": value, "prev": prev, "spark": [*spark[:-1], value], "from": to - 60, "to": to}
 
 
 def activity(now: float, panes: int = 360) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def activity(now: float, panes: int = 360) -> dict[str, Any]:
         score = abs(count - expected) / 17
         series[str(start)] = {
             "y": round(count),
+            "open": i == panes - 1,
             "exp": round(expected, 1),
             "lo": round(expected - 55, 1),
             "hi": round(expected + 55, 1),
@@ -111,7 +113,9 @@ def busy(now: float | None = None) -> list[FakeTopic]:
             {
                 "active_users": measure(8412, 7967, 7400, seed=2),
                 "events_per_minute": measure(2471, 2602, 2650, seed=3),
-                "events_total": {k: v for k, v in measure(1284310, None, 1.2e6, 0.0, seed=4).items() if k != "prev"},
+                "events_total": {
+                    k: v for k, v in measure(1284310, None, 1.2e6, 0.0, seed=4).items() if k in ("v", "spark")
+                },
                 "rejected": measure(37, 21, 18, 0.1, seed=5),
             },
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -74,6 +75,61 @@ def test_a_server_that_cannot_be_reached_is_told_and_found_again(visit: Visit) -
     expect(tile(page, "Active users, 5 min")).to_contain_text("8,412")
 
 
+def test_an_address_that_leads_nowhere_says_so(visit: Visit) -> None:
+    page = visit(FakeLive(busy()), path="/#/nope")
+    expect(page.get_by_text("There is no page #/nope")).to_be_visible()
+    expect(page).to_have_title(re.compile("No such page"))
+    page.get_by_role("link", name="Go to Overview").click()
+    expect(tile(page, "Active users, 5 min")).to_contain_text("8,412")
+
+
+def test_a_quiet_system_is_not_shown_as_one_that_fails(visit: Visit) -> None:
+    fake = FakeLive(busy())
+    page = visit(fake)
+    live(page)
+    fake.push("user_activity", users(0, prev=100))
+    expect(tile(page, "Active users, 5 min")).to_contain_text("vs 100")
+    expect(tile(page, "Active users, 5 min")).not_to_contain_text("%")
+    expect(tile(page, "Active users, 5 min").locator(".bad")).to_have_count(0)
+
+
+def test_a_figure_says_which_span_it_covers(visit: Visit) -> None:
+    page = visit(FakeLive(busy()))
+    expect(tile(page, "Events per minute")).to_contain_text(re.compile(r"to \d\d:\d\d:\d0"))
+
+
+def test_events_ahead_of_the_clock_are_told_apart(visit: Visit) -> None:
+    fake = FakeLive(busy())
+    page = visit(fake)
+    live(page)
+    fake.push("user_activity", {"ahead": {"v": 3}})
+    expect(page.locator(".panel", has_text="User activity")).to_contain_text("3 ahead")
+
+
+def test_a_link_to_an_alert_leads_to_it(visit: Visit) -> None:
+    page = visit(FakeLive(busy()), path="/#/alert/a3")
+    expect(page.locator('.alerts li[data-id="a3"]')).to_be_focused()
+
+
+def test_what_a_finger_taps_is_large_enough(visit: Visit) -> None:
+    page = visit(FakeLive(busy()), size=(390, 844))
+    live(page)
+    expect(page.locator(".alerts li").first).to_be_visible()
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("a, button, input, li[tabindex]")]
+            .map((e) => [e.className || e.textContent, e.getBoundingClientRect()])
+            .filter(([, box]) => box.width > 0 && box.bottom > 0 && (box.width < 44 || box.height < 44))
+            .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)"""
+    )
+    assert small == []
+
+
+def test_the_page_of_the_api_asks_nobody_else(visit: Visit) -> None:
+    page = visit(FakeLive(busy()), path="/docs/index.html")
+    expect(page.locator(".opblock").first).to_be_visible()
+    expect(page.get_by_text("/v1/session")).to_be_visible()
+
+
 # -- reading -------------------------------------------------------------------------------------------------------------
 
 
@@ -117,10 +173,11 @@ def test_the_help_lists_the_keys(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 390, 640, 1024, 1440])
-def test_no_width_scrolls_sideways(visit: Visit, width: int) -> None:
-    page = visit(FakeLive(busy()), size=(width, 800))
+@pytest.mark.parametrize(("scene", "seen"), [(busy, "Ingest lag above 500 ms"), (first_start, "No events yet")])
+def test_no_width_scrolls_sideways(visit: Visit, width: int, scene: Any, seen: str) -> None:
+    page = visit(FakeLive(scene()), size=(width, 800))
     live(page)
-    expect(page.locator(".alerts li").first).to_be_visible()
+    expect(page.get_by_text(seen).first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -110,8 +110,11 @@ def test_an_alert_is_acknowledged_on_the_page(running: Running, page: Page) -> N
     running.post("/v1/alerts/rules", json=rule).raise_for_status()
     page.goto(running.link())
     live(page)
-    ago = (datetime.now(UTC) - timedelta(seconds=12)).isoformat()
-    running.post("/v1/events", json=[event(source=name, time=ago) for _ in range(50)], headers=BATCH).raise_for_status()
+    times = [
+        (datetime.now(UTC) + timedelta(seconds=s)).isoformat() for s in range(-12, 120, 10)
+    ]  # it goes on for a while
+    many = [event(source=name, time=time) for time in times for _ in range(50)]
+    running.post("/v1/events", json=many, headers=BATCH).raise_for_status()
     row = page.locator(".alerts li", has_text=name)
     expect(row).to_be_visible(timeout=RESUMED_MS)
     row.get_by_role("button", name=re.compile("^Ack")).click()

@@ -14,11 +14,12 @@ from tests.running import Running
 pytestmark = pytest.mark.cluster
 
 
-def orders(running: Running, currency: str, n: int, ago_s: float) -> None:
-    """``n`` orders within one second, that long ago."""
-    second = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=ago_s)
+def trade(running: Running, currency: str, seconds: int) -> None:
+    """Nine orders in each second from three seconds ago until ``seconds`` ahead, which count once they have happened."""
+    begin = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=3)
     money = {"revenue": 1, "currency": currency}
-    events = [order(1, time=(second + timedelta(milliseconds=i)).isoformat()) | {"data": money} for i in range(n)]
+    times = [begin + timedelta(seconds=s, milliseconds=i) for s in range(3 + seconds) for i in range(9)]
+    events = [order(1, time=at.isoformat()) | {"data": money} for at in times]
     running.post("/v1/events", json=events, headers=BATCH).raise_for_status()
 
 
@@ -40,7 +41,7 @@ def alert(running: Running, name: str) -> dict[str, Any]:
 def test_from_breach_to_all_clear(running: Running, receiver: Receiver) -> None:
     name = rule(running, "SEK")
     receiver.refuse = 1
-    orders(running, "SEK", 9, ago_s=3)
+    trade(running, "SEK", 40)
     running.until(lambda: alert(running, name).get("state"), "firing")
 
     # The first delivery was refused: it is sent again, under the same key.
@@ -56,15 +57,15 @@ def test_from_breach_to_all_clear(running: Running, receiver: Receiver) -> None:
     assert answer.status_code == 204
     running.until(lambda: alert(running, name).get("acknowledged"))
 
-    orders(running, "SEK", 2, ago_s=0)
-    running.until(lambda: alert(running, name).get("state"), "resolved")
+    # Nobody buys any more, and nothing else need happen.
+    running.until(lambda: alert(running, name).get("state"), "resolved", timeout_s=120)
     running.until(lambda: len(receiver.about(name)), 2)
     cleared = receiver.about(name)[1]
     assert cleared.signed
     assert cleared.id != fired.id
     assert cleared.alert["type"] == "alert.resolved"
 
-    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY \"offset\"")
+    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY row_offset")
     assert [type_ for (type_,) in history] == ["alert.fired", "alert.acknowledged", "alert.resolved"]
     sent = running.sql(
         f"SELECT channel, type, attempts FROM notifications WHERE idempotency_key LIKE '{told['alert']}:%'"
@@ -79,18 +80,27 @@ def test_from_breach_to_all_clear(running: Running, receiver: Receiver) -> None:
 
 def test_a_breach_shorter_than_asked_tells_nobody(running: Running, receiver: Receiver) -> None:
     name = rule(running, "NOK", for_s=60)
-    orders(running, "NOK", 9, ago_s=3)
+    trade(running, "NOK", 20)
     running.until(lambda: alert(running, name).get("state"), "pending")
-    orders(running, "NOK", 1, ago_s=0)
-    running.until(lambda: alert(running, name), {})
-    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY \"offset\"")
+    running.until(lambda: alert(running, name), {}, timeout_s=90)
+    history = running.sql(f"SELECT type FROM alerts WHERE rule = '{name}' ORDER BY row_offset")
     assert [type_ for (type_,) in history] == ["alert.pending", "alert.calmed"]
     assert receiver.about(name) == []
 
 
+def test_a_shop_that_sells_nothing_is_told_until_it_sells(running: Running) -> None:
+    """The key is known by the rule that names it, before its first row."""
+    name = rule(running, "ISK", condition='orders.count{key="ISK"} < threshold', threshold=1, no_data="keep")
+    assert [r["no_data"] for r in running.get("/v1/alerts/rules").json() if r["name"] == name] == ["keep"]
+    trade(running, "CZK", 1)  # time passes on the stream
+    running.until(lambda: alert(running, name).get("state"), "firing")
+    trade(running, "ISK", 40)
+    running.until(lambda: alert(running, name).get("state"), "resolved")
+
+
 def test_a_deleted_rule_ends_its_alert(running: Running) -> None:
     name = rule(running, "DKK")
-    orders(running, "DKK", 9, ago_s=3)
+    trade(running, "DKK", 40)
     running.until(lambda: alert(running, name).get("state"), "firing")
     assert running.http.delete(f"/v1/alerts/rules/{name}").status_code == 204
     running.until(lambda: alert(running, name).get("state"), "resolved")

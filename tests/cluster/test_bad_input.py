@@ -110,10 +110,6 @@ REFUSED_ROWS: dict[str, tuple[str, str]] = {
     "an empty type": (json.dumps(event(type="")), "type"),
     "a list for a source": (json.dumps(event(source=["a"])), "source"),
     "not a number": (json.dumps(event(data={"x": float("nan")})), "data"),
-    "beyond a float": (json.dumps(event(data={"value": 0})).replace(": 0}", ": 1e999}"), "data.value"),
-    "infinite money": (json.dumps(event(data={"revenue": "Infinity", "currency": "EUR"})), "data.revenue"),
-    "money beyond counting": (json.dumps(event(data={"revenue": 1e30, "currency": "EUR"})), "data.revenue"),
-    "money of nowhere": (json.dumps(event(data={"revenue": 1, "currency": "ZZZ"})), "data.currency"),
     "too deep": (deep(200), "data"),
     "too large": (json.dumps(event(data={"x": "y" * 100_000})), "data"),
     "a NUL": (json.dumps(event(data={"x": "a\0b"})), "data"),
@@ -121,6 +117,24 @@ REFUSED_ROWS: dict[str, tuple[str, str]] = {
     "an array": ("[1, 2]", "row"),
     "junk": ("}{", "row"),
 }
+
+
+UNREAD_MONEY: dict[str, tuple[str, str]] = {
+    "beyond a float": (json.dumps(event(data={"value": 0})).replace(": 0}", ": 1e999}"), "data.value"),
+    "infinite money": (json.dumps(event(data={"revenue": "Infinity", "currency": "EUR"})), "data.revenue"),
+    "money beyond counting": (json.dumps(event(data={"revenue": 1e30, "currency": "EUR"})), "data.revenue"),
+    "money of nowhere": (json.dumps(event(data={"revenue": 1, "currency": "ZZZ"})), "data.currency"),
+}
+
+
+def test_money_that_cannot_be_read_costs_no_event(running: Running) -> None:
+    lines = [json.dumps(event()), *(row for row, _ in UNREAD_MONEY.values())]
+    before = dead_letters(running)
+    receipt = counted(running.post("/v1/events", content="\n".join(lines), headers=NDJSON), len(lines))
+    assert (receipt["accepted"], receipt["success"]) == (len(lines), True)
+    said = [(warning["index"], warning["field"]) for warning in receipt["warnings"]]
+    assert said == list(enumerate((field for _, field in UNREAD_MONEY.values()), start=1))
+    assert dead_letters(running) == before
 
 
 def test_a_bad_row_is_refused_alone_and_kept_with_its_reason(running: Running) -> None:
@@ -133,7 +147,7 @@ def test_a_bad_row_is_refused_alone_and_kept_with_its_reason(running: Running) -
     wrong = {what: (found.get(what), field) for what, (_, field) in REFUSED_ROWS.items() if found.get(what) != field}
     assert not wrong, wrong
     assert all(verdict["reason"] for verdict in receipt["rejected"])
-    kept = running.sql(f'SELECT field, reason FROM dead_letters ORDER BY "offset" DESC LIMIT {len(REFUSED_ROWS)}')
+    kept = running.sql(f"SELECT field, reason FROM dead_letters ORDER BY row_offset DESC LIMIT {len(REFUSED_ROWS)}")
     assert dead_letters(running) - before == len(REFUSED_ROWS)
     assert sorted(map(tuple, kept)) == sorted((v["field"], v["reason"]) for v in receipt["rejected"])
 

@@ -102,6 +102,24 @@ def test_each_segment_route_takes_its_message(running: Running, kind: str) -> No
     assert len(stored(running, id)) == 1
 
 
+@only_packed
+@pytest.mark.parametrize("path", ["/v1/b", "/v1/import", "/v1/import/"])
+def test_phones_and_older_sdks_post_their_batches_elsewhere(running: Running, path: str) -> None:
+    id = fresh("m")
+    message = {"type": "track", "event": "Did", "userId": "u", "messageId": id}
+    answer = running.post(path, json={"batch": [message], "writeKey": running.key}, headers={"authorization": ""})
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 1), answer.text
+    assert len(stored(running, id)) == 1
+
+
+@only_packed
+def test_an_sdk_of_a_browser_or_phone_is_told_where_to_send(running: Running) -> None:
+    settings = running.get(f"/v1/projects/{running.key}/settings", headers={"authorization": ""}).json()
+    here = settings["integrations"]["Segment.io"]
+    assert f"{here['protocol']}://{here['apiHost']}" == f"{running.url}/v1"
+    assert running.get("/v1/projects/wk_nobody/settings").status_code == 404
+
+
 # -- CloudEvents ---------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.cluster.words import event, fresh
+from tests.cluster.words import event, fresh, only_packed
 from tests.running import Running
 
 pytestmark = pytest.mark.cluster
@@ -88,3 +88,41 @@ def test_a_denied_request_says_what_to_send(running: Running) -> None:
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert "API key" in answer.json()["error"]["reason"]
+
+
+def sent(running: Running, key: str, id: str) -> dict[str, int]:
+    body = {"event": "Order", "userId": "u1", "messageId": id, "writeKey": key}
+    answer = httpx.post(f"{running.url}/v1/t", json=body)
+    assert answer.status_code == 200, answer.text
+    return {verdict: answer.json()[verdict] for verdict in ("accepted", "duplicate")}
+
+
+@only_packed
+def test_two_products_whose_keys_nobody_named_lose_no_event_with_equal_ids(running: Running) -> None:
+    keys = [running.post("/v1/keys", json={"scopes": ["ingest"]}).json() for _ in range(2)]
+    assert len({key["source"] for key in keys}) == 2
+    id = fresh("m")
+    assert [sent(running, key["key"], id)["accepted"] for key in keys] == [1, 1]
+
+
+@only_packed
+def test_a_product_keeps_its_ids_over_the_rotation_of_its_key(running: Running) -> None:
+    site, id = fresh("site"), fresh("m")
+    old = running.post("/v1/keys", json={"name": site, "scopes": ["ingest"]}).json()
+    assert sent(running, old["key"], id) == {"accepted": 1, "duplicate": 0}
+    new = running.post(f"/v1/keys/{old['id']}/rotate").json()
+    assert (new["name"], new["source"], new["scopes"]) == (site, old["source"], ["ingest"])
+    assert new["id"] != old["id"]
+    assert running.http.delete(f"/v1/keys/{old['id']}").status_code == 204
+    assert sent(running, new["key"], id) == {"accepted": 0, "duplicate": 1}
+    assert asked(running, old["key"])["ingest"] == 401
+    assert running.post("/v1/keys/key_nobody/rotate").status_code == 404
+
+
+@only_packed
+def test_a_name_that_is_taken_is_another_product_unless_its_source_is_named(running: Running) -> None:
+    site = fresh("site")
+    wanted = {"name": site, "scopes": ["ingest"]}
+    first, other = (running.post("/v1/keys", json=wanted).json()["source"] for _ in range(2))
+    same = running.post("/v1/keys", json={**wanted, "source": site}).json()["source"]
+    assert first == same == site != other

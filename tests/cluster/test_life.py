@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,30 @@ def test_it_resumes_after_ctrl_c_after_a_power_cut_and_in_another_placement(up: 
     assert (again.returncode, again.stdout) == (0, f"No system runs on {system.data}.\n")
     doctor = hindcast("doctor", "--data-dir", str(system.data))
     assert "every entry as it was written" in doctor.stdout, doctor.stdout
+
+
+def test_a_key_can_be_made_the_moment_that_it_is_ready(tmp_path: Path) -> None:
+    port = free_port()
+    with ThreadPoolExecutor(1) as starting:
+        coming = starting.submit(start, tmp_path, "base", port=port)
+        while not (ready(port) or coming.done()):
+            time.sleep(0.001)
+        with Client.local(tmp_path / "data") as client:
+            made = client.create_key("mine", ["query"])
+        system = coming.result()
+    try:
+        told = hindcast("keys", "list", "--data-dir", str(system.data), "--key", made["key"])
+        assert "admin" in told.stderr
+        assert "mine" in hindcast("keys", "list", "--data-dir", str(system.data)).stdout
+    finally:
+        assert system.stop() == 0
+
+
+def ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=5.0).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_a_second_start_is_refused_in_one_line(up: Start, tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 
 from hindcast.client import Client
-from tests.cluster.words import BATCH, event, only_packed
+from tests.cluster.words import BATCH, event, fresh, only_packed
 from tests.running import Running
 
 pytestmark = pytest.mark.cluster
@@ -46,8 +47,8 @@ def test_prometheus_can_read_its_metrics(running: Running) -> None:
     answer = running.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     samples: dict[str, float] = {}
-    for line in answer.text.splitlines():
-        if not line.startswith("#"):
+    for line in answer.text.split("\n"):
+        if line and not line.startswith("#"):
             name, value = line.rsplit(" ", 1)
             samples[name] = float(value)
     assert samples['hindcast_rows_total{verdict="accepted"}'] >= 1
@@ -55,6 +56,30 @@ def test_prometheus_can_read_its_metrics(running: Running) -> None:
     assert samples['hindcast_cell_up{cell="main/metrics/0"}'] == 1
     families = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE ")}
     assert {name.partition("{")[0] for name in samples} <= families
+
+
+def test_a_source_that_takes_local_time_for_utc_is_seen_by_its_lags(running: Running) -> None:
+    source = fresh("shop")
+    now = datetime.now(UTC)
+    times = [now - timedelta(hours=2)] * 9 + [now]
+    told = [event(source=source, time=time.isoformat(), data={"revenue": 1, "currency": "coins"}) for time in times]
+    running.post("/v1/events", json=told, headers=BATCH).raise_for_status()
+
+    def shown() -> Any:
+        return next((row for row in running.get("/v1/status").json()["sources"] if row["source"] == source), None)
+
+    row = running.until(shown)
+    assert (row["rows"], row["no_amount"], row["peaks"]) == (10, 10, [{"lag_h": 2.0, "rows": 9}])
+    assert f'hindcast_source_peak_rows{{source="{source}",lag_h="2"}} 9' in running.get("/metrics").text
+    assert source not in httpx.get(f"{running.url}/metrics", headers={"host": "elsewhere.example"}).text
+
+
+@only_packed
+def test_a_page_of_an_origin_that_is_not_configured_is_told_so(running: Running) -> None:
+    asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+    answer = httpx.options(f"{running.url}/v1/t", headers=asked)
+    assert (answer.status_code, answer.json()["error"]["field"]) == (403, "origin")
+    assert "server.cors_origins" in answer.json()["error"]["reason"]
 
 
 def test_rows_that_no_window_counts_are_shown_and_listed(running: Running) -> None:

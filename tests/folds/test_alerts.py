@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from actors.alerts.evaluator import AlertEvaluator
-from actors.analyzers.metrics import MetricSpec
+from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
+from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from tests.life import SECOND, Life
 from tests.story import given
 
@@ -164,6 +165,18 @@ def test_an_alert_ends_when_not_even_silence_is_told_any_more() -> None:
     story.then("alerts", type="alert.resolved", time=90_016 * SECOND)
 
 
+def test_silence_is_no_sample_to_learn_from() -> None:
+    closed = {
+        "type": "window.closed",
+        "metric": "events",
+        "key": None,
+        "count": 0,
+        "width_us": 10 * SECOND,
+        "revision": None,
+    }
+    given(AnomalyAnalyzer((AnomalySpec("events"),))).rows("metrics", **closed, start=0, time=10 * SECOND).then_nothing()
+
+
 # -- wide windows --------------------------------------------------------------------------------------------------------
 
 
@@ -183,6 +196,18 @@ def _week_offset(width_s: int) -> int:
     from tests.life import BEGIN
 
     return -(BEGIN % width_s)
+
+
+def test_a_window_over_a_stream_that_tells_no_silence_closes_by_the_clock() -> None:
+    """Refused rows may say no time at all: then they happened when they came."""
+    refused = MetricSpec("refused", "dead_letters", sketches=False)
+    story = (
+        given(MetricsAnalyzer((refused,))).rows("dead_letters", time=[None, None], received=3 * SECOND).then_nothing()
+    )
+    for second in range(4, 75):
+        story.tick(second * SECOND)
+    story.then_nothing().tick(75 * SECOND).then("metrics", type="metric.sampled", metric="refused", count=2)
+    story.tick(85 * SECOND).then("metrics", type="window.closed", start=10 * SECOND, time=20 * SECOND)
 
 
 def test_windows_that_close_hours_late_by_configuration_still_alert() -> None:

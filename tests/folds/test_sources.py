@@ -96,7 +96,11 @@ def test_how_rows_are_cut_changes_nothing(said: list[tuple[int, int]], data: st.
 values = st.sampled_from([None, 5, -1.5, "5", "free", "", [1], "EUR", "coins", " EUR ", 10**400])
 
 
-@any_of(st.fixed_dictionaries({}, optional=dict.fromkeys(("revenue", "total", "value", "currency", "plan"), values)))
+@any_of(
+    st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("revenue", "amount", "total", "value", "currency", "plan"), values)
+    )
+)
 def test_what_the_door_reads_as_money_is_what_the_fold_counts(properties: dict[str, Any]) -> None:
     event = {"specversion": "1.0", "id": "e", "source": "/s", "type": "t", "data": properties}
     row = decode_cloudevents(json.dumps(event).encode(), "application/json", {}, NOW).batch.to_pylist()[0]

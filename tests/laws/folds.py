@@ -84,6 +84,7 @@ SPECS = (
     MetricSpec("events", "user_interactions"),
     MetricSpec("revenue", "user_interactions", ("order.placed",), key="currency", value="value", distinct="subject"),
     MetricSpec("{type}", "system_metrics", key="source", value="value"),
+    MetricSpec("refused", "dead_letters", key="field"),
 )
 WATCHED = (AnomalySpec("events"), AnomalySpec("cpu.percent", "mean"))
 
@@ -95,13 +96,16 @@ FOLDS: list[Case] = [
     Case(lambda: Tally("tally"), feeds("user_interactions", "clock")),
     Case(lambda: Brittle("brittle"), feeds("user_interactions")),
     # products
-    Case(lambda: user_interactions(window=64), told=feeds("user_interactions"), record=push_admits),
+    Case(lambda: user_interactions(least=64), told=feeds("user_interactions"), record=push_admits),
     Case(control, told=feeds("control"), record=push_admits),
     Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
     Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),
     Case(lambda: Notifier(("dashboard", "webhook")), feeds("outbox", "control"), told=feeds("outbox"), record=settles),
     Case(Directory, feeds("control")),
-    Case(lambda: MetricsAnalyzer(SPECS), feeds("user_interactions", "system_metrics", entries=20)),
+    Case(
+        lambda: MetricsAnalyzer(SPECS),
+        feeds("user_interactions", "system_metrics", "dead_letters", "clock", entries=20),
+    ),
     Case(lambda: AnomalyAnalyzer(WATCHED), feeds("metrics", entries=20)),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),

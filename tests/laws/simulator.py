@@ -110,6 +110,9 @@ class Wire:
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
         return self._log.snapshots(cell)
 
+    def piece(self, cell: str, name: str) -> bytes:
+        return self._log.piece(cell, name)
+
     def wait(self, after: Mapping[Source, int], timeout_s: float) -> bool:
         return self._log.wait(after, 0.0)
 

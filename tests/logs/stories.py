@@ -7,7 +7,7 @@ from functools import cache
 
 from events.catalog import CLOCK, CONTROL, rows
 from events.entry import EMPTY, NO_WATERMARK, Payload, encode
-from events.log import Commit, EventLog, JournalRow, Output, Snapshot, Source
+from events.log import Commit, EventLog, JournalRow, Output, Piece, Snapshot, Source
 
 CELL = "demo/clock/0"
 FEED: Source = ("user_interactions", "demo/user_interactions/0")
@@ -37,8 +37,8 @@ def ate(start: int, end: int, *skipped: int) -> JournalRow:
     return JournalRow(0, *FEED, start, end, 1, skipped)
 
 
-def saved(data: bytes) -> Snapshot:
-    return Snapshot(1, "x86_64", data)
+def saved(data: bytes, **pieces: bytes | None) -> Snapshot:
+    return Snapshot(1, "x86_64", data, tuple(Piece(name, piece) for name, piece in pieces.items()))
 
 
 class Writer:

@@ -288,6 +288,34 @@ def test_the_two_newest_snapshots_are_kept(log: EventLog) -> None:
     assert refs[0].snapshot == saved(b"state 3")
 
 
+def test_a_piece_is_stored_once_and_stays_as_long_as_a_kept_snapshot_has_it(log: EventLog) -> None:
+    writer = Writer(log)
+    writer.commit(tick(), saves=saved(b"1", a=b"aaa"))
+    writer.commit(tick(), saves=saved(b"2", a=None, b=b"bbb"))
+    assert [ref.snapshot for ref in log.snapshots(CELL)] == [saved(b"1"), saved(b"2")]
+    assert (log.piece(CELL, "a"), log.piece(CELL, "b")) == (b"aaa", b"bbb")
+    writer.commit(tick(), saves=saved(b"3", b=None))
+    assert log.piece(CELL, "a") == b"aaa"  # of the snapshot to fall back on
+    again = writer.commit(tick(), saves=saved(b"4", b=None, c=b"ccc"))
+    assert log.commit(writer.lease, again) == writer.number  # the answer was lost: it comes again, and says the same
+    with pytest.raises(Corrupt, match="no snapshot has a piece a"):
+        log.piece(CELL, "a")
+    assert (log.piece(CELL, "b"), log.piece(CELL, "c")) == (b"bbb", b"ccc")
+
+
+def test_a_snapshot_that_names_a_piece_nobody_has_is_refused_whole(log: EventLog) -> None:
+    writer = Writer(log)
+    writer.commit(tick(), saves=saved(b"1", a=b"aaa"))
+    for commit in (writer.next(tick(), saves=saved(b"2", a=None, b=None)), writer.next(saves=saved(b"2", b=None))):
+        with pytest.raises(Corrupt, match="no snapshot has a piece b"):
+            log.commit(writer.lease, commit)
+    assert log.last_commit(CELL)[0] == 1
+    assert log.head(*SOURCE) == 1
+    assert [ref.snapshot.data for ref in log.snapshots(CELL)] == [b"1"]
+    with pytest.raises(Corrupt, match="no snapshot has a piece a"):
+        log.piece("demo/nobody/0", "a")
+
+
 def test_trimming_forgets_whole_entries_and_changes_no_offset(log: EventLog) -> None:
     writer = Writer(log)
     for n in range(4):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -48,6 +49,16 @@ def test_phones_and_older_servers_post_batches_elsewhere(door: Door, path: str) 
     )
     assert (answer.status_code, answer.json()["accepted"]) == (200, 1), answer.text
     assert post(door, path, {"batch": [TRACK]}, auth=("wk_nobody", "")).status_code == 401
+
+
+def test_a_phone_streams_its_batch_zipped_as_plain_text(door: Door) -> None:
+    """As analytics-kotlin does: no length, and a content type that says nothing."""
+    zipped = gzip.compress(
+        json.dumps({"batch": [TRACK], "sentAt": "2026-01-01T00:00:00.000Z", "writeKey": "wk_shop"}).encode()
+    )
+    headers = {"content-type": "text/plain", "content-encoding": "gzip"}
+    answer = httpx.post(f"{door.url}/v1/b", content=iter([zipped[:20], zipped[20:]]), headers=headers)
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 1), answer.text
 
 
 def test_an_sdk_is_told_where_to_send_and_to_load_nothing_else(door: Door) -> None:

@@ -56,7 +56,7 @@ def test_a_batch_that_was_committed_and_comes_again_in_other_cuts_counts_once(do
 def test_a_time_without_zone_is_local_when_it_is_now_and_utc_when_it_is_older(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The SDK decides so, before we see anything: docs/sending.md says what to do, and `status` shows the lags."""
+    """The SDK decides so, before we see anything: docs/segment.md says what to do, and `status` shows the lags."""
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     try:

@@ -1,4 +1,5 @@
 import { live } from "./live";
+import { Nowhere } from "./pages/Nowhere";
 import { currentRoute } from "./routes";
 import { Help } from "./shell/Help";
 import { Notices } from "./shell/Notices";
@@ -14,7 +15,7 @@ function skipToContent(event: Event) {
 }
 
 export function App() {
-  const Page = currentRoute.value.page;
+  const Page = currentRoute.value?.page ?? Nowhere;
   return (
     <>
       <a class="skip" href="#main" onClick={skipToContent}>

@@ -14,10 +14,22 @@ export const routes: readonly [Route, ...Route[]] = [
 /** The address of a route: the fragment, so that any server of static files will do. */
 export const addressOf = (route: Route) => `#/${route.path}`;
 
+/** The address that shows one alert, as notifications link to it. */
+const ALERT = /^#\/alert\/([^/]+)$/;
+
 const fragment = signal(location.hash);
 
 addEventListener("hashchange", () => (fragment.value = location.hash));
 
-export const currentRoute = computed(
-  () => routes.find((route) => addressOf(route) === fragment.value) ?? routes[0],
-);
+/** The alert that the address names; null where it names none. */
+export const linkedAlert = computed(() => ALERT.exec(fragment.value)?.[1] ?? null);
+
+/** Null where the address leads nowhere. */
+export const currentRoute = computed(() => {
+  const leadsSomewhere = fragment.value.startsWith("#/") && fragment.value !== "#/";
+  if (!leadsSomewhere || linkedAlert.value) return routes[0];
+  return routes.find((route) => addressOf(route) === fragment.value) ?? null;
+});
+
+/** What the address says, for a page that has to say that there is no such page. */
+export const unknownAddress = computed(() => (currentRoute.value ? "" : fragment.value));

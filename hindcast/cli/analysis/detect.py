@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hindcast.cli.analysis import picture
+from hindcast.cli.analysis.resample import asked, resample_options, resampled
 from hindcast.cli.analysis.source import (
     Source,
     column_options,
@@ -25,12 +26,15 @@ from hindcast.cli.target import json_option
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from analytics.spans import Span
+
 WORST = 5
 
 
 @click.command()
 @file_argument
 @column_options
+@resample_options
 @click.option(
     "--false-alarms-per-week",
     type=click.FloatRange(0, min_open=True),
@@ -48,6 +52,8 @@ def detect(
     time_: str | None,
     value: str | None,
     key: str | None,
+    every: Span | None,
+    agg: str | None,
     false_alarms_per_week: float,
     out: str | None,
     plot: str | None,
@@ -67,7 +73,7 @@ def detect(
 
     writable(out)
     writable(plot, picture.SUFFIXES)
-    source = load(file, time_, value, key)
+    source = resampled(load(file, time_, value, key, agg == "count"), file, asked(every, agg))
     names = source.columns
     with faults_of(file), working("detecting") as heard:
         found = judge(

@@ -32,9 +32,12 @@ _FILE = click.Path(exists=True, dir_okay=False)
     metavar="P",
     help="Chance that anything alarms where nothing changed.",
 )
+@click.option("--fail-on-drift", is_flag=True, help="Exit with code 1 where a column drifted, to stop a pipeline.")
 @json_option
 @quick_start()
-def drift(reference: str, current: str, columns: str | None, alarm_rate: float, as_json: bool) -> None:
+def drift(
+    reference: str, current: str, columns: str | None, alarm_rate: float, fail_on_drift: bool, as_json: bool
+) -> None:
     """Say which columns of CURRENT are distributed otherwise than in REFERENCE (CSV, NDJSON or Parquet, also gzipped).
 
     Comes out: for each column its verdict, the p-value corrected for all columns, how far apart the two are (PSI and
@@ -61,6 +64,8 @@ def drift(reference: str, current: str, columns: str | None, alarm_rate: float, 
         print_json(asdict(found))
     else:
         _tell(found)
+    if fail_on_drift and found.drifted_columns:
+        raise SystemExit(1)
 
 
 def _say_infinite(file: str, sample: dict[str, Any]) -> None:

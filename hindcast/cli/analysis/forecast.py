@@ -9,6 +9,7 @@ import click
 
 from events.errors import Rejected
 from hindcast.cli.analysis import picture
+from hindcast.cli.analysis.resample import asked, resample_options, resampled
 from hindcast.cli.analysis.source import (
     Source,
     column_options,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analytics.forecast import Evidence, Forecasts
+    from analytics.spans import Span
     from analytics.typed import I64
 
 SHOWN = 5
@@ -44,6 +46,7 @@ def _levels(context: click.Context, option: click.Parameter, text: str) -> tuple
 @click.command()
 @file_argument
 @column_options
+@resample_options
 @click.option("--horizon", type=click.IntRange(1, 100_000), required=True, metavar="H", help="Steps to forecast.")
 @click.option("--level", "levels", default="80,95", show_default=True, callback=_levels, help="Intervals, in percent.")
 @out_option
@@ -54,6 +57,8 @@ def forecast(
     time_: str | None,
     value: str | None,
     key: str | None,
+    every: Span | None,
+    agg: str | None,
     horizon: int,
     levels: tuple[int | float, ...],
     out: str | None,
@@ -70,7 +75,7 @@ def forecast(
 
     writable(out)
     writable(plot, picture.SUFFIXES)
-    source = load(file, time_, value, key)
+    source = resampled(load(file, time_, value, key, agg == "count"), file, asked(every, agg))
     _fit(source, file)
     found = _forecast(source, file, horizon, levels)
     table = _table(source, found)

@@ -82,8 +82,13 @@ def faults_of(file: str) -> Generator[None, None, None]:
         raise Rejected(file, str(error)) from None
 
 
-def load(file: str, time: str | None, value: str | None, key: str | None) -> Source:
-    """Read the series of a file, and say on stderr which columns were guessed. Raises ``Rejected``."""
+def load(file: str, time: str | None, value: str | None, key: str | None, counted_only: bool = False) -> Source:
+    """Read the series of a file, and say on stderr which columns were guessed. Raises ``Rejected``.
+
+    With ``counted_only`` the rows are what matters: where no value is named, each is one, and its value's column the time.
+    """
+    import numpy as np
+
     from analytics import columns as of
     from analytics.times import times as times_of
     from files.tables import read
@@ -92,11 +97,12 @@ def load(file: str, time: str | None, value: str | None, key: str | None) -> Sou
         found = read(file, heard)
         table = found.typed()
     with faults_of(file):
-        names = of.columns(table, time, value, key)
-        say(time=(names.time, time), value=(names.value, value), key=(names.key, key))
+        rows_alone = counted_only and value is None
+        names = of.columns(table, time, value, key, rows_alone)
+        say(time=(names.time, time), value=(None if rows_alone else names.value, value), key=(names.key, key))
         table = _as_asked(found, table, names)
         times = times_of(table[names.time], names.time)
-        values = of.values(table[names.value], names.value)
+        values = np.ones(table.num_rows) if rows_alone else of.values(table[names.value], names.value)
     if times.form is not None:
         note(f"times are read as {times.form}")
     if not times.known.any():
@@ -161,21 +167,25 @@ def stamp(us: int, times: Times) -> str | int | float:
     if times.ordinal:
         place = us / times.per_unit
         return int(place) if place == int(place) else place
-    from datetime import UTC, datetime, timedelta
-
-    if times.zone not in (None, "UTC"):
+    if times.zone is not None and times.zone != "UTC":
         import numpy as np
 
         from analytics.times import wall
 
         us = int(wall(np.array([us], np.int64), times.zone)[0])
+    return plain(us)
+
+
+def plain(us: int) -> str:
+    """A time without a zone as people write it."""
+    from datetime import UTC, datetime, timedelta
 
     try:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(us))
     except OverflowError:
         return f"{us} us since 1970"
-    plain = moment.replace(tzinfo=None)
-    return plain.isoformat(" ", "seconds" if plain.microsecond == 0 else "microseconds").removesuffix(" 00:00:00")
+    local = moment.replace(tzinfo=None)
+    return local.isoformat(" ", "seconds" if local.microsecond == 0 else "microseconds").removesuffix(" 00:00:00")
 
 
 def length(us: float, times: Times) -> str:

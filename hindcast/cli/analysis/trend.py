@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hindcast.cli.analysis.resample import asked, resample_options, resampled
 from hindcast.cli.analysis.source import (
     Clock,
     Source,
@@ -25,6 +26,7 @@ from hindcast.cli.output import note, print_json, print_table
 from hindcast.cli.target import json_option
 
 if TYPE_CHECKING:
+    from analytics.spans import Span
     from analytics.trend import Trend
 
 SHOWN = 50
@@ -33,16 +35,25 @@ SHOWN = 50
 @click.command()
 @file_argument
 @column_options
+@resample_options
 @json_option
 @quick_start()
-def trend(file: str, time_: str | None, value: str | None, key: str | None, as_json: bool) -> None:
+def trend(
+    file: str,
+    time_: str | None,
+    value: str | None,
+    key: str | None,
+    every: Span | None,
+    agg: str | None,
+    as_json: bool,
+) -> None:
     """Say where the series of FILE are going (CSV, NDJSON or Parquet, also gzipped; `-`: standard input).
 
     Comes out: the direction (up, flat, down) with its p-value, the slope with a 95 % interval, the season, the changes
     of level or slope with their times and sizes, and the growth of the newer half of the record over the older. With a
     key, one line a series; --json has everything.
     """
-    source = load(file, time_, value, key)
+    source = resampled(load(file, time_, value, key, agg == "count"), file, asked(every, agg))
     with faults_of(file), working("analysing") as heard:
         found = _analyze(source, heard)
     lost = int((~source.times.known).sum())

@@ -237,3 +237,45 @@ def test_no_cut_into_parts_of_the_shortest_length_is_better(
         )
     found = cuts(values, price, shortest, shape)
     assert squares(values, found, shape) + price * len(found) == pytest.approx(least[n], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("period", "length"), [(90, 3600), (45, 600), (36, 400), (100, 1000), (210, 2100), (25, 3000), (7, 100)]
+)
+def test_a_short_pulse_is_a_season_of_its_whole_period(period: int, length: int) -> None:
+    at = np.arange(length)
+    pulse = 20.0 * (at % period < max(1, period // 30)) + np.random.default_rng(period).normal(0, 1, length)
+    season = analyze(60_000_000 * at, pulse).season
+    assert season is not None and season.period == period
+
+
+def test_of_a_daily_season_no_multiple_is_stated() -> None:
+    at = np.arange(480)
+    season = analyze(3_600_000_000 * at, 10 * np.sin(at * np.pi / 12) + ((at * 7919) % 97) / 97).season
+    assert season is not None and season.period == 24 and season.name == "day"
+
+
+def test_noise_of_many_kinds_has_a_season_as_rarely_as_said() -> None:
+    rng = np.random.default_rng(5)
+    kinds = (
+        lambda n: rng.normal(0, 1, n),
+        lambda n: rng.standard_t(2.5, n),
+        lambda n: rng.normal(0, 1, n) + 20 * (rng.random(n) < 0.02),
+        lambda n: rng.poisson(0.3, n).astype(float),
+        lambda n: rng.normal(0, 1, n).cumsum(),
+    )
+    found = [
+        analyze(60_000_000 * np.arange(n), kind(n)).season is not None
+        for kind in kinds for n in (100, 300) for _ in range(30)
+    ]  # fmt: skip
+    assert sum(found) <= 9  # of 300, at 1 %: more by a chance of 1 in 1,000
+
+
+def test_a_yearly_season_of_months_is_said_in_months() -> None:
+    months = (np.datetime64("2015-01", "M") + np.arange(96)).astype("datetime64[us]").astype(np.int64)
+    values = 100 + 10 * np.sin(np.arange(96) * np.pi / 6) + np.random.default_rng(1).normal(0, 1, 96)
+    season = analyze(months, values).season
+    assert season is not None and (season.period, season.name, season.length) == (12, "year", "12 months")
+    days = np.busday_offset("2024-01-01", np.arange(200)).astype("datetime64[us]").astype(np.int64)
+    season = analyze(days, np.tile([1.0, 2, 5, 7, 3], 40) + np.random.default_rng(1).normal(0, 0.3, 200)).season
+    assert season is not None and (season.period, season.name, season.length) == (5, "week", "5 business days")

@@ -10,8 +10,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hindcast.cli import main
+from hindcast.datadir import DataDir, Running
 
 ROOT = Path(__file__).parents[3]
 
@@ -259,6 +262,64 @@ def test_doctor_notices_a_system_that_died(tmp_path: Path) -> None:
     assert "left of a system that died" in found["System"]["found"]
 
 
+def test_doctor_beside_another_live_system_does_not_say_to_end_it(tmp_path: Path) -> None:
+    class Ready(BaseHTTPRequestHandler):
+        """As the gateway of a system that starts or runs."""
+
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.end_headers()
+            self.wfile.write(b'{"ready": false, "waiting": {"main/metrics/0": "starting"}}')
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        port = other.server_port
+        checked = run("doctor", "--data-dir", str(tmp_path), "--port", str(port), "--json")
+        other.shutdown()
+    found = {check["name"]: check for check in json.loads(checked.stdout)["checks"]}["Port"]
+    assert found["verdict"] == "warn"
+    assert f"{port} is the port of another Hindcast" in found["found"]
+    assert f"`hindcast up --port {port + 1}`" in found["remedy"]
+    assert "end" not in found["remedy"].split()
+
+
+def test_doctor_takes_a_reused_process_id_for_no_system_and_says_when_one_starts(tmp_path: Path) -> None:
+    data = DataDir(tmp_path)
+    data.claim()
+    assert checks_of(tmp_path)["System"] == ("ok", "one is starting on this directory", "")
+    running = Running("http://127.0.0.1:1", os.getpid(), "", "hindcast", "packed", time.time(), "0")
+    data.announce(running)
+    verdict, said, remedy = checks_of(tmp_path)["System"]
+    assert (verdict, said) == ("fail", f"process {os.getpid()} does not answer on http://127.0.0.1:1")
+    assert "kill" not in remedy
+    data.release()
+    data.announce(running)  # as a killed system leaves it, whose process id is given to another program
+    assert checks_of(tmp_path)["System"][0] == "warn"
+    assert checks_of(tmp_path)["Port"][0] == "ok"
+
+
+def checks_of(data: Path) -> dict[str, tuple[str, str, str]]:
+    """(verdict, found, remedy) by name."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    checks = json.loads(run("doctor", "--data-dir", str(data), "--port", str(port), "--json").stdout)["checks"]
+    return {check["name"]: (check["verdict"], check["found"], check["remedy"]) for check in checks}
+
+
+def test_help_groups_its_commands_and_leaves_none_out() -> None:
+    shown = run("--help").stdout
+    titles = [line.strip() for line in shown.partition("Commands:")[2].splitlines() if line.strip().endswith(":")]
+    assert titles == [
+        "Run a system:",
+        "Events in and out of it:",
+        "Analyse a file, without a system:",
+        "Find a model for a table, and use it:",
+    ]
+    listed = [line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.startswith("    ")]
+    assert sorted(listed) == sorted(main.commands)
+
+
 def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
     assert "No system runs" in run("down", "--data-dir", str(tmp_path)).stdout
 
@@ -283,3 +344,62 @@ def test_every_command_has_help(command: str) -> None:
     shown = run(command, "--help")
     assert shown.exit_code == 0
     assert "Usage:" in shown.stdout
+
+
+DATES = (
+    b"event,user_id,date,price\nSold,ada,20240229,29.5\nSold,bob,20240301,free\n"
+    b"Sold,eve,20240302,7\nSold,kim,20240303,n/a\n"
+)
+
+
+def test_a_dry_run_says_what_is_what_and_needs_no_system(tmp_path: Path) -> None:
+    where = ("--data-dir", str(tmp_path / "none"), "--dry-run")
+    said = run("send", "-", *where, input=DATES)
+    assert said.exit_code == 0, said.output
+    assert "time     column date, read as YYYYMMDD in UTC" in said.stdout
+    assert "data     price" in said.stdout
+    assert "Nothing was sent. 4 would be accepted, 0 rejected" in said.stdout
+    found = json.loads(run("send", "-", *where, "--json", input=DATES).stdout)
+    assert found["mapping"] == {"type": "event", "subject": "user_id", "time": "date", "source": "“stdin”"}
+    assert [event["time"] for event in found["events"]] == [
+        f"2024-{day}T00:00:00Z" for day in ("02-29", "03-01", "03-02")
+    ]
+
+
+def test_one_odd_cell_does_not_make_a_column_text(tmp_path: Path) -> None:
+    where = ("--data-dir", str(tmp_path / "none"), "--dry-run", "--json")
+    events = json.loads(run("send", "-", *where, input=DATES).stdout)["events"]
+    assert [event["data"]["price"] for event in events] == [29.5, "free", 7]
+    half = json.loads(run("send", "-", *where, input=b"event,price\nSold,29.5\nSold,n/a\n").stdout)["events"]
+    assert [event["data"] for event in half] == [{"price": 29.5}, {}]
+    codes = b"event,plant\nSold,01\nSold,12\nSold,13\n"
+    events = json.loads(run("send", "-", *where, input=codes).stdout)["events"]
+    assert [event["data"]["plant"] for event in events] == ["01", "12", "13"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "times"),
+    [
+        (("202401", "202402"), ("2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z")),
+        (("Jan 2024", "Feb 2024"), ("2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z")),
+        (("2024-01-31 09:30", "2024-02-01 10:00"), ("2024-01-31T09:30:00Z", "2024-02-01T10:00:00Z")),
+        (("1704067200", "1704067260"), ("2024-01-01T00:00:00Z", "2024-01-01T00:01:00Z")),
+        (("2024-W03", "2024-W04"), ("2024-01-15T00:00:00Z", "2024-01-22T00:00:00Z")),
+        (("20240229T0930", "20240301T1000"), ("2024-02-29T09:30:00Z", "2024-03-01T10:00:00Z")),
+    ],
+)
+def test_times_are_read_as_the_analysis_commands_read_them(
+    tmp_path: Path, cells: tuple[str, ...], times: tuple[str, ...]
+) -> None:
+    body = "event,time\n" + "".join(f"Sold,{cell}\n" for cell in cells)
+    found = run("send", "-", "--data-dir", str(tmp_path / "none"), "--dry-run", "--json", input=body.encode())
+    assert tuple(event["time"] for event in json.loads(found.stdout)["events"]) == times
+
+
+def test_a_dry_run_tells_which_rows_would_be_refused_and_all_that_is_wrong(tmp_path: Path) -> None:
+    rows = b'{"specversion": "1.0", "source": "", "time": "soon"}\n{"event": "Sold", "date": "2024-02-29"}\n'
+    said = run("send", "-", "--format", "ndjson", "--data-dir", str(tmp_path / "none"), "--dry-run", input=rows)
+    assert said.exit_code == 1
+    assert "1 would be accepted, 1 rejected" in said.stdout
+    for field in ("source", "type", "time"):
+        assert f"{field} " in said.stderr

@@ -66,7 +66,7 @@ def deep(levels: int) -> Any:
         ({"time": "1795495200123"}, "time", "as milliseconds since 1970"),
         ({"time": 1795495200}, "time", "must be a string"),
         ({"time": "1970-01-21T18:44:55.200Z"}, "time", "seconds where milliseconds belong"),
-        ({"time": "2100-01-01T00:00:00Z"}, "time", "more than 24 hours ahead"),
+        ({"time": "2100-01-01T00:00:00Z"}, "time", "more than 10 minutes ahead"),
         ({"time": "1999-12-31T23:59:59Z"}, "time", "before 2000-01-01"),
     ],
 )
@@ -248,4 +248,4 @@ def test_what_the_fast_path_accepts_the_contract_accepts_with_equal_values(row: 
 @given(message_rows)
 def test_what_the_fast_path_accepts_of_segment_the_contract_accepts(row: dict[str, Any]) -> None:
     if messages(row).batch.num_rows:
-        assert explain(MESSAGES[row["type"]], json.dumps(row).encode()) is None
+        assert explain(MESSAGES[row["type"]], json.dumps(row).encode()) == []

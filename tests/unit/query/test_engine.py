@@ -6,14 +6,15 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from events.catalog import METRICS, QUARANTINE, USER_INTERACTIONS, Stream, rows
+from events.catalog import METRICS, QUARANTINE, STREAMS, USER_INTERACTIONS, Stream, rows
 from events.entry import EMPTY, encode
 from events.errors import Corrupt, Rejected
 from events.log import Commit, Output
 from events.sqlite_log import SqliteLog
-from query.engine import Engine, Limits
+from query.engine import Engine, Limits, columns_of
 from query.history import History
 
 DAY_US = 86_400_000_000
@@ -64,9 +65,7 @@ def refusal(filled: Filled, sql: str, limits: Limits | None = None) -> str:
 
 
 def test_a_stream_is_a_table_with_its_rows_and_where_they_stand(filled: Filled) -> None:
-    sql = (
-        'SELECT id, type, amount, time, producer, "offset", tenant FROM user_interactions ORDER BY ALL LIMIT 2 OFFSET 1'
-    )
+    sql = "SELECT id, type, amount, time, producer, row_offset, tenant FROM user_interactions ORDER BY ALL LIMIT 2 OFFSET 1"
     assert answer(filled, sql) == [
         ["a1", "order.placed", 100, "1970-01-02T00:00:00Z", "demo/user_interactions/0", 2, "demo"],
         ["a2", "order.placed", 200, "1970-01-03T00:00:00Z", "demo/user_interactions/0", 4, "demo"],
@@ -80,14 +79,20 @@ def test_another_tenants_rows_are_not_there(filled: Filled) -> None:
 
 def test_filters_and_projections_give_what_the_whole_table_gives(filled: Filled) -> None:
     whole = "WITH t AS MATERIALIZED (FROM user_interactions)"
-    for condition in ("amount >= 100", "type = 'page'", "time >= '1970-01-02'", "amount IS NULL", '"offset" IN (1, 4)'):
+    for condition in (
+        "amount >= 100",
+        "type = 'page'",
+        "time >= '1970-01-02'",
+        "amount IS NULL",
+        "row_offset IN (1, 4)",
+    ):
         pushed = answer(filled, f"SELECT id FROM user_interactions WHERE {condition} ORDER BY id")
         assert pushed == answer(filled, f"{whole} SELECT id FROM t WHERE {condition} ORDER BY id")
         assert pushed, condition
 
 
 def test_a_stream_joins_itself_on_one_cut(filled: Filled) -> None:
-    sql = 'SELECT count(*) FROM user_interactions a JOIN user_interactions b USING (producer, "offset")'
+    sql = "SELECT count(*) FROM user_interactions a JOIN user_interactions b USING (producer, row_offset)"
     assert answer(filled, sql) == [[6]]
 
 
@@ -116,7 +121,7 @@ def test_metrics_latest_has_the_highest_revision_of_each_window(filled: Filled) 
 
 def test_columns_of_ours_do_not_hide_the_streams_own(filled: Filled) -> None:
     filled.put("demo/metrics/0", QUARANTINE, 1, producer="demo/x/0", offset=41, time=0)
-    sql = 'SELECT producer, "offset", row_producer, row_offset FROM quarantine'
+    sql = "SELECT producer, at_offset, row_producer, row_offset FROM quarantine"
     assert answer(filled, sql) == [["demo/x/0", 41, "demo/metrics/0", 0]]
 
 
@@ -124,7 +129,7 @@ def test_small_entries_of_different_words_are_read_as_one(filled: Filled) -> Non
     for i in range(50):
         filled.put("demo/metrics/0", METRICS, 1, metric=f"m{i}", revision=0, time=0)
         filled.commit("demo/metrics/0", Output("metrics", EMPTY, watermark=i))
-    assert answer(filled, 'SELECT metric, "offset" FROM metrics ORDER BY 2') == [[f"m{i}", 2 * i] for i in range(50)]
+    assert answer(filled, "SELECT metric, row_offset FROM metrics ORDER BY 2") == [[f"m{i}", 2 * i] for i in range(50)]
 
 
 @pytest.mark.parametrize(
@@ -259,3 +264,26 @@ def test_the_newest_rows_come_in_commit_order_and_pages_follow_on(filled: Filled
     rest = history.after("user_interactions", "demo/user_interactions/0", first.next["demo/user_interactions/0"], 5)
     assert first.rows["id"].to_pylist() + rest.rows["id"].to_pylist() == ["a0", "b0", "a1", "b1", "a2", "b2"]
     assert rest.next == {"demo/user_interactions/0": 15}
+
+
+def test_no_column_needs_quotes(filled: Filled) -> None:
+    words = duckdb.sql(
+        "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')"
+    )
+    reserved = {word for (word,) in words.fetchall()}
+    for stream in STREAMS:
+        names = columns_of(stream).names
+        assert not reserved & set(names), stream
+        assert len(set(names)) == len(names), stream
+        assert answer(filled, f"SELECT {', '.join(names)} FROM {stream} ORDER BY {names[-2]}") is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("user_interaction", "user_interactions"), ("metric_latest", "metrics_latest"), ("Alert", "alerts")],
+)
+def test_a_table_that_is_not_there_brings_one_of_ours_to_mind(filled: Filled, wrong: str, right: str) -> None:
+    said = refusal(filled, f"SELECT * FROM {wrong}")
+    assert f"did you mean {right!r}?" in said
+    assert "pg_" not in said
+    assert "duckdb_" not in said

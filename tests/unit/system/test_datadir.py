@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from events.errors import Rejected
+from hindcast.client.address import place_of
 from hindcast.datadir import DataDir, Running
 
 
@@ -45,3 +47,50 @@ def test_secrets_are_for_the_owner_only(tmp_path: Path) -> None:
     assert (data.path / "admin.key").stat().st_mode & 0o077 == 0
     assert data.path.stat().st_mode & 0o077 == 0
     data.release()
+
+
+def test_a_question_that_comes_while_the_system_starts_waits_for_its_answer(tmp_path: Path) -> None:
+    """As after `/ready` said yes, when the system has not yet written down that it runs."""
+    starting = DataDir(tmp_path)
+    starting.claim()
+    (tmp_path / "admin.key").write_text("hc_first")
+    asked = threading.Thread(target=lambda: told.append(place_of(tmp_path)))
+    told: list[tuple[str, str]] = []
+    asked.start()
+    asked.join(0.3)
+    assert not told
+    announced(starting)
+    asked.join(5)
+    assert told == [("http://127.0.0.1:8000", "hc_first")]
+    starting.release()
+
+
+def test_a_question_where_nothing_starts_is_answered_at_once(tmp_path: Path) -> None:
+    began = time.monotonic()
+    assert DataDir(tmp_path / "nowhere").started() is None
+    died = DataDir(tmp_path)
+    died.claim()
+    died.release()  # as the kernel does for a killed process
+    with pytest.raises(Rejected, match="no system runs on"):
+        place_of(tmp_path)
+    assert time.monotonic() - began < 1.0
+
+
+def test_questions_do_not_keep_a_system_from_starting(tmp_path: Path) -> None:
+    done = threading.Event()
+    asking = [threading.Thread(target=ask_until, args=(DataDir(tmp_path), done)) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    for _ in range(30):
+        data = DataDir(tmp_path)
+        data.claim()
+        data.release()
+    done.set()
+    for thread in asking:
+        thread.join()
+
+
+def ask_until(data: DataDir, done: threading.Event) -> None:
+    while not done.is_set():
+        data.claimed()
+        time.sleep(0.001)

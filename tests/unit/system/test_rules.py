@@ -21,8 +21,9 @@ def sampled(folder: Path, *series: tuple[str, str]) -> Path:
     """A log with a sample of each (metric, key)."""
     log = SqliteLog(folder, doorbell=False)
     lease = log.acquire("main/metrics/0", [METRICS.name])
-    columns = {"metric": [m for m, _ in series], "key": [k for _, k in series], "time": 1, "count": 1}
-    payload = encode(METRICS, rows(METRICS, columns, len(series)))
+    columns = {"metric": [m for m, _ in series] * 2, "key": [k for _, k in series] + [None] * len(series), "time": 1}
+    columns |= {"type": ["metric.sampled"] * len(series) + ["window.closed"] * len(series)}
+    payload = encode(METRICS, rows(METRICS, columns, 2 * len(series)))
     log.commit(lease, Commit(0, b"1", 1, outputs=(Output(METRICS.name, payload),)))
     log.close()
     return folder

@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import httpx
 import pytest
 
 from events import runtime_folder
 from hindcast import runtime
+from tests.running import free_port
 
 TEMPLATE = """\
     errorfile 502 /tmp/p/500.http
@@ -24,12 +27,31 @@ frontend http_frontend
 backend default_backend
     http-request return status 404 content-type text/plain lf-string "Path '%[path]' not found."
 backend http-gateway
+    http-reuse always
     server SERVE_REPLICA_gateway 127.0.0.1:28134 check observe layer4
     server SERVE_PROXY_ACTOR-fallback-1 127.0.0.1:28125 check backup
 listen stats
   bind *:28124
 """
 """The lines of Ray's generated file that are mended, as Ray 2.60 writes them."""
+PROXY = """\
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 5s
+    timeout server 5s
+    errorfile 502 /tmp/p/500.http
+    errorfile 503 /tmp/p/500.http
+frontend http_frontend
+    bind 127.0.0.1:{port}
+    use_backend app if {{ path_beg /app/ }}
+    default_backend default_backend
+backend default_backend
+    http-request return status 404 content-type text/plain lf-string "Path '%[path]' not found."
+backend app
+    http-reuse always
+    server nobody 127.0.0.1:{nobody} check inter 100ms fall 1
+"""
 
 
 @pytest.fixture
@@ -57,6 +79,7 @@ def test_the_proxys_file_is_mended_before_it_starts(short: Path, name: str, monk
     assert mended.count("bind 127.0.0.1:") == mended.count("bind ")
     assert mended.count(f" {again}") == 2
     assert "return status 503 default-errorfiles" in mended
+    assert mended.count("/waiting.html") == 2
     assert "404" not in mended
     assert "SERVE_REPLICA_gateway" in mended
     assert "backup" not in mended
@@ -65,6 +88,46 @@ def test_the_proxys_file_is_mended_before_it_starts(short: Path, name: str, monk
     assert b"Retry-After: 1" in head
     assert f"Content-Length: {len(body)}".encode() in head
     runtime.forget_sockets(data)
+
+
+def test_a_browser_waits_where_nothing_answers_yet_and_a_program_is_told(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the real proxy, on a file with the lines that Ray writes."""
+    monkeypatch.delenv("RAY_SERVE_HAPROXY_BINARY_PATH", raising=False)
+    told = runtime.environment(short, runtime.Ports(8000))
+    port, nobody = free_port(), free_port()
+    config = short / "c"
+    config.write_text(PROXY.format(port=port, nobody=nobody))
+    proxy = subprocess.Popen([told["RAY_SERVE_HAPROXY_BINARY_PATH"], "-db", "-f", str(config)])
+    try:
+        for path in ("/unknown", "/app/"):
+            page = asked(f"http://127.0.0.1:{port}{path}", "text/html,application/xhtml+xml,*/*;q=0.8")
+            assert page.status_code == 503
+            assert "Hindcast is starting" in page.text
+            assert 'http-equiv="refresh"' in page.text
+            program = asked(f"http://127.0.0.1:{port}{path}", "*/*")
+            assert program.status_code == 503
+            assert program.json()["error"]["reason"]
+    finally:
+        proxy.terminate()
+        proxy.wait(10)
+        runtime.forget_sockets(short)
+
+
+def asked(url: str, accept: str) -> httpx.Response:
+    """The answer, once the proxy gives one and knows that nobody is behind it."""
+    for _ in range(100):
+        try:
+            answer = httpx.get(url, headers={"accept": accept})
+        except httpx.ConnectError:
+            time.sleep(0.1)
+            continue
+        if "html" in accept and "html" not in answer.headers["content-type"]:
+            time.sleep(0.1)
+            continue
+        return answer
+    raise AssertionError("the proxy did not answer as it should within 10 s")
 
 
 def test_old_sessions_of_ray_are_taken_away(short: Path) -> None:

@@ -54,7 +54,6 @@ export function ActivityChart({ series, minutes }: { series: ActivitySeries; min
         <ActivityTip
           start={series.starts[reading.index]!}
           pane={pane}
-          open={reading.index === series.panes.length - 1}
           left={reading.left}
           width={reading.width}
         />
@@ -64,7 +63,7 @@ export function ActivityChart({ series, minutes }: { series: ActivitySeries; min
 }
 
 function summary({ panes }: ActivitySeries, minutes: number): string {
-  const closed = panes.slice(0, -1);
+  const closed = panes.filter((pane) => pane && !pane.open);
   const anomalies = closed.filter((pane) => pane?.anom).length;
   const newest = closed.at(-1)?.y;
   return [
@@ -91,7 +90,7 @@ function options(latest: { current: ActivitySeries }, read: (reading: Reading | 
         fill: (_, i) => (i < CLOSED ? "transparent" : line),
       },
     },
-    scales: { x: { time: true }, y: { range: (u) => activityRange(u.data) } },
+    scales: { x: { time: true }, y: { range: () => activityRange(latest.current) } },
     axes: [
       axis({
         grid: { show: false },
@@ -107,7 +106,6 @@ function options(latest: { current: ActivitySeries }, read: (reading: Reading | 
       unseen,
       unseen,
       { stroke: line, width: 2, points: { show: false } },
-      { stroke: line, width: 2, dash: [3, 4], alpha: 0.6, points: { show: false } },
     ],
     bands: [{ series: [2, 1], fill: token("--band") }],
     hooks: {
@@ -126,17 +124,15 @@ function options(latest: { current: ActivitySeries }, read: (reading: Reading | 
 
 function mark(plot: uPlot, { starts, panes }: ActivitySeries, line: string) {
   const marks = new Marks(plot);
+  const newest = panes.map((pane) => pane !== undefined && !pane.open).lastIndexOf(true);
   panes.forEach((pane, i) => {
     if (!pane) return;
     const t = starts[i]!;
-    const alone = !panes[i - 1] && !panes[i + 1];
+    if (pane.open) return marks.ring(t, pane.y, line);
+    const alone = (!panes[i - 1] || panes[i - 1]!.open) && (!panes[i + 1] || panes[i + 1]!.open);
     if (alone) marks.dot(t, pane.y, line, 3);
-    if (!pane.anom) return;
+    if (!pane.anom) return i === newest && marks.dot(t, pane.y, line);
     if (pane.exp !== null) marks.stem(t, pane.exp, pane.y);
     marks.diamond(t, pane.y, token("--crit"));
   });
-  const lastClosed = plot.data[CLOSED]!.length - 2;
-  const newest = plot.data[CLOSED]![lastClosed];
-  if (newest != null && !panes[lastClosed]?.anom) marks.dot(starts[lastClosed]!, newest, line);
 }
-

@@ -2,17 +2,17 @@ import { change, compact, count, secondOfDay, signedPercent } from "../format";
 import type { Pane } from "../live/data";
 import { PANE } from "./activitySeries";
 
-type Props = { start: number; pane: Pane; open: boolean; left: number; width: number };
+type Props = { start: number; pane: Pane; left: number; width: number };
 
 /** What a pane holds, beside the cursor. */
-export function ActivityTip({ start, pane, open, left, width }: Props) {
+export function ActivityTip({ start, pane, left, width }: Props) {
   const place = left > width * 0.6 ? { right: `${width - left + 14}px` } : { left: `${left + 14}px` };
   const offset = change(pane.y, pane.exp);
   return (
     <div class="tip" style={place} role="status">
       <div class="tip-title">
         {secondOfDay(start)}–{secondOfDay(start + PANE)}
-        {open && " · still open"}
+        {pane.open && " · still open"}
       </div>
       <div>
         <i class="key-line" />

@@ -8,13 +8,12 @@ export const PANE = 10;
 export const LOW = 1;
 export const HIGH = 2;
 export const CLOSED = 3;
-export const OPEN = 4;
 
 export type ActivitySeries = { data: uPlot.AlignedData; starts: number[]; panes: (Pane | undefined)[] };
 
 /**
  * The panes of the last `seconds`, on an even grid: a pane the server never sent is a gap in the line, not a zero.
- * The newest pane still fills up, so it is a series of its own, drawn from the last closed one.
+ * A pane that still fills up is no part of the line, which would dive to it; it is marked apart.
  */
 export function activitySeries(byStart: Record<string, Pane>, seconds: number): ActivitySeries {
   const known = Object.keys(byStart).map(Number);
@@ -24,26 +23,22 @@ export function activitySeries(byStart: Record<string, Pane>, seconds: number): 
   for (let start = first; start <= last; start += PANE) starts.push(start);
 
   const panes = starts.map((start) => byStart[String(start)]);
-  const end = panes.length - 1;
-  const column = (value: (pane: Pane, i: number) => number | null) =>
-    panes.map((pane, i) => (pane ? value(pane, i) : null));
+  const column = (value: (pane: Pane) => number | null) => panes.map((pane) => (pane ? value(pane) : null));
   const data: uPlot.AlignedData = [
     starts,
     column((pane) => pane.lo),
     column((pane) => pane.hi),
-    column((pane, i) => (i < end ? pane.y : null)),
-    column((pane, i) => (i >= end - 1 ? pane.y : null)),
+    column((pane) => (pane.open ? null : pane.y)),
   ];
   return { data, starts, panes };
 }
 
-/** The y axis: from zero unless the closed panes stay far above it. The open pane may run out below. */
-export function activityRange(data: uPlot.AlignedData): [number, number] {
+/** The y axis: from zero unless the closed panes stay far above it. An open pane that outgrows it raises it. */
+export function activityRange({ data, panes }: ActivitySeries): [number, number] {
   const values = [data[LOW], data[HIGH], data[CLOSED]].flatMap((column) => Array.from(column ?? []));
   const drawn = values.filter((value): value is number => value != null);
-  // The open pane still grows, so it says nothing of how low the range goes; it must fit all the same.
-  const open = Math.max(1, ...Array.from(data[OPEN] ?? [], (value) => value ?? 0));
-  if (drawn.length === 0) return [0, open];
+  const open = Math.max(1, ...panes.map((pane) => (pane?.open ? pane.y : 0)));
+  if (drawn.length === 0) return [0, open * 1.1];
   const low = Math.min(...drawn);
   const high = Math.max(...drawn, open);
   const pad = (high - Math.max(low, 0)) * 0.1 || high * 0.1;

@@ -50,6 +50,18 @@ export class Marks {
     });
   }
 
+  /** A hollow dot: a value that is not final. */
+  ring(t: number, y: number, colour: string) {
+    this.#paint((c) => {
+      c.fillStyle = token("--panel");
+      c.strokeStyle = colour;
+      c.lineWidth = 1.5 * this.#ratio;
+      c.arc(this.#x(t), this.#y(y), 3 * this.#ratio, 0, 2 * Math.PI);
+      c.fill();
+      c.stroke();
+    });
+  }
+
   /** A dashed level across the plot, with its value written on it at the right. */
   threshold(y: number, text: string, colour: string) {
     const { left, width } = this.plot.bbox;

@@ -5,6 +5,9 @@ export type Measure = {
   /** The same measure over the previous equal period; null before there is one. */
   prev?: number | null;
   spark: number[];
+  /** The span that the figure covers; none where it covers all of the log. */
+  from?: number;
+  to?: number;
 };
 
 export type UserActivity = {
@@ -12,11 +15,15 @@ export type UserActivity = {
   events_per_minute: Measure;
   events_total: Measure;
   rejected: Measure;
+  /** Events whose time lies ahead of the server's clock: kept, and shown once it gets there. */
+  ahead?: { v: number };
 };
 
 /** One pane of the activity series: the count, what was expected, and the verdict. */
 export type Pane = {
   y: number;
+  /** Its rows may still be coming in. */
+  open: boolean;
   exp: number | null;
   lo: number | null;
   hi: number | null;

@@ -22,7 +22,7 @@ export const overview: Layout = {
           topic: "user_activity",
           title: "Events per minute",
           span: 1,
-          options: { measure: "events_per_minute", better: "higher", comparison: "prior minute" },
+          options: { measure: "events_per_minute", better: "higher", comparison: "prior min" },
         },
         { kind: "ingest", topic: "ingest", title: "Ingest, events/s", span: 1 },
         {

@@ -5,7 +5,7 @@ import { currentRoute } from "../routes";
 /** Keeps the tab's title: a glance at it tells of open alerts. */
 export function PageTitle() {
   const open = useOpenAlerts();
-  const title = `${open > 0 ? `(${open}) ` : ""}${currentRoute.value.title} · Hindcast`;
+  const title = `${open > 0 ? `(${open}) ` : ""}${currentRoute.value?.title ?? "No such page"} · Hindcast`;
   useEffect(() => {
     document.title = title;
   }, [title]);

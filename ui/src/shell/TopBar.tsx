@@ -10,8 +10,8 @@ export function TopBar() {
   useShortcuts([{ keys: ["t"], label: "T", does: "switch between dark and light", run: switchTheme }]);
   return (
     <header class="top">
-      <h1>{route.title}</h1>
-      <span class="crumb">{route.subtitle}</span>
+      <h1>{route?.title ?? "No such page"}</h1>
+      {route && <span class="crumb">{route.subtitle}</span>}
       <span class="spring" />
       <LivePill />
       <button

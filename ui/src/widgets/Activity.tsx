@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { ActivityChart } from "../charts/ActivityChart";
 import { activitySeries, type ActivitySeries } from "../charts/activitySeries";
+import { compact } from "../format";
 import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
 import { Empty } from "../panel/Empty";
@@ -46,12 +47,21 @@ export function Activity({ widget }: { widget: WidgetOf<"activity"> }) {
       shape="line"
       note={<Legend />}
       tools={
-        <Choice label="Range" choices={ranges} chosen={minutes} text={(m) => `${m}m`} choose={(m) => (range.value = m)} />
+        <>
+          <Ahead />
+          <Choice
+            label="Range"
+            choices={ranges}
+            chosen={minutes}
+            text={(m) => `${m}m`}
+            choose={(m) => (range.value = m)}
+          />
+        </>
       }
       isEmpty={() => series === null}
       empty={
         <Empty title="No events yet">
-          <span>Send one, and this chart begins to move:</span>
+          <span>Send one with an API key of yours, and this chart begins to move:</span>
           <SendOneEvent />
         </Empty>
       }
@@ -59,6 +69,17 @@ export function Activity({ widget }: { widget: WidgetOf<"activity"> }) {
     >
       {() => series && <ActivityChart series={series} minutes={minutes} />}
     </Panel>
+  );
+}
+
+/** What came with a time that the server's clock has not reached. */
+function Ahead() {
+  const ahead = useTopic("user_activity").data.value?.ahead?.v ?? 0;
+  if (ahead === 0) return null;
+  return (
+    <span class="chip warn" title="Their time lies ahead of the server's clock; they are shown once it gets there">
+      {compact(ahead)} ahead
+    </span>
   );
 }
 

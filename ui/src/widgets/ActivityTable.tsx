@@ -3,7 +3,7 @@ import { count, secondOfDay } from "../format";
 import type { Pane } from "../live/data";
 import { DataTable, type Column } from "../panel/DataTable";
 
-type Row = { start: number; open: boolean; pane: Pane };
+type Row = { start: number; pane: Pane };
 
 const columns: Column<Row>[] = [
   { title: "From", cell: ({ start }) => secondOfDay(start) },
@@ -15,14 +15,14 @@ const columns: Column<Row>[] = [
     cell: ({ pane }) => (pane.lo === null || pane.hi === null ? "–" : `${count(pane.lo)}–${count(pane.hi)}`),
   },
   { title: "Score", numeric: true, cell: ({ pane }) => pane.score?.toFixed(1) ?? "–" },
-  { title: "Note", wide: true, cell: ({ pane, open }) => <State pane={pane} open={open} /> },
+  { title: "Note", wide: true, cell: ({ pane }) => <State pane={pane} /> },
 ];
 
 /** The panes of the chart as rows, newest first. */
 export function ActivityTable({ series }: { series: ActivitySeries }) {
   const rows = series.starts.flatMap((start, i) => {
     const pane = series.panes[i];
-    return pane ? [{ start, pane, open: i === series.panes.length - 1 }] : [];
+    return pane ? [{ start, pane }] : [];
   });
   return (
     <DataTable
@@ -34,7 +34,7 @@ export function ActivityTable({ series }: { series: ActivitySeries }) {
   );
 }
 
-function State({ pane, open }: { pane: Pane; open: boolean }) {
-  if (open) return <span class="muted">still open</span>;
+function State({ pane }: { pane: Pane }) {
+  if (pane.open) return <span class="muted">still open</span>;
   return pane.anom ? <span class="anomaly">◇ anomaly</span> : null;
 }

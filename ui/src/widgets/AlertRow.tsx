@@ -24,7 +24,7 @@ export function AlertRow({ alert, inTabOrder, onFocus }: Props) {
       <div class="what">
         <b title={alert.title}>{alert.title}</b>
         <small title={alert.detail}>
-          <span class={`word ${alert.severity}`}>{alert.severity}</span> · {alert.detail}
+          <span class={`word ${alert.severity}`}>{alert.severity}</span> · {alert.detail.replaceAll(" %", "\u202f%")}
         </small>
       </div>
       <time dateTime={new Date(alert.t * 1_000).toISOString()}>{duration(now.value / 1_000 - alert.t)}</time>

@@ -1,10 +1,11 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { acknowledge, needsAcknowledgement } from "../alerts/acknowledge";
 import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
 import type { Alert, Severity } from "../live/data";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
+import { linkedAlert } from "../routes";
 import { useShortcuts } from "../shortcuts";
 import { AlertRow } from "./AlertRow";
 
@@ -33,6 +34,11 @@ export function Alerts({ widget }: { widget: WidgetOf<"alerts"> }) {
     const next = place < 0 ? 0 : Math.max(0, Math.min(alerts.length - 1, place + by));
     list.current?.querySelectorAll("li")[next]?.focus();
   }
+
+  const linked = alerts.some((alert) => alert.id === linkedAlert.value) ? linkedAlert.value : null;
+  useEffect(() => {
+    if (linked) list.current?.querySelector<HTMLElement>(`li[data-id="${CSS.escape(linked)}"]`)?.focus();
+  }, [linked]);
 
   function acknowledgeFocused() {
     const focused = list.current?.querySelector<HTMLElement>("li:focus-within")?.dataset.id;

@@ -1,4 +1,4 @@
-import { change, count, signedPercent } from "../format";
+import { change, count, secondOfDay, signedPercent } from "../format";
 import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
 import type { Measure as MeasureData } from "../live/data";
@@ -20,6 +20,7 @@ export function Measure({ widget }: { widget: WidgetOf<"measure"> }) {
           value: count(measure.v),
           below: <Comparison measure={measure} options={options} />,
           trend: measure.spark,
+          note: measure.to === undefined ? undefined : `to ${secondOfDay(measure.to)}`,
         };
       }}
     />
@@ -32,7 +33,8 @@ function Comparison({ measure, options }: { measure: MeasureData; options: Optio
   // A measure that is never compared, such as a total, carries the words alone.
   if (prev === undefined) return <span class="versus">{options.comparison}</span>;
   if (prev === null) return <span class="versus">no {options.comparison} yet</span>;
-  const fraction = change(v, prev);
+  // Nothing at all is a quiet system, not one that does badly; what should not be quiet has an alert rule.
+  const fraction = v === 0 ? null : change(v, prev);
   const verdict = v === prev ? "flat" : v > prev === (options.better === "higher") ? "good" : "bad";
   return (
     <>

@@ -4,7 +4,13 @@ import { live } from "../live";
 import type { Topic } from "../live/topic";
 import { staleness } from "../panel/Panel";
 
-export type Figure = { value: string; below: ComponentChildren; trend: number[] };
+export type Figure = {
+  value: string;
+  below: ComponentChildren;
+  trend: number[];
+  /** Beside the title: which span the figure covers. */
+  note?: string;
+};
 
 type Props<T> = { title: string; topic: Topic<T>; figure: (data: T) => Figure; restless?: number };
 
@@ -39,10 +45,13 @@ export function Tile<T>({ title, topic, figure, restless }: Props<T>) {
       </section>
     );
   }
-  const { value, below, trend } = figure(data);
+  const { value, below, trend, note } = figure(data);
   return (
     <section class={stale ? "tile stale" : "tile"} aria-label={title}>
-      <div class="tile-title">{title}</div>
+      <div class="tile-title">
+        <span>{title}</span>
+        {note && <small>{note}</small>}
+      </div>
       <div class="tile-value">{value}</div>
       <div class="tile-below">{below}</div>
       <Spark values={trend} label={`${title}: trend over ${trend.length} points`} />

@@ -1,0 +1,64 @@
+"""What sending would do, without a system: the same requests, decoded as the server decodes them, and kept nowhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import orjson
+
+from hindcast.client import calls
+from hindcast.client.answers import Receipt
+from serve.ingest import Decoded, Fault, decode_cloudevents, decode_segment
+
+SHOWN = 3
+
+
+class Rehearsal:
+    """Takes the place of a client. ``events``: the first ones, as they would be sent."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def send(self, events: Iterable[Mapping[str, Any]]) -> Receipt:
+        """The verdicts that a server would give, but for ids that it knows already."""
+        total, base = calls.empty_receipt(), 0
+        for call in calls.send(events):
+            content = bytes(call.content or b"")
+            decoded = _decoded(call.path, content, call.content_type)
+            total = calls.added(total, _receipt(decoded), base)
+            base += decoded.rows
+            if len(self.events) < SHOWN:
+                rows = orjson.loads(content)
+                self.events += (rows["batch"] if isinstance(rows, dict) else rows)[: SHOWN - len(self.events)]
+        return total
+
+
+def _decoded(path: str, content: bytes, content_type: str) -> Decoded:
+    now = time.time_ns() // 1000
+    if path == "/v1/batch":
+        return decode_segment("batch", content, now)
+    return decode_cloudevents(content, content_type, {}, now)
+
+
+def _receipt(decoded: Decoded) -> Receipt:
+    verdicts = [_verdict(refused.index, refused.id, refused.faults) for refused in decoded.refused]
+    warnings = [_verdict(w.index, w.id, (Fault(w.field, w.reason),)) for w in decoded.warned]
+    accepted = decoded.batch.num_rows
+    receipt = {
+        "success": not verdicts,
+        "accepted": accepted,
+        "duplicate": 0,
+        "rejected": verdicts[:100],
+        "rejected_total": len(verdicts),
+        "warnings": warnings[:100],
+        "warnings_total": len(warnings),
+        "offset": None,
+    }
+    return cast(Receipt, receipt)
+
+
+def _verdict(index: int, id: str | None, faults: Sequence[Fault]) -> dict[str, Any]:
+    found = [fault._asdict() for fault in faults]
+    return {"index": index, "id": id, **found[0], "faults": found}
