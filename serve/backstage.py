@@ -48,10 +48,13 @@ class Backstage:
 
         A cookie is sent by the browser, whoever wrote the page that asks; so it counts only where the page is ours.
         """
-        key = bearer(connection) or connection.cookies.get(self.cookie)
-        if key and "authorization" not in connection.headers and foreign(connection):
+        key = bearer(connection)
+        if key:
+            return key
+        cookie = connection.cookies.get(self.cookie)
+        if cookie and foreign(connection):
             raise NoKey("origin", "this request comes from a page of another site: the cookie does not count for it")
-        return key
+        return cookie
 
 
 def backstage(request: Request) -> Backstage:

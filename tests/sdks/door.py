@@ -85,7 +85,7 @@ class Door:
             thread.join(10)
 
     def _app(self, folder: Path) -> FastAPI:
-        spec = GatewaySpec("t", self.where, folder, "g", "packed", "1", local_viewer=False, cors_origins=self._origins)
+        spec = GatewaySpec("t", self.where, folder, "g", "packed", "1", cors_origins=self._origins)
         app = create_gateway(spec)
 
         @asynccontextmanager

@@ -40,7 +40,7 @@ def test_whose_page_asks(headers: dict[str, str], is_foreign: bool) -> None:
 
 @pytest.mark.parametrize(
     ("header", "key"),
-    [("Bearer hc_x", "hc_x"), ("bearer   hc_x ", "hc_x"), ("Basic aGNfeDo=", None), ("", None)],
+    [("Bearer hc_x", "hc_x"), ("bearer   hc_x ", "hc_x"), ("Basic aGNfeDo=", "hc_x"), ("", None)],
 )
 def test_the_key_of_a_header(header: str, key: str | None) -> None:
     assert bearer(connection(authorization=header)) == key

@@ -21,7 +21,7 @@ from actors.topology import HostMap
 from actors.views import Frame, Place
 from actors.workers import Health
 from events.errors import Corrupt, Transient
-from serve.access import Access
+from serve.access import Access, Principal
 from serve.app import create_gateway
 from serve.following import Following
 from serve.hosts import Hosts
@@ -30,6 +30,16 @@ from serve.spec import GatewaySpec
 
 WHERE = HostMap("nowhere", {"t/board/0": "dashboards", "t/directory/0": "edges", "t/user_interactions/0": "collectors"})
 Answer = Callable[[Mapping[str, Place | None]], list[Frame]]
+
+
+@pytest.fixture(autouse=True)
+def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks may look: the directory of these tests has no keys."""
+
+    async def principal(self: Access, key: str | None) -> Principal:
+        return Principal("key_1", "test", frozenset({"query"}))
+
+    monkeypatch.setattr(Access, "principal", principal)
 
 
 def spec(folder: Path) -> GatewaySpec:

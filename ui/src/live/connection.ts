@@ -131,6 +131,7 @@ export class LiveConnection {
     if (this.#byId.delete(topic.id)) this.#send({ op: "unsub", id: topic.id });
     topic.id = this.#nextId++;
     topic.askedAt = Date.now();
+    topic.stale.value = ""; // told anew where it still is
     this.#byId.set(topic.id, topic);
     this.#send({ op: "sub", id: topic.id, topic: topic.name, params: {}, ...topic.position });
   }
@@ -151,6 +152,11 @@ export class LiveConnection {
       case "delta":
         this.#extend(frame);
         break;
+      case "stale": {
+        const topic = this.#byId.get(frame.id);
+        if (topic) topic.stale.value = frame.stale;
+        break;
+      }
       case "pong":
         this.roundTrip.value = performance.now() - frame.t;
         break;

@@ -30,10 +30,14 @@ export type Snapshot = {
   /** Greatest length of each column of an `append` topic; 0 or absent means unbounded. */
   cap?: number | null;
   data: unknown;
+  stale?: string;
 };
 
+/** The view is not what the log has now, for this reason; with an empty one it is again. Other frames say it in `stale`. */
+export type Stale = { op: "stale"; id: number; stale: string };
+
 /** Covers the log offsets in (prev, seq]. */
-export type Delta = { op: "delta"; id: number; prev: number; seq: number; data: unknown };
+export type Delta = { op: "delta"; id: number; prev: number; seq: number; data: unknown; stale?: string };
 
 export type Failure = { op: "error"; code: string; message: string; topic?: string; ref?: string };
 
@@ -42,6 +46,7 @@ export type ServerFrame = { n: number } & (
   | Welcome
   | Snapshot
   | Delta
+  | Stale
   | Failure
   | { op: "hb" }
   | { op: "pong"; t: number }

@@ -11,6 +11,8 @@ export class Topic<T> {
   /** When the last frame came, in ms since 1970. */
   readonly receivedAt = signal(0);
   readonly problem = signal<Problem | null>(null);
+  /** Why the server says that this is not what its log has now; empty while it is. */
+  readonly stale = signal("");
 
   /** The subscription's id on the wire; a new one for every `sub`, so that frames of an old one fall away. */
   id = 0;
@@ -44,6 +46,7 @@ export class Topic<T> {
   replace(snapshot: Snapshot) {
     this.#policy = snapshot.policy;
     this.#cap = snapshot.cap ?? 0;
+    this.stale.value = snapshot.stale ?? "";
     this.#accept(snapshot.seq, snapshot.epoch, snapshot.data);
   }
 
@@ -51,6 +54,7 @@ export class Topic<T> {
   extend(delta: Delta): boolean {
     const position = this.#position;
     if (!position || delta.prev !== position.after) return false;
+    if (delta.stale !== undefined) this.stale.value = delta.stale;
     this.#accept(delta.seq, position.epoch, merge(this.#policy, this.#cap, this.data.peek(), delta.data));
     return true;
   }

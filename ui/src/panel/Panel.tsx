@@ -43,12 +43,17 @@ export function Panel<T>(props: Props<T>) {
   }
 
   return (
-    <section class={age === null ? "panel" : "panel stale"} aria-labelledby={heading} aria-busy={data === null}>
+    <section class={age === null && !topic.stale.value ? "panel" : "panel stale"} aria-labelledby={heading} aria-busy={data === null}>
       <header>
         <h2 id={heading}>{title}</h2>
         {note && <span class="note">{note}</span>}
         <span class="spring" />
-        {age !== null && data !== null && (
+        {topic.stale.value && data !== null && (
+          <span class="chip warn" title={topic.stale.value}>
+            stale · {topic.stale.value}
+          </span>
+        )}
+        {age !== null && !topic.stale.value && data !== null && (
           <span class="chip warn">
             {live.state.value === "paused" ? "paused" : "stale"} · {duration(age)}
           </span>

@@ -18,7 +18,7 @@ type Props<T> = { title: string; topic: Topic<T>; figure: (data: T) => Figure; r
 export function Tile<T>({ title, topic, figure, restless }: Props<T>) {
   const data = topic.data.value;
   const problem = topic.problem.value;
-  const stale = staleness(topic, restless) !== null;
+  const stale = staleness(topic, restless) !== null || topic.stale.value !== "";
 
   if (problem) {
     return (
@@ -48,7 +48,7 @@ export function Tile<T>({ title, topic, figure, restless }: Props<T>) {
   const { value, below, trend, note } = figure(data);
   return (
     <section class={stale ? "tile stale" : "tile"} aria-label={title}>
-      <div class="tile-title">
+      <div class="tile-title" title={topic.stale.value || undefined}>
         <span>{title}</span>
         {note && <small>{note}</small>}
       </div>
