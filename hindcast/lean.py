@@ -86,25 +86,12 @@ class _Without(MetaPathFinder):
             raise ModuleNotFoundError(f"{asking} does without {name}", name=name)
         if name == "ray.serve._private.controller":
             _start_no_fallback_proxy()
-        if name == "actors.host":
-            sys.meta_path.insert(
-                0, _NoPandas()
-            )  # pyarrow loads all of it, 28 MB, to see whether a list is a data frame
         return None
 
 
 def _is_loading(module: str) -> bool:
     spec = getattr(sys.modules.get(module), "__spec__", None)
     return bool(getattr(spec, "_initializing", False))
-
-
-class _NoPandas(MetaPathFinder):
-    """Hides pandas from everybody in this process."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name == "pandas":
-            raise ModuleNotFoundError("hosts do without pandas", name=name)
-        return None
 
 
 def _start_no_fallback_proxy() -> None:

@@ -43,10 +43,3 @@ print(controller.ProxyStateManager._start_fallback_proxy_if_needed.__module__)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ran.stdout.strip() == "hindcast.lean"
-
-
-def test_a_host_handles_rows_without_pandas() -> None:
-    rows = "import actors.host, pyarrow, numpy; pyarrow.array(numpy.arange(3)).to_pylist(); pyarrow.array([1])"
-
-    assert loaded(rows)["pandas"], "pyarrow no longer loads pandas: drop _NoPandas"
-    assert not loaded(f"from hindcast.lean import slim; slim(); {rows}")["pandas"]
