@@ -73,18 +73,19 @@ class AlertEvaluator:
             case "rule.created":
                 rule = msgspec.convert(data, Rule)
                 if state.rules.get(subject) != rule:
-                    self._withdraw(state, subject, at)
-                    state.rules[subject] = rule
+                    self._withdraw(state, subject, at, rule)
             case "rule.deleted":
-                self._withdraw(state, subject, at)
+                self._withdraw(state, subject, at, None)
             case "alert.acknowledged":
                 self._acknowledge(state, subject, str(data.get("by", "")), at)
             case _:
                 pass
 
-    def _withdraw(self, state: State, name: str, at: int) -> None:
-        """A rule goes or changes: what it had firing is resolved; keys that no other rule asks about are forgotten."""
+    def _withdraw(self, state: State, name: str, at: int, successor: Rule | None) -> None:
+        """A rule goes or changes: what it had firing is resolved; keys that no rule asks about any more are forgotten."""
         rule = state.rules.pop(name, None)
+        if successor is not None:
+            state.rules[name] = successor
         if rule is None:
             return
         for key, instance in sorted(state.instances.pop(name, {}).items()):
