@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from analytics.columns import times_of
+from analytics.column_values import times_of
 from analytics.models.spelling import MISSING, is_missing, numbers_of
 
 Columns = Mapping[str, npt.NDArray[Any]]

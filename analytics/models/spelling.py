@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analytics.columns import times_of
+from analytics.column_values import times_of
 
 F64 = npt.NDArray[np.float64]
 _MARKS = "na nan -nan null none n/a <na> nat ? - -- . n.a. #n/a #na (null) \\n 1.#ind -1.#ind 1.#qnan -1.#qnan"

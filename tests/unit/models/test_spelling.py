@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.columns import times_of
+from analytics.column_values import times_of
 from analytics.models.spelling import (
     CLOCK,
     COMMA,
