@@ -1,4 +1,4 @@
-"""The budget: what is over, and what the end keeps for itself."""
+"""The time budget of a run: how much of it is left, and how much is kept for the steps at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each column is. Decisions are made once, from names and values, and are said in words."""
+"""The type of each column, decided once from its name and values. Each decision is also explained in words."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analytics.models.number_formats import Found, is_certain, is_missing, number_spelling, numbers_of, time_spelling
 from analytics.models.schema import EXACT, Column, Kind, Schema, WrongInput, as_dates, as_numbers, as_texts, words_of
-from analytics.models.spelling import Found, is_certain, is_missing, number_spelling, numbers_of, time_spelling
 from tuning.report import Note
 
 LEVELS = 2000

@@ -1,4 +1,4 @@
-"""Who is judged by whom: the final holdout that nobody tunes on, and the folds within the rest."""
+"""How the rows are split: the final holdout, which nothing is tuned on, and the cross-validation parts of the other rows."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from analytics.models.number_formats import number_spelling
 from analytics.models.schema import WrongInput, as_numbers, as_texts
-from analytics.models.spelling import number_spelling
 from analytics.models.table import Problem
 from tuning.report import Note
 

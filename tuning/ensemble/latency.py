@@ -1,4 +1,4 @@
-"""What one warm row costs, from a data frame to its prediction: measured, since that is what a caller waits for."""
+"""How long the prediction of one row takes once a model is loaded, measured from a data frame to the prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit far away sends home."""
+"""The result of one fit, as an actor on a Ray cluster returns it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run ends with, before it is told: models, trials, and what was measured of them."""
+"""The outcome of a run, from which the report is built: models, trials, and what was measured of them."""
 
 from __future__ import annotations
 

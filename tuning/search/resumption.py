@@ -1,4 +1,4 @@
-"""What a killed run leaves for the next one with the same table and settings: its folder, its fits, what it has tried."""
+"""How a run goes on where a killed run with the same table and settings ended: its folder, its fits, and what it has tried."""
 
 from __future__ import annotations
 

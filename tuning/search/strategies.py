@@ -1,4 +1,4 @@
-"""The two ways to search: until a time, never overrunning; or a number of trials, the same each time."""
+"""The two strategies of search: until a time that it never overruns, or a number of trials that are the same each time."""
 
 from __future__ import annotations
 

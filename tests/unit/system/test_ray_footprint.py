@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hindcast.lean import UNUSED
+from hindcast.ray_footprint import UNUSED
 
 pytestmark = pytest.mark.slow
 
@@ -21,32 +21,32 @@ def loaded(code: str) -> dict[str, bool]:
 @pytest.mark.parametrize("module", ["analytics.window_kernel", "ray.serve"])
 def test_a_slim_process_loads_no_library_that_nothing_of_it_uses(module: str) -> None:
     fat = loaded(f"import {module}")
-    slim = loaded(f"from hindcast.lean import slim; slim(); import {module}")
+    slim = loaded(f"from hindcast.ray_footprint import slim; slim(); import {module}")
 
     assert any(fat.values()), "the library no longer imports it: drop it from UNUSED"
     assert not any(slim.values())
 
 
 def test_what_is_hidden_from_one_stays_there_for_everybody_else() -> None:
-    code = "from hindcast.lean import slim; slim(); import analytics.window_kernel, cffi, pandas, scipy.linalg"
+    code = "from hindcast.ray_footprint import slim; slim(); import analytics.window_kernel, cffi, pandas, scipy.linalg"
 
     assert all(loaded(code).values())
 
 
 def test_serves_controller_starts_no_second_proxy() -> None:
     code = """
-from hindcast.lean import slim
+from hindcast.ray_footprint import slim
 slim()
 import ray.serve._private.controller as controller
 print(controller.ProxyStateManager._start_fallback_proxy_if_needed.__module__)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert ran.stdout.strip() == "hindcast.lean"
+    assert ran.stdout.strip() == "hindcast.ray_footprint"
 
 
 def test_a_host_handles_rows_without_pandas() -> None:
     rows = "import actors.host, pyarrow, numpy; pyarrow.array(numpy.arange(3)).to_pylist(); pyarrow.array([1])"
 
     assert loaded(rows)["pandas"], "pyarrow no longer loads pandas: drop _NoPandas"
-    assert not loaded(f"from hindcast.lean import slim; slim(); {rows}")["pandas"]
+    assert not loaded(f"from hindcast.ray_footprint import slim; slim(); {rows}")["pandas"]

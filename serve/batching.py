@@ -1,4 +1,4 @@
-"""One call for many requests: while a call is under way, what arrives is gathered for the next one.
+"""Batching: one call for many requests. While a call is under way, the requests that arrive wait for the next call.
 
 An idle system adds no delay; under load the calls become larger, not more. Two calls at once were measured: they halve
 the size of each, and every commit costs all of its readers.
@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import numpy as np
+import pyarrow as pa
+
 from events.errors import Rejected, Transient
+from serve.hosts import Hosts
 
 T = TypeVar("T")
 R = TypeVar("R")
+MAX_ROWS = 20_000
+"""The most rows of one call to a collector."""
 
 
-class Gathering(Generic[T, R]):
+class Batching(Generic[T, R]):
     """Hands items to ``call`` in the order of their arrival, until those of one call weigh ``most``.
 
     ``call`` answers an item with a result or with the exception that its sender shall see.
@@ -73,3 +80,48 @@ class Gathering(Generic[T, R]):
 def _copied(error: Exception) -> Exception:
     """An exception per waiter: one shared instance would gather the tracebacks of all of them."""
     return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of one request's rows: uint8 verdicts, and the offset of its first accepted row (-1: none)."""
+
+    verdict: np.ndarray
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    rows: pa.RecordBatch
+    refused: pa.RecordBatch | None
+
+
+class CollectorBatching:
+    """Commits the rows of many requests in one call to a collector's cell, so that calls and commits stay few under load."""
+
+    def __init__(self, hosts: Hosts, cell: str) -> None:
+        self._hosts = hosts
+        self._cell = cell
+        self._requests = Batching(self._call, lambda request: request.rows.num_rows, MAX_ROWS)
+
+    async def push(self, rows: pa.RecordBatch, refused: pa.RecordBatch | None) -> Committed:
+        """Commit the rows. Raises ``Transient`` or ``Overloaded``: nothing is known to be committed, send it again."""
+        return await self._requests.push(_Request(rows, refused))
+
+    async def _call(self, requests: list[_Request]) -> list[Committed]:
+        refused = [r.refused for r in requests if r.refused is not None]
+        ack = await self._hosts.push(
+            self._cell, _joined([r.rows for r in requests]), _joined(refused) if refused else None
+        )
+        verdict, offset, at = np.frombuffer(ack.verdict, np.uint8), ack.offset, 0
+        found: list[Committed] = []
+        for request in requests:
+            mine = verdict[at : at + request.rows.num_rows]
+            accepted = int((mine == 0).sum())
+            found.append(Committed(mine, offset if accepted else -1))
+            offset, at = offset + accepted, at + len(mine)
+        return found
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)

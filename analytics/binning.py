@@ -1,4 +1,4 @@
-"""Numbers into cells of equal mass, equal numbers always together."""
+"""Put numbers into bins that hold about equally many rows each; equal numbers always share a bin."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.column_values import times_of
-from analytics.models.spelling import (
+from analytics.models.number_formats import (
     CLOCK,
     COMMA,
     POINT,

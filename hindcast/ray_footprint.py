@@ -1,7 +1,7 @@
-"""Lean: what Ray's processes do without, so that a laptop starts sooner, holds more and rests when nothing happens.
+"""The footprint of Ray: what its processes leave out, so that a laptop starts sooner and uses less memory and idle time.
 
-Ray's own defaults are made for clusters that run thousands of tasks a second and are watched through Ray's dashboard. What
-is left out here is not missed: nothing of ours uses it, and every library stays importable for everybody else.
+Ray's own defaults are made for clusters that run thousands of tasks a second and are watched through Ray's dashboard. Nothing
+in this project uses what is left out here, and every library stays importable for all other code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ENVIRONMENT = {
     "RAY_io_context_event_loop_lag_collection_interval_ms": "0",
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     # What `runtime_env={"worker_process_setup_hook": ...}` comes to, without an agent that prepares an environment.
-    "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": "hindcast.lean.slim",
+    "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": "hindcast.ray_footprint.slim",
 }
 """For every process of the cluster: slower clocks, and what a worker does first."""
 

@@ -1,4 +1,4 @@
-"""Gathering: nothing waits while there is room for a call, and every sender gets its own answer."""
+"""Batching: nothing waits while there is room for a call, and every sender gets its own answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from events.errors import Overloaded, Rejected
-from serve.gathering import Gathering
+from serve.batching import Batching
 
 
 class Slow:
@@ -27,7 +27,7 @@ class Slow:
 def test_what_arrives_during_calls_goes_together_in_its_order_and_within_the_weight() -> None:
     async def story() -> None:
         slow = Slow()
-        gathering = Gathering(slow, lambda n: n, most=10)
+        gathering = Batching(slow, lambda n: n, most=10)
         pushed = [asyncio.create_task(gathering.push(n)) for n in (1, 3, 4, 9, 5)]
         await asyncio.sleep(0)
         assert slow.calls == [], "a call begins in a task of its own"
@@ -43,7 +43,7 @@ def test_what_arrives_during_calls_goes_together_in_its_order_and_within_the_wei
 def test_an_answer_that_is_an_error_is_raised_for_its_sender_alone() -> None:
     async def story() -> None:
         slow = Slow()
-        gathering = Gathering(slow, lambda _: 1, most=10)
+        gathering = Batching(slow, lambda _: 1, most=10)
         pushed = [asyncio.create_task(gathering.push(n)) for n in (1, 2, 3, -4, 5)]
         slow.go.set()
         answers = await asyncio.gather(*pushed, return_exceptions=True)
@@ -64,7 +64,7 @@ def test_a_call_that_fails_tells_every_sender_and_the_next_one_is_made(error: Ex
                 raise error
             return items
 
-        gathering = Gathering(call, lambda _: 1, most=10)
+        gathering = Batching(call, lambda _: 1, most=10)
         answers = await asyncio.gather(*(gathering.push(n) for n in range(5)), return_exceptions=True)
         kind = Overloaded if isinstance(error, Overloaded) else RuntimeError
         assert all(isinstance(answer, kind) for answer in answers), answers
@@ -79,7 +79,7 @@ def test_a_call_that_answers_too_few_leaves_nobody_waiting() -> None:
         async def call(items: list[int]) -> list[int]:
             return items[1:]
 
-        gathering = Gathering(call, lambda _: 1, most=10)
+        gathering = Batching(call, lambda _: 1, most=10)
         pushed = asyncio.gather(*(gathering.push(n) for n in range(3)), return_exceptions=True)
         answers = await asyncio.wait_for(pushed, 5)
         assert all(isinstance(answer, RuntimeError) for answer in answers)
@@ -90,7 +90,7 @@ def test_a_call_that_answers_too_few_leaves_nobody_waiting() -> None:
 def test_a_sender_that_goes_away_spoils_nothing() -> None:
     async def story() -> None:
         slow = Slow()
-        gathering = Gathering(slow, lambda _: 1, most=10)
+        gathering = Batching(slow, lambda _: 1, most=10)
         pushed = [asyncio.create_task(gathering.push(n)) for n in (1, 2, 3, 4)]
         await asyncio.sleep(0)
         pushed[2].cancel()
