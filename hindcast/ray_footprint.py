@@ -1,7 +1,7 @@
 """The footprint of Ray: what its processes leave out, so that a laptop starts sooner and uses less memory and idle time.
 
-Ray's own defaults are made for clusters that run thousands of tasks a second and are watched through Ray's dashboard. Nothing
-in this project uses what is left out here, and every library stays importable for all other code.
+Ray's own defaults are made for clusters that run thousands of tasks a second and are watched through Ray's dashboard.
+Nothing in this project uses what is left out here, and every library stays importable for all other code.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a run goes on where a killed run with the same table and settings ended: its folder, its fits, and what it has tried."""
+"""How a run goes on where a killed run with the same table and settings ended: its folder, fits and trials."""
 
 from __future__ import annotations
 
