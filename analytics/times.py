@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics import dates
-from analytics.columns import numeric, parsed, textual, trimmed
+from analytics.column_values import numeric, parsed, textual, trimmed
 from analytics.dates import Form
 from analytics.typed import I64, Bools
 

@@ -146,7 +146,7 @@ def _as_written(source: Source, time: I64) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
-    from analytics.columns import numeric, textual
+    from analytics.column_values import numeric, textual
 
     kind, times = source.table.schema.field(source.columns.time).type, source.times
     if times.ordinal:
