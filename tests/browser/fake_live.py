@@ -47,6 +47,7 @@ class FakeTopic:
     cap: int = 0
     seq: int = 100
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    stale: str = ""
     deltas: deque[tuple[int, Data]] = field(default_factory=lambda: deque(maxlen=200))
 
     def push(self, delta: Data) -> None:
@@ -145,10 +146,16 @@ class FakeSocket:
                 policy=topic.policy,
                 cap=topic.cap or None,
                 data=topic.data,
+                **({"stale": topic.stale} if topic.stale else {}),
             )
         else:
             await self.send(op="delta", id=id, prev=after, seq=topic.seq, data=delta)
         self._sent[id] = (topic.epoch, topic.seq)
+
+    async def tell_stale(self, topic: FakeTopic) -> None:
+        for id, subscribed in self._subscribed.items():
+            if subscribed is topic:
+                await self.send(op="stale", id=id, seq=topic.seq, epoch=topic.epoch, stale=topic.stale)
 
     def pretend_sent(self, topic: FakeTopic) -> None:
         """Makes the client miss what was pushed: the next delta will not continue what it holds."""
@@ -208,6 +215,13 @@ class FakeLive:
         for client in list(self.sockets):
             error = client.send(op="error", code="failed", message=message, topic=name, ref=ref)
             asyncio.run_coroutine_threadsafe(error, self._loop).result(5)
+
+    def stale(self, name: str, reason: str) -> None:
+        """The view falls behind its log, for this reason; with an empty one it has caught up."""
+        assert self._loop
+        self.topics[name].stale = reason
+        for client in list(self.sockets):
+            asyncio.run_coroutine_threadsafe(client.tell_stale(self.topics[name]), self._loop).result(5)
 
     def subscriptions(self, name: str) -> list[Data]:
         return [frame for frame in self.received if frame["op"] == "sub" and frame["topic"] == name]
