@@ -140,15 +140,12 @@ class History:
         end, span = self.heads(stream)[producer], BLOCK_ROWS
         while end > 0:
             start = max(0, end - span)
-            found = [
-                (entry.header.committed, rows)
-                for entry in self._entries(stream, producer, start, end)
-                if (rows := _rows_of(entry, start, end)) is not None
-            ]
+            entries = list(self._entries(stream, producer, start, end))
+            if not entries:  # the log was trimmed up to here
+                return
+            found = [(e.header.committed, rows) for e in entries if (rows := _rows_of(e, start, end)) is not None]
             if found:
                 yield _table(stream, [rows for _, rows in found]), found[0][0]
-            elif start == 0 or not self._log.read(stream, producer, start, 1):
-                return
             end, span = start, min(span * 2, CHUNK_ROWS)
 
     def _newest(self, stream: str, producer: str, head: int, limit: int) -> list[tuple[int, pa.RecordBatch]]:

@@ -78,6 +78,16 @@ export function figure(value: number): string {
   return Number.isInteger(value) || Math.abs(value) >= 1_000 ? count(value) : precise.format(value).replace("-", MINUS);
 }
 
+/** How many minor units make one of the currency; 1 where that is no currency's code. */
+export function minorUnits(currency: string): number {
+  try {
+    const { maximumFractionDigits } = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions();
+    return 10 ** (maximumFractionDigits ?? 2);
+  } catch {
+    return 1;
+  }
+}
+
 /** €1,234 of an amount in minor units; whole units above a hundred. */
 export function money(minor: number, currency: string): string {
   try {

@@ -20,7 +20,7 @@ function decoded(part: string): string {
 
 /** The address as it is now. The fragment holds it, so that any server of static files will do. */
 export const address = computed<Address>(() => {
-  const [way = "", query = ""] = fragment.value.replace(/^#\/?/, "").split("?", 2);
+  const [way = "", query = ""] = (fragment.value.startsWith("#/") ? fragment.value.slice(2) : "").split("?", 2);
   return { path: way.split("/").filter(Boolean).map(decoded), params: new URLSearchParams(query) };
 });
 

@@ -1,8 +1,8 @@
 import { useMemo } from "preact/hooks";
-import { askMetric, total, trend, type Aggregate, type MetricAnswer } from "../ask/metrics";
+import { askMetric, total, trend, type Aggregate, type Bucket, type MetricAnswer } from "../ask/metrics";
 import { useAnswer } from "../ask/useAnswer";
 import { Lines, type Line } from "../charts/Lines";
-import { dayAndMinute, duration, secondOfDay } from "../format";
+import { dayAndMinute, duration, minorUnits, secondOfDay } from "../format";
 import { DataTable } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
@@ -109,15 +109,21 @@ function Chart({ name, found, aggregate, unit }: ShownProps & { name: string }) 
   const times = useMemo(() => startsOf(found), [found]);
   const lines = useMemo<Line[]>(() => {
     const shown = found.series.slice(0, MOST_LINES);
-    const lines = shown.map(({ key, now }): Line => ({ name: key || "all", values: trend(now, aggregate, POINTS) }));
+    const lines = shown.map(({ key, now }) => lineOf(key || "all", key, now, aggregate, unit));
     const [only] = shown;
     if (shown.length === 1 && only!.before.length > 0) {
-      lines.push({ name: "before", values: trend(only!.before, aggregate, POINTS), dashed: true });
+      lines.push({ ...lineOf("before", only!.key, only!.before, aggregate, unit), dashed: true });
     }
     return lines;
   }, [found, aggregate]);
-  const currency = found.series[0]?.key ?? "";
-  return <Lines times={times} lines={lines} label={`${name} over time`} write={(value) => written(value, unit, currency)} />;
+  return <Lines times={times} lines={lines} label={`${name} over time`} />;
+}
+
+/** Amounts are drawn in whole units, so that currencies with other minor units stand on one scale. */
+function lineOf(name: string, key: string, buckets: Bucket[], aggregate: Aggregate, unit: string | undefined): Line {
+  const size = unit === "money" ? minorUnits(key) : 1;
+  const values = trend(buckets, aggregate, POINTS).map((value) => (value === null ? null : value / size));
+  return { name, values, write: (value) => written(value * size, unit, key) };
 }
 
 function PointsTable({ found, aggregate, unit }: ShownProps) {

@@ -49,16 +49,18 @@ function More() {
   const [open, setOpen] = useState(false);
   const { path } = address.value;
   useEffect(() => setOpen(false), [path.join("/")]);
-  useEffect(() => (open ? dialog.current?.showModal() : dialog.current?.close()), [open]);
+  useEffect(() => {
+    if (open) dialog.current?.showModal();
+  }, [open]);
   return (
     <>
       <button type="button" class="more" aria-haspopup="dialog" aria-expanded={open} onClick={() => setOpen(true)}>
         <Icon name="more" />
         <span>More</span>
       </button>
-      <dialog ref={dialog} class="help more-sheet" aria-label="All pages" onClose={() => setOpen(false)}>
-        {open &&
-          rail.value.map(({ title, links }) => (
+      {open && (
+        <dialog ref={dialog} class="help more-sheet" aria-label="All pages" onClose={() => setOpen(false)}>
+          {rail.value.map(({ title, links }) => (
             <div key={title} role="group" aria-label={title}>
               <h2>{title}</h2>
               {links.map((link) => (
@@ -69,10 +71,11 @@ function More() {
               ))}
             </div>
           ))}
-        <button type="button" class="button" onClick={() => setOpen(false)}>
-          Close
-        </button>
-      </dialog>
+          <button type="button" class="button" onClick={() => setOpen(false)}>
+            Close
+          </button>
+        </dialog>
+      )}
     </>
   );
 }
