@@ -143,7 +143,7 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
                     yield f"{section}: {name!r} is there {times} times; names are unique"
 
     def _unknown_metrics(self) -> Iterator[str]:
-        """What is watched or judged, but can never be: no such metric, aggregate or key."""
+        """What is watched, judged or shown, but can never be: no such metric, aggregate or key."""
         for anomaly in self.anomalies:
             named = [m for m in self.measures if m.names is None or anomaly.metric in m.names]
             lacking = [m.lacks(anomaly.aggregate) for m in named]
@@ -153,6 +153,16 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
                 yield f"anomalies: there is no metric {anomaly.metric!r}{hint}; there are {_listed(known)}"
             elif all(lacking):
                 yield f"anomalies: {anomaly.metric!r} {lacking[0]}"
+        known = {name for measure in self.measures for name in measure.names or ()}
+        open_ended = any(measure.names is None for measure in self.measures)
+        for dashboard in self.dashboards:
+            for widget in dashboard.widgets:
+                if widget.metric is not None and widget.metric not in known and not open_ended:
+                    hint = did_you_mean(widget.metric, known)
+                    yield (
+                        f"dashboards: widget {widget.id!r} of {dashboard.id!r} shows {widget.metric!r}, which is no "
+                        f"metric{hint}; there are {_listed(known)}"
+                    )
         for alert in self.alerts:
             try:
                 check(rules.parse(alert.condition), alert.threshold, self.measures)

@@ -167,6 +167,7 @@ class System:
             topics=_topics(specs),
             channels=tuple(topology.channels(self.settings)),
             measures=self.settings.measures,
+            definitions=topology.definitions(self.settings),
             cors_origins=server.cors_origins,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),

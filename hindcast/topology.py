@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from actors.alerts.evaluator import AlertEvaluator
 from actors.alerts.wording import MONEY, Wording
@@ -91,6 +92,25 @@ def _wording(settings: Settings, page: str) -> Wording:
 
 def _is_money(metric: Metric) -> bool:
     return metric.value == "amount" and metric.key == "currency"
+
+
+def definitions(settings: Settings) -> tuple[dict[str, Any], ...]:
+    """The configured dashboards as definitions; where there are none, those of the preset ``base``."""
+    dashboards, owner = settings.dashboards, "file"
+    if not dashboards:
+        dashboards, owner = Settings.load("base").dashboards, "built-in"
+    return tuple(
+        {
+            "kind": "dashboard",
+            "name": dashboard.id,
+            "spec": dashboard.model_dump(mode="json", exclude={"id"}, exclude_none=True),
+            "version": 0,
+            "by": None,
+            "at": None,
+            "owner": owner,
+        }
+        for dashboard in dashboards
+    )
 
 
 def channels(settings: Settings) -> dict[str, Channel]:

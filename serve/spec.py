@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from actors.alerts.checking import Measure
 from actors.fold import Topic
@@ -25,6 +27,8 @@ class GatewaySpec:
     channels: tuple[str, ...] = ("dashboard",)
     measures: tuple[Measure, ...] = ()
     """The metrics that rules may be about."""
+    definitions: tuple[Mapping[str, Any], ...] = ()
+    """What the configuration declares and the page draws: dashboards, as ``/v1/definitions`` gives them."""
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000

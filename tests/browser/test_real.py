@@ -77,10 +77,18 @@ def test_the_page_follows_its_system_through_events_kills_and_a_restart(up: Call
     assert "token" not in page.url
     expect(page.get_by_text("No events yet").first).to_be_visible()
     post(system, 5)
-    expect(total(page)).to_have_text("5")
-    post(system, 7)
-    expect(total(page)).to_have_text("12")
     expect(page.locator(".panel", has_text="Top events")).to_contain_text("thing.done")
+    page.get_by_role("link", name="thing.done").click()
+    rows = page.get_by_role("region", name="Events, newest first").locator("tbody tr")
+    expect(rows).to_have_count(5)
+    post(system, 7)
+    expect(rows).to_have_count(12)
+    rows.first.get_by_role("link", name="thing.done").click()
+    expect(page.locator(".facts")).to_contain_text("Place in the log")
+    page.get_by_role("link", name="Whole timeline").click()
+    expect(page.locator(".timeline li").first).to_contain_text("thing.done")
+    page.get_by_role("link", name="System").click()
+    expect(total(page)).to_have_text("12")
 
     for victim in ("ray::ServeReplica:gateway", "ray::Host", "ray::ServeReplica:live", "haproxy"):
         assert system.strike(victim), victim

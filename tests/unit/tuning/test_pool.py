@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from analytics.models.schema import Feature
-from tuning.folding import Done, Job, Rows
-from tuning.pool import Pool
+from tuning.data.splits import folds_of
+from tuning.fitting.jobs import Done, Job, Rows
+from tuning.fitting.worker_pool import Pool
 from tuning.recipes import Task
-from tuning.splits import folds_of
 
 BASELINE = Job("a", "dummy", {}, "train", 0, 0)
 
