@@ -54,7 +54,7 @@ def columns(
     if time is None:
         time = guess_time(table, free)
         if time is None:
-            raise ValueError(f"which column is the time? There are {listed(table.column_names)}: name it")
+            raise ValueError(f"which column is the time? There are {listed(table.column_names)}: name it (--time)")
         free = [n for n in free if n != time]
     if value is None and rows_alone:
         value = time
@@ -62,7 +62,9 @@ def columns(
         value = _usual(free, VALUES) or next((n for n in free if numeric(table.schema.field(n).type)), None)
         value = free[0] if value is None and len(free) == 1 else value
         if value is None:
-            raise ValueError(f"which column is the value? There are {listed(table.column_names)}: name a numeric one")
+            raise ValueError(
+                f"which column is the value? There are {listed(table.column_names)}: name a numeric one (--value)"
+            )
     return Columns(time, value, key)
 
 
@@ -114,12 +116,14 @@ def codes(column: pa.ChunkedArray) -> I64:
 def values(column: pa.ChunkedArray, name: str) -> F64:
     """float64, NaN for null. Raises ``ValueError``, naming column and row, for what is no number."""
     if textual(column.type):
-        column = parsed(
-            trimmed(column), name, lambda part: part.cast(pa.float64()), lambda cell: f"{cell!r} is not a number"
-        )
+        column = parsed(trimmed(column), name, lambda part: part.cast(pa.float64()), _no_number)
     elif not numeric(column.type) and not pa.types.is_null(column.type):
         raise ValueError(f"column {name!r} is {column.type}: values are numbers")
     return np.asarray(column.cast(pa.float64(), safe=False).fill_null(float("nan")), np.float64)
+
+
+def _no_number(cell: str) -> str:
+    return f"{cell!r} is not a number; write it like 1234.5, or leave the cell empty"
 
 
 def times_of(texts: Sequence[str | None], form: str) -> npt.NDArray[np.datetime64]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
@@ -45,7 +46,8 @@ class Pool:
         root = str(Path(__file__).parents[1])
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tuning.worker", str(theirs.fileno()), str(folder)],
+            # -P: a file `random.py` in the folder where somebody works is no module of ours
+            [sys.executable, "-P", "-m", "tuning.worker", str(theirs.fileno()), str(folder)],
             pass_fds=[theirs.fileno()],
             env={**os.environ, **dict.fromkeys(_THREADS, "1"), "PYTHONPATH": path},
             stdin=subprocess.DEVNULL,
@@ -56,12 +58,16 @@ class Pool:
 
     def _start(self) -> _Worker:
         ours, theirs = Pipe()
-        socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
+        with suppress(ConnectionError):  # the answer says why
+            socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
         theirs.close()
         return _Worker(ours, int(self._answer()))
 
     def _answer(self) -> bytes:
-        answer = self._control.recv(64)
+        try:
+            answer = self._control.recv(64)
+        except ConnectionError:
+            answer = b""
         if not answer:
             raise RuntimeError(f"the worker process ended with code {self._process.wait()}; its errors are above")
         return answer

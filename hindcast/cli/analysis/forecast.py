@@ -109,7 +109,9 @@ def _fit(source: Source, file: str) -> None:
     if len(same):
         first, second = sorted((order[same[0] : same[0] + 2] + 1).tolist())
         remedy = (
-            "add them up to one row" if names.key is not None else "name the series' column with --key, or add them up"
+            "add them up, as --every day --agg sum does"
+            if names.key is not None
+            else "name the series' column with --key, or add them up, as --every day --agg sum does"
         )
         raise Rejected(file, f"column {names.time!r}: rows {first} and {second} have the same time; {remedy}")
 
