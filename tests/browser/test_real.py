@@ -114,7 +114,8 @@ def shown(page: Page) -> int:
 @pytest.mark.parametrize("running", ["packed"], indirect=True)
 def test_an_alert_is_acknowledged_on_the_page(running: Running, page: Page) -> None:
     name = fresh("Many refunds")
-    rule = {"name": name, "condition": "events_by_source.count > threshold", "threshold": 40, "channels": ["dashboard"]}
+    condition = f'events_by_source.count{{key="{name}"}} > threshold'
+    rule = {"name": name, "condition": condition, "threshold": 40, "channels": ["dashboard"]}
     running.post("/v1/alerts/rules", json=rule).raise_for_status()
     page.goto(running.link())
     live(page)
