@@ -313,6 +313,7 @@ def test_help_groups_its_commands_and_leaves_none_out() -> None:
     assert titles == [
         "Run a system:",
         "Events in and out of it:",
+        "Watch what comes:",
         "Analyse a file, without a system:",
         "Find a model for a table, and use it:",
     ]
