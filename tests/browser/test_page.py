@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from .conftest import Visit
 from .fake_live import FakeLive
 from .looking import live, tile, users
-from .scenes import busy, first_start
+from .scenes import busy, first_start, server
 
 pytestmark = pytest.mark.slow
 
@@ -198,7 +198,7 @@ def test_no_width_scrolls_sideways(visit: Visit, width: int, scene: Any, seen: s
 
 
 def test_the_page_fits_a_laptop_screen(visit: Visit) -> None:
-    page = visit(FakeLive(busy()), size=(1440, 900))
+    page = visit(server(), size=(1440, 900))
     live(page)
     expect(page.locator(".alerts li").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollHeight") <= 900

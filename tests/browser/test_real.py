@@ -76,6 +76,7 @@ def test_the_page_follows_its_system_through_events_kills_and_a_restart(up: Call
     live(page)
     assert "token" not in page.url
     expect(page.get_by_text("No events yet").first).to_be_visible()
+    expect(tile(page, "Revenue")).to_contain_text("nothing in prior 1h")  # the log was asked, and answered
     post(system, 5)
     expect(page.locator(".panel", has_text="Top events")).to_contain_text("thing.done")
     page.get_by_role("link", name="thing.done").click()

@@ -41,13 +41,13 @@ async function send(group: string) {
   const names = [...new Set(asked.map(({ metric }) => metric))];
   const prior = `epoch(start) < ${from - back + range.seconds}`;
   const statement = `
-    SELECT metric, coalesce(key, '') AS key, epoch(start) >= ${from} AS now,
-      floor((epoch(start) - if(epoch(start) >= ${from}, ${from}, ${start})) / ${bucket})::INT AS at,
+    SELECT metric, coalesce(key, '') AS key, epoch(start) >= ${from} AS is_now,
+      floor((epoch(start) - if(epoch(start) >= ${from}, ${from}, ${start})) / ${bucket})::INT AS place,
       sum(count) AS n, sum(sum) AS total, min(min) AS least, max(max) AS most, max(distinct_count) AS people
     FROM metrics_latest
     WHERE metric IN (${names.map(quoted).join(", ")}) AND epoch(start) >= ${start} AND epoch(start) < ${to}
       AND (epoch(start) >= ${from} OR ${prior})
-    GROUP BY ALL ORDER BY metric, key, now, at`;
+    GROUP BY ALL ORDER BY metric, key, is_now, place`;
   try {
     const { rows } = await sql(statement, MOST_ROWS);
     for (const { metric, resolve } of asked) resolve({ series: seriesOf(rows, metric), from, to, bucket });
