@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from events.errors import Rejected
+from serve.ingest.arrow import TABLES
 from serve.ingest.binary import header_attributes
 from serve.ingest.bodies import EVENTS_BYTES, compacted, few_enough, is_compact, is_utf8, raw_texts, split_array, within
 from serve.ingest.columns import Draft, Spelling, assemble, json_column, optional_json_column, texts_of
@@ -36,9 +37,9 @@ _BOM = b"\xef\xbb\xbf"
 _SMALL = 64_000
 _one_value = msgspec.json.Decoder(msgspec.Raw)
 _one_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_PLAIN = ("type", "subject", "data", "time", "id", "source")
+PLAIN = ("type", "subject", "data", "time", "id", "source")
 
-_SPELLING = Spelling(id="id", subject="subject", time="time", properties="data", context="extensions")
+PLAIN_SPELLING = Spelling(id="id", subject="subject", time="time", properties="data", context="extensions")
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH)]
@@ -115,7 +116,7 @@ def decode_cloudevents(
         lines = [line.strip() for line in body.removeprefix(_BOM).split(b"\n")]
         return _decode_lines([line for line in lines if line], terms)
     if media not in (*_PLAIN_JSON, _STRUCTURED, _JSON_ARRAY):
-        known = ", ".join((_STRUCTURED, _JSON_ARRAY, "application/json", _NDJSON[0]))
+        known = ", ".join((_STRUCTURED, _JSON_ARRAY, "application/json", _NDJSON[0], *TABLES))
         raise UnsupportedMedia("content-type", f"must be one of {known}, or send ce- headers; got {media[:80]!r}")
     text = body.removeprefix(_BOM).strip()
     if not text:
@@ -207,7 +208,7 @@ def _completed(index: int, text: bytes, terms: Terms, refusals: Refusals) -> byt
     if "specversion" in fields:
         return text
     for field, reason in explain(PLAIN_EVENT, text):
-        hint = f"is no field of an event ({', '.join(_PLAIN)}): put it into data" if field not in _PLAIN else reason
+        hint = f"is no field of an event ({', '.join(PLAIN)}): put it into data" if field not in PLAIN else reason
         refusals.add(index, readable_id(fields.get("id")), Fault(field, hint))
         fields.pop(field, None)
     id = f"request-{terms.request}-{index}" if terms.request else uuid.uuid4().hex
@@ -222,7 +223,7 @@ def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, te
     properties = [data if data[:1] == b"{" else wrapped(data) for data in texts]
     faults = _take_base64(events, properties) if b'"data_base64"' in text or b"\\u" in text else {}
     draft = Draft(
-        spelling=_SPELLING,
+        spelling=PLAIN_SPELLING,
         index=np.array(rows.index, np.int64),
         id=pa.array([event.id for event in events], pa.string()),
         source=pa.array([event.source for event in events], pa.string()),
