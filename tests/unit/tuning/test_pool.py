@@ -11,8 +11,8 @@ import pytest
 from analytics.models.schema import Feature
 from tuning.data.splits import folds_of
 from tuning.fitting.jobs import Done, Job, Rows
-from tuning.fitting.worker_pool import Pool
 from tuning.fitting.recipes import Task
+from tuning.fitting.worker_pool import Pool
 
 BASELINE = Job("a", "dummy", {}, "train", 0, 0)
 
