@@ -93,6 +93,7 @@ def test_late_rows_are_told_and_can_be_seen(visit: Visit) -> None:
 def test_the_range_is_in_the_address_and_every_link_carries_it(visit: Visit) -> None:
     fake = server()
     page = visit(fake)
+    live(page)
     page.keyboard.press("r")
     page.get_by_role("dialog", name="Time range").get_by_role("button", name="24h").click()
     expect(tile(page, "Trials")).to_contain_text("prior 24h")
@@ -110,6 +111,7 @@ def test_the_range_is_in_the_address_and_every_link_carries_it(visit: Visit) -> 
 def test_two_moments_of_ones_own_in_utc(visit: Visit) -> None:
     fake = server()
     page = visit(fake, path="/#/events?tz=utc")
+    live(page)
     page.keyboard.press("r")
     page.get_by_label("From").fill("2026-03-01T10:00")
     page.get_by_label("To").fill("2026-03-01T09:00")
