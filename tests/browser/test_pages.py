@@ -101,7 +101,7 @@ def test_the_range_is_in_the_address_and_every_link_carries_it(visit: Visit) -> 
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Events", exact=True).click()
     assert "range=24h" in page.url
-    expect(page.locator("tbody tr").first).to_be_visible()
+    expect(page.get_by_role("region", name="Events, newest first")).to_be_visible()
     assert [asked["since"] for path, asked in fake.asked if path == "/v1/interactions"][-1] == "24h"
     page.go_back()
     page.go_back()
