@@ -162,6 +162,7 @@ class Doorbell:
         self._own = _Bell(self._folder / f"{name}{_LISTED}", runtime_folder.of_bells() / name)
         sock.bind(str(self._own.socket))
         draft = self._folder / f"{name}.new"
+        draft.touch(mode=0o600)
         draft.write_text(str(self._own.socket))
         draft.rename(self._own.listed)
         self._socket = sock
