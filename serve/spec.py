@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actors.alerts.checking import Measure
 from actors.fold import Topic
 from actors.topology import HostMap
 
@@ -27,9 +26,6 @@ class GatewaySpec:
     version: str
     topics: tuple[Topic, ...] = ()
     """What the dashboards show."""
-    channels: tuple[str, ...] = ("dashboard",)
-    measures: tuple[Measure, ...] = ()
-    """The metrics that rules may be about."""
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000
