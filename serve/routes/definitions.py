@@ -90,17 +90,21 @@ async def apply(request: Request, wanted: AllWanted, dry_run: DryRun = False) ->
     return Changes(changes=await define(backstage(request), all_wanted, who.name, dry_run))
 
 
-@router.get("/v1/definitions/{kind}/{name:path}/versions", response_model=Versions)
+@router.get("/v1/definitions/{kind}/{name:path}/versions", response_model=Versions | Definition)
 async def versions(
     request: Request,
     kind: KindName,
     name: Name,
     first: Annotated[int | None, Query(alias="from", description="Only this version and `to`.")] = None,
     to: int | None = None,
-) -> Versions:
+) -> Versions | Definition:
     """What the definition said over time, oldest first, each with what changed; also of one that was removed."""
     await principal(request, "query")
-    told = await _versions(backstage(request), Key(kind_of(kind).name, name))
+    stage = backstage(request)
+    await stage.access.refresh()
+    if itself := stage.access.definitions.get(Key(kind, f"{name}/versions").text):
+        return Definition.model_validate(itself)  # its name ends like this address
+    told = await _versions(stage, Key(kind_of(kind).name, name))
     for asked, field in ((first, "from"), (to, "to")):
         if asked is not None and asked not in {version.version for version in told}:
             listed = ", ".join(str(version.version) for version in told)
@@ -122,8 +126,8 @@ async def _versions(stage: Backstage, key: Key) -> list[Version]:
         types = types[:2]
     listed = ", ".join(f"'{type_}'" for type_ in types)
     subject = key.name.replace("'", "''").replace("\0", "")
-    sql = f"""SELECT type, data, epoch("time") AS at, "offset" FROM control
-      WHERE subject = '{subject}' AND type IN ({listed}) ORDER BY "offset" LIMIT {MOST}"""
+    sql = f"""SELECT type, data, epoch("time") AS at, row_offset FROM control
+      WHERE subject = '{subject}' AND type IN ({listed}) ORDER BY row_offset LIMIT {MOST}"""
     answer = await sql_answer(stage, sql, MOST, commands=True)
     if not answer.rows:
         found(stage, key)
