@@ -28,7 +28,14 @@ def test_a_sample_is_judged_by_the_rules_about_its_metric_alone(monkeypatch: pyt
         judge(rule, *rest)
 
     monkeypatch.setattr(samples, "_judge", counted)
-    window = {"key": "", "start": 0, "time": 10 * SECOND, "width_us": 10 * SECOND, "count": 5, "revision": 0}
+    window: dict[str, Any] = {
+        "key": "",
+        "start": 0,
+        "time": 10 * SECOND,
+        "width_us": 10 * SECOND,
+        "count": 5,
+        "revision": 0,
+    }
     story.rows("metrics", type="metric.sampled", metric="m7", source="m7", **window)
     assert set(asked) == {"r7"}
     story.then("alerts", type=["alert.fired"], rule="r7")
@@ -37,7 +44,14 @@ def test_a_sample_is_judged_by_the_rules_about_its_metric_alone(monkeypatch: pyt
 def test_a_rule_that_is_defined_again_unchanged_goes_on_and_one_removed_is_resolved() -> None:
     rule = {"name": "r", "condition": "m.count > 1", "threshold": 1, "channels": []}
     data = json.dumps({"spec": rule, "owner": "file:a.yaml"})
-    window = {"key": "", "start": 0, "time": 10 * SECOND, "width_us": 10 * SECOND, "count": 5, "revision": 0}
+    window: dict[str, Any] = {
+        "key": "",
+        "start": 0,
+        "time": 10 * SECOND,
+        "width_us": 10 * SECOND,
+        "count": 5,
+        "revision": 0,
+    }
     story = given(AlertEvaluator()).rows("control", type="rule.created", subject="r", data=json.dumps(rule), time=0)
     story.rows("metrics", type="metric.sampled", metric="m", source="m", **window)
     story.then("alerts", type=["alert.fired"])

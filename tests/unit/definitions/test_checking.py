@@ -37,7 +37,7 @@ def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
         ("rule", "a", {"condition": "sene.count > 1", "threshold": 1}, "condition", "did you mean 'seen'?"),
         ("rule", "a", {"condition": "seen.count > 1", "treshold": 1}, "threshold", "did you mean 'threshold'?"),
         ("rule", "a", {"name": "b", "condition": "seen.count > 1", "threshold": 1}, "name", "rename"),
-        ("rule", "a", QUIET.spec | {"channels": ["dashbord"]}, "channels", "did you mean 'dashboard'?"),
+        ("rule", "a", {**QUIET.spec, "channels": ["dashbord"]}, "channels", "did you mean 'dashboard'?"),
         ("metric", "m", {"stream": "user_interaction"}, "metric", "there is no stream"),
         ("metric", "m", {"stream": "metrics"}, "metric", "cannot be made of it"),
         ("anomaly", "sene.count", {}, "metric", "did you mean 'seen'?"),
