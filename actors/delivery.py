@@ -93,10 +93,15 @@ class NotifierWorker(Worker):
         """In a row, by channel."""
         self._back: dict[str, int] = {}
         """When an outage of a channel ended, us: what was tried before that goes at once."""
+        self._retired = False
+        """Whether the alerts about channels that the configuration no longer has were looked at: once a start."""
 
     def step(self) -> None:
         with self.lock:
             consumed = self.cell.advance()
+            if not self._retired and self.cell.state.down.keys() - self._channels.keys():
+                self.cell.record(lambda state: self._notifier.retire(state, self._channels, self._now()))
+        self._retired = True
         next_due = self._dispatch(self.cell.state)
         outcomes = self._collect(self.cell.state)
         if outcomes:

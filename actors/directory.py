@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from actors.definitions import ledger
+from actors import ledger
 from actors.fold import NONE, Batch, Outputs, Topic
 from events.catalog import CONTROL
 

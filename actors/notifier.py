@@ -7,7 +7,7 @@ message with the same key, and loses none; attempts and their pauses are recorde
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -126,6 +126,24 @@ class Notifier:
                 table = _table(stream, found)
                 outputs.emit(stream, table)
                 self._take(state, stream, table)
+        return state, outputs, None
+
+    def retire(self, state: State, channels: Collection[str], at: int) -> tuple[State, Outputs, None]:
+        """End the alerts about channels that are none of ``channels``, those configured now: no message can end them."""
+        down = {channel: alert for channel, alert in state.down.items() if channel in channels}
+        told = [
+            _alert("alert.resolved", alert, channel, at, f"{channel} is not configured any more")
+            for channel, alert in sorted(state.down.items())
+            if channel not in channels
+        ]
+        outputs = Outputs()
+        if told:
+            table = _table(ALERTS.name, told)
+            outputs.emit(ALERTS.name, table)
+            effects = [effect for alert in told for effect in self._effects(alert, down)]
+            if effects:
+                outputs.emit(OUTBOX.name, _table(OUTBOX.name, effects))
+            self._take(state, ALERTS.name, table)
         return state, outputs, None
 
     def _effects(self, alert: Mapping[str, Any], down: Mapping[str, str]) -> Iterator[dict[str, Any]]:

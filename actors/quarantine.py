@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
-from actors.fold import Batch
+from actors.fold import Batch, Fold
 from events.catalog import QUARANTINE, rows
 from events.errors import Corrupt
-
-if TYPE_CHECKING:
-    from actors.cell import Cell
 
 
 class Halted(Corrupt):
@@ -28,7 +25,23 @@ class Poison(RuntimeError):
         )
 
 
-def isolate(cell: Cell[Any], batch: Batch, tolerable: int) -> tuple[list[Batch], list[tuple[int, str]]]:
+class Reloadable(Protocol):
+    """A cell as far as the search for poisonous rows needs it."""
+
+    name: str
+    fold: Fold[Any]
+
+    @property
+    def state(self) -> Any:
+        """The state that was committed last."""
+        ...
+
+    def recover(self) -> object:
+        """Throw away what was folded since the last commit."""
+        ...
+
+
+def isolate(cell: Reloadable, batch: Batch, tolerable: int) -> tuple[list[Batch], list[tuple[int, str]]]:
     """Split ``batch`` into parts that fold and rows that do not: (good parts in order, [(offset, error)]).
 
     Folds only state that it reloads; commits nothing. Takes O(poison x log rows) reloads. Raises ``Halted`` for more
@@ -57,7 +70,7 @@ def isolate(cell: Cell[Any], batch: Batch, tolerable: int) -> tuple[list[Batch],
 
 
 def _longest_good(
-    cell: Cell[Any], before: Sequence[Batch], batch: Batch, pending: pa.RecordBatch, first: int
+    cell: Reloadable, before: Sequence[Batch], batch: Batch, pending: pa.RecordBatch, first: int
 ) -> tuple[int, str]:
     """(rows of ``pending`` that fold after ``before``, what the next one raised)."""
     low, high, error = 0, pending.num_rows + 1, ""
@@ -71,7 +84,7 @@ def _longest_good(
     return low, error
 
 
-def _folded(cell: Cell[Any], parts: Sequence[Batch]) -> tuple[bool, str]:
+def _folded(cell: Reloadable, parts: Sequence[Batch]) -> tuple[bool, str]:
     """Whether ``parts`` fold after the committed state, and what was raised if not."""
     cell.recover()
     state = cell.state

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics import dates
-from analytics.columns import numeric, parsed, textual, trimmed
+from analytics.column_values import numeric, parsed, textual, trimmed
 from analytics.dates import Form
 from analytics.typed import I64, Bools
 
@@ -141,7 +141,7 @@ def _of_text(text: pa.ChunkedArray, name: str, first: str) -> Times:
 
     def why(cell: str) -> str:
         if zoned == (_ZONED.search(cell) is not None):
-            return f"{cell!r} is not a time (ISO 8601)"
+            return f"{cell!r} is not a time (ISO 8601); write it like 2024-01-31{'T09:30:00Z' if zoned else ''}"
         return f"times with and without a zone are mixed ({cell!r}); give all one"
 
     made = _made(parsed(text, name, lambda part: part.cast(kind), why))

@@ -19,10 +19,10 @@ from actors.definitions.channel import Channel
 from actors.definitions.dashboard import Dashboard
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS
-from actors.definitions.ledger import FILE, OLD_CONFIGURATION
 from actors.definitions.metric import Metric
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
+from actors.ledger import FILE, OLD_CONFIGURATION
 from config import documents
 from config.complete import from_complete
 from config.explain import refuse

@@ -60,7 +60,8 @@ def main() -> None:
 
 
 def orders() -> list[dict[str, object]]:
-    """An order a second over three minutes that ended ten minutes ago, and one just now, which closes their windows."""
+    """An order a second over three minutes that ended ten minutes ago, and one just now, which closes the windows since:
+    the alert about the busy minutes has ended in the quiet ones."""
     start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=13)
     times = [*(start + timedelta(seconds=second) for second in range(180)), datetime.now(UTC)]
     money = {"revenue": 12.5, "currency": "EUR"}

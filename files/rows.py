@@ -255,14 +255,14 @@ def _parquet(file: IO[bytes]) -> tuple[Iterator[Row], Callable[[], float]]:
             for batch in parquet.iter_batches(batch_size=2000):
                 for fields in batch.to_pylist():
                     done += 1
-                    yield Row(done, {name: _plain(value) for name, value in fields.items()})
+                    yield Row(done, {name: plain_value(value) for name, value in fields.items()})
         except (pa.ArrowException, OSError) as error:
             yield Row(done + 1, {}, f"cannot be read: {error}; what follows it was not read")
 
     return rows(), lambda: done / total if total else 1.0
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A Parquet value as JSON has it; times without a zone are UTC."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -275,9 +275,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in cast(dict[Any, Any], value).items()}
+        return {str(name): plain_value(item) for name, item in cast(dict[Any, Any], value).items()}
     if isinstance(value, list):
-        return [_plain(item) for item in cast(list[Any], value)]
+        return [plain_value(item) for item in cast(list[Any], value)]
     return value if isinstance(value, (str, int)) or value is None else str(value)
 
 

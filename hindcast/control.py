@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from actors.definitions.inventory import Key
 from actors.definitions.kinds import KINDS
-from actors.definitions.ledger import DEFINED, REMOVED
 from actors.directory import FIRST
+from actors.ledger import DEFINED, REMOVED
 from config.settings import Settings
 from events.catalog import CONTROL, rows
 from events.errors import Transient
@@ -126,6 +126,11 @@ def changes(configured: Mapping[str, Mapping[str, Any]], settings: Settings) -> 
         key: {"spec": KINDS[key.kind].told(definition), "owner": settings.owner_of(key)}
         for key, definition in settings.definitions()
     }
+    if not settings.dashboards:  # the page needs one
+        base = Settings.load("base")
+        for key, definition in base.definitions():
+            if key.kind == "dashboard":
+                wanted[key] = {"spec": KINDS[key.kind].told(definition), "owner": base.owner_of(key)}
     gone = [Key.of(text) for text in configured if Key.of(text) not in wanted]
     for key in sorted(gone, key=lambda key: [*KINDS].index(key.kind) if key.kind in KINDS else 0, reverse=True):
         yield Command(f"{key.kind}{REMOVED}", key.name, {"owner": configured[key.text]["owner"]})

@@ -43,7 +43,7 @@ def simulator(system: Open, seed: int = 7, rate: float = 40.0) -> Generator[subp
     Keys go by the environment, not by arguments: those are for everybody to see.
     """
     keys = " ".join(f"{source}={key}" for source, key in _fresh_keys(system).items())
-    command = [sys.executable, "-m", "hindcast.simulator", "--address", system.url]
+    command = [sys.executable, "-P", "-m", "hindcast.simulator", "--address", system.url]
     command += ["--seed", str(seed), "--rate", str(rate), "--parent", str(os.getpid())]
     # A session of its own: Ctrl-C reaches the system, which drains while events still come, and then we end this.
     process = subprocess.Popen(command, env={**os.environ, "HINDCAST_SIMULATOR_KEYS": keys}, start_new_session=True)

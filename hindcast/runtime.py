@@ -14,7 +14,7 @@ from typing import Any
 
 from actors.cores import usable_cores
 from events import runtime_folder
-from hindcast import lean
+from hindcast import ray_footprint
 
 logger = logging.getLogger(__name__)
 NAMESPACE = "hindcast"
@@ -46,7 +46,7 @@ def environment(data: Path, ports: Ports) -> dict[str, str]:
     """
     sockets = runtime_folder.of_data(data)
     behind = ports.behind
-    return lean.ENVIRONMENT | {
+    return ray_footprint.ENVIRONMENT | {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(_token(data / "ray.token")),
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -182,7 +182,7 @@ def start_ray(data: Path) -> None:
     _hush(worker)
     for name in ("ray", "ray.serve"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with lean.few_processes(sockets_of_ray(data)):
+    with ray_footprint.few_processes(sockets_of_ray(data)):
         ray.init(
             num_cpus=usable_cores(),
             _node_ip_address="127.0.0.1",

@@ -27,8 +27,9 @@ from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
 from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
+from serve.deployed import gateway_of, live_of
 from serve.keys import key_hash
-from serve.spec import GatewaySpec, gateway_of, live_of
+from serve.spec import GatewaySpec
 
 if TYPE_CHECKING:
     from hindcast.client import Client

@@ -19,6 +19,8 @@ from events.log import EventLog
 
 READ_BYTES = 4 << 20
 """Stored bytes read of a producer at once."""
+BLOCK_ROWS = 1_024
+"""Places in the first block that is read backwards; each further one has twice as many, up to ``CHUNK_ROWS``."""
 CHUNK_ROWS = 65_536
 """Small entries are handed on together, up to so many rows."""
 
@@ -129,6 +131,22 @@ class History:
         found.sort(key=lambda f: f[:3])
         table = _table(stream, [batch for *_, batch in found])
         return Page(table.slice(max(0, table.num_rows - limit)), dict(heads))
+
+    def backwards(self, stream: str, producer: str) -> Iterator[tuple[pa.Table, int]]:
+        """All rows of one producer in bounded blocks, the newest block first; with the time (us UTC) of its first commit.
+
+        Within a block rows are in the order of the log. Whoever has seen enough stops asking.
+        """
+        end, span = self.heads(stream)[producer], BLOCK_ROWS
+        while end > 0:
+            start = max(0, end - span)
+            entries = list(self._entries(stream, producer, start, end))
+            if not entries:  # the log was trimmed up to here
+                return
+            found = [(e.header.committed, rows) for e in entries if (rows := _rows_of(e, start, end)) is not None]
+            if found:
+                yield _table(stream, [rows for _, rows in found]), found[0][0]
+            end, span = start, min(span * 2, CHUNK_ROWS)
 
     def _newest(self, stream: str, producer: str, head: int, limit: int) -> list[tuple[int, pa.RecordBatch]]:
         """At least ``limit`` rows from the end; watermarks take offsets too, so look ever further back."""

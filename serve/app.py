@@ -14,7 +14,7 @@ from serve.backstage import Backstage
 from serve.description import described
 from serve.limits import BodyLimit
 from serve.origins import Origins
-from serve.routes import commands, definitions, ingest, notifications, operation, read, segment, session
+from serve.routes import commands, definitions, ingest, interactions, notifications, operation, read, segment, session
 from serve.spec import GatewaySpec
 
 ABOUT = """Events in, dashboards, alerts and answers out: all from one log.
@@ -48,7 +48,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    for routes in (commands, definitions, notifications, session, read, operation):
+    for routes in (commands, notifications, session, read, interactions, definitions, operation):
         app.include_router(routes.router)
     app.include_router(segment.settings_router)
     page.install(app)

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from events.sqlite_log import SqliteLog
 from serve.access import Access, Denied, NoKey, Principal
-from serve.coalescer import Coalescer
+from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.spec import GatewaySpec
@@ -34,7 +34,7 @@ class Backstage:
         self.access = Access(self.hosts, spec.tenant)
         self.log = SqliteLog(spec.log, doorbell=False)
         self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0", spec.max_ahead_us)
-        self.control = Coalescer(self.hosts, f"{spec.tenant}/control/0")
+        self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
         self.counters = Counters()
         self.started = time.time()
 

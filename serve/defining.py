@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from actors.definitions import ledger
+from actors import ledger
 from actors.definitions.changes import differences
 from actors.definitions.checking import Accepted, Wanted, accept, refuse_removal
 from actors.definitions.inventory import Inventory, Key

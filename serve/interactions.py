@@ -13,8 +13,7 @@ from pydantic import BaseModel
 
 from actors.collectors.arrivals import ACCEPTED, CONFLICT, DUPLICATE, REUSED
 from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
-from serve.coalescer import Coalescer, Committed
-from serve.gathering import Gathering
+from serve.batching import Batching, CollectorBatching, Committed
 from serve.hosts import Hosts
 from serve.ingest import AHEAD_US, Decoded, Fault, Refused, decode_event, decode_together
 
@@ -74,8 +73,8 @@ class Interactions:
 
     def __init__(self, hosts: Hosts, cell: str, ahead_us: int = AHEAD_US) -> None:
         self._ahead_us = ahead_us
-        self._rows = Coalescer(hosts, cell)
-        self._events = Gathering(self._take_events, lambda _: 1, EVENTS)
+        self._rows = CollectorBatching(hosts, cell)
+        self._events = Batching(self._take_events, lambda _: 1, EVENTS)
         self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "warned": 0}
         """Rows by verdict; a row that was warned of was accepted, too."""
 

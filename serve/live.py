@@ -214,8 +214,16 @@ class Hub:
         return frames
 
     async def _beat(self, client: Client) -> None:
+        """Say that the socket lives, for as long as its key may look: a revoked key or an ended session sees no more."""
         while True:
             await asyncio.sleep(HEARTBEAT_S)
+            try:
+                (await self._stage.access.principal(self._stage.key_of(client.socket))).require("query")
+            except Rejected as error:
+                await client.socket.close(UNAUTHORISED)
+                raise WebSocketDisconnect(UNAUTHORISED) from error
+            except Transient:
+                pass  # who may look is not known just now; what was known stands
             await client.send({"op": "hb", "t": time.time()})
 
 

@@ -26,10 +26,10 @@ def known_parameters(request: Request) -> None:
             raise Rejected(name, f"is no parameter of {request.url.path}{did_you_mean(name, known)}; {listed}")
 
 
-def seconds_since(text: str, now: float) -> float:
+def seconds_since(text: str, now: float, field: str = "since") -> float:
     """Seconds UTC of a moment: ISO 8601 (UTC where it names no zone), seconds since 1970, or a time ago (``1h``, ``7d``).
 
-    Raises ``Rejected("since", …)``.
+    Raises ``Rejected(field, …)``.
     """
     said = text.strip()
     ago = _AGO.fullmatch(said)
@@ -38,17 +38,17 @@ def seconds_since(text: str, now: float) -> float:
     try:
         at = float(said)
     except ValueError:
-        at = _iso(_ZONE_LOST.sub(r"\1+\2", said))
+        at = _iso(_ZONE_LOST.sub(r"\1+\2", said), field)
     if not 0 <= at <= LATEST_S:  # also NaN
-        raise Rejected("since", f"must be within 1970 and 2096, got {text[:80]!r}; a number is seconds since 1970")
+        raise Rejected(field, f"must be within 1970 and 2096, got {text[:80]!r}; a number is seconds since 1970")
     return at
 
 
-def _iso(text: str) -> float:
+def _iso(text: str, field: str) -> float:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise Rejected(
-            "since", f"must be ISO 8601, seconds since 1970 or a time ago such as 1h, 30m, 7d; got {text[:80]!r}"
+            field, f"must be ISO 8601, seconds since 1970 or a time ago such as 1h, 30m, 7d; got {text[:80]!r}"
         ) from None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

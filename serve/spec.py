@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from actors.fold import Topic
 from actors.topology import HostMap
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-    from starlette.types import ASGIApp
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +25,3 @@ class GatewaySpec:
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
-
-
-def gateway_of(spec: GatewaySpec) -> FastAPI:
-    """The application of ``serve.app``, loaded where it runs: who only deploys it does without its libraries (50 MB)."""
-    from serve.app import create_gateway
-
-    return create_gateway(spec)
-
-
-def live_of(spec: GatewaySpec) -> ASGIApp:
-    """The application of ``serve.live``, likewise."""
-    from serve.live import create_live
-
-    return create_live(spec)

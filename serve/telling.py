@@ -11,7 +11,7 @@ import orjson
 
 from events.catalog import CONTROL, rows
 from serve.backstage import Backstage
-from serve.coalescer import Committed
+from serve.batching import Committed
 
 
 class Command(NamedTuple):

@@ -129,7 +129,7 @@ class Running:
             time.sleep(0.1)
 
 
-def struck(process: psutil.Process) -> bool:
+def struck(process: psutil.Process | subprocess.Popen[bytes]) -> bool:
     """SIGKILL; False where it was gone already."""
     try:
         process.kill()
@@ -146,6 +146,16 @@ def announced(data: Path, pid: int) -> bool:
         return False
 
 
+def await_ready(process: subprocess.Popen[bytes], data: Path, output: Path) -> None:
+    """Fails with the output where the process ends, or is not ready in time."""
+    deadline = time.monotonic() + START_S
+    while not announced(data, process.pid):
+        said = output.read_text()[-3000:]
+        assert process.poll() is None, f"it ended with {process.returncode}:\n{said}"
+        assert time.monotonic() < deadline, f"not ready after {START_S} s:\n{said}"
+        time.sleep(0.1)
+
+
 def start(folder: Path, config: str, *options: str, port: int | None = None) -> Running:
     """Start a system on ``folder`` and wait until it is ready; fails with its output where it is not."""
     port = port or free_port()
@@ -157,12 +167,14 @@ def start(folder: Path, config: str, *options: str, port: int | None = None) -> 
         process = subprocess.Popen(
             [*command, *options], stdout=file, stderr=subprocess.STDOUT, env=environment, process_group=0
         )
-    deadline = time.monotonic() + START_S
-    while not announced(data, process.pid):
-        said = output.read_text()[-3000:]
-        assert process.poll() is None, f"it ended with {process.returncode}:\n{said}"
-        assert time.monotonic() < deadline, f"not ready after {START_S} s:\n{said}"
-        time.sleep(0.1)
+    try:
+        await_ready(process, data, output)
+    except BaseException:
+        if process.poll() is None:  # nothing of a failed start stays behind and slows the next one
+            for started in [*psutil.Process(process.pid).children(recursive=True), process]:
+                struck(started)
+            process.wait(10)
+        raise
     url, key = f"http://127.0.0.1:{port}", (data / "admin.key").read_text().strip()
     client = httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=30.0)
     return Running(process, data, url, key, output, client)

@@ -12,12 +12,12 @@ from analytics.models.blob import to_bytes
 from analytics.models.table import Problem, TableModel
 from tuning.candidates import Space
 from tuning.config import Config, Progress
-from tuning.engine import run
-from tuning.notebook import watcher
-from tuning.reading import as_columns
+from tuning.data.tables import as_columns
 from tuning.recorder import Event
 from tuning.report import Candidate, Registration, Report, Score
-from tuning.reporting import report_of
+from tuning.run.engine import run
+from tuning.run.notebook import watcher
+from tuning.run.report_builder import report_of
 
 Watch = Callable[[Progress], None]
 MODEL_FILE, RESULT_FILE = "model.skops", "result.json"

@@ -21,8 +21,8 @@ from actors.alerts.state import Closing, Instance, Known, Rule, State, alert_id
 from actors.alerts.telling import Telling
 from actors.alerts.wording import Wording
 from actors.columns import times
-from actors.definitions.ledger import spoken
 from actors.fold import Batch, Outputs
+from actors.ledger import spoken
 from analytics.rules import Phase, Verdict, judge
 from analytics.runs import mended, newest, within
 from events.catalog import ALERTS, CLOCK, CONTROL, METRICS, OUTBOX
@@ -74,22 +74,22 @@ class AlertEvaluator:
             case "rule.defined" | "rule.created":
                 rule = msgspec.convert(spoken(type_, data)[2], Rule)
                 if state.rules.get(subject) != rule:
-                    self._withdraw(state, subject, at)
-                    state.rules[subject] = rule
-                    state.forget_order()
+                    self._withdraw(state, subject, at, rule)
             case "rule.removed" | "rule.deleted":
-                self._withdraw(state, subject, at)
+                self._withdraw(state, subject, at, None)
             case "alert.acknowledged":
                 self._acknowledge(state, subject, str(data.get("by", "")), at)
             case _:
                 pass
 
-    def _withdraw(self, state: State, name: str, at: int) -> None:
-        """A rule goes or changes: what it had firing is resolved; keys that no other rule asks about are forgotten."""
+    def _withdraw(self, state: State, name: str, at: int, successor: Rule | None) -> None:
+        """A rule goes or changes: what it had firing is resolved; keys that no rule asks about any more are forgotten."""
         rule = state.rules.pop(name, None)
+        if successor is not None:
+            state.rules[name] = successor
+        state.forget_order()
         if rule is None:
             return
-        state.forget_order()
         for key, instance in sorted(state.instances.pop(name, {}).items()):
             if instance.active:
                 type_ = "alert.resolved" if instance.phase is Phase.FIRING else "alert.calmed"

@@ -63,6 +63,10 @@ def _channel_told(channel: Any) -> dict[str, Any]:
     return said | {"secret": channel.reference} if isinstance(channel, WebhookChannel) else said
 
 
+def _dashboard_told(dashboard: Dashboard) -> dict[str, Any]:
+    return dashboard.model_dump(mode="json", exclude_none=True)
+
+
 def _anything(_: Any, __: Inventory) -> list[str]:
     return []
 
@@ -104,8 +108,10 @@ def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
     unknown = [w for w in dashboard.widgets if w.metric and not list(among.measured(w.metric))]
     for widget in unknown:
         known = {name for measure in among.measures for name in measure.names or ()}
-        hint = did_you_mean(widget.metric or "", known)
-        raise Rejected("widgets", f"{widget.id!r} shows {widget.metric!r}, which is no metric{hint}")
+        hint, listed = did_you_mean(widget.metric or "", known), ", ".join(sorted(known)) or "none"
+        raise Rejected(
+            "widgets", f"widget {widget.id!r} shows {widget.metric!r}, which is no metric{hint}; there are {listed}"
+        )
     return []
 
 
@@ -124,7 +130,7 @@ KINDS: Mapping[str, Kind] = {
             "anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, False, _plain
         ),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, True, _plain),
-        Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, True, _plain),
+        Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, True, _dashboard_told),
     )
 }
 """By name, in an order in which what is referred to comes first."""

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from analytics.anomaly.kernel import AnomalySpec, AnomalyState, Scores, score
-from analytics.columns import codes, columns
-from analytics.columns import values as values_of
+from analytics.column_values import codes
+from analytics.column_values import values as values_of
+from analytics.columns import columns
 from analytics.times import times as times_of
 from analytics.typed import F64, I32, I64
 

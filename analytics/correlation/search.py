@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analytics.cells import within_one
+from analytics.binning import within_one
 from analytics.correlation.linear import at_lags, best_lags
 from analytics.correlation.report import Correlations, Method
 from analytics.correlation.significance import Found, all_pairs, conclude, of_best, student

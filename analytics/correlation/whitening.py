@@ -13,7 +13,7 @@ from math import log10
 import numpy as np
 from numba import float64, void
 
-from analytics.cells import equal_mass
+from analytics.binning import equal_mass
 from analytics.typed import F64, I64, kernel, reads, writes
 
 GRID = 1024

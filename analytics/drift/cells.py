@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from analytics.cells import dense, equal_mass, within_one
+from analytics.binning import dense, equal_mass, within_one
 from analytics.typed import F64, I32, I64
 
 Kind = Literal["numeric", "categorical", "mixed"]

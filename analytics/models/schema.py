@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from analytics.columns import times_of
-from analytics.models.spelling import MISSING, is_missing, numbers_of
+from analytics.column_values import times_of
+from analytics.models.number_formats import MISSING, is_missing, numbers_of
 
 Columns = Mapping[str, npt.NDArray[Any]]
 """Equally long arrays by column name: float64 (missing is NaN), bool, datetime64, or objects (str, number or None)."""
@@ -47,7 +47,8 @@ class WrongInput(ValueError):
 class Column:
     """One input column. ``levels`` are a category's values, or the words of a text that are counted, in the order of their
     codes; ``offset`` is taken off numbers too large for float32; ``spelling`` is how texts of numbers or times are written
-    (``analytics.models.spelling``; empty: as Python and ISO do), ``strays`` whether texts that are none count as missing;
+    (``analytics.models.number_formats``; empty: as Python and ISO do), ``strays`` whether texts that are none count as
+    missing;
     ``dropped`` says why the column is not used."""
 
     name: str

@@ -23,8 +23,8 @@ Answer = tuple[Callable[[Any], pd.DataFrame], Path | None, dict[str, Any]]
 
 
 def ours(folder: Path, budget: float, out: Path, table: dict[str, Any], **_: Any) -> Answer:
-    from tuning.answering import load_model
-    from tuning.reading import as_columns
+    from tuning.data.tables import as_columns
+    from tuning.predictions import load_model
 
     command = [str(Path(sys.executable).with_name("hindcast")), "automl", str(folder / "train.csv")]
     command += ["--target", table["target"], "--problem", table["problem"], "--budget", f"{budget}s"]

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 
 from benchmarks.pipeline_lab.cells import Collector, Dashboard
-from hindcast.lean import few_processes
+from hindcast.ray_footprint import few_processes
 
 NAMESPACE = "lab"
 

@@ -227,8 +227,8 @@ def predict(folder: Path, file: Path, explain: bool, ids: tuple[str, ...], inter
     from analytics.models.schema import WrongInput
     from events.errors import Rejected
     from files.writing import write
-    from tuning.answering import answered, load_model
-    from tuning.reading import read_file
+    from tuning.data.tables import read_file
+    from tuning.predictions import answered, load_model
 
     try:
         model = load_model(folder)

@@ -22,7 +22,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @json_option
 def doctor(data_dir: Path, port: int, quick: bool, as_json: bool) -> None:
     """Check ports, disk, memory, versions, caches and the log; say what to do. Exit code 1 if a check fails."""
-    from hindcast.checks import examine
+    from hindcast.doctor import examine
 
     found = list(examine(data_dir, port, read_log=not quick))
     counts = Counter(check.verdict for check in found)

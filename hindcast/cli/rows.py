@@ -54,7 +54,8 @@ class Columns:
     def said(self) -> str:
         """In words, for the person who sends."""
         parts = [f"{name} = column {column}{self.how(name)}" for name, column in self.columns.items()]
-        return ", ".join([*parts, *(f"{name} = “{text}”" for name, text in self.fixed.items())])
+        when = [] if "time" in self.columns else ["time = when it is received"]
+        return ", ".join([*parts, *(f"{name} = “{text}”" for name, text in self.fixed.items()), *when])
 
     def event(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The row as an event; ``data`` is its own where it has an object of that name, with the other columns in it."""
@@ -83,7 +84,7 @@ def columns_for(present: Collection[str], asked: Mapping[str, str | None], file:
     for name, guesses in GUESSES.items():
         wanted = asked.get(name)
         if wanted is None:
-            guess = next((g for g in guesses if g in present and g not in columns.values()), None)
+            guess = _usual(guesses, [column for column in present if column not in columns.values()])
             if guess:
                 columns[name] = guess
         elif wanted in present:
@@ -101,6 +102,17 @@ def columns_for(present: Collection[str], asked: Mapping[str, str | None], file:
     if "source" not in columns:
         fixed.setdefault("source", "stdin" if file == "-" else Path(file).name.split(".")[0] or "file")
     return Columns(columns, fixed)
+
+
+def _usual(guesses: Iterable[str], present: Iterable[str]) -> str | None:
+    """The first guess that a column has for its name: exactly, else but for capitals, blanks, dashes and underscores."""
+    free = sorted(present)
+    alike = {_plain(column): column for column in reversed(free)}
+    return next((g if g in free else alike[_plain(g)] for g in guesses if _plain(g) in alike), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()
 
 
 def is_whole(row: Mapping[str, Any]) -> bool:

@@ -34,7 +34,7 @@ def config_option(default: str) -> Option:
 
 
 def _system(config: str, data_dir: Path, port: int | None, address: str | None, placement: Placement | None) -> System:
-    from hindcast.lean import slim
+    from hindcast.ray_footprint import slim
 
     slim()
     from hindcast.system import System

@@ -203,7 +203,7 @@ def _report(tally: Tally, as_json: bool) -> None:
         print_json(tally.summary())
         return
     click.echo(f"{tally.accepted:,} accepted, {tally.duplicate:,} duplicate, {tally.rejected:,} rejected")
-    _report_reasons(tally)
+    _report_reasons(tally, "; those that reached the server are in dead_letters")
 
 
 def _report_rehearsal(tally: Tally, sender: Sender, rehearsal: Rehearsal, as_json: bool) -> None:
@@ -217,6 +217,8 @@ def _report_rehearsal(tally: Tally, sender: Sender, rehearsal: Rehearsal, as_jso
             click.echo(f"{name:8} column {column}{columns.how(name)}")
         for name, text in columns.fixed.items():
             click.echo(f"{name:8} “{text}” for every row")
+        if "time" not in columns.columns:
+            click.echo(f"{'time':8} when it is received: no column is taken for it (--time COLUMN names one)")
         click.echo(f"{'data':8} {', '.join(data) or 'nothing'}")
     click.echo("\nThe first events:" if rehearsal.events else "\nNo event.")
     for event in rehearsal.events:
@@ -225,13 +227,11 @@ def _report_rehearsal(tally: Tally, sender: Sender, rehearsal: Rehearsal, as_jso
     _report_reasons(tally)
 
 
-def _report_reasons(tally: Tally) -> None:
+def _report_reasons(tally: Tally, where: str = "") -> None:
     for reason in tally.reasons[:SHOWN]:
         click.echo(f"  row {reason['row']}: {reason['field']} {reason['reason']}", err=True)
     if tally.rejected > SHOWN:
-        click.echo(
-            f"  … and {tally.rejected - SHOWN:,} more; those that reached the server are in dead_letters", err=True
-        )
+        click.echo(f"  … and {tally.rejected - SHOWN:,} more{where}", err=True)
     if tally.warned:
         click.echo(f"{tally.warned:,} warnings of rows that were accepted", err=True)
         for warning in tally.warnings[:SHOWN]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from events.errors import Rejected
+from events.errors import Rejected, Transient
 
 
 def place_of(data_dir: str | Path) -> tuple[str, str]:
     """(address, admin key) of the system that runs on ``data_dir``, which is waited for where it is just starting.
 
-    Raises ``Rejected`` where none does.
+    Raises ``Rejected`` where none does, ``Transient`` where it takes too long to start.
     """
     from hindcast.datadir import DataDir
 
     directory = Path(data_dir)
     running = DataDir(directory).started()
+    if running is None and DataDir(directory).claimed():
+        raise Transient(f"the system on {directory} is still starting; ask again in a moment")
     if running is None:
         raise Rejected(
             "data_dir", f"no system runs on {directory}; start one with `hindcast up --data-dir {directory}`"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import httpx
 
-from hindcast.client import calls
+from hindcast.client import calls, columnar
 from hindcast.client.address import place_of, settings
 from hindcast.client.answers import (
     Definition,
@@ -77,6 +77,18 @@ class AsyncClient:
         """
         total = calls.empty_receipt()
         for call in calls.send(events, source):
+            total = calls.added(total, await self._do(call), calls.rows_in(total))
+        return total
+
+    async def send_table(self, table: Any, *, source: str = calls.SOURCE) -> Receipt:
+        """Send the rows of an Arrow table (or of a data frame) as events, a multiple of what ``send`` manages a second.
+
+        The columns ``type``, ``subject``, ``time``, ``id``, ``source`` and ``data`` are an event's attributes, and every
+        other column is a property. Goes out in requests of up to 20,000 rows; returns after the durable commit of the
+        last one. Rows without an ``id`` get one: a table that is sent twice counts twice.
+        """
+        total = calls.empty_receipt()
+        for call in columnar.send_table(table, source):
             total = calls.added(total, await self._do(call), calls.rows_in(total))
         return total
 

@@ -114,13 +114,14 @@ def _plain(value: object) -> Any:
 
 def _batch(rows: list[bytes], segment: bool) -> Call[Receipt]:
     if segment:
-        return Call("POST", "/v1/batch", _receipt, content=b'{"batch":[' + b",".join(rows) + b"]}")
+        return Call("POST", "/v1/batch", receipt, content=b'{"batch":[' + b",".join(rows) + b"]}")
     body = b"[" + b",".join(rows) + b"]"
     kind = "application/cloudevents-batch+json"
-    return Call("POST", "/v1/events", _receipt, content=body, content_type=kind, judged=frozenset({400}))
+    return Call("POST", "/v1/events", receipt, content=body, content_type=kind, judged=frozenset({400}))
 
 
-def _receipt(answer: httpx.Response) -> Receipt:
+def receipt(answer: httpx.Response) -> Receipt:
+    """What became of the rows of one request."""
     found = _json(answer)
     if "accepted" not in found:  # 400: the body as a whole is wrong, not its rows
         raise refused(answer)
@@ -166,7 +167,7 @@ def rows_in(receipt: Receipt) -> int:
 def segment(kind: str, fields: Mapping[str, Any]) -> Call[Receipt]:
     message = {"messageId": uuid7(), "timestamp": datetime.now(UTC), **fields}
     row = {name: value for name, value in message.items() if value is not None}
-    return Call("POST", f"/v1/{kind}", _receipt, content=_encoded(row))
+    return Call("POST", f"/v1/{kind}", receipt, content=_encoded(row))
 
 
 def query(sql: str, limit: int | None) -> Call[Result]:

@@ -3,6 +3,7 @@
 from serve.ingest.bodies import EVENTS_BYTES, ROWS, SEGMENT_BYTES, read_body
 from serve.ingest.cloudevents import decode_cloudevents, decode_event, decode_together, one_event, plain_source
 from serve.ingest.segment import KINDS, PATHS, decode_segment, write_key
+from serve.ingest.tables import decode_table, is_table
 from serve.ingest.times import AHEAD_US
 from serve.ingest.verdicts import Decoded, Fault, Refused, TooLarge, UnsupportedMedia
 
@@ -21,7 +22,9 @@ __all__ = [
     "decode_cloudevents",
     "decode_event",
     "decode_segment",
+    "decode_table",
     "decode_together",
+    "is_table",
     "one_event",
     "plain_source",
     "read_body",

@@ -14,11 +14,14 @@ from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from events.errors import Rejected
+from serve.ingest.arrow import TABLES
 from serve.ingest.binary import header_attributes
 from serve.ingest.bodies import EVENTS_BYTES, compacted, few_enough, is_compact, is_utf8, raw_texts, split_array, within
-from serve.ingest.columns import Draft, Spelling, assemble
+from serve.ingest.columns import Draft, Spelling, assemble, json_column, optional_json_column, texts_of
 from serve.ingest.contract import CLOUD_EVENT, ID_LENGTH, NAME_LENGTH, PLAIN_EVENT, TIME_LENGTH, URI_LENGTH, explain
 from serve.ingest.reading import JsonText, Rows, Shape, read_all, read_each, readable_id
 from serve.ingest.times import AHEAD_US
@@ -34,9 +37,9 @@ _BOM = b"\xef\xbb\xbf"
 _SMALL = 64_000
 _one_value = msgspec.json.Decoder(msgspec.Raw)
 _one_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_PLAIN = ("type", "subject", "data", "time", "id", "source")
+PLAIN = ("type", "subject", "data", "time", "id", "source")
 
-_SPELLING = Spelling(id="id", subject="subject", time="time", properties="data", context="extensions")
+PLAIN_SPELLING = Spelling(id="id", subject="subject", time="time", properties="data", context="extensions")
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH)]
@@ -113,7 +116,7 @@ def decode_cloudevents(
         lines = [line.strip() for line in body.removeprefix(_BOM).split(b"\n")]
         return _decode_lines([line for line in lines if line], terms)
     if media not in (*_PLAIN_JSON, _STRUCTURED, _JSON_ARRAY):
-        known = ", ".join((_STRUCTURED, _JSON_ARRAY, "application/json", _NDJSON[0]))
+        known = ", ".join((_STRUCTURED, _JSON_ARRAY, "application/json", _NDJSON[0], *TABLES))
         raise UnsupportedMedia("content-type", f"must be one of {known}, or send ce- headers; got {media[:80]!r}")
     text = body.removeprefix(_BOM).strip()
     if not text:
@@ -164,14 +167,13 @@ def decode_together(texts: Sequence[bytes], received_us: int, ahead_us: int = AH
 def _decode_array(array: bytes, terms: Terms) -> Decoded:
     """Decode the text of a JSON array of events."""
     compact = compacted(array)
-    texts = None if compact is None else raw_texts(compact)
-    if compact is None or texts is None:  # some row is no JSON: look at each
-        return _decode_each([compacted(text) or text for text in split_array(array)[1]], terms)
-    few_enough(len(texts))
-    rows = read_all(_SHAPE, compact)
-    if rows is None:
+    rows = None if compact is None else read_all(_SHAPE, compact)
+    if compact is None or rows is None:
+        texts = None if compact is None else raw_texts(compact)
+        if texts is None:  # some row is no JSON: look at each
+            texts = [compacted(text) or text for text in split_array(array)[1]]
         return _decode_each(texts, terms)
-    return _assemble(rows, compact, Refusals(texts.__getitem__), len(texts), terms)
+    return _assemble(rows, compact, Refusals.of_array(compact), few_enough(len(rows.row)), terms)
 
 
 def _decode_lines(lines: list[bytes], terms: Terms) -> Decoded:
@@ -206,7 +208,7 @@ def _completed(index: int, text: bytes, terms: Terms, refusals: Refusals) -> byt
     if "specversion" in fields:
         return text
     for field, reason in explain(PLAIN_EVENT, text):
-        hint = f"is no field of an event ({', '.join(_PLAIN)}): put it into data" if field not in _PLAIN else reason
+        hint = f"is no field of an event ({', '.join(PLAIN)}): put it into data" if field not in PLAIN else reason
         refusals.add(index, readable_id(fields.get("id")), Fault(field, hint))
         fields.pop(field, None)
     id = f"request-{terms.request}-{index}" if terms.request else uuid.uuid4().hex
@@ -217,27 +219,27 @@ def _completed(index: int, text: bytes, terms: Terms, refusals: Refusals) -> byt
 
 def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, terms: Terms) -> Decoded:
     events = rows.row
-    texts = [bytes(event.data) for event in events]
-    properties: list[JsonText] = [data if data[:1] == b"{" else _wrapped(data) for data in texts]
-    plain = not {event.data_base64 for event in events} - {None}
+    texts: list[JsonText] = [bytes(event.data) for event in events]
+    properties = [data if data[:1] == b"{" else wrapped(data) for data in texts]
+    faults = _take_base64(events, properties) if b'"data_base64"' in text or b"\\u" in text else {}
     draft = Draft(
-        spelling=_SPELLING,
-        index=rows.index,
-        id=[event.id for event in events],
-        source=[event.source for event in events],
-        type=[event.type for event in events],
-        subject=[event.subject or None for event in events],
-        time=[event.time for event in events],
-        properties=properties,
-        context=_contexts(rows),
-        identity=[f"{event.source}\0{event.id}".encode() for event in events],
+        spelling=PLAIN_SPELLING,
+        index=np.array(rows.index, np.int64),
+        id=pa.array([event.id for event in events], pa.string()),
+        source=pa.array([event.source for event in events], pa.string()),
+        type=pa.array([event.type for event in events], pa.string()),
+        subject=texts_of([event.subject for event in events]),
+        time=pa.array([event.time for event in events], pa.string()),
+        properties=json_column(properties),
+        context=optional_json_column(_contexts(rows) or ()),
         may_hold_nul=b"\\u0000" in text,
     )
-    faults = {} if plain else _take_base64(events, properties)
     return assemble(draft, terms.received_us, refusals, total, faults, terms.ahead_us)
 
 
-def _wrapped(data: bytes) -> bytes:
+def wrapped(data: JsonText) -> bytes:
+    """``data`` that is no object as properties, which are one."""
+    data = bytes(data)
     return b'{"data":' + data + b"}" if data not in (b"", b"null") else b"{}"
 
 

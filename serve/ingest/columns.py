@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import xxhash
 
 from events.catalog import USER_INTERACTIONS, rows
 from serve.ingest.bodies import DEPTH, depth_fault
@@ -38,25 +36,27 @@ class Spelling:
 
 @dataclass(slots=True)
 class Draft:
-    """Rows whose shape holds, a list a field, all of one length; times and JSON still as they were sent.
+    """Rows whose shape holds, a column a field, all of one length; times and JSON still as they were sent.
 
-    ``sent`` is when the sender's clock said it sent the row: where given, times are corrected for the sender's skew.
-    ``identity`` is what makes a row the same event; where None, the id alone does.
+    Columns are of strings, without a value null and never empty. ``time`` may be of timestamps instead; ``source``
+    and ``type`` may be dictionaries. ``sent`` is when the sender's clock said it sent the row: where given, times are
+    corrected for the sender's skew. ``properties`` and ``context`` hold the texts of JSON values.
     """
 
     spelling: Spelling
-    index: list[int]
-    id: list[str | None]
-    source: list[str]
-    type: list[str]
-    subject: list[str | None]
-    time: list[str | None]
-    properties: list[Json]
-    context: list[Json | None] | None = None
-    anonymous_id: list[str | None] | None = None
-    sent: list[str | None] | None = None
-    identity: list[bytes] | None = None
-    properties_field: list[str] | None = None
+    index: np.ndarray
+    """Where each row stood in the request: int64[n]."""
+    id: pa.Array
+    source: pa.Array
+    type: pa.Array
+    subject: pa.Array
+    time: pa.Array
+    properties: pa.Array
+    context: pa.Array | None = None
+    anonymous_id: pa.Array | None = None
+    sent: pa.Array | None = None
+    properties_field: Callable[[int], str] | None = None
+    """What the sender calls the properties of a row; None: all rows as ``spelling`` has it."""
     may_hold_nul: bool = False
 
 
@@ -81,60 +81,83 @@ def assemble(
     for row, fault in (faults or {}).items():
         check.refuse(row, fault)
     times = _times(draft, received_us, ahead_us, check)
-    properties = _json_column(draft.properties)
-    check.json(properties, draft.properties, check.properties_field)
-    context = None
-    if draft.context is not None and any(draft.context):
-        context = _optional_json_column(draft.context)
-        check.json(context, [text or b"{}" for text in draft.context], lambda row: draft.spelling.context)
-    check.content_size(properties, context)
+    check.json(draft.properties, check.properties_field)
+    if draft.context is not None:
+        check.json(draft.context, lambda row: draft.spelling.context)
+    check.content_size()
     if draft.may_hold_nul:
         check.nul()
     money, notes = read_money(draft.properties)
     warned = [
-        Warned(draft.index[row], draft.id[row] or None, f"{check.properties_field(row)}.{note.field}", note.reason)
+        Warned(int(draft.index[row]), check.id(row), f"{check.properties_field(row)}.{note.field}", note.reason)
         for row, note in notes
         if row not in check.bad
     ]
-
-    subject = pa.array(draft.subject, pa.string())
-    anonymous_id = None if draft.anonymous_id is None else pa.array(draft.anonymous_id, pa.string())
-    contents = _contents(draft, subject, anonymous_id, properties, context)
-    if draft.identity is None:
+    ids = draft.id
+    if ids.null_count:
         name = request or secrets.token_hex(12)
-        ids = [id or f"request-{name}-{index}" for id, index in zip(draft.id, draft.index, strict=True)]
-        identity: Sequence[bytes] = [id.encode() for id in ids]
-    else:
-        ids, identity = draft.id, draft.identity
-    id_column = pa.array(ids, pa.string())
+        ids = ids.fill_null(pa.array([f"request-{name}-{index}" for index in draft.index.tolist()], pa.string()))
     batch = rows(
         USER_INTERACTIONS,
         {
-            "id": id_column,
-            "source": pa.array(draft.source, pa.string()).dictionary_encode(),
-            "type": pa.array(draft.type, pa.string()).dictionary_encode(),
-            "subject": subject,
+            "id": ids,
+            "source": _label(draft.source),
+            "type": _label(draft.type),
+            "subject": draft.subject,
             "time": pa.array(times, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
             "received": pa.repeat(pa.scalar(received_us, pa.timestamp("us", tz="UTC")), n),
-            "partition_key": [subject or id for subject, id in zip(draft.subject, ids, strict=True)],
-            "anonymous_id": anonymous_id,
+            "partition_key": draft.subject.fill_null(ids),
+            "anonymous_id": draft.anonymous_id,
             "amount": money and money.amount,
             "currency": money and money.currency,
             "value": money and money.value,
-            "properties": properties,
-            "context": context,
+            "properties": draft.properties,
+            "context": draft.context,
         },
         n,
     )
-    index = np.array(draft.index, np.int64)
-    id_hash = np.fromiter(map(xxhash.xxh3_64_intdigest, identity), np.uint64, n)
-    content_hash = np.fromiter(map(xxhash.xxh3_64_intdigest, contents), np.uint64, n)
+    index = draft.index
     if check.bad:
         keep = np.ones(n, np.bool_)
         keep[list(check.bad)] = False
-        batch = batch.filter(pa.array(keep))
-        index, id_hash, content_hash = index[keep], id_hash[keep], content_hash[keep]
-    return Decoded(batch, index, id_hash, content_hash, refusals.in_order(), total, warned)
+        batch, index = batch.filter(pa.array(keep)), index[keep]
+    return Decoded(batch, index, refusals.in_order(), total, warned)
+
+
+def texts_of(values: Iterable[str | None]) -> pa.Array:
+    """A column of strings; an empty one stands for none, as a null does."""
+    return pa.array([value or None for value in values], pa.string())
+
+
+def json_column(texts: Sequence[Json]) -> pa.Array:
+    """A string column of texts known to be UTF-8, without making an object of each."""
+    offsets = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, texts), np.int32, len(texts)), out=offsets[1:])
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(texts)))
+
+
+def optional_json_column(texts: Sequence[Json | None]) -> pa.Array | None:
+    """The same with nulls; None where nothing is there."""
+    if not any(texts):
+        return None
+    return pa.array([bytes(text) if text else None for text in texts], pa.binary()).cast(pa.string())
+
+
+def offsets_of(column: pa.Array) -> np.ndarray:
+    """int32[n + 1]: where each string of a column begins in its data, and where the last one ends."""
+    buffer = column.buffers()[1]
+    if buffer is None or not len(column):
+        return np.zeros(len(column) + 1, np.int32)
+    return np.frombuffer(buffer, np.int32)[column.offset : column.offset + len(column) + 1]
+
+
+def data_of(column: pa.Array) -> np.ndarray:
+    """uint8: the bytes of a column of strings; ``offsets_of`` tells which are whose."""
+    return np.frombuffer(column.buffers()[2] or b"", np.uint8)
+
+
+def _label(column: pa.Array) -> pa.Array:
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
 
 
 class _Check:
@@ -144,35 +167,37 @@ class _Check:
         self.draft = draft
         self.refusals = refusals
         self.bad = (
-            {row for row, index in enumerate(draft.index) if index in refusals.found} if refusals.found else set[int]()
+            {row for row, index in enumerate(draft.index.tolist()) if index in refusals.found}
+            if refusals.found
+            else set[int]()
         )
 
     def refuse(self, row: int, fault: Fault) -> None:
         self.bad.add(row)
-        self.refusals.add(self.draft.index[row], self.draft.id[row] or None, fault)
+        self.refusals.add(int(self.draft.index[row]), self.id(row), fault)
+
+    def id(self, row: int) -> str | None:
+        return self.draft.id[row].as_py()
 
     def properties_field(self, row: int) -> str:
-        names = self.draft.properties_field
-        return self.draft.spelling.properties if names is None else names[row]
+        name = self.draft.properties_field
+        return self.draft.spelling.properties if name is None else name(row)
 
-    def json(self, column: pa.Array, texts: Sequence[Json], field: Callable[[int], str]) -> None:
-        """Each value is an object, and not nested too deep (the object itself is level 1)."""
-        if not len(column):
-            return
-        offsets = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1)
-        text = np.frombuffer(column.buffers()[2], np.uint8) if offsets[-1] else np.zeros(0, np.uint8)
+    def json(self, column: pa.Array, field: Callable[[int], str]) -> None:
+        """No value is nested too deep (the object itself is level 1)."""
+        text = data_of(column)
         opening = np.flatnonzero((text & 0xDF) == 0x5B)  # [ and {, also inside strings: an upper bound of the depth
         if opening.size <= DEPTH:
             return
-        openings = np.diff(np.searchsorted(opening, offsets))
+        openings = np.diff(np.searchsorted(opening, offsets_of(column)))
         for row in np.flatnonzero(openings > DEPTH).tolist():
-            if depth_fault(bytes(texts[row]), DEPTH):
+            if depth_fault(column[row].as_buffer().to_pybytes(), DEPTH):
                 self.refuse(row, Fault(field(row), f"is nested deeper than {DEPTH} levels; flatten it"))
 
-    def content_size(self, properties: pa.Array, context: pa.Array | None) -> None:
-        size = _lengths(properties)
-        if context is not None:
-            size = size + _lengths(context)
+    def content_size(self) -> None:
+        size = np.diff(offsets_of(self.draft.properties))
+        if self.draft.context is not None:
+            size = size + np.diff(offsets_of(self.draft.context))
         for row in np.flatnonzero(size > CONTENT_BYTES).tolist():
             reason = f"makes the row {int(size[row]):,} bytes; the limit is {CONTENT_BYTES:,}: send less, or split it"
             self.refuse(row, Fault(self.properties_field(row), reason))
@@ -181,16 +206,16 @@ class _Check:
         """No string holds the character NUL: databases and C programs downstream end strings there."""
         draft, spelling = self.draft, self.draft.spelling
         plain = ((draft.id, spelling.id), (draft.source, "source"), (draft.type, "type"), (draft.subject, spelling.subject),
-                 (draft.anonymous_id or [], "anonymousId"))  # fmt: skip
-        for values, field in plain:
-            for row, value in enumerate(values):
+                 (draft.anonymous_id, "anonymousId"))  # fmt: skip
+        for column, field in plain:
+            for row, value in enumerate([] if column is None else column.to_pylist()):
                 if value is not None and "\0" in value:
                     self.refuse(row, Fault(field, _NUL_REASON))
-        for row, text in enumerate(draft.properties):
-            if holds_nul(bytes(text)):
+        for row, text in enumerate(draft.properties.cast(pa.binary()).to_pylist()):
+            if holds_nul(text):
                 self.refuse(row, Fault(self.properties_field(row), _NUL_REASON))
-        for row, text in enumerate(draft.context or []):
-            if text and holds_nul(bytes(text)):
+        for row, text in enumerate([] if draft.context is None else draft.context.cast(pa.binary()).to_pylist()):
+            if text and holds_nul(text):
                 self.refuse(row, Fault(spelling.context, _NUL_REASON))
 
 
@@ -216,7 +241,7 @@ def _times(draft: Draft, received_us: int, ahead_us: int, check: _Check) -> np.n
         latency = sent - said
         for row in np.flatnonzero(there & sent_there & (latency < 0)).tolist():
             # The text of a time is cut off, to the second by some senders: within its last digit it is no earlier.
-            sent_there[row] = -latency[row] < precision(draft.sent[row] or "")
+            sent_there[row] = -latency[row] < precision(draft.sent[row].as_py() or "")
             latency[row] = 0
         times = np.where(there & sent_there, received_us - latency, said)
     times = np.where(there, times, received_us)
@@ -233,47 +258,10 @@ def _range_fault(draft: Draft, row: int, us: int, said_us: int, received_us: int
     """Why a row cannot have happened at ``us``; where it was sent with ``sentAt``, what became of that is said, too."""
     if range_fault(us, received_us, None, ahead_us) is None:
         return None
-    said, sent = draft.time[row], draft.sent and draft.sent[row]
+    said = draft.time[row].as_py() if pa.types.is_string(draft.time.type) else None
+    sent = None if draft.sent is None else draft.sent[row].as_py()
     if said and sent and us != said_us:
         said = f"{said}, which by its sentAt {sent} was {iso(us)} on this server's clock,"
     elif said and sent:
         said = f"{said}, which its earlier sentAt {sent} cannot correct,"
     return range_fault(us, received_us, said, ahead_us)
-
-
-def _json_column(texts: Sequence[Json]) -> pa.Array:
-    """A string column of texts known to be UTF-8, without making an object of each."""
-    offsets = np.zeros(len(texts) + 1, np.int32)
-    np.cumsum(np.fromiter(map(len, texts), np.int32, len(texts)), out=offsets[1:])
-    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(texts)))
-
-
-def _lengths(column: pa.Array) -> np.ndarray:
-    """Bytes of each string; a null has none."""
-    return np.diff(np.frombuffer(column.buffers()[1], np.int32, len(column) + 1))
-
-
-def _optional_json_column(texts: Sequence[Json | None]) -> pa.Array:
-    return pa.array([bytes(text) if text else None for text in texts], pa.binary()).cast(pa.string())
-
-
-def _contents(
-    draft: Draft, subject: pa.Array, anonymous_id: pa.Array | None, properties: pa.Array, context: pa.Array | None
-) -> list[bytes]:
-    """What each row says, as one text a row: its fields parted by NUL, which none of them holds.
-
-    The time is as it was sent, for the corrected one moves with every retry.
-    """
-    texts = pc.binary_join_element_wise(  # pyright: ignore[reportAttributeAccessIssue]
-        pa.array(draft.source, pa.string()),
-        pa.array(draft.type, pa.string()),
-        subject,
-        "" if anonymous_id is None else anonymous_id,
-        pa.array(draft.time, pa.string()),
-        properties,
-        "" if context is None else context,
-        "\0",
-        null_handling="replace",
-        null_replacement="",
-    )
-    return texts.cast(pa.binary()).to_pylist()

@@ -5,13 +5,13 @@ Money that cannot be read costs the amount, never the event: the properties keep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from types import NoneType
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from events.money import NOTHING, is_number, money_fields, stated
 from serve.ingest.verdicts import Fault
@@ -38,6 +38,7 @@ _EXPONENTS = {**dict.fromkeys(_NO_DIGITS.split(), 0), **dict.fromkeys(_THREE_DIG
 CURRENCY_EXPONENT = {code: _EXPONENTS.get(code, 2) for code in f"{_CODES} {_WITHDRAWN}".split()}
 """Decimal digits of the minor unit of each ISO 4217 currency that was in use at any time since 2000."""
 
+_CODE_BY_TEXT = {f'"{code}"'.encode(): code for code in CURRENCY_EXPONENT} | dict.fromkeys(NOTHING, "USD")
 _INT64 = 2**63 - 1
 _EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _LONGEST = 64
@@ -69,40 +70,56 @@ class _Said(msgspec.Struct, gc=False):
     value: Any = None
 
 
+class _Value(msgspec.Struct, gc=False):
+    """The same where no row says an amount."""
+
+    value: Any = None
+
+
+_value_by_all = msgspec.json.Decoder(list[_Value])
 _said_by_all = msgspec.json.Decoder(list[_Said])
 _said_by_one = msgspec.json.Decoder(_Said)
 
 
-def read_money(properties: Sequence[bytes | msgspec.Raw]) -> tuple[Money | None, Notes]:
+def read_money(properties: pa.Array) -> tuple[Money | None, Notes]:
     """The money in each row's properties (JSON objects), and notes on the rows whose money is not as it should be.
 
     A note says either that the row has no amount, for what it says cannot be read, or how it was read. None in place of
     money where no row says anything. Fields of notes are relative to the properties.
     """
-    texts = b",".join(properties)
-    if not (b'"value"' in texts or _may_say_amount(texts)):
+    found = (properties.buffers()[2] or b"") if len(properties) else b""
+    whole = bytes(found)
+    says_amount = _may_say_amount(whole)
+    if not (says_amount or b'"value"' in whole):
         return None, []
+    rows: list[bytes] = properties.cast(pa.binary()).to_pylist()
     notes: Notes = []
     try:
-        said = _said_by_all.decode(b"[" + texts + b"]")
+        if not says_amount:
+            values = [row.value for row in _value_by_all.decode(b"[" + b",".join(rows) + b"]")]
+            return Money(_numbers(values, notes)), notes
+        said = _said_by_all.decode(b"[" + b",".join(rows) + b"]")
     except msgspec.MsgspecError:  # a number beyond float64 in one row; the texts are valid JSON objects
-        said = [_one(i, text, notes) for i, text in enumerate(properties)]
-    values = [row.value for row in said]
-    if not {type(value) for value in values} <= {float, NoneType}:
-        values = [_number(i, value, notes) for i, value in enumerate(values)]
-    money = Money(values)
-    if _may_say_amount(texts):
+        said = [_one(i, text, notes) for i, text in enumerate(rows)]
+    money = Money(_numbers([row.value for row in said], notes))
+    if says_amount:
         amounts: list[int | None] = [None] * len(said)
         currencies: list[str | None] = [None] * len(said)
         for i, row in enumerate(said):
             if len(row.revenue) or len(row.currency):
-                found, note = _amount(row, properties[i])
+                found, note = _amount(row, rows[i])
                 if note:
                     notes.append((i, note))
                 if found:
                     amounts[i], currencies[i] = found
         money.amount, money.currency = amounts, currencies
     return money, notes
+
+
+def _numbers(values: list[Any], notes: Notes) -> list[float | None]:
+    if {*map(type, values)} <= {float, NoneType}:
+        return values
+    return [_number(i, value, notes) for i, value in enumerate(values)]
 
 
 def _number(index: int, value: object, notes: Notes) -> float | None:
@@ -141,6 +158,9 @@ def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[tuple[int, str
         name, text = stated(money_fields(properties))
         if not text or bytes(row.currency) in NOTHING:
             return None, None  # these are money only as a number beside a currency; else they are any property
+    plainly = _plainly(text, row.currency)
+    if plainly:
+        return plainly, None
     number = (text[1:-1] if text[:1] == b'"' else text).strip(_BLANK)
     try:
         exact = Decimal(number.decode()) if len(number) <= _LONGEST else None
@@ -162,6 +182,21 @@ def _amount(row: _Said, properties: bytes | msgspec.Raw) -> tuple[tuple[int, str
     if text[:1] == b'"' and len(number) != len(text) - 2:
         note = note or Fault(name, f"{_shown(text)} was read as {number.decode()}; send it without spaces")
     return (minor, currency), note
+
+
+def _plainly(text: bytes, currency: msgspec.Raw) -> tuple[int, str] | None:
+    """Minor units and currency of an amount as nearly all are: a positive number within the minor unit, a code in capitals.
+
+    None for any other, which may be right or wrong.
+    """
+    code = _CODE_BY_TEXT.get(bytes(currency))
+    if code is None:
+        return None
+    whole, _, fraction = text.partition(b".")
+    places = CURRENCY_EXPONENT[code]
+    if len(whole) > 15 or len(fraction) > places or not (whole + fraction).isdigit():
+        return None
+    return int(whole + fraction.ljust(places, b"0")), code
 
 
 def _too_large(name: str, number: bytes, currency: str) -> Fault:

@@ -7,14 +7,16 @@ address Segment's own delivery and are not kept.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 from pydantic import TypeAdapter
 
 from events.errors import Rejected
 from serve.ingest.bodies import SEGMENT_BYTES, compacted, few_enough, is_utf8, raw_texts, split_array, within
-from serve.ingest.columns import Draft, Spelling, assemble
+from serve.ingest.columns import Draft, Spelling, assemble, json_column, optional_json_column, texts_of
 from serve.ingest.contract import ID_LENGTH, MESSAGES, NAME_LENGTH, TIME_LENGTH, shown
 from serve.ingest.reading import Extra, JsonText, Rows, Shape, read_all, read_each
 from serve.ingest.times import AHEAD_US
@@ -271,46 +273,61 @@ def _assemble(
 ) -> Decoded:
     sent_at = _text(envelope.sentAt)
     shared = _object_text(envelope.context)
-    extras = rows.extra or [None] * len(rows.row)
+    messages = rows.row
     faults: dict[int, Fault] = {}
-    types: list[str] = []
-    properties: list[JsonText] = []
-    contexts: list[JsonText | None] = []
-    for i, (message, extra) in enumerate(zip(rows.row, extras, strict=True)):
-        name, said, more = _said(message)
-        types.append(name)
-        field = _properties_field(message)
-        said = _object_text(said) or b"{}"
+    types, properties = _named(messages)
+    contexts = [_object_text(message.context) for message in messages]
+    if shared or rows.extra:
+        extras = rows.extra or [None] * len(messages)
+        contexts = [
+            _context(own, shared, extra) if shared or extra else own
+            for own, extra in zip(contexts, extras, strict=True)
+        ]
+    for i, said in enumerate(properties):
         if said[:1] != b"{":
-            faults[i] = Fault(field, f"must be a JSON object, got {said[:40].decode('utf-8', 'replace')}")
-            said = b"{}"
-        properties.append(_joined(said, more) if more else said)
-        context = _object_text(message.context)
-        if shared or extra:
-            context = _context(context, shared, extra)
+            shown_text = said[:40].decode("utf-8", "replace")
+            faults[i] = Fault(_properties_field(messages[i]), f"must be a JSON object, got {shown_text}")
+            properties[i] = b"{}"
+    for i, context in enumerate(contexts):
         if context is not None and context[:1] != b"{":
             faults[i] = Fault("context", f"must be a JSON object, got {context[:40].decode('utf-8', 'replace')}")
-            context = None
-        contexts.append(context)
-        if not (message.userId or message.anonymousId):
+            contexts[i] = None
+    subjects = [message.userId or message.anonymousId for message in messages]
+    for i, subject in enumerate(subjects):
+        if not subject:
             faults.setdefault(i, Fault("userId", "is required, or an anonymousId: whose event is it?"))
-    messages = rows.row
+    sent = [message.sentAt or sent_at for message in messages]
     draft = Draft(
         spelling=_SPELLING,
-        index=rows.index,
-        id=[message.messageId or None for message in messages],
-        source=[source] * len(messages),
-        type=types,
-        subject=[message.userId or message.anonymousId or None for message in messages],
-        anonymous_id=[message.anonymousId or None for message in messages],
-        time=[message.timestamp or message.originalTimestamp or None for message in messages],
-        sent=[message.sentAt or sent_at for message in messages],
-        properties=properties,
-        context=contexts,
-        properties_field=[_properties_field(message) for message in messages],
+        index=np.array(rows.index, np.int64),
+        id=texts_of([message.messageId for message in messages]),
+        source=pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(messages), np.int32)), pa.array([source])),
+        type=pa.array(types, pa.string()),
+        subject=texts_of(subjects),
+        anonymous_id=texts_of([message.anonymousId for message in messages]),
+        time=texts_of([message.timestamp or message.originalTimestamp for message in messages]),
+        sent=pa.array(sent, pa.string()),
+        properties=json_column(properties),
+        context=optional_json_column(contexts),
+        properties_field=lambda row: _properties_field(messages[row]),
         may_hold_nul=b"\\u0000" in text,
     )
     return assemble(draft, received_us, refusals, total, faults, ahead_us, request)
+
+
+def _named(messages: list[Message]) -> tuple[list[str], list[bytes]]:
+    """Business names, and the texts of the properties with what belongs to them but stands beside them."""
+    if all(isinstance(message, Track) for message in messages):  # nearly all batches: nothing stands beside
+        tracks = cast("list[Track]", messages)
+        return [track.event for track in tracks], [_object_text(track.properties) or b"{}" for track in tracks]
+    types: list[str] = []
+    properties: list[bytes] = []
+    for message in messages:
+        name, said, more = _said(message)
+        types.append(name)
+        own = _object_text(said) or b"{}"
+        properties.append(_joined(own, more) if more and own[:1] == b"{" else own)
+    return types, properties
 
 
 def _said(message: Message) -> tuple[str, msgspec.Raw, dict[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -20,20 +19,20 @@ _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,12}))?\s?
 _FRACTION = re.compile(r":\d\d[.,](\d+)", re.ASCII)
 
 
-def parse_times(texts: Sequence[str | None]) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Microseconds UTC of each text (0 where there is none), which of them are there, and why some cannot be read.
+def parse_times(column: pa.Array) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+    """Microseconds UTC of each time (0 where there is none), which of them are there, and why some cannot be read.
 
-    Digits beyond the microsecond are cut off. The verdict on a text does not depend on its neighbours.
+    The column is of text, or of timestamps in µs UTC. Digits beyond the microsecond are cut off. The verdict on a text
+    does not depend on its neighbours.
     """
-    column = pa.array(texts, pa.string())
     there = column.is_valid().to_numpy(zero_copy_only=False)
     try:
         return column.cast(_UTC).cast(pa.int64()).fill_null(0).to_numpy(), there, {}
     except pa.ArrowInvalid:
         pass  # at least one text is unusual or wrong: look at each
-    times = np.zeros(len(texts), np.int64)
+    times = np.zeros(len(column), np.int64)
     faults: dict[int, str] = {}
-    for i, text in enumerate(texts):
+    for i, text in enumerate(column.to_pylist()):
         if text is not None:
             us = parse_time(text)
             if us is None:

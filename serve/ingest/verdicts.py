@@ -13,6 +13,7 @@ import pyarrow as pa
 from events.errors import Rejected
 
 PAYLOAD_BYTES = 32_768
+_texts = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class TooLarge(Rejected):
@@ -73,15 +74,12 @@ class Decoded:
     """One request, decoded. Every one of its ``rows`` is either in ``batch`` or in ``refused``; both keep its order.
 
     ``batch`` has the schema of ``user_interactions``; ``index[i]`` is the request's row number of its row ``i``.
-    ``id_hash`` (xxh3_64) is the row's identity: two rows with one ``id_hash`` are the same event. ``content_hash``
-    tells whether they also say the same; it leaves out what a retry changes (``received``, Segment's ``sentAt``).
-    ``warned`` is of rows that are in ``batch``.
+    Which rows are the same event is the collector's to say: those of one ``source`` and ``id``. ``warned`` is of rows
+    that are in ``batch``.
     """
 
     batch: pa.RecordBatch
     index: np.ndarray
-    id_hash: np.ndarray
-    content_hash: np.ndarray
     refused: list[Refused]
     rows: int
     warned: Sequence[Warned] = ()
@@ -93,6 +91,18 @@ class Refusals:
 
     text: Callable[[int], bytes | msgspec.Raw]
     found: dict[int, Refused] = field(default_factory=dict)
+
+    @classmethod
+    def of_array(cls, array: bytes) -> Refusals:
+        """Of the rows of a JSON array, which is taken apart once a row is refused."""
+        texts: list[msgspec.Raw] = []
+
+        def text(index: int) -> msgspec.Raw:
+            if not texts:
+                texts.extend(_texts.decode(array))
+            return texts[index]
+
+        return cls(text)
 
     def add(self, index: int, id: str | None, fault: Fault) -> None:
         """Refuse the request's row ``index``, or add to the faults for which it is refused already."""

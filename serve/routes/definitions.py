@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.definitions import ledger
+from actors import ledger
 from actors.definitions.changes import differences
 from actors.definitions.checking import Wanted
 from actors.definitions.inventory import Key
@@ -73,12 +73,12 @@ class Versions(BaseModel):
 
 @router.get("/v1/definitions", response_model=Definitions)
 async def list_definitions(request: Request, kind: str = "") -> Definitions:
-    """All definitions that hold, or those of one kind, by kind and name."""
+    """All definitions that hold, or those of one kind, in the order in which they came to hold."""
     await principal(request, "query")
     if kind:
         kind_of(kind)
     held = backstage(request).access.definitions
-    wanted = [entry for _, entry in sorted(held.items()) if kind in ("", entry["kind"])]
+    wanted = sorted((e for e in held.values() if kind in ("", e["kind"])), key=lambda entry: entry["version"])
     return Definitions(definitions=[Definition.model_validate(entry) for entry in wanted])
 
 

@@ -6,9 +6,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from serve.backstage import backstage, principal
-from serve.ingest import decode_cloudevents, one_event, plain_source, read_body
+from serve.ingest import decode_cloudevents, decode_table, is_table, one_event, plain_source, read_body
 from serve.ingest.contract import CLOUD_EVENT, PLAIN_EVENT
-from serve.interactions import Receipt, now_us
+from serve.interactions import Answer, Receipt, now_us
 from serve.problems import Failure
 from serve.routes.plain import UNREADABLE, Plain, described, receipt_response, request_name
 
@@ -46,7 +46,9 @@ PLAIN = PLAIN_EVENT.json_schema()
 async def events(request: Request) -> Response:
     """Events: plain ones (`type`, and what else is known), or CloudEvents 1.0 in structured, batched or binary mode.
 
-    One, an array, or NDJSON in bulk. 207 where some rows are refused, each with all its faults.
+    One, an array, NDJSON in bulk, or up to 20,000 rows as a table in Arrow or Parquet: the columns `type`, `subject`,
+    `time`, `id`, `source` and `data`, all others being properties. 207 where some rows are refused, each with all
+    its faults.
     """
     stage = backstage(request)
     who = await principal(request, "ingest")
@@ -54,12 +56,19 @@ async def events(request: Request) -> Response:
     body = read_body(await request.body(), request.headers.get("content-encoding", ""), limit)
     content_type = request.headers.get("content-type", "")
     name = request_name(request)
+    ahead_us = stage.spec.max_ahead_us
+    if is_table(content_type):
+        receipt = await stage.interactions.take(decode_table(body, content_type, now_us(), who.source, ahead_us, name))
+        return _answer(receipt)
     event = None if name else one_event(body, content_type, request.headers)
     if event is not None:
         receipt = await stage.interactions.take_event(event, plain_source(content_type, who.source))
     else:
-        ahead_us = stage.spec.max_ahead_us
         decoded = decode_cloudevents(body, content_type, request.headers, now_us(), who.source, ahead_us, name)
         receipt = await stage.interactions.take(decoded)
+    return _answer(receipt)
+
+
+def _answer(receipt: Answer) -> Response:
     bad = receipt["rejected_total"]
     return receipt_response(receipt, 200 if not bad else 207 if receipt["accepted"] + receipt["duplicate"] else 400)

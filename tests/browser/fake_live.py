@@ -20,7 +20,11 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+
+from config.settings import Settings
+from hindcast.topology import definitions
 
 BUILT = Path(__file__).resolve().parents[2] / "serve" / "ui"
 
@@ -47,6 +51,7 @@ class FakeTopic:
     cap: int = 0
     seq: int = 100
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    stale: str = ""
     deltas: deque[tuple[int, Data]] = field(default_factory=lambda: deque(maxlen=200))
 
     def push(self, delta: Data) -> None:
@@ -145,10 +150,16 @@ class FakeSocket:
                 policy=topic.policy,
                 cap=topic.cap or None,
                 data=topic.data,
+                **({"stale": topic.stale} if topic.stale else {}),
             )
         else:
             await self.send(op="delta", id=id, prev=after, seq=topic.seq, data=delta)
         self._sent[id] = (topic.epoch, topic.seq)
+
+    async def tell_stale(self, topic: FakeTopic) -> None:
+        for id, subscribed in self._subscribed.items():
+            if subscribed is topic:
+                await self.send(op="stale", id=id, seq=topic.seq, epoch=topic.epoch, stale=topic.stale)
 
     def pretend_sent(self, topic: FakeTopic) -> None:
         """Makes the client miss what was pushed: the next delta will not continue what it holds."""
@@ -182,6 +193,16 @@ class FakeLive:
         self.acknowledge_takes = 0.0
         self.sockets: list[FakeSocket] = []
         self.refuse_sockets = False
+        #: The dashboards that are defined, as `/v1/definitions` has them.
+        self.dashboards: list[Data] = list(definitions(Settings.load("demo")))
+        #: Events that `/v1/interactions` searches, newest first.
+        self.events: list[Data] = []
+        #: Rows that `/v1/streams/{name}` has, oldest first.
+        self.rows: dict[str, list[Data]] = {}
+        #: What the SQL of a question is answered with, by a word in it; a status instead of rows refuses.
+        self.answers: dict[str, list[list[Any]] | int] = {}
+        #: What was asked: path and parameters, or SQL.
+        self.asked: list[tuple[str, Data]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self.app = self._build()
 
@@ -208,6 +229,13 @@ class FakeLive:
         for client in list(self.sockets):
             error = client.send(op="error", code="failed", message=message, topic=name, ref=ref)
             asyncio.run_coroutine_threadsafe(error, self._loop).result(5)
+
+    def stale(self, name: str, reason: str) -> None:
+        """The view falls behind its log, for this reason; with an empty one it has caught up."""
+        assert self._loop
+        self.topics[name].stale = reason
+        for client in list(self.sockets):
+            asyncio.run_coroutine_threadsafe(client.tell_stale(self.topics[name]), self._loop).result(5)
 
     def subscriptions(self, name: str) -> list[Data]:
         return [frame for frame in self.received if frame["op"] == "sub" and frame["topic"] == name]
@@ -262,6 +290,40 @@ class FakeLive:
                 self._push("alerts", {id: alert})
             return Response(status_code=self.acknowledge_answers)
 
+        @app.get("/v1/definitions")
+        async def defined(request: Request) -> Response:
+            if self.needs_session and request.cookies.get("session") != "valid":
+                return Response(status_code=401)
+            return JSONResponse({"definitions": [{"kind": "dashboard", **each} for each in self.dashboards]})
+
+        @app.get("/v1/interactions")
+        async def interactions(request: Request) -> Response:
+            asked = dict(request.query_params)
+            self.asked.append(("/v1/interactions", asked))
+            found = [event for event in self.events if self._matches(event, asked)]
+            return JSONResponse(
+                {"events": found[: int(asked["limit"])], "looked_at": len(self.events), "complete": True}
+            )
+
+        @app.get("/v1/streams/{name}")
+        async def stream(name: str, request: Request) -> Response:
+            asked = dict(request.query_params)
+            self.asked.append((f"/v1/streams/{name}", asked))
+            rows = self.rows.get(name, [])
+            if name == "user_interactions":
+                rows = [row for row in self.events if row["offset"] >= int(asked["after"])][-1:]
+            return JSONResponse({"stream": name, "rows": rows, "next": {}})
+
+        @app.post("/v1/query")
+        async def query(request: Request) -> Response:
+            asked = await request.json()
+            self.asked.append(("/v1/query", asked))
+            answer = next((rows for word, rows in self.answers.items() if word in asked["sql"]), [])
+            if isinstance(answer, int):
+                error = {"field": "", "reason": "the query took more than 30 s", "ref": "7f3a"}
+                return JSONResponse({"error": error}, status_code=answer)
+            return JSONResponse({"columns": [], "rows": answer, "truncated": False, "elapsed_ms": 1.0})
+
         @app.websocket("/live")
         async def live(socket: WebSocket) -> None:
             if self.refuse_sockets:
@@ -275,6 +337,11 @@ class FakeLive:
 
         app.mount("/", StaticFiles(directory=BUILT, html=True))
         return app
+
+    @staticmethod
+    def _matches(event: Data, asked: Data) -> bool:
+        same = all(event[name] == asked[name] for name in ("type", "source", "subject") if asked.get(name))
+        return same and asked.get("text", "").lower() in json.dumps(event).lower()
 
     async def _serve(self, client: FakeSocket, socket: WebSocket) -> None:
         client.binary = self.binary

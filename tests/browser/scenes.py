@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .fake_live import FakeTopic
+from .fake_live import FakeLive, FakeTopic
 
 PANE = 10
 CAP = 600
@@ -139,7 +141,77 @@ def busy(now: float | None = None) -> list[FakeTopic]:
         ),
         FakeTopic("ingest", "append", columns(now, {"rate": (1240, 60), "lag": (12, 1.2)}), cap=CAP),
         FakeTopic("alerts", "upsert", {row["id"]: row for row in alerts}),
+        FakeTopic("late_rows", "upsert", {}),
     ]
+
+
+def server(now: float | None = None) -> FakeLive:
+    """A busy afternoon with everything that can be asked of it: metrics, events, streams, the life of an alert."""
+    now = now or time.time()
+    fake = FakeLive(busy(now))
+    fake.answers["FROM metrics_latest"] = metrics()
+    fake.answers["FROM alerts"] = [
+        [now - 180, "alert.fired", 742.0, 500.0, "ingest.lag.p95 is 742 ms, limit 500 ms", "ingest.lag", None],
+        [now - 300, "alert.pending", 610.0, 500.0, "ingest.lag.p95 is 610 ms, limit 500 ms", "ingest.lag", None],
+    ]
+    fake.events = events(now)
+    fake.rows["late_rows"] = [late(now - 40 * i, i) for i in range(3, 0, -1)]
+    return fake
+
+
+def metrics() -> list[list[Any]]:
+    """Thirty buckets of each business metric, and as many before them: what the page's SQL is answered."""
+    rng, rows = random.Random(5), list[list[Any]]()
+    levels = [("revenue", "EUR", 9, 4900), ("revenue", "USD", 3, 5900), ("sign_ups", "", 14, 0)]
+    for metric, key, level, amount in [*levels, ("enrolments", "", 31, 0), ("trials", "", 5, 0)]:
+        for now in (True, False):
+            for at in range(30):
+                n = max(0, round(rng.gauss(level * (1 + 0.2 * math.sin(at / 4)) * (1 if now else 0.94), level**0.5)))
+                rows.append([metric, key, now, at, n, float(n * amount), float(amount), float(amount), None])
+    return rows
+
+
+def events(now: float, n: int = 120) -> list[dict[str, Any]]:
+    """Events of a few users, newest first."""
+    rng, made = random.Random(13), list[dict[str, Any]]()
+    kinds = [
+        ("Lesson Completed", "courses", {"course": "Linear algebra", "lesson": 4}),
+        ("Quiz Submitted", "courses", {"course": "Linear algebra", "quiz": "Eigenvalues"}),
+        ("Payment Succeeded", "courses", {"plan": "pro"}),
+        ("Email Opened", "marketing", {"campaign": "November", "device": "phone"}),
+        ("Trial Started", "marketing", {"plan": "team"}),
+    ]
+    for i in range(n):
+        type, source, properties = rng.choice(kinds)
+        at = datetime.fromtimestamp(now - i * 23 - (4000 if i > 60 else 0), UTC)
+        paid = type == "Payment Succeeded"
+        made.append(
+            {
+                "id": f"e{n - i}",
+                "source": source,
+                "type": type,
+                "subject": f"user-{rng.randrange(6)}@example.org",
+                "anonymous_id": None,
+                "time": at.isoformat().replace("+00:00", "Z"),
+                "received": (at + timedelta(milliseconds=240)).isoformat().replace("+00:00", "Z"),
+                "amount": 4900 if paid else None,
+                "currency": "EUR" if paid else None,
+                "value": 0.85 if type == "Quiz Submitted" else None,
+                "properties": json.dumps(properties),
+                "context": json.dumps({"library": {"name": "analytics.js", "version": "2.1"}}),
+                "producer": "main/user_interactions/0",
+                "offset": n - i,
+            }
+        )
+    return made
+
+
+def late(at: float, offset: int) -> dict[str, Any]:
+    """A row of the stream `late_rows`."""
+    time = datetime.fromtimestamp(at - 150, UTC).isoformat().replace("+00:00", "Z")
+    return {"id": f"l{offset}", "type": "row.late", "time": time, "subject": "user-1@example.org", "event": "Quiz Submitted",
+            "stream": "user_interactions", "metrics": ["events"], "behind_s": 150.0, "producer": "main/metrics/0",
+            "offset": offset, "tenant": "main"}  # fmt: skip
 
 
 def first_start() -> list[FakeTopic]:
@@ -162,4 +234,5 @@ def first_start() -> list[FakeTopic]:
         FakeTopic("system_health", "append", {"t": [], "cpu": [], "mem": [], "disk": [], "net": []}, cap=CAP),
         FakeTopic("ingest", "append", {"t": [], "rate": [], "lag": []}, cap=CAP),
         FakeTopic("alerts", "upsert", {}),
+        FakeTopic("late_rows", "upsert", {}),
     ]

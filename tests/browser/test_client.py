@@ -55,10 +55,10 @@ def test_a_gap_is_noticed_and_filled_with_a_snapshot(visit: Visit) -> None:
     page = visit(fake)
     live(page)
     expect(tile(page, "Active users, 5 min")).to_contain_text("8,412")
-    fake.lose("user_activity", {"rejected": {"v": 99, "prev": 3, "spark": [1, 99]}})
+    fake.lose("user_activity", {"events_per_minute": {"v": 99, "prev": 3, "spark": [1, 99]}})
     fake.push("user_activity", users(9003))
     expect(tile(page, "Active users, 5 min")).to_contain_text("9,003")
-    expect(tile(page, "Rejected, 1 h")).to_contain_text("99")
+    expect(tile(page, "Events per minute")).to_contain_text("99")
     assert "after" not in fake.subscriptions("user_activity")[-1]
 
 

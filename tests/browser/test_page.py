@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from .conftest import Visit
 from .fake_live import FakeLive
 from .looking import live, tile, users
-from .scenes import busy, first_start
+from .scenes import busy, first_start, server
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +49,22 @@ def test_a_failed_topic_names_its_reference_and_can_be_retried(visit: Visit) -> 
     expect(panel).to_contain_text("ref 7f3a")
     panel.get_by_role("button", name="Retry").click()
     expect(panel).to_contain_text("Lesson Completed")
+
+
+def test_a_view_that_falls_behind_says_so_and_why_until_it_has_caught_up(visit: Visit) -> None:
+    fake = FakeLive(busy())
+    fake.topics["top_events"].stale = "rebuilding, 40%; shown as of 14:02"
+    page = visit(fake)
+    top = page.locator(".panel", has_text="Top events")
+    expect(top.locator(".chip.warn")).to_contain_text("rebuilding, 40%")
+    expect(top).to_have_class(re.compile("stale"))
+    expect(top).to_contain_text("Lesson Completed")
+    alerts = page.locator(".panel", has_text="Alerts").first
+    fake.stale("alerts", "4,000,000 rows behind")
+    expect(alerts.locator(".chip.warn")).to_contain_text("4,000,000 rows behind")
+    fake.stale("alerts", "")
+    fake.stale("top_events", "")
+    expect(page.locator(".stale")).to_have_count(0)
 
 
 def test_figures_that_cannot_be_drawn_cost_their_panel_only(visit: Visit) -> None:
@@ -182,7 +198,7 @@ def test_no_width_scrolls_sideways(visit: Visit, width: int, scene: Any, seen: s
 
 
 def test_the_page_fits_a_laptop_screen(visit: Visit) -> None:
-    page = visit(FakeLive(busy()), size=(1440, 900))
+    page = visit(server(), size=(1440, 900))
     live(page)
     expect(page.locator(".alerts li").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollHeight") <= 900

@@ -76,11 +76,20 @@ def test_the_page_follows_its_system_through_events_kills_and_a_restart(up: Call
     live(page)
     assert "token" not in page.url
     expect(page.get_by_text("No events yet").first).to_be_visible()
+    expect(tile(page, "Revenue")).to_contain_text("nothing in prior 1h")  # the log was asked, and answered
     post(system, 5)
-    expect(total(page)).to_have_text("5")
-    post(system, 7)
-    expect(total(page)).to_have_text("12")
     expect(page.locator(".panel", has_text="Top events")).to_contain_text("thing.done")
+    page.get_by_role("link", name="thing.done").click()
+    rows = page.get_by_role("region", name="Events, newest first").locator("tbody tr")
+    expect(rows).to_have_count(5)
+    post(system, 7)
+    expect(rows).to_have_count(12)
+    rows.first.get_by_role("link", name="thing.done").click()
+    expect(page.locator(".facts")).to_contain_text("Place in the log")
+    page.get_by_role("link", name="Whole timeline").click()
+    expect(page.locator(".timeline li").first).to_contain_text("thing.done")
+    page.get_by_role("link", name="System").click()
+    expect(total(page)).to_have_text("12")
 
     for victim in ("ray::ServeReplica:gateway", "ray::Host", "ray::ServeReplica:live", "haproxy"):
         assert system.strike(victim), victim
@@ -106,7 +115,8 @@ def shown(page: Page) -> int:
 @pytest.mark.parametrize("running", ["packed"], indirect=True)
 def test_an_alert_is_acknowledged_on_the_page(running: Running, page: Page) -> None:
     name = fresh("Many refunds")
-    rule = {"name": name, "condition": "events_by_source.count > threshold", "threshold": 40, "channels": ["dashboard"]}
+    condition = f'events_by_source.count{{key="{name}"}} > threshold'
+    rule = {"name": name, "condition": condition, "threshold": 40, "channels": ["dashboard"]}
     running.post("/v1/alerts/rules", json=rule).raise_for_status()
     page.goto(running.link())
     live(page)

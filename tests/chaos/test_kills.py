@@ -104,6 +104,8 @@ class Killed(NamedTuple):
     """What is left when the shooting ends."""
 
     data: Path
+    url: str
+    """Where the page was: messages link to it, so a replay needs to know it, too."""
     sent: dict[str, Event]
     shown: int
     """Events in total on the dashboard."""
@@ -127,7 +129,7 @@ def under_fire(form: Form, seed: int, folder: Path, config: Path) -> Killed:
     finally:
         if systems and systems[-1].process.poll() is None:
             systems[-1].kill()
-    return Killed(systems[-1].data, load.sent, shown, report)
+    return Killed(systems[-1].data, systems[-1].url, load.sent, shown, report)
 
 
 def shoot(form: Form, seed: int, up: Callable[[], Running]) -> tuple[Load, dict[str, Any]]:
@@ -201,7 +203,7 @@ def verify(log: SqliteLog, killed: Killed, delivered: list[str], config: Path) -
     assert set(delivered) == set(owed), "a webhook was not delivered, or was not owed"
 
     commits = 0
-    for cell in cells(config, killed.data):
+    for cell in cells(config, killed):
         oracle.takes_everything_in_order(history, cell.name)
         replay_equals_live(history, cell.name, cell.fold, None)
         commits += log.last_commit(cell.name)[0]
@@ -222,5 +224,5 @@ def same(what: str, found: dict[Any, Any], expected: dict[Any, Any]) -> None:
     assert not wrong, f"{what}: {len(wrong)} of {len(expected)} windows differ, such as {sorted(wrong.items())[:5]}"
 
 
-def cells(config: Path, data: Path) -> tuple[CellSpec, ...]:
-    return topology.cells(Settings.load(str(config)), data)
+def cells(config: Path, killed: Killed) -> tuple[CellSpec, ...]:
+    return topology.cells(Settings.load(str(config)), killed.data, killed.url)

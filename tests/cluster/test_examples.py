@@ -57,4 +57,4 @@ def test_a_complete_system_is_set_up_twice_in_one_process_and_run_through() -> N
     out = said(run("examples/complete.py"))
     assert "initialized: 2 sources, 1 rule" in out
     assert "newest closed minute: 60 orders, 750.00 EUR" in out
-    assert "alerts: [('Busy', 'firing')]" in out
+    assert "alerts: [('Busy', 'resolved')]" in out

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 from segment.analytics.client import Client as Segment
 
+from hindcast.client import ApiError, Client
 from tests.cluster.words import BATCH, event, fresh, only_packed, order
 from tests.running import Running
 
@@ -211,3 +214,42 @@ def test_late_and_early_times_are_kept_as_they_are(running: Running) -> None:
     assert running.sql(f"SELECT time FROM user_interactions WHERE id = '{late['id']}'")[0][0].startswith(
         "2026-01-02T01:04:05.678901"
     )
+
+
+# -- Tables --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_in_the_log_once_and_its_bad_rows_are_dead_letters(running: Running) -> None:
+    user = fresh("user")
+    ids = [fresh("t") for _ in range(3)]
+    table = pa.table({
+        "type": ["order.placed", "order.placed", None], "subject": [user] * 3, "id": ids, "amount": [29.5, 0.1, 1.0],
+        "currency": ["EUR"] * 3,
+    })  # fmt: skip
+    with Client(running.url, running.key) as client:
+        first, again = client.send_table(table, source="warehouse"), client.send_table(table, source="warehouse")
+    assert (first["accepted"], first["rejected_total"], first["rejected"][0]["field"]) == (2, 1, "type")
+    assert (again["accepted"], again["duplicate"]) == (0, 2)
+    rows = stored(running, *ids)
+    assert [(row[1], row[2], row[3], row[4]) for row in rows] == [
+        ("order.placed", user, 2950, "EUR"),
+        ("order.placed", user, 10, "EUR"),
+    ]
+    assert dead(running, ids[2])[0] == ["type", "is required"]
+
+
+def test_a_large_table_goes_in_parts(running: Running) -> None:
+    source, n = fresh("large"), 45_000
+    table = pa.table({"type": ["row.sent"] * n, "id": [f"{n}" for n in range(n)], "value": np.arange(n, dtype=float)})
+    with Client(running.url, running.key) as client:
+        assert client.send_table(table, source=source)["accepted"] == n
+    assert running.sql(f"SELECT count(*), sum(value) FROM user_interactions WHERE source = '{source}'") == [
+        [n, n * (n - 1) / 2]
+    ]
+
+
+def test_a_table_that_cannot_be_read_is_told_field_and_remedy(running: Running) -> None:
+    with Client(running.url, running.key) as client, pytest.raises(ApiError) as caught:
+        client.send_table(pa.table({"kind": ["a"]}))
+    assert (caught.value.status, caught.value.field) == (400, "type")
+    assert "name the column" in caught.value.reason

@@ -98,6 +98,8 @@ def test_a_key_can_be_made_the_moment_that_it_is_ready(tmp_path: Path) -> None:
         coming = starting.submit(start, tmp_path, "base", port=port)
         while not (ready(port) or coming.done()):
             time.sleep(0.001)
+        if coming.done():
+            coming.result()  # it failed, and says why
         with Client.local(tmp_path / "data") as client:
             made = client.create_key("mine", ["query"])
         system = coming.result()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.test_alerts import orders, rule
+from tests.cluster.test_alerts import rule, trade
 from tests.cluster.words import only_packed
 from tests.receiver import Receiver
 from tests.running import Running
@@ -26,7 +26,7 @@ def test_a_message_that_was_given_up_can_be_sent_again(running: Running, receive
     name = rule(running, "PLN")
     receiver.refusal, receiver.refuse = 410, 1
     try:
-        orders(running, "PLN", 9, ago_s=3)
+        trade(running, "PLN", seconds=120)
         running.until(lambda: len(running.get("/v1/notifications/failed").json()["notifications"]), 1)
     finally:
         receiver.refusal, receiver.refuse = 503, 0
@@ -62,7 +62,7 @@ def test_retry_after_is_honoured(running: Running, receiver: Receiver) -> None:
     name = rule(running, "CZK")
     receiver.refusal, receiver.retry_after, receiver.refuse = 429, "4", 1
     try:
-        orders(running, "CZK", 9, ago_s=3)
+        trade(running, "CZK", seconds=60)
         running.until(lambda: len(receiver.about(name)), 1)
     finally:
         receiver.refusal, receiver.retry_after, receiver.refuse = 503, "", 0

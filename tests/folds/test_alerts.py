@@ -105,6 +105,18 @@ def test_a_life_with_crashes_is_told_alike() -> None:
     assert lived(True) == lived(False)
 
 
+def test_a_rule_that_is_changed_goes_on_knowing_the_keys_that_are_silent() -> None:
+    """Else whoever adds a channel to a rule about silence ends its alert for good, while the silence goes on."""
+    quiet = {"name": "quiet", "condition": "by_site.count < 1"}
+    life = Life([BY_SITE], [quiet]).sends(3, source="shop")
+    for _ in range(6):
+        life.sends(1, source="blog").passes(5)
+    life.says(("alert.fired", "shop", 20)).rules(quiet | {"channels": ["ops", "mail"]})
+    for _ in range(6):
+        life.sends(1, source="blog").passes(5)
+    life.says("alert.resolved", "alert.fired")
+
+
 # -- gauges --------------------------------------------------------------------------------------------------------------
 
 BUSY: dict[str, Any] = {"name": "busy", "condition": "cpu.percent.mean > 90"}

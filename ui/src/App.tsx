@@ -1,6 +1,6 @@
 import { live } from "./live";
 import { Nowhere } from "./pages/Nowhere";
-import { currentRoute } from "./routes";
+import { current } from "./pages/routes";
 import { Help } from "./shell/Help";
 import { Notices } from "./shell/Notices";
 import { PageTitle } from "./shell/PageTitle";
@@ -15,7 +15,8 @@ function skipToContent(event: Event) {
 }
 
 export function App() {
-  const Page = currentRoute.value?.page ?? Nowhere;
+  const here = current.value;
+  const Page = here?.route.page;
   return (
     <>
       <a class="skip" href="#main" onClick={skipToContent}>
@@ -26,7 +27,13 @@ export function App() {
       <div class="body">
         <TopBar />
         <main id="main" tabIndex={-1}>
-          {live.state.value === "signed-out" ? <SignIn /> : <Page />}
+          {live.state.value === "signed-out" ? (
+            <SignIn />
+          ) : Page ? (
+            <Page key={here.route.pattern} captured={here.captured} />
+          ) : (
+            <Nowhere />
+          )}
         </main>
       </div>
       <Notices />

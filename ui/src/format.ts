@@ -1,3 +1,5 @@
+import { utc } from "./range";
+
 /** Numbers and times as the page writes them: true minus, narrow space before units, one style a column. */
 
 const NARROW_SPACE = "\u202f";
@@ -14,8 +16,11 @@ const fine = new Intl.NumberFormat("en", {
   minimumFractionDigits: 3,
   maximumFractionDigits: 3,
 });
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const clockSeconds = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clockOf = (options: Intl.DateTimeFormatOptions) => {
+  const here = new Intl.DateTimeFormat("en-GB", options);
+  const there = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: "UTC" });
+  return (seconds: number) => (utc.value ? there : here).format(seconds * 1_000);
+};
 
 /** 12,345 — every digit up to a billion, so that a live count is seen to move. */
 export function count(value: number): string {
@@ -51,8 +56,50 @@ export function duration(seconds: number): string {
   return withUnit(String(Math.floor(seconds / 86_400)), "d");
 }
 
-/** 14:05 in the reader's time zone, from unix seconds. */
-export const minuteOfDay = (seconds: number) => clock.format(seconds * 1_000);
+/** 14:05 in the chosen zone, from unix seconds. */
+export const minuteOfDay = clockOf({ hour: "2-digit", minute: "2-digit" });
 
-/** 14:05:20 in the reader's time zone, from unix seconds. */
-export const secondOfDay = (seconds: number) => clockSeconds.format(seconds * 1_000);
+/** 14:05:20 in the chosen zone, from unix seconds. */
+export const secondOfDay = clockOf({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+/** 3 Nov, in the chosen zone, from unix seconds. */
+export const dayOf = clockOf({ day: "numeric", month: "short" });
+
+/** Tue 3 Nov 2026, in the chosen zone, from unix seconds. */
+export const wholeDay = clockOf({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
+
+/** 3 Nov 14:05, in the chosen zone, from unix seconds. */
+export const dayAndMinute = clockOf({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+const precise = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+
+/** 12,345 or 0.85: whole where it is whole or large, else three digits. */
+export function figure(value: number): string {
+  return Number.isInteger(value) || Math.abs(value) >= 1_000 ? count(value) : precise.format(value).replace("-", MINUS);
+}
+
+/** How many minor units make one of the currency; 1 where that is no currency's code. */
+export function minorUnits(currency: string): number {
+  try {
+    const { maximumFractionDigits } = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions();
+    return 10 ** (maximumFractionDigits ?? 2);
+  } catch {
+    return 1;
+  }
+}
+
+/** €1,234 of an amount in minor units; whole units above a hundred. */
+export function money(minor: number, currency: string): string {
+  try {
+    const exact = new Intl.NumberFormat("en", { style: "currency", currency });
+    const units = minor / 10 ** (exact.resolvedOptions().maximumFractionDigits ?? 2);
+    const digits = Math.abs(units) >= 100 ? { minimumFractionDigits: 0, maximumFractionDigits: 0 } : {};
+    const written = new Intl.NumberFormat("en", { style: "currency", currency, ...digits }).format(units);
+    return written.replace("-", MINUS);
+  } catch {
+    return withUnit(count(minor), currency); // no code of a currency
+  }
+}
+
+/** Unix seconds of a time in ISO 8601. */
+export const secondsOf = (iso: string) => Date.parse(iso) / 1_000;

@@ -30,6 +30,8 @@ export function listenForShortcuts() {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const shortcut = shortcuts.peek().find((candidate) => candidate.keys.includes(key));
     if (!shortcut) return;
+    // Enter is the browser's own wherever it does something by itself.
+    if (key === "Enter" && event.target instanceof Element && event.target.closest("a, button")) return;
     event.preventDefault();
     shortcut.run(key);
   });

@@ -42,7 +42,7 @@ class Sheet(NamedTuple):
     def kind(self, name: str) -> Kind:
         import pyarrow as pa
 
-        from analytics.columns import numeric
+        from analytics.column_values import numeric
 
         type_ = self.typed.schema.field(name).type
         if pa.types.is_null(type_):

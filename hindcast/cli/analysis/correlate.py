@@ -94,7 +94,7 @@ def _numbers(table: pa.Table, names: list[str]) -> list[str]:
     """Those of numbers, and those without a value. Raises ``ValueError`` for text among numbers where too few are left."""
     import pyarrow as pa
 
-    from analytics.columns import mostly_numbers, numeric, textual, values
+    from analytics.column_values import mostly_numbers, numeric, textual, values
 
     kept, faults = list[str](), list[ValueError]()
     for name in names:
@@ -118,10 +118,10 @@ def _even(table: pa.Table, time: str | None, names: list[str]) -> F64:
     """float64[steps, names] in order of time, steps without a row NaN; rows as they are where no time tells."""
     import numpy as np
 
-    from analytics import columns as of
+    from analytics.column_values import values
     from analytics.times import times as times_of
 
-    rows = np.column_stack([of.values(table[name], name) for name in names])
+    rows = np.column_stack([values(table[name], name) for name in names])
     infinite = int(np.isinf(rows).sum())
     if infinite:
         note(f"{counted(infinite, 'infinite value')} taken as missing")

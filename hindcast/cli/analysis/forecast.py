@@ -109,7 +109,9 @@ def _fit(source: Source, file: str) -> None:
     if len(same):
         first, second = sorted((order[same[0] : same[0] + 2] + 1).tolist())
         remedy = (
-            "add them up to one row" if names.key is not None else "name the series' column with --key, or add them up"
+            "add them up, as --every day --agg sum does"
+            if names.key is not None
+            else "name the series' column with --key, or add them up, as --every day --agg sum does"
         )
         raise Rejected(file, f"column {names.time!r}: rows {first} and {second} have the same time; {remedy}")
 
@@ -144,7 +146,7 @@ def _as_written(source: Source, time: I64) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
-    from analytics.columns import numeric, textual
+    from analytics.column_values import numeric, textual
 
     kind, times = source.table.schema.field(source.columns.time).type, source.times
     if times.ordinal:

@@ -89,7 +89,8 @@ def load(file: str, time: str | None, value: str | None, key: str | None, counte
     """
     import numpy as np
 
-    from analytics import columns as of
+    from analytics.column_values import values as values_of
+    from analytics.columns import columns
     from analytics.times import times as times_of
     from files.tables import read
 
@@ -98,11 +99,11 @@ def load(file: str, time: str | None, value: str | None, key: str | None, counte
         table = found.typed()
     with faults_of(file):
         rows_alone = counted_only and value is None
-        names = of.columns(table, time, value, key, rows_alone)
+        names = columns(table, time, value, key, rows_alone)
         say(time=(names.time, time), value=(None if rows_alone else names.value, value), key=(names.key, key))
         table = _as_asked(found, table, names)
         times = times_of(table[names.time], names.time)
-        values = np.ones(table.num_rows) if rows_alone else of.values(table[names.value], names.value)
+        values = np.ones(table.num_rows) if rows_alone else values_of(table[names.value], names.value)
     if times.form is not None:
         note(f"times are read as {times.form}")
     if not times.known.any():
@@ -116,7 +117,7 @@ def _as_asked(found: Read, table: pa.Table, names: Columns) -> pa.Table:
 
     Times with offsets stay text, as moments in UTC do not tell by which clock their days begin.
     """
-    from analytics.columns import textual
+    from analytics.column_values import textual
     from files.cells import asked
 
     for name in (names.time, names.value):
@@ -131,7 +132,7 @@ def _as_asked(found: Read, table: pa.Table, names: Columns) -> pa.Table:
 def _keys(table: pa.Table, name: str | None) -> tuple[list[str], Any]:
     import numpy as np
 
-    from analytics.columns import codes
+    from analytics.column_values import codes
 
     if name is None:
         return [""], np.zeros(table.num_rows, np.int64)

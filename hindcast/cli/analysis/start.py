@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from hindcast.lean import slim
+from hindcast.ray_footprint import slim
 
 
 class _Hiding:

@@ -33,10 +33,10 @@ def put(cells: list[Any], at: int, cell: Any) -> list[Any]:
 REFUSED: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "is empty: it needs a header and rows"),
     "header only": ("time,value\n", "has no rows"),
-    "text among numbers": (text(put(VALUES, 40, "abc")), "column 'value', row 41: 'abc' is not a number"),
+    "text among numbers": (text(put(VALUES, 40, "abc")), "column 'value', row 41: 'abc' is not a number; write it like"),
     "another date format": (text(times=put(TIMES, 50, "31/01/2026")), "column 'time', row 51: '31/01/2026' is not a time"),
     "zones here and there": (text(times=put(TIMES, 5, TIMES[5] + "Z")), "row 6: times with and without a zone are mixed"),
-    "no such columns": ("a,b\nx,y\n", "which column is the time? There are 'a', 'b'"),
+    "no such columns": ("a,b\nx,y\n", "which column is the time? There are 'a', 'b': name it (--time)"),
     "a cell too many": (text() + "2026-02-01,1,2\n", "row 81 does not fit the header: 3 cells, not 2"),
     "names twice": ("time,value,value\n2026-01-01,1,2\n", "two columns are named 'value'"),
     "binary": (b"\x00\x8f\x07\x00" * 500, "is binary"),

@@ -313,6 +313,7 @@ def test_help_groups_its_commands_and_leaves_none_out() -> None:
     assert titles == [
         "Run a system:",
         "Events in and out of it:",
+        "Watch what comes:",
         "Analyse a file, without a system:",
         "Find a model for a table, and use it:",
     ]
@@ -379,6 +380,28 @@ def test_a_dry_run_says_what_is_what_and_needs_no_system(tmp_path: Path) -> None
     ]
 
 
+def test_usual_names_are_known_in_capitals_and_with_blanks(tmp_path: Path) -> None:
+    where = ("--data-dir", str(tmp_path / "none"), "--dry-run", "--json")
+    body = b"Event Name,User ID,Created-At,Price\nSold,ada,2024-02-29,29.5\n"
+    found = json.loads(run("send", "-", *where, input=body).stdout)
+    assert found["mapping"] == {
+        "type": "Event Name",
+        "subject": "User ID",
+        "time": "Created-At",
+        "source": "“stdin”",
+    }
+    both = json.loads(run("send", "-", *where, input=b"TYPE,type,n\na,b,1\n").stdout)
+    assert both["mapping"]["type"] == "type", "the name as it is written comes first"
+
+
+def test_without_a_column_of_times_it_is_said_what_the_time_will_be(tmp_path: Path) -> None:
+    where = ("--data-dir", str(tmp_path / "none"), "--type", "sales", "--dry-run")
+    said = run("send", "-", *where, input=b"Month,Sales\nJan 2024,7\n")
+    assert "time = when it is received" in said.stderr
+    assert "time     when it is received: no column is taken for it (--time COLUMN names one)" in said.stdout
+    assert "received" not in run("send", "-", *where, "--time", "Month", input=b"Month,Sales\nJan 2024,7\n").output
+
+
 def test_one_odd_cell_does_not_make_a_column_text(tmp_path: Path) -> None:
     where = ("--data-dir", str(tmp_path / "none"), "--dry-run", "--json")
     events = json.loads(run("send", "-", *where, input=DATES).stdout)["events"]
@@ -416,3 +439,10 @@ def test_a_dry_run_tells_which_rows_would_be_refused_and_all_that_is_wrong(tmp_p
     assert "1 would be accepted, 1 rejected" in said.stdout
     for field in ("source", "type", "time"):
         assert f"{field} " in said.stderr
+
+
+def test_a_dry_run_sends_nothing_to_a_server_and_does_not_point_there(tmp_path: Path) -> None:
+    rows = b"event,time\n" + b"Sold,soon\n" * 30
+    said = run("send", "-", "--data-dir", str(tmp_path / "none"), "--dry-run", input=rows)
+    assert "… and 20 more" in said.stderr
+    assert "dead_letters" not in said.output

@@ -209,3 +209,36 @@ def test_origins_are_read_as_browsers_spell_them(said: str, meant: str) -> None:
 def test_an_origin_that_no_page_has_is_refused(said: str) -> None:
     with pytest.raises(Rejected, match=r"cors_origins.*https://shop\.example"):
         Settings.load("base", server={"cors_origins": [said]})
+
+
+WIDGET = "{id: a, type: metric, metric: revenue}"
+
+
+@pytest.mark.parametrize(
+    ("dashboard", "reason"),
+    [
+        ("widgets: [{id: a, type: metric, metric: revenu}]", "which is no metric"),
+        ("widgets: [{id: a, type: metric}]", "names the metric that it shows"),
+        ("widgets: [{id: a, type: heat, metric: revenue}]", "no other widget does"),
+        ("widgets: [{id: a, type: measure}]", "says which"),
+        ("widgets: [{id: a, type: heat, options: {unit: ms}}]", "are for widgets of type metric"),
+        (f"widgets: [{WIDGET}, {WIDGET}]", "'a' is there 2 times"),
+        (f"widgets: [{WIDGET}], layout: [{{widget: b, x: 0, y: 0, w: 4, h: 2}}]", "there is no widget 'b'"),
+        (f"widgets: [{WIDGET}], layout: []", "has 0 places"),
+        (f"widgets: [{WIDGET}], layout: [{{widget: a, x: 9, y: 0, w: 4, h: 2}}]", "beyond the twelve columns"),
+    ],
+)
+def test_a_dashboard_shows_what_there_is_in_places_that_there_are(tmp_path: Path, dashboard: str, reason: str) -> None:
+    file = tmp_path / "mine.yaml"
+    metric = "{name: revenue, stream: user_interactions, value: amount, key: currency}"
+    file.write_text(f"metrics: [{metric}]\ndashboards: [{{id: d, name: D, {dashboard}}}]\n")
+    with pytest.raises(Rejected) as refused:
+        Settings.load(file)
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("preset", ["base", "course", "saas", "demo"])
+def test_each_preset_shows_its_business_first(preset: str) -> None:
+    overview, system = Settings.load(preset).dashboards
+    assert (overview.id, system.id) == ("overview", "system")
+    assert overview.widgets[0].metric == "revenue"

@@ -42,7 +42,7 @@ def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
         ("metric", "m", {"stream": "metrics"}, "metric", "cannot be made of it"),
         ("anomaly", "sene.count", {}, "metric", "did you mean 'seen'?"),
         ("anomaly", "seen.mean", {}, "aggregate", "give the metric a `value` column"),
-        ("dashboard", "d", {"name": "D", "widgets": [{"id": "w", "type": "measur"}]}, "widgets.0.type", "measure"),
+        ("dashboard", "d", {"name": "D", "widgets": [{"id": "w", "type": "measur"}]}, "widgets.0.type", "'measure'"),
         (
             "dashboard",
             "d",

@@ -169,7 +169,7 @@ def every_row_has_one_verdict(decoded: Decoded, rows: int) -> None:
     assert taken == sorted(taken)
     assert refused == sorted(refused)
     assert all(r.field and r.reason for r in decoded.refused)
-    assert decoded.batch.num_rows == len(taken) == len(decoded.id_hash) == len(decoded.content_hash)
+    assert decoded.batch.num_rows == len(taken)
     decoded.batch.validate(full=True)
 
 
@@ -180,8 +180,6 @@ def test_any_events_get_their_verdicts_and_the_same_as_alone(rows: list[Any]) ->
     every_row_has_one_verdict(together, len(rows))
     alone = [events(row) for row in rows]
     assert [r for d in alone for r in d.batch.to_pylist()] == together.batch.to_pylist()
-    assert [h for d in alone for h in d.content_hash.tolist()] == together.content_hash.tolist()
-    assert [h for d in alone for h in d.id_hash.tolist()] == together.id_hash.tolist()
     assert [(r.field, r.id) for d in alone for r in d.refused] == [(r.field, r.id) for r in together.refused]
 
 
@@ -197,7 +195,6 @@ def test_any_messages_get_their_verdicts_and_the_same_as_alone(rows: list[Any]) 
     every_row_has_one_verdict(together, len(rows))
     alone = [messages(row) for row in rows]
     assert [said(r) for d in alone for r in d.batch.to_pylist()] == [said(r) for r in together.batch.to_pylist()]
-    assert [h for d in alone for h in d.content_hash.tolist()] == together.content_hash.tolist()
     assert [(w.field, w.id) for d in alone for w in d.warned] == [(w.field, w.id) for w in together.warned]
     assert [(r.field, r.id) for d in alone for r in d.refused] == [(r.field, r.id) for r in together.refused]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from serve.ingest import AHEAD_US, Decoded, decode_cloudevents, decode_segment
+from tests.sameness import contents, identities
 
 NOW = 1_795_495_200_000_000
 JSON = "application/json"
@@ -32,7 +33,7 @@ def test_a_plain_event_is_taken() -> None:
 
 def test_two_plain_events_that_say_the_same_are_two() -> None:
     decoded = sent([{"type": "click"}, {"type": "click"}])
-    assert len(set(decoded.batch["id"].to_pylist())) == len(set(decoded.id_hash.tolist())) == 2
+    assert len(set(decoded.batch["id"].to_pylist())) == len(set(identities(decoded))) == 2
 
 
 def test_a_request_that_is_sent_again_under_its_name_brings_the_same_plain_events() -> None:
@@ -47,8 +48,8 @@ def test_a_request_that_is_sent_again_under_its_name_brings_the_same_plain_event
 
 def test_a_plain_event_with_an_id_is_the_same_when_it_is_sent_again() -> None:
     first, second = sent({"type": "click", "id": "c1"}), sent({"type": "click", "id": "c1"})
-    assert first.id_hash.tolist() == second.id_hash.tolist()
-    assert first.content_hash.tolist() == second.content_hash.tolist()
+    assert identities(first) == identities(second)
+    assert contents(first) == contents(second)
 
 
 def test_plain_events_and_cloudevents_stand_side_by_side_in_lines() -> None:

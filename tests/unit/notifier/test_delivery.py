@@ -222,6 +222,23 @@ def test_a_channel_that_is_gone_for_good_is_not_tried_again() -> None:
     assert sorted(failed) == [("a", "410 Gone"), ("b", "the configuration has no channel 'nowhere'")]
 
 
+def test_the_alert_about_a_channel_ends_when_the_configuration_drops_the_channel() -> None:
+    """No message will ever reach it and end the alert; and those who were told of the trouble are told of its end."""
+    page = Receiver()
+    post = Post(page=page, ops=Receiver(Undelivered("410 Gone", final=True)))
+    post.outbox.ask(("a", "ops", "a"))
+    post.settle()
+    assert post.told("alerts", "type", "key") == [("alert.fired", "ops")]
+    del post.channels["ops"]
+    post.start()
+    post.settle()
+    assert post.told("alerts", "type", "key") == [("alert.fired", "ops"), ("alert.resolved", "ops")]
+    assert len(page.taken) == 2
+    post.start()
+    post.settle()
+    assert len(post.told("alerts", "type")) == 2, "a restart says it again"
+
+
 def test_a_bug_in_a_channel_loses_no_message() -> None:
     class Broken:
         def send(self, key: str, body: str) -> None:

@@ -26,7 +26,7 @@ from hindcast.control import changes
 from serve.access import Access, Principal
 from serve.app import create_gateway
 from serve.backstage import Backstage
-from serve.coalescer import Coalescer
+from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.spec import GatewaySpec
 
@@ -94,7 +94,7 @@ def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[TestClien
     async def lifespan(_: Any) -> AsyncGenerator[None]:
         stage = app.state.backstage = Backstage(spec)
         stage.hosts = cast("Hosts", host)
-        stage.access, stage.control = Access(stage.hosts, "t"), Coalescer(stage.hosts, "t/control/0")
+        stage.access, stage.control = Access(stage.hosts, "t"), CollectorBatching(stage.hosts, "t/control/0")
         await stage.access.refresh()
         yield
         stage.log.close()
@@ -190,5 +190,6 @@ def test_what_is_wrong_says_what_would_be_right(http: TestClient) -> None:
 def test_all_kinds_are_listed(http: TestClient) -> None:
     held = http.get("/v1/definitions").json()["definitions"]
     assert {d["kind"] for d in held} == {"metric", "anomaly", "rule", "dashboard"}
-    (only,) = http.get("/v1/definitions", params={"kind": "dashboard"}).json()["definitions"]
-    assert (only["name"], only["spec"]["name"]) == ("overview", "Overview")
+    found = http.get("/v1/definitions", params={"kind": "dashboard"}).json()["definitions"]
+    assert [d["name"] for d in found] == [d.id for d in Settings.load("base").dashboards], "in the order declared"
+    assert found[0]["spec"]["name"] == "Overview"

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
@@ -21,7 +22,7 @@ from actors.topology import HostMap
 from actors.views import Frame, Place
 from actors.workers import Health
 from events.errors import Corrupt, Transient
-from serve.access import Access, Principal
+from serve.access import Access, Denied, Forbidden, Principal
 from serve.app import create_gateway
 from serve.following import Following
 from serve.hosts import Hosts
@@ -186,6 +187,31 @@ def test_a_socket_whose_writer_breaks_is_closed_so_that_its_client_comes_again(
         live.receive_json(mode="binary")
         live.send_json({"op": "sub", "id": 1, "topic": "board"})
         assert live.receive() == {"type": "websocket.close", "code": 1011, "reason": ""}
+
+
+@pytest.mark.parametrize("trouble", [Denied("authorization", "it was revoked"), Forbidden("key", "no scope")])
+def test_a_socket_is_closed_once_its_key_may_look_no_more(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("serve.live.HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(Hosts, "changes", nothing_new)
+    said: list[Exception] = [Transient("the directory starts"), trouble]
+
+    async def principal(self: Access, key: str | None) -> Principal:
+        raise said.pop(0) if len(said) > 1 else said[0]
+
+    with TestClient(create_live(spec(tmp_path))) as http, http.websocket_connect("/") as live:
+        live.receive_json(mode="binary")
+        monkeypatch.setattr(Access, "principal", principal)
+        while (message := live.receive())["type"] == "websocket.send":
+            assert orjson.loads(message["bytes"])["op"] == "hb", "an outage of the directory closes no socket"
+        assert message == {"type": "websocket.close", "code": 4401, "reason": ""}
+
+
+async def nothing_new(*_: Any, **__: Any) -> list[Frame]:
+    """As ``Hosts.changes``, of a system in which nothing happens."""
+    await asyncio.sleep(0.05)
+    return []
 
 
 def test_the_access_list_learns_of_a_key_after_an_error() -> None:

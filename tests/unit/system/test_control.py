@@ -79,7 +79,7 @@ def start(story: Story, settings: Settings) -> list[Command]:
 
 
 def owners(story: Story) -> dict[str, str]:
-    return {key: entry["owner"] for key, entry in known(story, "definitions").items()}
+    return {key: e["owner"] for key, e in known(story, "definitions").items() if e["kind"] != "dashboard"}
 
 
 def file(folder: Path, text: str) -> Settings:
@@ -87,7 +87,7 @@ def file(folder: Path, text: str) -> Settings:
     return Settings.load(folder / "own.yaml")
 
 
-MINE = "metrics: [{name: seen, stream: user_interactions}]\n"
+MINE = "dashboards: [{id: d, name: D}]\nmetrics: [{name: seen, stream: user_interactions}]\n"
 WATCHED = MINE + "alerts: [{name: quiet, condition: seen.count < 1, threshold: 1}]\n"
 
 
@@ -117,7 +117,7 @@ def test_what_is_added_again_is_a_new_version_of_a_later_place_in_the_log(tmp_pa
     for text in (WATCHED, MINE, WATCHED):
         start(story, file(tmp_path, text))
         versions.append(known(story, "definitions").get("rule/quiet", {}).get("version"))
-    assert versions == [1, None, 3]
+    assert versions == [1, None, 4]
 
 
 def test_rules_of_older_versions_are_understood_and_go_on(tmp_path: Path) -> None:
@@ -149,5 +149,11 @@ def test_a_secret_never_stands_on_control(tmp_path: Path) -> None:
     told_ = start(
         directory(), file(tmp_path, f"channels: [{{name: ops, kind: webhook, url: https://e.x, secret: {secret}}}]")
     )
-    assert [c.data["spec"]["secret"] for c in told_] == ["configuration"]
+    assert [c.data["spec"]["secret"] for c in told_ if c.type == "channel.defined"] == ["configuration"]
     assert secret[6:] not in json.dumps([dict(c.data) for c in told_])
+
+
+def test_without_dashboards_those_of_the_base_are_told() -> None:
+    settings = Settings.load("base").replaced(dashboards=[])
+    wanted = [c.subject for c in changes({}, settings) if c.type == "dashboard.defined"]
+    assert wanted == [dashboard.id for dashboard in Settings.load("base").dashboards]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuning.boosting import boosted
-from tuning.scoring import gain_of
+from tuning.evaluation.scoring import gain_of
+from tuning.fitting.boosting import boosted
 
 STUMP = {
     "learning_rate": 0.1,

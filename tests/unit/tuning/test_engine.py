@@ -200,7 +200,7 @@ def test_a_budget_too_short_for_any_other_process_gives_a_linear_model_and_waits
 def test_a_learning_curve_that_does_not_fit_into_the_budget_is_left_out_with_its_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tuning.learning._BUDGET", 1e-6)
+    monkeypatch.setattr("tuning.run.learning_curve._BUDGET", 1e-6)
     report = fit_table(table(), Config("y", budget_s=10.0, kinds=QUICK)).report
     assert not report.learning
     assert "which the budget does not hold" in report.learning_note

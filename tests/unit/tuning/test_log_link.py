@@ -12,9 +12,9 @@ from analytics.models.blob import from_bytes, to_bytes
 from analytics.models.ensemble import Ensemble, Member
 from analytics.models.schema import Feature, WrongInput
 from tuning.candidates import PORTFOLIO, POSITIVE
+from tuning.data.target import is_skewed
+from tuning.fitting.recipes import Fold, Task, fit, view_of
 from tuning.pipeline import run_automated_ml
-from tuning.recipes import Fold, Task, fit, view_of
-from tuning.target import is_skewed
 
 
 def spend(rows: int, seed: int) -> tuple[Any, Any]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuning import notebook
 from tuning.config import Config, Progress, Row
 from tuning.pipeline import fit_table
+from tuning.run import notebook
 
 
 class Display:

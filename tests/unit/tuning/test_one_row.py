@@ -10,10 +10,10 @@ import pytest
 
 from analytics.models.schema import Schema, WrongInput
 from tuning.config import Config
-from tuning.kinds import schema_of
-from tuning.latency import ROW_MS, Stopwatch
+from tuning.data.column_types import schema_of
+from tuning.data.tables import as_columns
+from tuning.ensemble.latency import ROW_MS, Stopwatch
 from tuning.pipeline import fit_table
-from tuning.reading import as_columns
 
 
 def frame(rows: int = 200) -> pd.DataFrame:
@@ -90,8 +90,8 @@ def test_a_shipped_model_answers_a_row_within_the_limit_by_its_own_time() -> Non
 
 @pytest.mark.slow
 def test_what_cannot_be_fast_enough_becomes_as_small_as_can_be_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuning.engine.ROW_MS", 0.01)
-    monkeypatch.setattr("tuning.latency.ROW_MS", 0.01)
+    monkeypatch.setattr("tuning.run.engine.ROW_MS", 0.01)
+    monkeypatch.setattr("tuning.ensemble.latency.ROW_MS", 0.01)
     report = fit_table(numbers(), Config("y", budget_s=15.0)).report
     assert any(note.code == "slow-row" for note in report.warnings)
     assert sum(c.weight > 0 for c in report.leaderboard) <= 2, "two kinds of five members each cost 0.3 ms"

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 from analytics.models.schema import F32, Schema
 from hindcast.cli import main
-from tuning.kinds import schema_of
-from tuning.preparing import prepare
-from tuning.reading import as_columns, read_columns, read_file, read_for
+from tuning.data.column_types import schema_of
+from tuning.data.preparation import prepare
+from tuning.data.tables import as_columns, read_columns, read_file, read_for
 
 RNG = np.random.default_rng(5)
 KINDS: dict[str, list[str]] = {

@@ -11,19 +11,19 @@ import pytest
 from analytics.models.blob import from_bytes, to_bytes
 from analytics.models.ensemble import Ensemble
 from analytics.models.schema import Feature
-from tuning.assembling import cost_of, ensemble_of
 from tuning.candidates import PORTFOLIO, STACKED, second_layer
 from tuning.config import Config
-from tuning.folding import Rows
+from tuning.data.splits import Parts, folds_of, write_parts
+from tuning.ensemble.assembly import cost_of, ensemble_of
+from tuning.ensemble.selection import Limits, within
+from tuning.ensemble.stacking import fit_above
+from tuning.evaluation.scoring import gain_of
+from tuning.fitting.jobs import Rows
+from tuning.fitting.recipes import Task
+from tuning.fitting.worker_pool import Pool
 from tuning.pipeline import fit_table
-from tuning.pool import Pool
-from tuning.recipes import Task
-from tuning.scoring import gain_of
-from tuning.search import run_all
-from tuning.selection import Limits, within
-from tuning.splits import folds_of
-from tuning.stacking import fit_above
-from tuning.trials import Entry, Parts, Store, Trials, write_parts
+from tuning.search.strategies import run_all
+from tuning.search.trials import Entry, Store, Trials
 
 pytestmark = pytest.mark.slow
 ROWS = 400

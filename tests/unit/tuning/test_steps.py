@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.models.schema import Feature, WrongInput
-from tuning.kinds import column_of, schema_of
-from tuning.leakage import find_leaks
-from tuning.reading import as_columns, digest, from_arrow, read_columns
-from tuning.recipes import select
-from tuning.splits import folds_of, grouped, in_time, set_apart
-from tuning.target import target_of
+from tuning.data.column_types import column_of, schema_of
+from tuning.data.leakage import find_leaks
+from tuning.data.splits import folds_of, grouped, in_time, set_apart
+from tuning.data.tables import as_columns, digest, from_arrow, read_columns
+from tuning.data.target import target_of
+from tuning.fitting.recipes import select
 
 RNG = np.random.default_rng(0)
 

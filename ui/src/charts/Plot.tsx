@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { utc } from "../range";
 import { appearance } from "../theme";
 import { onNextFrame } from "./frame";
 
@@ -12,6 +13,15 @@ type Props = {
   remake?: string;
   onMade?: (plot: uPlot) => void;
 };
+
+/** What the drawing may take: the box, less the legend below it. */
+function room(element: HTMLElement, plot?: uPlot) {
+  const legend = plot?.root.querySelector<HTMLElement>(".u-legend")?.offsetHeight ?? 0;
+  return { width: element.clientWidth, height: Math.max(60, element.clientHeight - legend) };
+}
+
+/** Times of the axis in the zone that is chosen. */
+const zone = () => (utc.peek() ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC") } : {});
 
 /** A uPlot that fills its parent and draws only while on screen. */
 export function Plot({ options, data, remake, onMade }: Props) {
@@ -29,25 +39,24 @@ export function Plot({ options, data, remake, onMade }: Props) {
   useEffect(() => {
     const element = box.current!;
     const made = new uPlot(
-      { ...options(), width: element.clientWidth, height: element.clientHeight },
+      { ...zone(), ...options(), ...room(element) },
       latest.current,
       element,
     );
     plot.current = made;
+    made.setSize(room(element, made));
     onMade?.(made);
     return () => {
       plot.current = null;
       made.destroy();
     };
-  }, [appearance.value, remake]);
+  }, [appearance.value, remake, utc.value]);
 
   useEffect(() => onNextFrame(draw), [data]);
 
   useEffect(() => {
     const element = box.current!;
-    const size = new ResizeObserver(() =>
-      onNextFrame(() => plot.current?.setSize({ width: element.clientWidth, height: element.clientHeight })),
-    );
+    const size = new ResizeObserver(() => onNextFrame(() => plot.current?.setSize(room(element, plot.current))));
     const sight = new IntersectionObserver(([entry]) => {
       onScreen.current = entry!.isIntersecting;
       if (onScreen.current) onNextFrame(draw);

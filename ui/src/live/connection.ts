@@ -50,7 +50,7 @@ export class LiveConnection {
   topic<T>(name: string): Topic<T> {
     let topic = this.#topics.get(name);
     if (!topic) {
-      topic = new Topic<unknown>(name);
+      topic = new Topic<unknown>(name, () => this.retry(name));
       this.#topics.set(name, topic);
     }
     return topic as Topic<T>;

@@ -53,6 +53,9 @@ export type Alert = {
   acked_by: string | null;
 };
 
+/** Rows that came too late for any window of a metric, in all; the last one at `t`. */
+export type TooLate = { rows: number; behind_s: number; t: number };
+
 export type TopicData = {
   user_activity: UserActivity;
   /** By pane start, unix seconds as a string. */
@@ -63,6 +66,8 @@ export type TopicData = {
   system_health: SystemHealth;
   ingest: Ingest;
   alerts: Record<string, Alert>;
+  /** By metric. */
+  late_rows: Record<string, TooLate>;
 };
 
 export type TopicName = keyof TopicData;

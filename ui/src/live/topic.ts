@@ -1,12 +1,23 @@
-import { batch, signal } from "@preact/signals";
+import { batch, signal, type ReadonlySignal } from "@preact/signals";
 import type { Delta, Epoch, Policy, Snapshot } from "./frames";
 import { merge } from "./merge";
 
 /** Why a topic has no data, for people. `ref` is what to quote to whoever runs the server. */
 export type Problem = { message: string; ref: string };
 
+/** Figures that a panel can show, wherever they come from: a topic that is followed, or a question that was asked. */
+export type View<T> = {
+  readonly name: string;
+  readonly data: ReadonlySignal<T | null>;
+  readonly receivedAt: ReadonlySignal<number>;
+  readonly problem: ReadonlySignal<Problem | null>;
+  readonly stale: ReadonlySignal<string>;
+  /** Asks anew after a problem. */
+  retry(): void;
+};
+
 /** One view of the server's, as far as this client has followed it. */
-export class Topic<T> {
+export class Topic<T> implements View<T> {
   readonly data = signal<T | null>(null);
   /** When the last frame came, in ms since 1970. */
   readonly receivedAt = signal(0);
@@ -25,7 +36,10 @@ export class Topic<T> {
   #policy: Policy = "latest";
   #cap = 0;
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    readonly retry: () => void = () => {},
+  ) {}
 
   /** How far the client has read; null when only a snapshot will do. */
   get position() {

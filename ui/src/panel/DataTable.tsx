@@ -6,13 +6,15 @@ export type Column<Row> = {
   numeric?: boolean;
   /** Takes the width that is left, and is cut short rather than wrapped. */
   wide?: boolean;
+  /** Left out where there is little room: it repeats what the row's own page says. */
+  roomy?: boolean;
 };
 
 type Props<Row> = { label: string; columns: Column<Row>[]; rows: Row[]; rowKey: (row: Row) => string | number };
 
 /** Rows that scroll within their panel. The first column heads its row. */
 export function DataTable<Row>({ label, columns, rows, rowKey }: Props<Row>) {
-  const style = (column: Column<Row>) => [column.numeric && "numeric", column.wide && "wide"].filter(Boolean).join(" ");
+  const style = (column: Column<Row>) => [column.numeric && "numeric", column.wide && "wide", column.roomy && "roomy"].filter(Boolean).join(" ");
   return (
     <div class="table" tabIndex={0} role="region" aria-label={label}>
       <table>

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useId, useState } from "preact/hooks";
 import { duration } from "../format";
 import { live } from "../live";
-import type { Topic } from "../live/topic";
+import type { View } from "../live/topic";
 import { Icon } from "../shell/Icon";
 import { now } from "../time";
 import { Failed } from "./Failed";
@@ -13,7 +13,7 @@ type Props<T> = {
   /** Beside the title: what the figures cover, or a legend. */
   note?: ComponentChildren;
   tools?: ComponentChildren;
-  topic: Topic<T>;
+  topic: View<T>;
   shape: SkeletonShape;
   /** Seconds without a frame after which a topic that should never rest is shown as stale. */
   restless?: number;
@@ -33,7 +33,7 @@ export function Panel<T>(props: Props<T>) {
   const age = staleness(topic, props.restless);
 
   function content() {
-    if (topic.problem.value) return <Failed problem={topic.problem.value} retry={() => live.retry(topic.name)} />;
+    if (topic.problem.value) return <Failed problem={topic.problem.value} retry={topic.retry} />;
     if (data === null) {
       if (live.state.value === "offline") return <Failed problem={OFFLINE} retry={() => live.connect()} />;
       return <Skeleton shape={props.shape} title={title} />;
@@ -80,7 +80,7 @@ export function Panel<T>(props: Props<T>) {
 const OFFLINE = { message: "The server cannot be reached; trying again", ref: "offline" };
 
 /** How old the figures are in seconds, or null while they are current. */
-export function staleness(topic: Topic<unknown>, restless = Infinity): number | null {
+export function staleness(topic: View<unknown>, restless = Infinity): number | null {
   if (live.state.value !== "live") return live.lostAt.value && (now.value - live.lostAt.value) / 1_000;
   const quiet = (now.value - topic.receivedAt.value) / 1_000;
   return topic.receivedAt.value > 0 && quiet > restless ? quiet : null;

@@ -6,6 +6,13 @@ const paths = {
   table: "M4 5h16v14H4zM4 10h16M4 14.5h16M10 10v9",
   chart: "M4 4v16h16M8 15l3.5-4.5 3 2.5L20 7",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
+  board: "M4 4h7v9H4zM13 4h7v5h-7zM13 11h7v9h-7zM4 15h7v5H4z",
+  list: "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
+  bell: "M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 21h4",
+  clock: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18m0-14v5l3.5 2",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
+  back: "M15 5l-7 7 7 7",
+  user: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8m-7.5 8a7.5 7.5 0 0 1 15 0",
 } as const;
 
 export type IconName = keyof typeof paths;

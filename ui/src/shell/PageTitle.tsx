@@ -1,11 +1,17 @@
 import { useEffect } from "preact/hooks";
 import { useOpenAlerts } from "../alerts/useOpenAlerts";
-import { currentRoute } from "../routes";
+import { current } from "../pages/routes";
+
+/** What the page that is shown is called. */
+export function titleHere(): string {
+  const here = current.value;
+  return here ? here.route.title(here.captured) : "No such page";
+}
 
 /** Keeps the tab's title: a glance at it tells of open alerts. */
 export function PageTitle() {
   const open = useOpenAlerts();
-  const title = `${open > 0 ? `(${open}) ` : ""}${currentRoute.value?.title ?? "No such page"} · Hindcast`;
+  const title = `${open > 0 ? `(${open}) ` : ""}${titleHere()} · Hindcast`;
   useEffect(() => {
     document.title = title;
   }, [title]);

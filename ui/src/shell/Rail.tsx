@@ -1,11 +1,13 @@
+import { useEffect, useRef, useState } from "preact/hooks";
 import { useOpenAlerts } from "../alerts/useOpenAlerts";
 import { count, withUnit } from "../format";
 import { useTopic } from "../live";
-import { addressOf, currentRoute, routes } from "../routes";
+import { rail, type RailLink } from "../pages/routes";
+import { address } from "../router";
 import { helpOpen } from "./Help";
 import { Icon } from "./Icon";
 
-/** The navigation: a rail on a desk, icons on a tablet, tabs at the foot of a phone. */
+/** The navigation in groups: a rail on a desk, icons on a tablet; on a phone the first of each group are tabs at its foot. */
 export function Rail() {
   return (
     <nav class="rail" aria-label="Main">
@@ -15,19 +17,66 @@ export function Rail() {
         </svg>
         <span>Hindcast</span>
       </div>
-      {routes.map((route) => (
-        <a
-          key={route.path}
-          href={addressOf(route)}
-          aria-current={currentRoute.value === route ? "page" : undefined}
-        >
-          <Icon name={route.icon} />
-          <span>{route.title}</span>
-          {route === routes[0] && <AlertBadge />}
-        </a>
+      {rail.value.map(({ title, links }) => (
+        <div key={title} class="rail-group" role="group" aria-label={title}>
+          <span class="rail-title" aria-hidden="true">
+            {title}
+          </span>
+          {links.map((link, i) => (
+            <Item key={link.link} link={link} tab={i === 0} />
+          ))}
+        </div>
       ))}
+      <More />
       <RailFoot />
     </nav>
+  );
+}
+
+function Item({ link, tab }: { link: RailLink; tab: boolean }) {
+  return (
+    <a href={link.link} class={tab ? "tab" : ""} title={link.title} aria-current={link.here ? "page" : undefined}>
+      <Icon name={link.icon} />
+      <span>{link.title}</span>
+      {link.alerts && <AlertBadge />}
+    </a>
+  );
+}
+
+/** On a phone: every page there is, in groups. */
+function More() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [open, setOpen] = useState(false);
+  const { path } = address.value;
+  useEffect(() => setOpen(false), [path.join("/")]);
+  useEffect(() => {
+    if (open) dialog.current?.showModal();
+  }, [open]);
+  return (
+    <>
+      <button type="button" class="more" aria-haspopup="dialog" aria-expanded={open} onClick={() => setOpen(true)}>
+        <Icon name="more" />
+        <span>More</span>
+      </button>
+      {open && (
+        <dialog ref={dialog} class="help more-sheet" aria-label="All pages" onClose={() => setOpen(false)}>
+          {rail.value.map(({ title, links }) => (
+            <div key={title} role="group" aria-label={title}>
+              <h2>{title}</h2>
+              {links.map((link) => (
+                <a key={link.link} href={link.link} aria-current={link.here ? "page" : undefined}>
+                  <Icon name={link.icon} />
+                  {link.title}
+                </a>
+              ))}
+            </div>
+          ))}
+          <button type="button" class="button" onClick={() => setOpen(false)}>
+            Close
+          </button>
+        </dialog>
+      )}
+    </>
   );
 }
 

@@ -1,18 +1,21 @@
-import { currentRoute } from "../routes";
+import { current } from "../pages/routes";
 import { useShortcuts } from "../shortcuts";
 import { switchTheme, theme } from "../theme";
 import { helpOpen } from "./Help";
 import { Icon } from "./Icon";
 import { LivePill } from "./LivePill";
+import { titleHere } from "./PageTitle";
+import { RangeControl } from "./RangeControl";
 
 export function TopBar() {
-  const route = currentRoute.value;
+  const route = current.value?.route;
   useShortcuts([{ keys: ["t"], label: "T", does: "switch between dark and light", run: switchTheme }]);
   return (
     <header class="top">
-      <h1>{route?.title ?? "No such page"}</h1>
-      {route && <span class="crumb">{route.subtitle}</span>}
+      <h1>{titleHere()}</h1>
+      {route && <span class="crumb">{route.crumb}</span>}
       <span class="spring" />
+      <RangeControl answered={route?.range ?? "none"} />
       <LivePill />
       <button
         type="button"

@@ -3,7 +3,6 @@ import { useMemo } from "preact/hooks";
 import { ActivityChart } from "../charts/ActivityChart";
 import { activitySeries, type ActivitySeries } from "../charts/activitySeries";
 import { compact } from "../format";
-import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
@@ -11,6 +10,7 @@ import { SendOneEvent } from "../panel/SendOneEvent";
 import { useShortcuts } from "../shortcuts";
 import { ActivityTable } from "./ActivityTable";
 import { Choice } from "./Choice";
+import type { Kind, Props } from "./kind";
 
 const ranges = [10, 30, 60] as const;
 type Minutes = (typeof ranges)[number];
@@ -24,7 +24,7 @@ function lengthen(by: number) {
 }
 
 /** The page's main chart: events per pane against what was expected. */
-export function Activity({ widget }: { widget: WidgetOf<"activity"> }) {
+export function Activity({ title }: Props) {
   const topic = useTopic("activity_series");
   const minutes = range.value;
   const data = topic.data.value;
@@ -42,7 +42,7 @@ export function Activity({ widget }: { widget: WidgetOf<"activity"> }) {
   ]);
   return (
     <Panel
-      title={widget.title}
+      title={title}
       topic={topic}
       shape="line"
       note={<Legend />}
@@ -102,3 +102,12 @@ function Legend() {
     </span>
   );
 }
+
+export const activityKind: Kind = {
+  type: "user_activity",
+  title: () => "User activity",
+  reads: "activity_series",
+  place: { w: 8, height: 354 },
+  range: "own",
+  component: Activity,
+};

@@ -1,6 +1,7 @@
 import { acknowledge, isAcknowledged, needsAcknowledgement } from "../alerts/acknowledge";
 import { duration } from "../format";
 import type { Alert, Severity } from "../live/data";
+import { href } from "../router";
 import { now } from "../time";
 
 const shapes: Record<Severity, string> = { critical: "■", high: "◆", medium: "▲", low: "●" };
@@ -22,6 +23,9 @@ export function AlertRow({ alert, inTabOrder, onFocus }: Props) {
         {shapes[alert.severity]}
       </span>
       <div class="what">
+        <a class="behind" href={href(["alerts", alert.id])} tabIndex={-1} title="What is behind it">
+          <span class="unseen">{alert.title}: what is behind it</span>
+        </a>
         <b title={alert.title}>{alert.title}</b>
         <small title={alert.detail}>
           <span class={`word ${alert.severity}`}>{alert.severity}</span> · {alert.detail.replaceAll(" %", "\u202f%")}

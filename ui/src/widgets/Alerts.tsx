@@ -1,13 +1,14 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { acknowledge, needsAcknowledgement } from "../alerts/acknowledge";
-import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
 import type { Alert, Severity } from "../live/data";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
-import { linkedAlert } from "../routes";
+import { linkedAlert } from "../alerts/linked";
+import { go, href } from "../router";
 import { useShortcuts } from "../shortcuts";
 import { AlertRow } from "./AlertRow";
+import type { Kind, Props } from "./kind";
 
 const severities: Severity[] = ["critical", "high", "medium", "low"];
 const states: Alert["state"][] = ["firing", "pending", "resolved"];
@@ -22,7 +23,7 @@ function inOrder(alerts: Record<string, Alert>): Alert[] {
   );
 }
 
-export function Alerts({ widget }: { widget: WidgetOf<"alerts"> }) {
+export function Alerts({ title }: Props) {
   const topic = useTopic("alerts");
   const list = useRef<HTMLUListElement>(null);
   const [chosen, choose] = useState<string | null>(null);
@@ -40,6 +41,11 @@ export function Alerts({ widget }: { widget: WidgetOf<"alerts"> }) {
     if (linked) list.current?.querySelector<HTMLElement>(`li[data-id="${CSS.escape(linked)}"]`)?.focus();
   }, [linked]);
 
+  function openFocused() {
+    const focused = list.current?.querySelector<HTMLElement>("li:focus")?.dataset.id;
+    if (focused) go(href(["alerts", focused]));
+  }
+
   function acknowledgeFocused() {
     const focused = list.current?.querySelector<HTMLElement>("li:focus-within")?.dataset.id;
     const alert = alerts.find((candidate) => candidate.id === focused);
@@ -48,12 +54,13 @@ export function Alerts({ widget }: { widget: WidgetOf<"alerts"> }) {
 
   useShortcuts([
     { keys: ["j", "k"], label: "J K", does: "next or previous alert", run: (key) => move(key === "j" ? 1 : -1) },
+    { keys: ["Enter"], label: "↵", does: "open the alert in focus", run: openFocused },
     { keys: ["a"], label: "A", does: "acknowledge the alert in focus", run: acknowledgeFocused },
   ]);
 
   return (
     <Panel
-      title={widget.title}
+      title={title}
       topic={topic}
       shape="rows"
       note={bySeverity(firing)}
@@ -98,3 +105,12 @@ function bySeverity(alerts: Alert[]): string {
     .map(([n, severity]) => `${n} ${severity}`)
     .join(" · ");
 }
+
+export const alertsKind: Kind = {
+  type: "alert_system",
+  title: () => "Alerts",
+  reads: "alerts",
+  place: { w: 4, height: 354 },
+  range: "own",
+  component: Alerts,
+};

@@ -3,7 +3,7 @@ import { live } from "../live";
 import type { TopicName } from "../live/data";
 import { Failed } from "../panel/Failed";
 
-type Props = { title: string; topic: TopicName; children: ComponentChildren };
+type Props = { title: string; topic: TopicName | null; children: ComponentChildren };
 
 /** Keeps a widget that cannot draw its data from taking the page with it. A retry starts from a new snapshot. */
 export class Boundary extends Component<Props, { failure: string | null }> {
@@ -14,7 +14,7 @@ export class Boundary extends Component<Props, { failure: string | null }> {
   }
 
   retry = () => {
-    live.topic(this.props.topic).discard();
+    if (this.props.topic) live.topic(this.props.topic).discard();
     this.setState({ failure: null });
   };
 

@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks";
 import { compact, count } from "../format";
-import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
 import { DataTable } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { clampAt, stepOf, STEPS } from "./heatScale";
+import type { Kind, Props } from "./kind";
 
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
@@ -17,11 +17,11 @@ const countAt = (counts: Counts, { day, hour }: Cell) => counts[`${day}-${hour}`
 const clock = (hour: number) => String(hour).padStart(2, "0");
 
 /** When in the week people are active. */
-export function Heat({ widget }: { widget: WidgetOf<"heat"> }) {
+export function Heat({ title }: Props) {
   const topic = useTopic("activity_heat");
   return (
     <Panel
-      title={widget.title}
+      title={title}
       topic={topic}
       shape="grid"
       isEmpty={(counts) => Object.keys(counts).length === 0}
@@ -127,3 +127,12 @@ function HeatTable({ counts }: { counts: Counts }) {
     />
   );
 }
+
+export const heatKind: Kind = {
+  type: "heat",
+  title: () => "Activity by weekday and hour",
+  reads: "activity_heat",
+  place: { w: 4, height: 302 },
+  range: "own",
+  component: Heat,
+};

@@ -1,8 +1,9 @@
 import { count, withUnit } from "../format";
-import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
+import { href } from "../router";
 import type { Ingest as IngestData } from "../live/data";
 import { Tile, type Figure } from "./Tile";
+import type { Kind, Props } from "./kind";
 
 /** Seconds of trend in the tile; the topic keeps more. */
 const TREND = 60;
@@ -10,9 +11,9 @@ const TREND = 60;
 const RESTLESS = 15;
 
 /** A tile for what comes in now, and how long it takes to be safe. */
-export function Ingest({ widget }: { widget: WidgetOf<"ingest"> }) {
+export function Ingest({ title }: Props) {
   const topic = useTopic("ingest");
-  return <Tile title={widget.title} topic={topic} restless={RESTLESS} figure={figure} />;
+  return <Tile title={title} topic={topic} restless={RESTLESS} figure={figure} behind={{ link: href(["events"]), says: "The events behind it" }} />;
 }
 
 function figure({ rate, lag }: IngestData): Figure {
@@ -29,3 +30,12 @@ function figure({ rate, lag }: IngestData): Figure {
     trend: rate.slice(-TREND),
   };
 }
+
+export const ingestKind: Kind = {
+  type: "ingest",
+  title: () => "Ingest, events/s",
+  reads: "ingest",
+  place: "tile",
+  range: "own",
+  component: Ingest,
+};

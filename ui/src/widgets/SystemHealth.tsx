@@ -1,12 +1,12 @@
 import { Meter } from "../charts/Meter";
 import { roundUp } from "../charts/axis";
 import { duration, secondOfDay } from "../format";
-import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
 import type { SystemHealth as Health } from "../live/data";
 import { DataTable } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
+import type { Kind, Props } from "./kind";
 
 /** One sample a second is due; this long without is stale. */
 const RESTLESS = 15;
@@ -56,11 +56,11 @@ const gauges = (health: Health): Gauge[] => [
 ];
 
 /** This machine, second by second. */
-export function SystemHealth({ widget }: { widget: WidgetOf<"health"> }) {
+export function SystemHealth({ title }: Props) {
   const topic = useTopic("system_health");
   return (
     <Panel
-      title={widget.title}
+      title={title}
       topic={topic}
       shape="quarters"
       restless={RESTLESS}
@@ -131,3 +131,12 @@ function HealthTable({ health }: { health: Health }) {
     />
   );
 }
+
+export const healthKind: Kind = {
+  type: "system_health",
+  title: () => "System health",
+  reads: "system_health",
+  place: { w: 4, height: 302 },
+  range: "own",
+  component: SystemHealth,
+};

@@ -1,21 +1,25 @@
 import type { ComponentChildren } from "preact";
 import { Spark } from "../charts/Spark";
-import { live } from "../live";
-import type { Topic } from "../live/topic";
+import type { View } from "../live/topic";
 import { staleness } from "../panel/Panel";
 
 export type Figure = {
   value: string;
+  /** Beside it in small type: what cannot be added to it, such as another currency. */
+  aside?: string;
   below: ComponentChildren;
   trend: number[];
   /** Beside the title: which span the figure covers. */
   note?: string;
 };
 
-type Props<T> = { title: string; topic: Topic<T>; figure: (data: T) => Figure; restless?: number };
+/** Where a click on the tile leads, and what is there, in words. */
+export type Behind = { link: string; says: string };
+
+type Props<T> = { title: string; topic: View<T>; figure: (data: T) => Figure; restless?: number; behind?: Behind };
 
 /** One figure in large type, what it compares with, and its trend. */
-export function Tile<T>({ title, topic, figure, restless }: Props<T>) {
+export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
   const data = topic.data.value;
   const problem = topic.problem.value;
   const stale = staleness(topic, restless) !== null || topic.stale.value !== "";
@@ -27,7 +31,7 @@ export function Tile<T>({ title, topic, figure, restless }: Props<T>) {
         <div class="tile-value">–</div>
         <div class="tile-below" title={problem.message}>
           ref {problem.ref}
-          <button type="button" class="button small" onClick={() => live.retry(topic.name)}>
+          <button type="button" class="button small" onClick={topic.retry}>
             Retry
           </button>
         </div>
@@ -45,16 +49,26 @@ export function Tile<T>({ title, topic, figure, restless }: Props<T>) {
       </section>
     );
   }
-  const { value, below, trend, note } = figure(data);
+  const { value, aside, below, trend, note } = figure(data);
   return (
     <section class={stale ? "tile stale" : "tile"} aria-label={title}>
       <div class="tile-title" title={topic.stale.value || undefined}>
         <span>{title}</span>
         {note && <small>{note}</small>}
       </div>
-      <div class="tile-value">{value}</div>
+      <div class="tile-value">
+        {value}
+        {aside && <small title={aside}>{aside}</small>}
+      </div>
       <div class="tile-below">{below}</div>
       <Spark values={trend} label={`${title}: trend over ${trend.length} points`} />
+      {behind && (
+        <a class="behind" href={behind.link} title={behind.says}>
+          <span class="unseen">
+            {title}: {behind.says}
+          </span>
+        </a>
+      )}
     </section>
   );
 }

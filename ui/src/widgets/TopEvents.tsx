@@ -1,21 +1,22 @@
 import { Spark } from "../charts/Spark";
 import { change, compact, count, signedPercent } from "../format";
-import type { WidgetOf } from "../layout";
 import { useTopic } from "../live";
 import type { TopEvent } from "../live/data";
 import { DataTable, type Column } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
+import { href } from "../router";
+import type { Kind, Props } from "./kind";
 
 const columns: Column<TopEvent>[] = [
   {
     title: "Event",
     wide: true,
     cell: ({ name, source }) => (
-      <>
-        <b title={name}>{name}</b>
+      <a class="cell-link" href={href(["events"], { type: name, source })} title={`The newest: ${name}`}>
+        <b>{name}</b>
         <small>{source}</small>
-      </>
+      </a>
     ),
   },
   { title: "Events", numeric: true, cell: ({ n }) => compact(n) },
@@ -35,11 +36,11 @@ const columns: Column<TopEvent>[] = [
 ];
 
 /** What people do most. */
-export function TopEvents({ widget }: { widget: WidgetOf<"top-events"> }) {
+export function TopEvents({ title }: Props) {
   const topic = useTopic("top_events");
   return (
     <Panel
-      title={widget.title}
+      title={title}
       topic={topic}
       shape="rows"
       note="last hour, against the one before"
@@ -61,3 +62,12 @@ export function TopEvents({ widget }: { widget: WidgetOf<"top-events"> }) {
     </Panel>
   );
 }
+
+export const topEventsKind: Kind = {
+  type: "top_events",
+  title: () => "Top events",
+  reads: "top_events",
+  place: { w: 4, height: 302 },
+  range: "own",
+  component: TopEvents,
+};

@@ -1,41 +1,33 @@
-import type { ComponentType } from "preact";
-import type { Layout, Widget, WidgetKind, WidgetOf } from "../layout";
-import { Activity } from "./Activity";
-import { Alerts } from "./Alerts";
+import type { DashboardSpec, Place, WidgetSpec } from "../definitions";
 import { Boundary } from "./Boundary";
-import { Heat } from "./Heat";
-import { Ingest } from "./Ingest";
-import { Measure } from "./Measure";
-import { SystemHealth } from "./SystemHealth";
-import { TopEvents } from "./TopEvents";
+import { kindOf } from "./kinds";
 
-const kinds: { [K in WidgetKind]: ComponentType<{ widget: WidgetOf<K> }> } = {
-  measure: Measure,
-  ingest: Ingest,
-  activity: Activity,
-  alerts: Alerts,
-  health: SystemHealth,
-  heat: Heat,
-  "top-events": TopEvents,
-};
+/** Tiles in a row, at most; more make another row. */
+const TILES = 6;
+const COLUMNS = 12;
+const TILE_HEIGHT = 142;
 
-/** Renders a layout: each row a grid of its own, so that rows may divide the width differently. */
-export function WidgetGrid({ layout }: { layout: Layout }) {
+type Row = { form: "tiles" | "strip" | "panels"; widgets: WidgetSpec[]; columns: number; height: number };
+
+/** Draws a dashboard: widgets one after the other, or each in the place that the definition gives it. */
+export function WidgetGrid({ dashboard }: { dashboard: DashboardSpec }) {
+  const { layout, widgets } = dashboard;
+  return Array.isArray(layout) ? <Placed widgets={widgets} places={layout} /> : <Flowing widgets={widgets} />;
+}
+
+/** Each row is a grid of its own, so that rows may divide the width differently. */
+function Flowing({ widgets }: { widgets: WidgetSpec[] }) {
   return (
     <>
-      {layout.rows.map((row, i) => (
+      {rowsOf(widgets).map(({ form, widgets, columns, height }) => (
         <div
-          key={i}
-          class={row.stretch ? "row stretch" : "row"}
-          data-columns={row.columns}
-          style={{ "--columns": row.columns, "--height": `${row.height}px`, "--grow": row.height }}
+          key={widgets[0]!.id}
+          class={form === "panels" ? "row stretch" : `row ${form}`}
+          data-columns={columns}
+          style={{ "--columns": columns, "--height": `${height}px`, "--grow": height }}
         >
-          {row.widgets.map((widget) => (
-            <div key={widget.title} class="cell" data-span={widget.span} style={{ "--span": widget.span }}>
-              <Boundary title={widget.title} topic={widget.topic}>
-                <Placed widget={widget} />
-              </Boundary>
-            </div>
+          {widgets.map((widget) => (
+            <Cell key={widget.id} widget={widget} span={form === "panels" ? widthOf(widget) : 1} />
           ))}
         </div>
       ))}
@@ -43,8 +35,63 @@ export function WidgetGrid({ layout }: { layout: Layout }) {
   );
 }
 
-function Placed({ widget }: { widget: Widget }) {
-  // The table pairs each kind with its component; the compiler cannot follow the pair through the union.
-  const Kind = kinds[widget.kind] as ComponentType<{ widget: Widget }>;
-  return <Kind widget={widget} />;
+/** On twelve columns; where the screen is narrow, in the order of their places. */
+function Placed({ widgets, places }: { widgets: WidgetSpec[]; places: Place[] }) {
+  const inOrder = [...places].sort((a, b) => a.y - b.y || a.x - b.x);
+  return (
+    <div class="board">
+      {inOrder.map((place) => {
+        const widget = widgets.find(({ id }) => id === place.widget);
+        return widget && <Cell key={widget.id} widget={widget} span={place.w} place={place} />;
+      })}
+    </div>
+  );
 }
+
+function Cell({ widget, span, place }: { widget: WidgetSpec; span: number; place?: Place }) {
+  const kind = kindOf(widget.type);
+  const title = widget.title ?? kind.title(widget);
+  const style = place
+    ? { "--x": `${place.x + 1} / span ${place.w}`, "--y": `${place.y + 1} / span ${place.h}`, "--height": `${heightOf(widget)}px` }
+    : { "--span": span };
+  return (
+    <div class="cell" data-span={span} style={style}>
+      <Boundary title={title} topic={kind.reads}>
+        <kind.component widget={widget} title={title} />
+      </Boundary>
+    </div>
+  );
+}
+
+function widthOf(widget: WidgetSpec): number {
+  const { place } = kindOf(widget.type);
+  return typeof place === "object" ? place.w : COLUMNS;
+}
+
+function heightOf(widget: WidgetSpec): number {
+  const { place } = kindOf(widget.type);
+  return typeof place === "object" ? place.height : TILE_HEIGHT;
+}
+
+/** Tiles stand beside tiles; panels fill twelve columns; a strip has a row of its own. */
+function rowsOf(widgets: WidgetSpec[]): Row[] {
+  const rows: Row[] = [];
+  for (const widget of widgets) {
+    const { place } = kindOf(widget.type);
+    const row = rows.at(-1);
+    if (place === "tile") {
+      if (row?.form === "tiles" && row.columns < TILES) row.widgets.push(widget), row.columns++;
+      else rows.push({ form: "tiles", widgets: [widget], columns: 1, height: TILE_HEIGHT });
+    } else if (place === "strip") {
+      rows.push({ form: "strip", widgets: [widget], columns: 1, height: 0 });
+    } else if (row?.form === "panels" && spans(row) + place.w <= COLUMNS) {
+      row.widgets.push(widget);
+      row.height = Math.max(row.height, place.height);
+    } else {
+      rows.push({ form: "panels", widgets: [widget], columns: COLUMNS, height: place.height });
+    }
+  }
+  return rows;
+}
+
+const spans = (row: Row) => row.widgets.reduce((width, widget) => width + widthOf(widget), 0);

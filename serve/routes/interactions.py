@@ -1,0 +1,56 @@
+"""The newest events, with filters: what the page's Events list and a user's timeline ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+
+from events.errors import Rejected
+from query.history import History
+from query.recent import Wanted, recent
+from query.rows import as_objects
+from serve.backstage import backstage, principal
+from serve.parameters import known_parameters, seconds_since
+from serve.problems import REFUSALS
+
+router = APIRouter(tags=["read"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
+Text = Annotated[str, Query(max_length=500)]
+AHEAD_S = 86_400.0
+"""How far ahead of now ``until`` is where it is not given: events may be ahead of the clock."""
+
+
+class Interactions(BaseModel):
+    """``events``: received last first, each with its place (``producer``, ``offset``). ``complete``: whether all of the span
+    was looked through, or ``limit`` were found before that; else ``looked_at`` rows were, and older ones may match too."""
+
+    events: list[dict[str, Any]]
+    looked_at: int
+    complete: bool
+
+
+@router.get("/v1/interactions", response_model=Interactions)
+async def interactions(
+    request: Request,
+    type: Text = "",
+    source: Text = "",
+    subject: Text = "",
+    text: Annotated[Text, Query(description="Part of an id, a type, a subject or the properties")] = "",
+    since: Annotated[str, Query(description="As for `/v1/metrics`", examples=["1h"])] = "1h",
+    until: str = "",
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> Interactions:
+    """The newest events of `user_interactions` that match, read backwards from the end of the log: never all of it."""
+    await principal(request, "query")
+    stage, now = backstage(request), time.time()
+    start = seconds_since(since, now)
+    end = seconds_since(until, now, "until") if until else now + AHEAD_S
+    if end <= start:
+        raise Rejected("until", f"must be later than since; got since={since!r}, until={until!r}")
+    wanted = Wanted(int(start * 1e6), int(end * 1e6), type, source, subject, text)
+    history = History(stage.log, stage.spec.tenant, commands=False)
+    found = await asyncio.to_thread(recent, history, wanted, limit)
+    return Interactions(events=as_objects(found.rows), looked_at=found.looked_at, complete=found.complete)

@@ -1,0 +1,49 @@
+"""Every setting has its place in docs/configuring.md, with its default: what is not told there cannot be found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from actors.definitions.anomaly import Anomaly
+from actors.definitions.channel import WebhookChannel
+from actors.definitions.dashboard import Dashboard, Widget
+from actors.definitions.metric import Metric
+from config.sections import Collectors, LogBounds, Machine, Server
+from config.settings import Document
+
+PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("model", "prefix"),
+    [
+        (Document, ""),
+        (Server, "server."),
+        (LogBounds, "log."),
+        (Collectors, "collectors."),
+        (Machine, "sources.machine."),
+        (Metric, ""),
+        (Anomaly, ""),
+        (WebhookChannel, ""),
+        (Dashboard, ""),
+        (Widget, ""),
+    ],
+)
+def test_every_setting_is_told(model: type[BaseModel], prefix: str) -> None:
+    sections = {"server", "log", "collectors", "sources"} if model is Document else set[str]()
+    missing = [name for name in model.model_fields if name not in sections and f"`{prefix}{name}`" not in PAGE]
+    assert [name for name in missing if f"`{name}: " not in PAGE] == []
+
+
+@pytest.mark.parametrize(
+    ("model", "prefix"),
+    [(Server, "server."), (LogBounds, "log."), (Collectors, "collectors."), (Metric, ""), (Anomaly, "")],
+)
+def test_numbers_are_the_defaults(model: type[BaseModel], prefix: str) -> None:
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, (int, float)) and not isinstance(field.default, bool):
+            line = next(line for line in PAGE.splitlines() if line.startswith("|") and f"`{prefix}{name}`" in line)
+            assert f"{field.default:g}" in line.replace(",", "") or f"{field.default}" in line.replace(",", ""), name

@@ -1,0 +1,49 @@
+import type { Range } from "../range";
+import { get } from "./request";
+
+/** One event of the log, as `/v1/interactions` gives it. Times are ISO 8601 in UTC. */
+export type Event = {
+  id: string;
+  source: string;
+  type: string;
+  subject: string | null;
+  anonymous_id: string | null;
+  time: string;
+  received: string;
+  amount: number | null;
+  currency: string | null;
+  value: number | null;
+  properties: string | null;
+  context: string | null;
+  producer: string;
+  offset: number;
+};
+
+export type Filter = { type: string; source: string; subject: string; text: string };
+
+export type Events = { events: Event[]; looked_at: number; complete: boolean };
+
+export const recentEvents = (filter: Partial<Filter>, range: Range, limit: number) =>
+  get<Events>("/v1/interactions", { ...filter, since: range.since, until: range.until, limit });
+
+/** Where an event stands in the log: what its address carries, so that it is found without a search. */
+export const placeOf = (event: Event) => `${event.producer}@${event.offset}`;
+
+/** The event at a place of the log; null where another one stands there, or none. */
+export async function eventAt(place: string, id: string): Promise<Event | null> {
+  const cut = place.lastIndexOf("@");
+  const producer = place.slice(0, cut);
+  const page = await get<{ rows: Event[] }>("/v1/streams/user_interactions", {
+    producer,
+    after: Number(place.slice(cut + 1)) || 0,
+    limit: 1,
+  });
+  const [row] = page.rows;
+  return row && row.id === id ? row : null;
+}
+
+/** The newest event with that id, looked for through the last days of the log. */
+export async function eventById(id: string): Promise<Event | null> {
+  const { events } = await get<Events>("/v1/interactions", { text: id, since: "90d", limit: 20 });
+  return events.find((event) => event.id === id) ?? null;
+}

@@ -1,0 +1,99 @@
+import { isAcknowledged } from "../alerts/acknowledge";
+import { linkedAlert } from "../alerts/linked";
+import { quoted, sql } from "../ask/request";
+import { useAnswer } from "../ask/useAnswer";
+import { dayAndMinute, figure } from "../format";
+import { useTopic } from "../live";
+import type { Alert } from "../live/data";
+import { DataTable } from "../panel/DataTable";
+import { Empty } from "../panel/Empty";
+import { Panel } from "../panel/Panel";
+import { href } from "../router";
+import { Alerts } from "../widgets/Alerts";
+
+/** Every alert, and what is behind the one that the address names. */
+export function AlertsPage() {
+  const id = linkedAlert.value;
+  const alerts = useTopic("alerts").data.value;
+  return (
+    <div class="two">
+      <Alerts widget={{ id: "alerts", type: "alert_system" }} title="Alerts" />
+      {id ? <Behind key={id} id={id} alert={alerts?.[id]} /> : <Unchosen />}
+    </div>
+  );
+}
+
+function Unchosen() {
+  return (
+    <section class="panel" aria-label="What is behind it">
+      <Empty title="Choose an alert">
+        <span>Its life, the metric it watches and the value that it fired on are shown here.</span>
+      </Empty>
+    </section>
+  );
+}
+
+type Moment = { time: number; what: string; value: number | null; threshold: number | null; message: string | null; metric: string | null; by: string | null };
+
+const REFRESH_MS = 10_000;
+
+async function lifeOf(id: string): Promise<Moment[]> {
+  const { rows } = await sql(
+    `SELECT epoch(time), type, value, threshold, message, metric, acknowledged_by FROM alerts
+     WHERE alert = ${quoted(id)} ORDER BY time DESC, row_offset DESC LIMIT 50`,
+    50,
+  );
+  return rows.map(([time, type, value, threshold, message, metric, by]) => ({
+    time: Number(time),
+    what: String(type).replace("alert.", ""),
+    value: value as number | null,
+    threshold: threshold as number | null,
+    message: message as string | null,
+    metric: metric as string | null,
+    by: by as string | null,
+  }));
+}
+
+function Behind({ id, alert }: { id: string; alert: Alert | undefined }) {
+  const life = useAnswer(`alert ${id} ${alert?.state} ${alert?.acknowledged}`, () => lifeOf(id), REFRESH_MS);
+  const metric = life.data.value?.find(({ metric }) => metric)?.metric;
+  return (
+    <Panel
+      title={alert?.title ?? "An alert of the past"}
+      topic={life}
+      shape="rows"
+      note={alert && `${alert.severity}, ${isAcknowledged(alert) ? "acknowledged" : alert.state}`}
+      tools={
+        metric && (
+          <a class="button small" href={href(["metrics", metric])}>
+            {metric}
+          </a>
+        )
+      }
+      isEmpty={(moments) => moments.length === 0}
+      empty={
+        <Empty title="The log has no row of this alert">
+          <span>It may be too old, or the link mistyped.</span>
+        </Empty>
+      }
+    >
+      {(moments) => (
+        <>
+          {alert && <p class="said">{alert.detail}</p>}
+          <DataTable
+            label="Life of the alert, newest first"
+            rows={moments}
+            rowKey={({ time, what }) => `${time} ${what}`}
+            columns={[
+              { title: "When", cell: ({ time }) => dayAndMinute(time) },
+              { title: "What", cell: ({ what, by }) => (by ? `${what} by ${by}` : what) },
+              { title: "Value", numeric: true, cell: ({ value }) => (value === null ? "–" : figure(value)) },
+              { title: "Limit", numeric: true, cell: ({ threshold }) => (threshold === null ? "–" : figure(threshold)) },
+              { title: "Message", wide: true, roomy: true, cell: ({ message }) => <span title={message ?? ""}>{message}</span> },
+            ]}
+          />
+        </>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,96 @@
+import { computed } from "@preact/signals";
+import type { ComponentType } from "preact";
+import { dashboards } from "../definitions";
+import { address, href } from "../router";
+import type { IconName } from "../shell/Icon";
+import { AlertsPage } from "./AlertsPage";
+import { DashboardPage } from "./DashboardPage";
+import { EventPage } from "./EventPage";
+import { EventsPage } from "./EventsPage";
+import { MetricPage } from "./MetricPage";
+import { StreamPage } from "./StreamPage";
+import { UserPage } from "./UserPage";
+
+export type Captured = Record<string, string>;
+
+/**
+ * A page and the addresses that lead to it. A part of `pattern` that begins with a colon takes any text and hands it to
+ * the page by that name: `events/:id`. `range` says whether the page's figures answer the range of the top bar: all of
+ * them (`answers`), those that ask (`some`), or none.
+ */
+export type Route = {
+  pattern: string;
+  title: (captured: Captured) => string;
+  crumb: string;
+  range: "answers" | "some" | "none";
+  page: ComponentType<{ captured: Captured }>;
+  /** The link of the rail that is marked while one is here. */
+  home: string;
+};
+
+const alerts = { crumb: "What fires, and what it is about", range: "none", page: AlertsPage, home: "alerts" } as const;
+const dashboard = {
+  title: ({ id }: Captured) => dashboards.data.value?.find(({ name }) => name === id)?.spec.name ?? id ?? "",
+  range: "some",
+  page: DashboardPage,
+} as const;
+
+/** A page joins by its file in this folder and a row here; where it belongs in the rail, by a row in `rail` too. */
+export const routes: readonly Route[] = [
+  { pattern: "dashboards/:id", ...dashboard, crumb: "Dashboard", home: "dashboards" },
+  { pattern: "events", title: () => "Events", crumb: "As they come in", range: "answers", page: EventsPage, home: "events" },
+  { pattern: "events/:id", title: () => "Event", crumb: "One event", range: "answers", page: EventPage, home: "events" },
+  { pattern: "users/:subject", title: ({ subject }) => subject ?? "", crumb: "A user's timeline", range: "answers", page: UserPage, home: "events" },
+  { pattern: "metrics/:name", title: ({ name }) => name ?? "", crumb: "Metric", range: "answers", page: MetricPage, home: "" },
+  { pattern: "streams/:name", title: ({ name }) => name ?? "", crumb: "The newest rows of a stream", range: "none", page: StreamPage, home: "" },
+  { pattern: "alerts", title: () => "Alerts", ...alerts },
+  { pattern: "alerts/:id", title: () => "Alert", ...alerts },
+  { pattern: "alert/:id", title: () => "Alert", ...alerts }, // as notifications link to it
+];
+
+type Matched = { route: Route; captured: Captured };
+
+function match(path: readonly string[]): Matched | null {
+  for (const route of routes) {
+    const parts = route.pattern.split("/");
+    if (parts.length !== path.length) continue;
+    const captured: Captured = {};
+    const fits = parts.every((part, i) => {
+      if (part.startsWith(":")) captured[part.slice(1)] = path[i]!;
+      return part.startsWith(":") || part === path[i];
+    });
+    if (fits) return { route, captured };
+  }
+  return null;
+}
+
+const homeName = computed(() => dashboards.data.value?.[0]?.name ?? "overview");
+
+/** Where the address leads; null where that is nowhere. No address at all leads to the first dashboard. */
+export const current = computed<Matched | null>(() => {
+  const { path } = address.value;
+  return match(path.length === 0 || path.join("/") === "overview" ? ["dashboards", homeName.value] : path);
+});
+
+export type RailLink = { title: string; link: string; icon: IconName; here: boolean; alerts?: boolean };
+export type RailGroup = { title: string; links: RailLink[] };
+
+/** The rail: the dashboards that are defined, then what every installation has. */
+export const rail = computed<RailGroup[]>(() => {
+  const here = current.value;
+  const boards = dashboards.data.value ?? [{ name: "overview", spec: { name: "Overview" } }];
+  const at = (home: string) => here?.route.home === home;
+  return [
+    {
+      title: "Dashboards",
+      links: boards.map(({ name, spec }, i) => ({
+        title: spec.name,
+        link: href(["dashboards", name]),
+        icon: i === 0 ? "home" : "board",
+        here: at("dashboards") && here?.captured.id === name,
+      })),
+    },
+    { title: "Explore", links: [{ title: "Events", link: href(["events"]), icon: "list", here: at("events") }] },
+    { title: "Watch", links: [{ title: "Alerts", link: href(["alerts"]), icon: "bell", here: at("alerts"), alerts: true }] },
+  ];
+});

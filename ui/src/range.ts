@@ -1,0 +1,77 @@
+import { computed } from "@preact/signals";
+import { address, go, hrefHere } from "./router";
+import { now } from "./time";
+
+/** The spans that one click chooses, in seconds. */
+export const SPANS = {
+  "15m": 900,
+  "1h": 3_600,
+  "6h": 21_600,
+  "24h": 86_400,
+  "7d": 604_800,
+  "30d": 2_592_000,
+  "90d": 7_776_000,
+} as const;
+
+export type Span = keyof typeof SPANS;
+export const STANDARD: Span = "1h";
+
+/** What a figure is compared with: the span just before, the same span a week earlier, or nothing. */
+export type Versus = "prior" | "week" | "none";
+
+/**
+ * The time range that the address holds. `since` and `until` are what a route is asked with: a time ago, so that an
+ * answer stays current, or two fixed moments. `seconds` is its length.
+ */
+export type Range = {
+  label: string;
+  span: Span | null;
+  since: string;
+  until: string;
+  seconds: number;
+  /** Changes when the range does, not with the clock. */
+  key: string;
+};
+
+const isSpan = (text: string | null): text is Span => text !== null && text in SPANS;
+
+function moment(text: string | null): number | null {
+  const at = text ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? null : at / 1_000;
+}
+
+export const range = computed<Range>(() => {
+  const { params } = address.value;
+  const [from, to] = [moment(params.get("from")), moment(params.get("to"))];
+  if (from !== null && to !== null && to > from) {
+    const [since, until] = [String(from), String(to)];
+    return { label: "Custom", span: null, since, until, seconds: to - from, key: `${since}-${until}` };
+  }
+  const wanted = params.get("range");
+  const span = isSpan(wanted) ? wanted : STANDARD;
+  return { label: span, span, since: span, until: "", seconds: SPANS[span], key: span };
+});
+
+/** The range's ends in unix seconds, as of now. */
+export function ends(chosen: Range): { from: number; to: number } {
+  if (chosen.span === null) return { from: Number(chosen.since), to: Number(chosen.until) };
+  const to = Math.floor(now.peek() / 1_000);
+  return { from: to - chosen.seconds, to };
+}
+
+export const versus = computed<Versus>(() => {
+  const wanted = address.value.params.get("vs");
+  return wanted === "week" || wanted === "none" ? wanted : "prior";
+});
+
+/** The zone that times are written in: the reader's own, or UTC. */
+export const utc = computed(() => address.value.params.get("tz") === "utc");
+
+export const chooseSpan = (span: Span) => go(hrefHere({ range: span === STANDARD ? undefined : span, from: undefined, to: undefined }));
+
+export const chooseMoments = (from: Date, to: Date) =>
+  go(hrefHere({ range: undefined, from: from.toISOString(), to: to.toISOString() }));
+
+export const chooseVersus = (chosen: Versus) => go(hrefHere({ vs: chosen === "prior" ? undefined : chosen }));
+
+export const chooseZone = (inUtc: boolean) => go(hrefHere({ tz: inUtc ? "utc" : undefined }));

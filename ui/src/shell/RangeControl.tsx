@@ -1,0 +1,141 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { dayAndMinute } from "../format";
+import { chooseMoments, chooseSpan, chooseVersus, chooseZone, ends, range, SPANS, utc, versus, type Span, type Versus } from "../range";
+import { useShortcuts } from "../shortcuts";
+import { Choice } from "../widgets/Choice";
+import { Icon } from "./Icon";
+
+const spans = Object.keys(SPANS) as Span[];
+const comparisons: Versus[] = ["prior", "week", "none"];
+const comparisonText: Record<Versus, string> = { prior: "Span before", week: "Week earlier", none: "Nothing" };
+
+const notes = {
+  answers: "",
+  some: "Tiles that name the range answer it. Panels that follow the log live show a span of their own, which they name.",
+  none: "This page shows what is there now; the range is kept for the others.",
+} as const;
+
+/** Chooses the time range, what it is compared with, and the zone; the address holds them, and every link carries them. */
+export function RangeControl({ answered }: { answered: keyof typeof notes }) {
+  const [open, setOpen] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  useShortcuts([{ keys: ["r"], label: "R", does: "choose the time range", run: () => setOpen(true) }]);
+
+  useEffect(() => {
+    if (!open) return;
+    box.current?.querySelector<HTMLElement>('[aria-pressed="true"], button')?.focus();
+    const outside = (event: PointerEvent) => {
+      if (event.target instanceof Node && !box.current?.parentElement?.contains(event.target)) setOpen(false);
+    };
+    addEventListener("pointerdown", outside);
+    return () => removeEventListener("pointerdown", outside);
+  }, [open]);
+
+  function close() {
+    setOpen(false);
+    button.current?.focus();
+  }
+
+  return (
+    <div class="range" onKeyDown={(event) => event.key === "Escape" && open && close()}>
+      <button
+        ref={button}
+        type="button"
+        class="button range-button"
+        data-answered={answered}
+        aria-expanded={open}
+        aria-haspopup="dialog"
+        title={`Time range (R). ${notes[answered]}`}
+        onClick={() => setOpen(!open)}
+      >
+        <Icon name="clock" />
+        <span class="unseen">Time range: </span>
+        {range.value.label}
+        {utc.value && <small>UTC</small>}
+      </button>
+      {open && (
+        <div ref={box} class="range-box" role="dialog" aria-label="Time range">
+          {notes[answered] && <p class="range-note">{notes[answered]}</p>}
+          <Field name="Last">
+            <Choice label="Last" choices={spans} chosen={range.value.span ?? ""} text={String} choose={(span) => chooseSpan(span as Span)} />
+          </Field>
+          <Custom />
+          <Field name="Compare with">
+            <Choice label="Compare with" choices={comparisons} chosen={versus.value} text={(each) => comparisonText[each]} choose={chooseVersus} />
+          </Field>
+          <Field name="Times in">
+            <Choice
+              label="Times in"
+              choices={["here", "utc"] as const}
+              chosen={utc.value ? "utc" : "here"}
+              text={(zone) => (zone === "utc" ? "UTC" : hereName())}
+              choose={(zone) => chooseZone(zone === "utc")}
+            />
+          </Field>
+          <button type="button" class="button small" onClick={close}>
+            Done
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+const hereName = () => Intl.DateTimeFormat().resolvedOptions().timeZone.split("/").at(-1)!.replaceAll("_", " ");
+
+function Field({ name, children }: { name: string; children: preact.ComponentChildren }) {
+  return (
+    <div class="range-field">
+      <span>{name}</span>
+      {children}
+    </div>
+  );
+}
+
+/** Two moments of one's own, in the zone that is chosen. */
+function Custom() {
+  const { from, to } = ends(range.value);
+  const [complaint, setComplaint] = useState("");
+
+  function submit(event: SubmitEvent) {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    const [start, end] = [moment(form.get("from")), moment(form.get("to"))];
+    if (!start || !end) return setComplaint("Give both moments.");
+    if (end <= start) return setComplaint("The end lies before the start.");
+    setComplaint("");
+    chooseMoments(start, end);
+  }
+
+  return (
+    <form class="range-custom" onSubmit={submit} key={`${range.value.key}${utc.value}`}>
+      <label>
+        From
+        <input type="datetime-local" name="from" required defaultValue={forInput(from)} />
+      </label>
+      <label>
+        To
+        <input type="datetime-local" name="to" required defaultValue={forInput(to)} />
+      </label>
+      <button class="button small">Apply</button>
+      <p class="complaint" role="alert">
+        {complaint}
+      </p>
+      <p class="muted">
+        {dayAndMinute(from)} – {dayAndMinute(to)}
+      </p>
+    </form>
+  );
+}
+
+function moment(given: FormDataEntryValue | null): Date | null {
+  const at = new Date(`${String(given)}${utc.peek() ? "Z" : ""}`);
+  return Number.isNaN(at.getTime()) ? null : at;
+}
+
+/** As the field has it: the time of the wall in the chosen zone. */
+function forInput(seconds: number): string {
+  const shift = utc.peek() ? 0 : new Date(seconds * 1_000).getTimezoneOffset() * 60;
+  return new Date((seconds - shift) * 1_000).toISOString().slice(0, 16);
+}

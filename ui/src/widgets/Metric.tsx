@@ -1,0 +1,100 @@
+import { askMetric, POINTS, total, trend, type Aggregate, type MetricAnswer, type Series } from "../ask/metrics";
+import { useAnswer } from "../ask/useAnswer";
+import { figure, money, withUnit } from "../format";
+import { range, versus, type Range, type Versus } from "../range";
+import { href } from "../router";
+import type { Kind, Props } from "./kind";
+import { Change } from "./Measure";
+import { Tile, type Figure } from "./Tile";
+
+/** A window closes a minute or so after its end; asking more often would show nothing new. */
+export const REFRESH_MS = 15_000;
+
+const words: Record<Versus, (range: Range) => string> = {
+  prior: ({ span }) => (span ? `prior ${span}` : "the span before"),
+  week: () => "a week earlier",
+  none: () => "",
+};
+
+/** The figure as it is written: an amount of a currency, or a number with its unit. */
+export function written(value: number | null, unit: string | undefined, key: string): string {
+  if (value === null) return "–";
+  if (unit === "money") return money(value, key);
+  return unit ? withUnit(figure(value), unit) : figure(value);
+}
+
+/** A tile for one metric of the configuration, over the range of the top bar. */
+function Metric({ widget, title }: Props) {
+  const { metric = "", options = {} } = widget;
+  const [chosen, compared] = [range.value, versus.value];
+  const answer = useAnswer(
+    `${metric} ${chosen.key} ${compared}`,
+    () => askMetric(metric, chosen, compared),
+    chosen.span ? REFRESH_MS : 0,
+  );
+  const aggregate = (options.aggregate ?? "count") as Aggregate;
+  return (
+    <Tile
+      title={title}
+      topic={answer}
+      behind={{ link: href(["metrics", metric], { aggregate, unit: options.unit }), says: `${metric}, over time` }}
+      figure={(found) => figureOf(found, aggregate, options.unit, options.better ?? "higher", words[compared](chosen), chosen)}
+    />
+  );
+}
+
+function figureOf(
+  { series }: MetricAnswer,
+  aggregate: Aggregate,
+  unit: string | undefined,
+  better: "higher" | "lower",
+  comparison: string,
+  chosen: Range,
+): Figure {
+  const [first, ...others] = unit === "money" ? series : [whole(series)];
+  const value = first ? total(first.now, aggregate) : 0;
+  const before = first && first.before.length > 0 ? total(first.before, aggregate) : null;
+  return {
+    value: first ? written(value, unit, first.key) : "0",
+    aside: others.map(({ key, now }) => `+ ${written(total(now, aggregate), unit, key)}`).join(" "),
+    below: (
+      <>
+        {comparison && before !== null && value !== null && <Change now={value} before={before} better={better} />}
+        <span class="versus">
+          {comparison && (before === null ? `nothing in ${comparison}` : `vs ${written(before, unit, first!.key)}, ${comparison}`)}
+        </span>
+      </>
+    ),
+    trend: first ? trend(first.now, aggregate, POINTS).map((value) => value ?? 0) : [],
+    note: chosen.label,
+  };
+}
+
+/** All series as one. */
+function whole(series: Series[]): Series {
+  const all = (which: "now" | "before") => series.flatMap((each) => each[which]);
+  const [now, before] = [all("now"), all("before")];
+  return { key: "", now: merged(now), before: merged(before) };
+}
+
+function merged(buckets: Series["now"]): Series["now"] {
+  const byAt = new Map<number, Series["now"]>();
+  for (const bucket of buckets) byAt.set(bucket.at, [...(byAt.get(bucket.at) ?? []), bucket]);
+  return [...byAt].map(([at, group]) => ({
+    at,
+    count: total(group, "count") ?? 0,
+    sum: total(group, "sum") ?? 0,
+    min: total(group, "min"),
+    max: total(group, "max"),
+    distinct: total(group, "distinct"),
+  }));
+}
+
+export const metricKind: Kind = {
+  type: "metric",
+  title: ({ metric, id }) => metric ?? id,
+  reads: null,
+  place: "tile",
+  range: "answers",
+  component: Metric,
+};

@@ -1,0 +1,29 @@
+import { activityKind } from "./Activity";
+import { alertsKind } from "./Alerts";
+import { heatKind } from "./Heat";
+import { ingestKind } from "./Ingest";
+import type { Kind } from "./kind";
+import { lateRowsKind } from "./LateRows";
+import { measureKind } from "./Measure";
+import { metricKind } from "./Metric";
+import { healthKind } from "./SystemHealth";
+import { topEventsKind } from "./TopEvents";
+import { unknownKind } from "./Unknown";
+
+/** Every kind of widget. A new one joins by its file and a name here. */
+const kinds: readonly Kind[] = [
+  measureKind,
+  metricKind,
+  ingestKind,
+  lateRowsKind,
+  activityKind,
+  alertsKind,
+  healthKind,
+  heatKind,
+  topEventsKind,
+];
+
+const byType = new Map(kinds.map((kind) => [kind.type, kind]));
+
+/** The kind of that name; one that this page does not know says so in the widget's place. */
+export const kindOf = (type: string): Kind => byType.get(type) ?? unknownKind;
