@@ -22,6 +22,7 @@ INFLATED_BYTES = 64_000_000
 """What the columns of one body may come to in memory."""
 
 _FILE_START = b"ARROW1\0\0"
+_ALONE = pa.ipc.IpcReadOptions(use_threads=False)
 _RECORD_BATCH, _DICTIONARY_BATCH = 3, 2
 """Kinds of messages by ``MessageHeader`` of Arrow's format/Message.fbs."""
 
@@ -34,13 +35,15 @@ def read_table(body: bytes, media: str) -> pa.RecordBatch:
     try:
         batch = _parquet(body) if media == PARQUET else _ipc(body, media)
         batch.validate(full=True)
+        names = batch.schema.names
+    except UnicodeDecodeError:
+        raise Rejected("body", "names a column in bytes that are not UTF-8; give it a name that is text") from None
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0][:200]
         raise Rejected("body", f"cannot be read as {media} ({reason}); write it with an Arrow library") from None
     except OSError as error:  # how the Parquet reader says that bytes are not what they should be
         reason = str(error).splitlines()[0][:200]
         raise Rejected("body", f"cannot be read as {media} ({reason}); send the file whole") from None
-    names = batch.schema.names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise Rejected(twice[0], "is the name of two columns; give each column a name of its own")
@@ -69,7 +72,7 @@ def _ipc(body: bytes, media: str) -> pa.RecordBatch:
         inflated = _within(inflated + _inflated(message))
     batches: list[pa.RecordBatch] = []
     rows = 0
-    with pa.ipc.open_stream(pa.py_buffer(body)) as stream:
+    with pa.ipc.open_stream(pa.py_buffer(body), options=_ALONE) as stream:
         for batch in stream:
             rows = _few_enough(rows + batch.num_rows)
             batches.append(batch)
