@@ -21,7 +21,7 @@ def test_a_sample_is_judged_by_the_rules_about_its_metric_alone(monkeypatch: pyt
     data = [json.dumps({"spec": rule, "owner": "api", "by": "ada"}) for rule in rules]
     story = given(AlertEvaluator()).rows("control", type="rule.defined", subject=names, data=data, time=0)
     asked: list[str] = []
-    judge = samples._judge
+    judge = vars(samples)["_judge"]
 
     def counted(rule: Any, *rest: Any) -> None:
         asked.append(rule.name)
