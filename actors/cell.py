@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import pyarrow as pa
 
-from actors.definitions import differences
+from actors.definitions.fingerprints import differences
 from actors.fold import Batch, Defined, Fold, Outputs, Pieced, Recorded, Viewed
 from actors.quarantine import Poison, isolate, quarantined
 from actors.recovery import ARCH, Limits, Progress, Recovery, Saved, Shown, last_shown

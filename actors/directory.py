@@ -1,6 +1,6 @@
-"""The directory: who may do what, and which rules hold, as a fold of ``control``.
+"""The directory: who may do what, and which definitions hold, as a fold of ``control``.
 
-The gateway follows its topics, so a key or a rule is the same on every replica, and its history is in the log.
+The gateway follows its topics, so a key or a definition is the same on every replica, and its history is in the log.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
+from actors import ledger
 from actors.fold import NONE, Batch, Outputs, Topic
 from events.catalog import CONTROL
 
-TOPICS = ("keys", "rules", "configured", "links", "revoked")
+TOPICS = ("keys", "definitions", "configured", "links", "revoked")
 FIRST = "key_admin"
 """The id of the key that a data directory's owner has from the first start on, or how it begins."""
 
@@ -24,10 +25,10 @@ FIRST = "key_admin"
 class State(msgspec.Struct):
     keys: dict[str, dict[str, Any]] = {}
     """By SHA-256 of the key: id, name, scopes, created."""
-    rules: dict[str, dict[str, Any]] = {}
-    """By name: the rule as it was accepted."""
+    definitions: dict[str, ledger.Entry] = {}
+    """By ``<kind>/<name>``: what holds; kind, name, spec, version, by, at, owner."""
     configured: dict[str, dict[str, Any]] = {}
-    """By name: the rules as the configuration last gave them, whatever people did to them since."""
+    """By ``<kind>/<name>``: spec and owner as the configuration last gave them, whatever became of them since."""
     links: dict[str, dict[str, Any]] = {}
     """By SHA-256 of its token: a link that opens the page once; scopes, and when it expires (seconds UTC)."""
     revoked: dict[str, float] = {}
@@ -36,13 +37,13 @@ class State(msgspec.Struct):
 
 @dataclass
 class Directory:
-    """The fold over ``key.created | key.revoked | link.created | link.opened | rule.created | rule.deleted``.
+    """The fold over ``key.created | key.revoked | link.created | link.opened | <kind>.defined | <kind>.removed``.
 
     Other commands are not its concern.
     """
 
     name: str = "directory"
-    version: int = 2
+    version: int = 3
     reads: tuple[str, ...] = (CONTROL.name,)
     writes: tuple[str, ...] = ()
     topics: Sequence[Topic] = tuple(Topic(name, "upsert") for name in TOPICS)
@@ -52,11 +53,28 @@ class Directory:
         return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():
+        for place, row in enumerate(batch.table.select(["type", "subject", "data", "time"]).to_pylist(), batch.first):
             type_: str = row["type"]
-            if type_.startswith(("key.", "link.", "rule.")):
+            if ledger.is_definition(type_):
+                at = row["time"].timestamp()
+                self._define(state, type_, row["subject"], json.loads(row["data"]), at, place)
+            elif type_.startswith(("key.", "link.")):
                 self._take(state, type_, row["subject"], json.loads(row["data"]), row["time"].timestamp())
         return state, NONE
+
+    def _define(self, state: State, type_: str, subject: str, data: dict[str, Any], at: float, version: int) -> None:
+        kind, defined, spec, owner = ledger.spoken(type_, data)
+        key = f"{kind}/{subject}"
+        if defined:
+            self._put(state, "definitions", key, ledger.entry_of(type_, subject, data, at, version))
+            if ledger.is_file(owner):
+                self._put(state, "configured", key, {"spec": spec, "owner": owner})
+            return
+        taken_over = state.definitions.get(key, {}).get("owner") == ledger.API
+        if ledger.is_file(owner):
+            self._drop(state, "configured", key)
+        if not (ledger.is_file(owner) and taken_over):
+            self._drop(state, "definitions", key)
 
     def _take(self, state: State, type_: str, subject: str, data: dict[str, Any], at: float) -> None:
         match type_:
@@ -75,14 +93,6 @@ class Directory:
                 if link:
                     session = {"id": data["id"], "name": data["name"], "scopes": link["scopes"]}
                     self._put(state, "keys", data["session"], {**session, "created": at, "expires": data["expires"]})
-            case "rule.created":
-                self._put(state, "rules", subject, data)
-                if data.get("origin") == "configuration":
-                    self._put(state, "configured", subject, data)
-            case "rule.deleted":
-                self._drop(state, "rules", subject)
-                if data.get("origin") == "configuration":
-                    self._drop(state, "configured", subject)
             case _:
                 pass
 

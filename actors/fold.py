@@ -150,7 +150,7 @@ class Defined(Protocol):
 
     @property
     def definitions(self) -> Mapping[str, str]:
-        """Fingerprints by name (see ``actors.definitions``)."""
+        """Fingerprints by name (see ``actors.definitions.fingerprints``)."""
         ...
 
 

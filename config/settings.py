@@ -11,28 +11,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from actors.alerts.checking import Measure, check
-from analytics import rules
+from actors.definitions.anomaly import Anomaly
+from actors.definitions.channel import Channel
+from actors.definitions.dashboard import Dashboard
+from actors.definitions.inventory import Inventory, Key
+from actors.definitions.kinds import KINDS
+from actors.definitions.metric import Metric
+from actors.definitions.rule import Alert
+from actors.definitions.schema import Word
+from actors.ledger import FILE, OLD_CONFIGURATION
 from config import documents
 from config.complete import from_complete
 from config.explain import refuse
-from config.sections import (
-    Alert,
-    Anomaly,
-    Channel,
-    Collectors,
-    Dashboard,
-    LogBounds,
-    Metric,
-    Server,
-    Sources,
-    Word,
-)
+from config.sections import Collectors, LogBounds, Server, Sources
 from events.errors import Rejected
-from events.nearest import did_you_mean
 
 PREFIX = "HINDCAST_"
 
@@ -64,6 +59,8 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__")
 
+    _owners: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
+
     @classmethod
     def load(cls, config: str | Path = "base", **arguments: Any) -> Self:
         """Read a preset (`base`, `course`, `saas`, `demo`) or a YAML file, then the environment, then ``arguments``.
@@ -71,14 +68,18 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
         Arguments are sections, or parts of them: ``Settings.load("saas", server={"port": 9000})``. Raises ``Rejected``.
         """
         found: dict[str, Any] = {}
+        owners: dict[str, str] = {}
         file = documents.locate(config)
         for path, document in documents.lineage(file):
             try:
-                Document.model_validate(document)
+                declared = Document.model_validate(document)
             except ValidationError as error:
                 raise refuse(error, Document, lambda _, path=path: f"in {path.name}") from None
+            owners |= dict.fromkeys(_declared(declared), f"{FILE}{path.name}")
             found = documents.merged(found, document)
-        return cls._build(found, arguments, f"in {file.name}")
+        settings = cls._build(found, arguments, f"in {file.name}")
+        settings._owners = owners
+        return settings
 
     @classmethod
     def from_complete(cls, config: Mapping[str, Any]) -> Self:
@@ -104,17 +105,19 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
 
     def replaced(self, **arguments: Any) -> Self:
         """These settings with ``arguments`` (as for ``load``) laid over them. Raises ``Rejected``."""
-        return self._build(self.model_dump(exclude_unset=True), arguments, "in the settings")
+        settings = self._build(self.model_dump(exclude_unset=True), arguments, "in the settings")
+        settings._owners = self._owners
+        return settings
 
-    @property
-    def channel_names(self) -> frozenset[str]:
-        """The channels that a rule may name; ``dashboard`` is always there."""
-        return frozenset(("dashboard", *(channel.name for channel in self.channels)))
+    def definitions(self) -> Iterator[tuple[Key, Any]]:
+        """Every definition of these settings; what is referred to comes first."""
+        for kind in KINDS.values():
+            for definition in getattr(self, kind.section):
+                yield Key(kind.name, kind.name_of(definition)), definition
 
-    @property
-    def measures(self) -> tuple[Measure, ...]:
-        """The metrics, as far as rules depend on them."""
-        return tuple(metric.measure for metric in self.metrics)
+    def owner_of(self, key: Key) -> str:
+        """``file:<name>`` of the file that declares a definition; ``file:configuration`` where no file does."""
+        return self._owners.get(key.text, OLD_CONFIGURATION)
 
     @property
     def planned(self) -> tuple[str, ...]:
@@ -124,62 +127,31 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        problems = [*self._repeated(), *self._unknown_metrics(), *self._unknown_channels()]
+        problems = [*self._repeated(), *self._impossible()]
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
     def _repeated(self) -> Iterator[str]:
-        names = {
-            "metrics": [metric.name for metric in self.metrics],
-            "anomalies": [f"{anomaly.metric}.{anomaly.aggregate}" for anomaly in self.anomalies],
-            "alerts": [alert.name for alert in self.alerts],
-            "channels": [channel.name for channel in self.channels],
-            "dashboards": [dashboard.id for dashboard in self.dashboards],
-        }
-        for section, found in names.items():
-            for name, times in Counter(found).items():
-                if times > 1:
-                    yield f"{section}: {name!r} is there {times} times; names are unique"
+        for key, times in Counter(key for key, _ in self.definitions()).items():
+            if times > 1:
+                yield f"{KINDS[key.kind].section}: {key.name!r} is there {times} times; names are unique"
 
-    def _unknown_metrics(self) -> Iterator[str]:
-        """What is watched, judged or shown, but can never be: no such metric, aggregate or key."""
-        for anomaly in self.anomalies:
-            named = [m for m in self.measures if m.names is None or anomaly.metric in m.names]
-            lacking = [m.lacks(anomaly.aggregate) for m in named]
-            if not named:
-                known = {name for measure in self.measures for name in measure.names or ()}
-                hint = did_you_mean(anomaly.metric, known)
-                yield f"anomalies: there is no metric {anomaly.metric!r}{hint}; there are {_listed(known)}"
-            elif all(lacking):
-                yield f"anomalies: {anomaly.metric!r} {lacking[0]}"
-        known = {name for measure in self.measures for name in measure.names or ()}
-        open_ended = any(measure.names is None for measure in self.measures)
-        for dashboard in self.dashboards:
-            for widget in dashboard.widgets:
-                if widget.metric is not None and widget.metric not in known and not open_ended:
-                    hint = did_you_mean(widget.metric, known)
-                    yield (
-                        f"dashboards: widget {widget.id!r} of {dashboard.id!r} shows {widget.metric!r}, which is no "
-                        f"metric{hint}; there are {_listed(known)}"
-                    )
-        for alert in self.alerts:
+    def _impossible(self) -> Iterator[str]:
+        """What refers to something that is not there, or can never be."""
+        among = Inventory({key: KINDS[key.kind].told(definition) for key, definition in self.definitions()})
+        for key, definition in self.definitions():
             try:
-                check(rules.parse(alert.condition), alert.threshold, self.measures)
+                KINDS[key.kind].check(definition, among)
             except Rejected as error:
-                yield f"alerts: {alert.name!r} {error.reason}"
-
-    def _unknown_channels(self) -> Iterator[str]:
-        for alert in self.alerts:
-            for channel in alert.channels:
-                if channel not in self.channel_names:
-                    hint = did_you_mean(channel, self.channel_names)
-                    known = _listed(self.channel_names)
-                    yield f"alerts: {alert.name!r} names channel {channel!r}{hint}; channels are {known}"
+                yield f"{KINDS[key.kind].section}: {key.name!r} {error.reason}"
 
 
-def _listed(names: frozenset[str] | set[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
+def _declared(document: Document) -> Iterator[str]:
+    """Keys of the definitions that one file declares."""
+    for kind in KINDS.values():
+        for definition in getattr(document, kind.section):
+            yield Key(kind.name, kind.name_of(definition)).text
 
 
 def _holds(mapping: Mapping[str, Any], loc: tuple[str | int, ...]) -> bool:

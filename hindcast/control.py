@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from actors.definitions.inventory import Key
+from actors.definitions.kinds import KINDS
 from actors.directory import FIRST
+from actors.ledger import DEFINED, REMOVED
 from config.settings import Settings
 from events.catalog import CONTROL, rows
 from events.errors import Transient
@@ -38,7 +41,7 @@ class Control:
         self._host_of = host_of
 
     def known(self, *topics: str) -> dict[str, dict[str, Any]]:
-        """What the directory has of each topic now: ``keys``, ``rules``, ``configured``, ``links``, ``revoked``.
+        """What the directory has of each topic now: ``keys``, ``definitions``, ``configured``, ``links``, ``revoked``.
 
         Raises ``Transient`` where it has nothing to show (it is halted, or folds its history anew).
         """
@@ -77,12 +80,12 @@ class Control:
         ray.get(push, timeout=TIMEOUT_S)
 
     def tell_configuration(self, settings: Settings, first_key: str) -> None:
-        """Make the first key and the configured rules known: only what differs from the last time.
+        """Make the first key and the configured definitions known: only what differs from the last time.
 
         Raises ``Transient`` where that cannot be: what held at the last start goes on to hold.
         """
         known = self.known("keys", "revoked", "configured")
-        self.tell("configuration", *_first_key(known, first_key), *_rules(known["configured"], settings))
+        self.tell("configuration", *_first_key(known, first_key), *changes(known["configured"], settings))
 
     def create_key(self, name: str, scopes: list[str], source: str | None = None) -> str:
         """A new API key with ``scopes`` for the events of ``source`` (None: see ``free_source``). Raises ``Rejected``."""
@@ -114,8 +117,23 @@ def _first_key(known: Mapping[str, Mapping[str, Any]], key: str) -> Iterator[Com
         yield Command("key.created", hashed, {"id": id_, "name": "first key", "scopes": list(SCOPES)})
 
 
-def _rules(configured: Mapping[str, Any], settings: Settings) -> Iterator[Command]:
-    """What brings the configured rules to what the settings say."""
-    wanted = {rule.name: rule.model_dump(mode="json") | {"origin": "configuration"} for rule in settings.alerts}
-    yield from (Command("rule.created", name, rule) for name, rule in wanted.items() if configured.get(name) != rule)
-    yield from (Command("rule.deleted", name, {"origin": "configuration"}) for name in configured if name not in wanted)
+def changes(configured: Mapping[str, Mapping[str, Any]], settings: Settings) -> Iterator[Command]:
+    """What brings the definitions that the last start's configuration declared to what ``settings`` declare.
+
+    What people made over HTTP is not touched, unless the configuration declares one of the same name.
+    """
+    wanted = {
+        key: {"spec": KINDS[key.kind].told(definition), "owner": settings.owner_of(key)}
+        for key, definition in settings.definitions()
+    }
+    if not settings.dashboards:  # the page needs one
+        base = Settings.load("base")
+        for key, definition in base.definitions():
+            if key.kind == "dashboard":
+                wanted[key] = {"spec": KINDS[key.kind].told(definition), "owner": base.owner_of(key)}
+    gone = [Key.of(text) for text in configured if Key.of(text) not in wanted]
+    for key in sorted(gone, key=lambda key: [*KINDS].index(key.kind) if key.kind in KINDS else 0, reverse=True):
+        yield Command(f"{key.kind}{REMOVED}", key.name, {"owner": configured[key.text]["owner"]})
+    for key, said in wanted.items():
+        if configured.get(key.text) != said:
+            yield Command(f"{key.kind}{DEFINED}", key.name, said)

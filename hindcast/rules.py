@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.alerts.checking import check
+from actors.definitions.inventory import Inventory
 from actors.sources.machine import UNITS
 from analytics.rules import ParseError, parse
 from config.settings import Settings
@@ -16,8 +17,8 @@ from query.history import History
 from query.series import seen_series
 
 
-def rule_warnings(settings: Settings, rules: Mapping[str, Any], log: Path) -> Iterator[tuple[str, str]]:
-    """(rule, what is wrong with it) of the ``rules`` that the directory has, by name.
+def rule_warnings(settings: Settings, definitions: Mapping[str, Any], log: Path) -> Iterator[tuple[str, str]]:
+    """(rule, what is wrong with it) of the rules among the ``definitions`` that the directory has, by name.
 
     A rule that people made is kept when the metric it is about leaves the configuration, so it may be wrong by now.
     """
@@ -26,10 +27,14 @@ def rule_warnings(settings: Settings, rules: Mapping[str, Any], log: Path) -> It
         seen = seen_series(History(reader, settings.tenant))
     finally:
         reader.close()
-    for name, rule in sorted(rules.items()):
+    among = Inventory.of(definitions, seen)
+    for key, rule in sorted(among.specs.items()):
+        if key.kind != "rule":
+            continue
+        name = key.name
         try:
             condition = parse(rule["condition"])
-            for warning in check(condition, rule["threshold"], settings.measures, seen):
+            for warning in check(condition, rule["threshold"], among.measures, seen):
                 yield name, warning
         except (Rejected, ParseError) as error:
             yield name, f"can never fire: {error}"

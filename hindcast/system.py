@@ -142,14 +142,14 @@ class System:
         ray.get([host.ready.remote() for _, host in self._hosts], timeout=START_S)
 
     def _tell_configuration(self) -> None:
-        """Make the configured key and rules known, and say in the log which rules, also those of people, may never fire."""
+        """Make the configured key and definitions known, and say which rules, also those of people, may never fire."""
         try:
             self._control.tell_configuration(self.settings, self.data.admin_key)
-            rules = self._control.known("rules")["rules"]
+            known = self._control.known("definitions")["definitions"]
         except Transient as error:
-            logger.warning("the configured rules are as they were at the last start: %s", error)
+            logger.warning("the configured definitions are as they were at the last start: %s", error)
             return
-        for name, why in rule_warnings(self.settings, rules, self.data.log):
+        for name, why in rule_warnings(self.settings, known, self.data.log):
             logger.warning("alert rule %r: %s", name, why)
 
     def _host_of(self, cell: str) -> Any:
@@ -165,9 +165,6 @@ class System:
             placement="packed" if any(host.name == "collectors" for host in specs) else "spread",
             version=version("hindcast"),
             topics=_topics(specs),
-            channels=tuple(topology.channels(self.settings)),
-            measures=self.settings.measures,
-            definitions=topology.definitions(self.settings),
             cors_origins=server.cors_origins,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),

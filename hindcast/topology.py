@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from actors.alerts.evaluator import AlertEvaluator
 from actors.alerts.wording import MONEY, Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
-from actors.channels import Channel, DashboardChannel, WebhookChannel
+from actors.channels import Channel, DashboardChannel, WebhookChannel, secret_bytes
 from actors.clock import Clock
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
 from actors.dashboards.system_health import SystemHealth
 from actors.dashboards.user_activity import UserActivity
+from actors.definitions.anomaly import Anomaly
+from actors.definitions.channel import IN_CONFIGURATION
+from actors.definitions.channel import WebhookChannel as WebhookSection
+from actors.definitions.metric import Metric
 from actors.directory import Directory
 from actors.notifier import Notifier
 from actors.sources.machine import Machine
 from actors.topology import CellSpec, Notify, Polled, Push
-from config.sections import Anomaly, Metric
-from config.sections import WebhookChannel as WebhookSection
 from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
+from events.errors import Rejected
 from serve.ingest.money import CURRENCY_EXPONENT
 
 SECOND = 1_000_000
@@ -94,31 +97,30 @@ def _is_money(metric: Metric) -> bool:
     return metric.value == "amount" and metric.key == "currency"
 
 
-def definitions(settings: Settings) -> tuple[dict[str, Any], ...]:
-    """The configured dashboards as definitions; where there are none, those of the preset ``base``."""
-    dashboards, owner = settings.dashboards, "file"
-    if not dashboards:
-        dashboards, owner = Settings.load("base").dashboards, "built-in"
-    return tuple(
-        {
-            "kind": "dashboard",
-            "name": dashboard.id,
-            "spec": dashboard.model_dump(mode="json", exclude={"id"}, exclude_none=True),
-            "version": 0,
-            "by": None,
-            "at": None,
-            "owner": owner,
-        }
-        for dashboard in dashboards
-    )
-
-
 def channels(settings: Settings) -> dict[str, Channel]:
     """The notification channels by name; ``dashboard`` is always there."""
     found: dict[str, Channel] = {"dashboard": DashboardChannel()}
     for channel in settings.channels:
         if isinstance(channel, WebhookSection):
-            found[channel.name] = WebhookChannel(str(channel.url), channel.secret.get_secret_value())
+            found[channel.name] = WebhookChannel(str(channel.url), _secret(channel))
         else:
             found[channel.name] = DashboardChannel()
     return found
+
+
+def _secret(channel: WebhookSection) -> str:
+    """The secret itself. Raises ``Rejected`` where the environment that is named does not have it, or has another text."""
+    said = channel.secret.get_secret_value()
+    name = said.removeprefix("env:")
+    if name == said and said != IN_CONFIGURATION:
+        return said
+    where = f"channels.{channel.name}.secret"
+    if said == IN_CONFIGURATION:
+        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, or `env:NAME`")
+    if name not in os.environ:
+        raise Rejected(where, f"is in the environment variable {name}, which is not set; set it, then start again")
+    try:
+        secret_bytes(os.environ[name])
+    except ValueError as error:
+        raise Rejected(where, f"is in the environment variable {name}, which {error}") from None
+    return os.environ[name]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from actors.definitions.inventory import Inventory
 from actors.followers import Follower
 from actors.views import Frame, Place
 from events.errors import Rejected, Transient
@@ -59,15 +60,16 @@ class Principal:
 
 
 class Access:
-    """Keys and rules as the directory has them, kept up to date by following its topics."""
+    """Keys and definitions as the directory has them, kept up to date by following its topics."""
 
     def __init__(self, hosts: Hosts, tenant: str) -> None:
         self._hosts = hosts
         self._tenant = tenant
         self._host = hosts.where.cells[f"{tenant}/directory/0"]
-        self._places: dict[str, Place | None] = {"keys": None, "rules": None, "links": None}
-        self._data: dict[str, dict[str, Any]] = {"keys": {}, "rules": {}, "links": {}}
+        self._places: dict[str, Place | None] = {"keys": None, "definitions": None, "links": None}
+        self._data: dict[str, dict[str, Any]] = {"keys": {}, "definitions": {}, "links": {}}
         self._asking = asyncio.Lock()
+        self._inventory: tuple[Mapping[str, Any], Inventory] | None = None
 
     @property
     def keys(self) -> Mapping[str, Mapping[str, Any]]:
@@ -75,8 +77,17 @@ class Access:
         return self._data["keys"]
 
     @property
-    def rules(self) -> Mapping[str, Mapping[str, Any]]:
-        return self._data["rules"]
+    def definitions(self) -> Mapping[str, Mapping[str, Any]]:
+        """By ``<kind>/<name>``; see the topic ``definitions``."""
+        return self._data["definitions"]
+
+    @property
+    def inventory(self) -> Inventory:
+        """The definitions as the validator looks at them; made once for each state of them."""
+        found = self._data["definitions"]
+        if self._inventory is None or self._inventory[0] is not found:
+            self._inventory = found, Inventory.of(found)
+        return self._inventory[1]
 
     @property
     def links(self) -> Mapping[str, Mapping[str, Any]]:
@@ -95,14 +106,19 @@ class Access:
         async with self._asking:
             self._take(await self._hosts.changes(self._host, self._tenant, self._places, 0.0))
 
-    async def until(self, topic: str, entry: str, present: bool, timeout_s: float = 5.0) -> None:
-        """Wait until ``entry`` is (not) in ``topic``: a command that was accepted has then taken effect."""
+    async def until(self, topic: str, entry: str, present: bool, timeout_s: float = 5.0, *, version: int = 0) -> None:
+        """Wait until ``entry`` (``version`` of it, or a later one) is in ``topic``, or is not: then a command that was
+        accepted has taken effect."""
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while (entry in self._data[topic]) != present:
+        while not self._shows(topic, entry, present, version):
             if asyncio.get_running_loop().time() > deadline:
                 raise Transient("accepted, but not yet in effect; look again in a moment", 1.0)
             await self.refresh()
             await asyncio.sleep(0.005)
+
+    def _shows(self, topic: str, entry: str, present: bool, version: int) -> bool:
+        found = self._data[topic].get(entry)
+        return (found is not None and found.get("version", 0) >= version) if present else found is None
 
     def _take(self, frames: list[Frame]) -> None:
         for frame in frames:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from actors.alerts.checking import Measure
 from actors.fold import Topic
 from actors.topology import HostMap
 
@@ -24,11 +21,6 @@ class GatewaySpec:
     version: str
     topics: tuple[Topic, ...] = ()
     """What the dashboards show."""
-    channels: tuple[str, ...] = ("dashboard",)
-    measures: tuple[Measure, ...] = ()
-    """The metrics that rules may be about."""
-    definitions: tuple[Mapping[str, Any], ...] = ()
-    """What the configuration declares and the page draws: dashboards, as ``/v1/definitions`` gives them."""
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000

@@ -10,7 +10,7 @@ give transitions without effects.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from actors.alerts.telling import Telling
 from actors.alerts.wording import Wording
 from actors.columns import times
 from actors.fold import Batch, Outputs
+from actors.ledger import spoken
 from analytics.rules import Phase, Verdict, judge
 from analytics.runs import mended, newest, within
 from events.catalog import ALERTS, CLOCK, CONTROL, METRICS, OUTBOX
@@ -59,7 +60,7 @@ class AlertEvaluator:
                     at = int(row["time"].timestamp() * 1e6)
                     self._command(state, row["type"], row["subject"], json.loads(row["data"]), at)
             case METRICS.name:
-                for row in read(batch, state.rules.values()):
+                for row in read(batch, state.by_metric):
                     self._sample(state, row) if isinstance(row, Sample) else self._close(state, row)
             case _:
                 for now in times(batch.table, "time").tolist():
@@ -70,11 +71,11 @@ class AlertEvaluator:
 
     def _command(self, state: State, type_: str, subject: str, data: Mapping[str, Any], at: int) -> None:
         match type_:
-            case "rule.created":
-                rule = msgspec.convert(data, Rule)
+            case "rule.defined" | "rule.created":
+                rule = msgspec.convert(spoken(type_, data)[2], Rule)
                 if state.rules.get(subject) != rule:
                     self._withdraw(state, subject, at, rule)
-            case "rule.deleted":
+            case "rule.removed" | "rule.deleted":
                 self._withdraw(state, subject, at, None)
             case "alert.acknowledged":
                 self._acknowledge(state, subject, str(data.get("by", "")), at)
@@ -86,14 +87,16 @@ class AlertEvaluator:
         rule = state.rules.pop(name, None)
         if successor is not None:
             state.rules[name] = successor
+        state.forget_order()
         if rule is None:
             return
         for key, instance in sorted(state.instances.pop(name, {}).items()):
             if instance.active:
                 type_ = "alert.resolved" if instance.phase is Phase.FIRING else "alert.calmed"
                 self._telling.tell(rule, key, instance, type_, at, now=state.now, note="the rule was changed")
-        if all(other.about.metric != rule.about.metric for other in state.rules.values()):
-            state.known.pop(rule.about.metric, None)
+        if rule.metric not in state.by_metric:
+            state.known.pop(rule.metric, None)
+            state.forget_order()
 
     def _acknowledge(self, state: State, alert: str, by: str, at: int) -> None:
         for name, instances in sorted(state.instances.items()):
@@ -107,8 +110,10 @@ class AlertEvaluator:
 
     def _sample(self, state: State, sample: Sample) -> None:
         closing = _heard(state, sample)
-        known = state.known.setdefault(sample.metric, Known(sample.definition))
-        known.definition = sample.definition
+        known = state.known.get(sample.metric)
+        if known is None or known.definition != sample.definition:
+            known = state.known[sample.metric] = Known(sample.definition, known.keys if known else {})
+            state.forget_order()
         newest_end = known.keys.get(sample.key, 0)
         judged_to = max(closing.until, newest_end)
         if sample.end <= judged_to:
@@ -130,7 +135,7 @@ class AlertEvaluator:
         rules = state.rules_of(closed.definition)
         for rule in rules:
             verdict, value = rule.judge(closed.figures)
-            known = state.known.get(rule.about.metric)
+            known = state.known.get(rule.metric)
             for key in self._silent(state, rule, closing, verdict):
                 spoken = known.keys.get(key, 0) if known else 0
                 self._judge(state, rule, key, max(closed.start, spoken), closed.end, closed.width, verdict, value)
@@ -251,7 +256,7 @@ class AlertEvaluator:
         if closing.still >= DAY_US:
             self._forget(state, state.rules_of(definition), closing.until + closing.still)
 
-    def _forget(self, state: State, rules: list[Rule], until: int) -> None:
+    def _forget(self, state: State, rules: Sequence[Rule], until: int) -> None:
         """Let go what is a day old by event time: what held of alerts that are over, keys without rows."""
         awake: dict[str, set[str]] = {}
         for rule in rules:
@@ -261,7 +266,7 @@ class AlertEvaluator:
                 instance.runs = newest(instance.runs, after, MOST_RUNS)
                 if not (instance.active or instance.runs or (instance.blank and rule.no_data == "fire")):
                     del instances[key]
-            awake.setdefault(rule.about.metric, set()).update(k for k, i in instances.items() if i.active)
+            awake.setdefault(rule.metric, set()).update(k for k, i in instances.items() if i.active)
         for metric, names in awake.items():
             if known := state.known.get(metric):
                 known.keys = {k: end for k, end in known.keys.items() if end > until - DAY_US or k in names}

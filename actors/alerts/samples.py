@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -51,17 +51,18 @@ class Closed:
     """Of a key without rows."""
 
 
-def read(batch: Batch, rules: Iterable[Rule]) -> Iterator[Sample | Closed]:
-    """The rows of ``batch`` that matter to ``rules``, in order."""
+def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample | Closed]:
+    """The rows of ``batch`` that matter to ``rules`` (by metric, then by name), in order."""
     table = batch.table
     types, type_names = labels(table, "type")
     closed = np.array([name == CLOSED for name in type_names], np.bool_)[types]
     metrics, metric_names = labels(table, "metric")
     judged: dict[int, list[Judged]] = {}
-    for rule in sorted(rules, key=lambda rule: rule.name):
-        if rule.about.metric in metric_names:
-            chosen = np.flatnonzero(~closed & (metrics == metric_names.index(rule.about.metric)))
-            _judge(rule, table, chosen, judged)
+    for code, metric in enumerate(metric_names):
+        if metric in rules:
+            chosen = np.flatnonzero(~closed & (metrics == code))
+            for rule in rules[metric]:
+                _judge(rule, table, chosen, judged)
     ends, starts = times(table, "time").tolist(), times(table, "start").tolist()
     widths = np.maximum(times(table, "width_us"), 1).tolist()
     keys, key_names = labels(table, "key")

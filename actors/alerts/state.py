@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -14,10 +15,8 @@ from analytics.runs import Run
 
 NoData = Literal["resolve", "keep", "fire"]
 
-parsed = lru_cache(maxsize=1024)(parse)
 
-
-class Rule(msgspec.Struct, frozen=True):
+class Rule(msgspec.Struct, frozen=True, dict=True):
     """An alert rule as ``control`` has it."""
 
     name: str
@@ -29,9 +28,13 @@ class Rule(msgspec.Struct, frozen=True):
     no_data: NoData = "resolve"
     """What becomes of an alert once its condition has been unknown for ``NO_DATA_US``."""
 
-    @property
+    @cached_property
     def about(self) -> Condition:
-        return parsed(self.condition)
+        return parse(self.condition)
+
+    @property
+    def metric(self) -> str:
+        return self.about.metric
 
     @property
     def for_us(self) -> int:
@@ -104,7 +107,7 @@ class Known(msgspec.Struct):
     """End of each key's newest window with rows."""
 
 
-class State(msgspec.Struct):
+class State(msgspec.Struct, dict=True):
     now: int = 0
     """The newest tick."""
     rules: dict[str, Rule] = {}
@@ -115,15 +118,31 @@ class State(msgspec.Struct):
     known: dict[str, Known] = {}
     """By metric."""
 
-    def rules_of(self, definition: str) -> list[Rule]:
-        """The rules about the metrics of a definition, by name. A metric that has had no sample defines itself."""
-        found: list[Rule] = []
+    @cached_property
+    def by_metric(self) -> Mapping[str, Sequence[Rule]]:
+        """The rules about each metric, by name: an event touches no others."""
+        found: dict[str, list[Rule]] = {}
         for name in sorted(self.rules):
-            metric = self.rules[name].about.metric
-            known = self.known.get(metric)
-            if (known.definition if known else metric) == definition:
-                found.append(self.rules[name])
+            found.setdefault(self.rules[name].metric, []).append(self.rules[name])
         return found
+
+    @cached_property
+    def _by_definition(self) -> Mapping[str, Sequence[Rule]]:
+        found: dict[str, list[Rule]] = {}
+        for name in sorted(self.rules):
+            metric = self.rules[name].metric
+            known = self.known.get(metric)
+            found.setdefault(known.definition if known else metric, []).append(self.rules[name])
+        return found
+
+    def forget_order(self) -> None:
+        """Call this when a rule comes or goes, or a metric turns out to be of another definition."""
+        for made in ("by_metric", "_by_definition"):
+            vars(self).pop(made, None)
+
+    def rules_of(self, definition: str) -> Sequence[Rule]:
+        """The rules about the metrics of a definition, by name. A metric that has had no sample defines itself."""
+        return self._by_definition.get(definition, ())
 
     def by_definition(self, rule: Rule, closing: Closing) -> str | None:
         """The key that the rule knows without a row: the one it names, or the only one of a metric without keys."""
@@ -135,7 +154,7 @@ class State(msgspec.Struct):
     def keys_of(self, rule: Rule, closing: Closing) -> set[str]:
         """The keys that the rule knows: those with rows lately, and the one it knows without."""
         named = rule.about.key
-        known = self.known.get(rule.about.metric)
+        known = self.known.get(rule.metric)
         found = {k for k in known.keys if named in (None, k)} if known else set[str]()
         given = self.by_definition(rule, closing)
         return found if given is None else found | {given}

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from actors.columns import floats, labels, text, times
-from actors.definitions import fingerprint, told_apart
+from actors.definitions.fingerprints import fingerprint, told_apart
 from actors.fold import Batch, Outputs
 from analytics import anomaly
 from events.catalog import ANOMALIES, METRICS, rows

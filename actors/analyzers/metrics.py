@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from actors.analyzers.arrays import Packed, pack, unpack
 from actors.analyzers.metric_rows import SEPARATOR, Late, closings, in_order, late_rows, sampled
 from actors.columns import floats, text, times, whole
-from actors.definitions import fingerprint, told_apart
+from actors.definitions.fingerprints import fingerprint, told_apart
 from actors.fold import NONE, Batch, Outputs
 from actors.hashing import hashes
 from analytics import windows

@@ -86,7 +86,7 @@ def show(name: str, data_dir: Path, address: str | None, key: str | None) -> Non
 @click.argument("name")
 @target_options
 def delete(name: str, data_dir: Path, address: str | None, key: str | None) -> None:
-    """Delete the rule NAME; what it has firing is resolved. A configured rule comes back when its definition changes."""
+    """Delete the rule NAME; what it has firing is resolved. One that a configuration file declares is deleted there."""
     with Target(data_dir, address, key).client() as client:
         client.delete_rule(name)
     note(f"{name} is deleted")

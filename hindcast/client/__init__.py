@@ -11,6 +11,9 @@ carry the same ids every time, so a repeat counts once.
 from __future__ import annotations
 
 from hindcast.client.answers import (
+    Definition,
+    DefinitionChange,
+    DefinitionVersion,
     FailedNotification,
     Key,
     MadeKey,
@@ -36,6 +39,9 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "Client",
+    "Definition",
+    "DefinitionChange",
+    "DefinitionVersion",
     "FailedNotification",
     "Key",
     "MadeKey",

@@ -106,6 +106,43 @@ class MadeRule(Rule):
     warnings: list[str]
 
 
+class FieldDifference(TypedDict):
+    """One field, by its dotted path; None where it is not there."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class Definition(TypedDict):
+    """``version`` is its place in the log; ``owner`` is ``api``, or ``file:<name>`` of a configuration file."""
+
+    kind: str
+    name: str
+    spec: dict[str, Any]
+    version: int
+    by: str
+    at: float
+    owner: str
+
+
+class DefinitionVersion(Definition):
+    """``differences``: to the version before; ``spec`` is None where the definition was removed."""
+
+    differences: list[FieldDifference]
+
+
+class DefinitionChange(TypedDict):
+    """What was done, or would be: ``change`` is ``new | changed | same | removed``."""
+
+    kind: str
+    name: str
+    change: str
+    differences: list[FieldDifference]
+    warnings: list[str]
+    definition: Definition | None
+
+
 class FailedNotification(TypedDict):
     """A message that was given up. ``key`` names it; ``body`` is its JSON."""
 

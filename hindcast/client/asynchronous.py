@@ -15,6 +15,9 @@ import httpx
 from hindcast.client import calls, columnar
 from hindcast.client.address import place_of, settings
 from hindcast.client.answers import (
+    Definition,
+    DefinitionChange,
+    DefinitionVersion,
     FailedNotification,
     Key,
     MadeKey,
@@ -184,6 +187,32 @@ class AsyncClient:
 
     async def acknowledge(self, alert: str) -> None:
         await self._do(calls.acknowledge(alert))
+
+    async def definitions(self, kind: str = "") -> list[Definition]:
+        """The definitions that hold, of all kinds or of one (``rule``, ``dashboard``, …)."""
+        return await self._do(calls.definitions(kind))
+
+    async def definition(self, kind: str, name: str) -> Definition:
+        return await self._do(calls.definition(kind, name))
+
+    async def definition_versions(self, kind: str, name: str) -> list[DefinitionVersion]:
+        """What the definition said over time, oldest first, each with what changed."""
+        return await self._do(calls.definition_versions(kind, name))
+
+    async def define(self, kind: str, name: str, spec: Event, *, dry_run: bool = False) -> DefinitionChange:
+        """Define, or define anew; holds when this returns. ``dry_run``: only say what would change.
+
+        Raises ``ApiError`` for what cannot be (the field and the remedy), and for what a configuration file declares.
+        """
+        return await self._do(calls.define(kind, name, spec, dry_run))
+
+    async def apply(self, definitions: Sequence[Event], *, dry_run: bool = False) -> list[DefinitionChange]:
+        """Define several (``kind``, ``spec``, and ``name`` where the spec does not say it) together, all or nothing."""
+        return await self._do(calls.apply(definitions, dry_run))
+
+    async def remove_definition(self, kind: str, name: str, *, dry_run: bool = False) -> DefinitionChange:
+        """Remove a definition that no other one needs."""
+        return await self._do(calls.remove_definition(kind, name, dry_run))
 
     async def rules(self) -> list[Rule]:
         return await self._do(calls.rules())

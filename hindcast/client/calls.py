@@ -16,6 +16,9 @@ import orjson
 
 from events.errors import Rejected
 from hindcast.client.answers import (
+    Definition,
+    DefinitionChange,
+    DefinitionVersion,
     FailedNotification,
     Key,
     MadeKey,
@@ -236,6 +239,39 @@ def set_rule(rule: Mapping[str, Any]) -> Call[MadeRule]:
 
 def delete_rule(name: str) -> Call[None]:
     return Call("DELETE", f"/v1/alerts/rules/{quote(name, safe='')}", _nothing, repeatable=False)
+
+
+def definitions(kind: str) -> Call[list[Definition]]:
+    return Call("GET", "/v1/definitions", lambda answer: _json(answer)["definitions"], params={"kind": kind})
+
+
+def definition(kind: str, name: str) -> Call[Definition]:
+    return Call("GET", _definition(kind, name), _json)
+
+
+def definition_versions(kind: str, name: str) -> Call[list[DefinitionVersion]]:
+    return Call("GET", f"{_definition(kind, name)}/versions", lambda answer: _json(answer)["versions"])
+
+
+def define(kind: str, name: str, spec: Mapping[str, Any], dry_run: bool) -> Call[DefinitionChange]:
+    return Call("PUT", _definition(kind, name), _json, content=_encoded(dict(spec)), params=_dry(dry_run))
+
+
+def apply(wanted: Sequence[Mapping[str, Any]], dry_run: bool) -> Call[list[DefinitionChange]]:
+    body = _encoded({"definitions": [dict(one) for one in wanted]})
+    return Call("POST", "/v1/definitions", lambda answer: _json(answer)["changes"], content=body, params=_dry(dry_run))
+
+
+def remove_definition(kind: str, name: str, dry_run: bool) -> Call[DefinitionChange]:
+    return Call("DELETE", _definition(kind, name), _json, params=_dry(dry_run), repeatable=False)
+
+
+def _definition(kind: str, name: str) -> str:
+    return f"/v1/definitions/{quote(kind, safe='')}/{quote(name, safe='')}"
+
+
+def _dry(dry_run: bool) -> dict[str, str | int | float]:
+    return {"dry_run": "true"} if dry_run else {}
 
 
 def failed_notifications() -> Call[list[FailedNotification]]:

@@ -14,6 +14,9 @@ import httpx
 from hindcast.client import calls, columnar
 from hindcast.client.address import place_of, settings
 from hindcast.client.answers import (
+    Definition,
+    DefinitionChange,
+    DefinitionVersion,
     FailedNotification,
     Key,
     MadeKey,
@@ -168,6 +171,32 @@ class Client:
 
     def acknowledge(self, alert: str) -> None:
         self._do(calls.acknowledge(alert))
+
+    def definitions(self, kind: str = "") -> list[Definition]:
+        """The definitions that hold, of all kinds or of one (``rule``, ``dashboard``, …)."""
+        return self._do(calls.definitions(kind))
+
+    def definition(self, kind: str, name: str) -> Definition:
+        return self._do(calls.definition(kind, name))
+
+    def definition_versions(self, kind: str, name: str) -> list[DefinitionVersion]:
+        """What the definition said over time, oldest first, each with what changed."""
+        return self._do(calls.definition_versions(kind, name))
+
+    def define(self, kind: str, name: str, spec: Event, *, dry_run: bool = False) -> DefinitionChange:
+        """Define, or define anew; holds when this returns. ``dry_run``: only say what would change.
+
+        Raises ``ApiError`` for what cannot be (the field and the remedy), and for what a configuration file declares.
+        """
+        return self._do(calls.define(kind, name, spec, dry_run))
+
+    def apply(self, definitions: Sequence[Event], *, dry_run: bool = False) -> list[DefinitionChange]:
+        """Define several (``kind``, ``spec``, and ``name`` where the spec does not say it) together, all or nothing."""
+        return self._do(calls.apply(definitions, dry_run))
+
+    def remove_definition(self, kind: str, name: str, *, dry_run: bool = False) -> DefinitionChange:
+        """Remove a definition that no other one needs."""
+        return self._do(calls.remove_definition(kind, name, dry_run))
 
     def rules(self) -> list[Rule]:
         return self._do(calls.rules())

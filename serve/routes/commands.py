@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.alerts.checking import check
 from actors.alerts.definition import RuleFields
-from analytics.rules import parse
-from events.catalog import CONTROL, rows
+from actors.definitions import inventory
+from actors.definitions.checking import Wanted
 from events.errors import Rejected
-from events.nearest import did_you_mean
-from query.history import History
-from query.series import seen_series
 from serve.backstage import Backstage, backstage, principal
+from serve.defining import define, found, remove
 from serve.keys import OLD_NAME, free_source, key_hash, new_key, source_of, valid_scopes
 from serve.problems import REFUSALS, Missing
+from serve.telling import Command, tell
 
 router = APIRouter(tags=["commands"], responses=REFUSALS)
 Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]+$")]
@@ -165,7 +161,8 @@ async def revoke_key(request: Request, id: str) -> Response:
 @router.get("/v1/alerts/rules", response_model=list[Rule])
 async def list_rules(request: Request) -> list[Rule]:
     await principal(request, "query")
-    return [Rule.model_validate(rule) for rule in backstage(request).access.rules.values()]
+    held = backstage(request).access.definitions.values()
+    return [Rule.model_validate(entry["spec"]) for entry in held if entry["kind"] == "rule"]
 
 
 @router.post("/v1/alerts/rules", response_model=MadeRule, status_code=201)
@@ -174,18 +171,9 @@ async def create_rule(request: Request, rule: NewRule) -> MadeRule:
 
     A rule that can never fire is refused; what may be a mistake is in ``warnings``.
     """
-    await principal(request, "control")
-    stage = backstage(request)
-    for channel in rule.channels:
-        if channel not in stage.spec.channels:
-            hint, known = did_you_mean(channel, stage.spec.channels), ", ".join(stage.spec.channels)
-            raise Rejected("channels", f"there is no channel {channel!r}{hint}; there are {known}")
-    seen = await asyncio.to_thread(lambda: seen_series(History(stage.log, stage.spec.tenant)))
-    warnings = check(parse(rule.condition), rule.threshold, stage.spec.measures, seen)
-    said = rule.model_dump()
-    await command(stage, "rule.created", rule.name, said)
-    await stage.access.until("rules", rule.name, present=True)
-    return MadeRule(**said, warnings=warnings)
+    who = await principal(request, "control")
+    (change,) = await define(backstage(request), [Wanted("rule", None, rule.model_dump())], who.name)
+    return MadeRule(**rule.model_dump(), warnings=change.warnings)
 
 
 @router.get("/v1/alerts/rules/{name:path}", response_model=Rule)
@@ -194,25 +182,14 @@ async def read_rule(request: Request, name: str) -> Rule:
     await principal(request, "query")
     stage = backstage(request)
     await stage.access.refresh()
-    return Rule.model_validate(_rule(stage, name))
+    return Rule.model_validate(found(stage, inventory.Key("rule", name))["spec"])
 
 
 @router.delete("/v1/alerts/rules/{name:path}", status_code=204)
 async def delete_rule(request: Request, name: str) -> Response:
-    await principal(request, "control")
-    stage = backstage(request)
-    await stage.access.refresh()
-    _rule(stage, name)
-    await command(stage, "rule.deleted", name, {})
-    await stage.access.until("rules", name, present=False)
+    who = await principal(request, "control")
+    await remove(backstage(request), inventory.Key("rule", name), who.name)
     return Response(status_code=204)
-
-
-def _rule(stage: Backstage, name: str) -> Any:
-    rules = stage.access.rules
-    if name not in rules:
-        raise Missing("name", f"there is no rule {name!r}{did_you_mean(name, rules)}")
-    return rules[name]
 
 
 @router.post("/v1/alerts/{id:path}/acknowledge", status_code=204)
@@ -230,17 +207,6 @@ async def command(
 
     Raises ``Rejected`` where it was used for something else.
     """
-    now = time.time_ns() // 1000
-    columns = {
-        "id": idempotency_key or secrets.token_hex(16),
-        "source": "gateway",
-        "type": type_,
-        "subject": subject,
-        "time": now,
-        "received": now,
-        "partition_key": subject,
-        "data": orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode(),
-    }
-    receipt = await stage.control.push(rows(CONTROL, columns, 1), None)
+    receipt = await tell(stage, [Command(type_, subject, data)], idempotency_key)
     if receipt.verdict[0] == 2:
         raise Rejected("idempotency-key", "was used before for another command; use a new one")

@@ -1,40 +1,164 @@
-"""What is defined: for now the configured dashboards, which the page draws."""
+"""Definitions over HTTP: list, read, define, remove, and what they were before."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import json
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
-from serve.backstage import backstage, principal
+from actors import ledger
+from actors.definitions.changes import differences
+from actors.definitions.checking import Wanted
+from actors.definitions.inventory import Key
+from actors.definitions.kinds import kind_of
+from serve.backstage import Backstage, backstage, principal
+from serve.defining import Change, Definition, Difference, define, found, remove
 from serve.parameters import known_parameters
-from serve.problems import REFUSALS
+from serve.problems import REFUSALS, Missing
+from serve.routes.read import sql_answer
 
-router = APIRouter(tags=["read"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
-
-
-class Definition(BaseModel):
-    """``owner`` is who declared it; ``version`` is 0 for what a file declares."""
-
-    kind: str
-    name: str
-    spec: dict[str, Any]
-    version: int
-    by: str | None
-    at: str | None
-    owner: str
+router = APIRouter(tags=["definitions"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
+MOST = 10_000
+Name = Annotated[str, Path(examples=["Many events"])]
+KindName = Annotated[str, Path(examples=["rule"])]
+DryRun = Annotated[bool, Query(description="Only say what would change.")]
+Spec = Annotated[
+    dict[str, Any],
+    Body(examples=[{"condition": "events.count > threshold", "threshold": 10_000, "channels": ["dashboard"]}]),
+]
 
 
 class Definitions(BaseModel):
     definitions: list[Definition]
 
 
+class OneWanted(BaseModel):
+    """``name`` may be left out where the spec says it."""
+
+    kind: str
+    name: str | None = None
+    spec: dict[str, Any]
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AllWanted(BaseModel):
+    definitions: Annotated[list[OneWanted], Field(min_length=1, max_length=MOST)]
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"definitions": [{"kind": "dashboard", "name": "sales", "spec": {"name": "Sales", "widgets": []}}]}
+            ]
+        },
+    )
+
+
+class Changes(BaseModel):
+    changes: list[Change]
+
+
+class Version(Definition):
+    """``differences``: to the version before it in this list; ``spec`` is null where it was removed."""
+
+    differences: Annotated[list[Difference], Field(default_factory=list[Difference])]
+
+
+class Versions(BaseModel):
+    versions: list[Version]
+
+
 @router.get("/v1/definitions", response_model=Definitions)
-async def definitions(
-    request: Request, kind: Annotated[Literal["dashboard"] | None, Query(description="Only those of this kind")] = None
-) -> Definitions:
-    """The dashboards in the order in which they are declared: each one's name, layout and widgets."""
+async def list_definitions(request: Request, kind: str = "") -> Definitions:
+    """All definitions that hold, or those of one kind, in the order in which they came to hold."""
     await principal(request, "query")
-    found = backstage(request).spec.definitions
-    return Definitions(definitions=[Definition(**d) for d in found if kind is None or d["kind"] == kind])
+    if kind:
+        kind_of(kind)
+    held = backstage(request).access.definitions
+    wanted = sorted((e for e in held.values() if kind in ("", e["kind"])), key=lambda entry: entry["version"])
+    return Definitions(definitions=[Definition.model_validate(entry) for entry in wanted])
+
+
+@router.post("/v1/definitions", response_model=Changes)
+async def apply(request: Request, wanted: AllWanted, dry_run: DryRun = False) -> Changes:
+    """Define several, all or nothing: they are checked together, so one may refer to another. Nothing is removed."""
+    who = await principal(request, "control")
+    all_wanted = [Wanted(one.kind, one.name, one.spec) for one in wanted.definitions]
+    return Changes(changes=await define(backstage(request), all_wanted, who.name, dry_run))
+
+
+@router.get("/v1/definitions/{kind}/{name:path}/versions", response_model=Versions | Definition)
+async def versions(
+    request: Request,
+    kind: KindName,
+    name: Name,
+    first: Annotated[int | None, Query(alias="from", description="Only this version and `to`.")] = None,
+    to: int | None = None,
+) -> Versions | Definition:
+    """What the definition said over time, oldest first, each with what changed; also of one that was removed."""
+    await principal(request, "query")
+    stage = backstage(request)
+    await stage.access.refresh()
+    if itself := stage.access.definitions.get(Key(kind, f"{name}/versions").text):
+        return Definition.model_validate(itself)  # its name ends like this address
+    told = await _versions(stage, Key(kind_of(kind).name, name))
+    for asked, field in ((first, "from"), (to, "to")):
+        if asked is not None and asked not in {version.version for version in told}:
+            listed = ", ".join(str(version.version) for version in told)
+            raise Missing(field, f"there is no version {asked} of {kind} {name!r}; there are {listed}")
+    wanted = {asked for asked in (first, to) if asked is not None}
+    chosen = [version for version in told if not wanted or version.version in wanted]
+    before: Any = None
+    for version in chosen:
+        if before is not None and version.spec is not None:
+            version.differences = [Difference(**d._asdict()) for d in differences(before, version.spec)]
+        before = version.spec
+    return Versions(versions=chosen)
+
+
+async def _versions(stage: Backstage, key: Key) -> list[Version]:
+    """Every version that the log has. Raises ``Missing`` where there never was one."""
+    types = [key.kind + ledger.DEFINED, key.kind + ledger.REMOVED, *(("rule.created", "rule.deleted"))]
+    if key.kind != "rule":
+        types = types[:2]
+    listed = ", ".join(f"'{type_}'" for type_ in types)
+    subject = key.name.replace("'", "''").replace("\0", "")
+    sql = f"""SELECT type, data, epoch("time") AS at, row_offset FROM control
+      WHERE subject = '{subject}' AND type IN ({listed}) ORDER BY row_offset LIMIT {MOST}"""
+    answer = await sql_answer(stage, sql, MOST, commands=True)
+    if not answer.rows:
+        found(stage, key)
+    return [
+        Version.model_validate(ledger.entry_of(type_, key.name, json.loads(data), at, offset))
+        for type_, data, at, offset in answer.rows
+    ]
+
+
+@router.get("/v1/definitions/{kind}/{name:path}", response_model=Definition)
+async def read_definition(request: Request, kind: KindName, name: Name) -> Definition:
+    """One definition; its name percent-encoded where it is not made of plain letters."""
+    await principal(request, "query")
+    stage = backstage(request)
+    await stage.access.refresh()
+    return Definition.model_validate(found(stage, Key(kind, name)))
+
+
+@router.put("/v1/definitions/{kind}/{name:path}", response_model=Change)
+async def put_definition(request: Request, kind: KindName, name: Name, spec: Spec, dry_run: DryRun = False) -> Change:
+    """Define, or define anew. It holds from one place in the log on, which is its version.
+
+    What a configuration file declares is refused (409): it is changed there.
+    """
+    who = await principal(request, "control")
+    (change,) = await define(backstage(request), [Wanted(kind, name, spec)], who.name, dry_run)
+    return change
+
+
+@router.delete("/v1/definitions/{kind}/{name:path}", response_model=Change)
+async def remove_definition(request: Request, kind: KindName, name: Name, dry_run: DryRun = False) -> Change:
+    """Remove a definition that no other one needs."""
+    who = await principal(request, "control")
+    return await remove(backstage(request), Key(kind, name), who.name, dry_run)

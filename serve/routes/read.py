@@ -179,7 +179,7 @@ async def metrics(request: Request, metric: str = "", key: str = "", since: Sinc
 
 def _configured(stage: Backstage) -> set[str]:
     """The metrics that are configured by name, also those without a sample yet."""
-    return {name for measure in stage.spec.measures for name in measure.names or ()}
+    return {name for measure in stage.access.inventory.measures for name in measure.names or ()}
 
 
 async def _known_metric(stage: Backstage, metric: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from actors.cell import Cell
-from actors.definitions import fingerprint
+from actors.definitions.fingerprints import fingerprint
 from actors.fold import Batch
 from config.settings import Settings
 from events.catalog import STREAMS, rows

@@ -46,7 +46,18 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "alert.revised",
     ),
     ("alerts", "time"): (BASE_US, BASE_US - 90_000_000_000, BASE_US + 1),
-    ("control", "type"): ("rule.created", "rule.created", "rule.deleted", "alert.acknowledged", "notification.resent"),
+    ("control", "type"): (
+        "rule.created",
+        "rule.deleted",
+        "rule.defined",
+        "rule.defined",
+        "rule.removed",
+        "metric.defined",
+        "metric.removed",
+        "dashboard.defined",
+        "alert.acknowledged",
+        "notification.resent",
+    ),
     ("control", "subject"): ("r", "s", "t"),
     ("dead_letters", "stream"): ("user_interactions", "control"),
     ("outbox", "channel"): ("dashboard", "webhook"),
@@ -99,8 +110,18 @@ def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.
         if wanted or field.name not in columns:
             columns[field.name] = [rng.choice(wanted) if wanted else _plain(rng, field, now) for _ in range(n)]
     if stream == "control":
-        columns["data"] = [_rule(rng, name) for name in columns["subject"]]
+        columns["data"] = [_said(rng, *said) for said in zip(columns["type"], columns["subject"], strict=True)]
     return rows(STREAMS[stream], columns, n)
+
+
+def _said(rng: random.Random, type_: str, name: str) -> str:
+    """The data of a command: a rule in clear in its old form, else a definition with its owner."""
+    if type_.endswith((".defined", ".removed")):
+        spec = (
+            json.loads(_rule(rng, name)) if type_.startswith("rule.") else {"name": name, "stream": "user_interactions"}
+        )
+        return json.dumps({"spec": spec, "owner": rng.choice(("api", "file:base.yaml")), "by": "ada"})
+    return _rule(rng, name)
 
 
 def _rule(rng: random.Random, name: str) -> str:

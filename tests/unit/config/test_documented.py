@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from config.sections import Anomaly, Collectors, Dashboard, LogBounds, Machine, Metric, Server, WebhookChannel, Widget
+from actors.definitions.anomaly import Anomaly
+from actors.definitions.channel import WebhookChannel
+from actors.definitions.dashboard import Dashboard, Widget
+from actors.definitions.metric import Metric
+from config.sections import Collectors, LogBounds, Machine, Server
 from config.settings import Document
 
 PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encoding="utf-8")

@@ -165,7 +165,7 @@ def test_secrets_do_not_show(tmp_path: Path) -> None:
     text = f"channels: [{{name: ops, kind: webhook, url: 'http://localhost:1/x', secret: {secret}}}]"
     settings = Settings.load(written(tmp_path, text))
     assert "Y29ycmVjdC" not in repr(settings)
-    assert settings.channel_names == {"dashboard", "ops"}
+    assert [channel.name for channel in settings.channels] == ["ops"]
 
 
 def test_settings_can_be_changed_and_are_checked_again() -> None:
@@ -187,7 +187,7 @@ def test_the_configuration_that_the_readme_shows_works(tmp_path: Path) -> None:
     shown = readme.split("```yaml\n# mine.yaml\n")[1].split("```")[0]
     settings = Settings.load(written(tmp_path, shown))
     assert {"orders", "refunds"} <= {metric.name for metric in settings.metrics}
-    assert "ops" in settings.channel_names
+    assert "ops" in {channel.name for channel in settings.channels}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,12 @@ def rule(condition: str, threshold: float = 5.0) -> dict[str, Any]:
     return {"condition": condition, "threshold": threshold}
 
 
+def held(settings: Settings, rules: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that the directory has: the metrics of the settings, and these rules."""
+    metrics = {f"metric/{metric.name}": {"spec": metric.model_dump(mode="json")} for metric in settings.metrics}
+    return metrics | {f"rule/{name}": {"spec": said} for name, said in rules.items()}
+
+
 def sampled(folder: Path, *series: tuple[str, str]) -> Path:
     """A log with a sample of each (metric, key)."""
     log = SqliteLog(folder, doorbell=False)
@@ -38,7 +44,8 @@ def test_what_may_never_fire_is_said_by_name(tmp_path: Path) -> None:
         "lower": rule('revenue.sum{key="eur"} > threshold'),
         "odd": rule("nonsense"),
     }
-    said = dict(rule_warnings(Settings.load("base"), rules, log))
+    settings = Settings.load("base")
+    said = dict(rule_warnings(settings, held(settings, rules), log))
     assert set(said) == {"gone", "old", "lower", "odd"}
     assert "can never fire" in said["gone"]
     assert "which is no metric" in said["gone"]
@@ -49,5 +56,5 @@ def test_what_may_never_fire_is_said_by_name(tmp_path: Path) -> None:
 def test_a_gauge_that_nothing_measures_is_said(tmp_path: Path) -> None:
     settings = Settings.load("base", sources={"machine": {"enabled": False}})
     rules = {"CPU is busy": rule("cpu.percent.mean > threshold")}
-    (said,) = rule_warnings(settings, rules, sampled(tmp_path, ("events", "")))
+    (said,) = rule_warnings(settings, held(settings, rules), sampled(tmp_path, ("events", "")))
     assert "sources.machine.enabled" in said[1]

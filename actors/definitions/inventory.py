@@ -1,0 +1,71 @@
+"""The definitions that hold, as the validator looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+from actors.alerts.checking import Measure, Seen
+from actors.definitions.metric import Metric
+
+DASHBOARD_CHANNEL = "dashboard"
+"""The channel that is always there."""
+
+
+class Key(NamedTuple):
+    """One definition's identity."""
+
+    kind: str
+    name: str
+
+    @property
+    def text(self) -> str:
+        """As in the topic ``definitions``."""
+        return f"{self.kind}/{self.name}"
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        kind, _, name = text.partition("/")
+        return cls(kind, name)
+
+
+class Inventory:
+    """Specs by key. ``seen``: metrics that have samples, and the keys of each; None where it is not known."""
+
+    def __init__(self, specs: Mapping[Key, Mapping[str, Any]], seen: Seen | None = None) -> None:
+        self.specs = specs
+        self.seen = seen
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Mapping[str, Any]], seen: Seen | None = None) -> Self:
+        """From the entries of the topic ``definitions``."""
+        return cls({Key.of(text): entry["spec"] for text, entry in entries.items()}, seen)
+
+    def changed(self, put: Mapping[Key, Mapping[str, Any]], removed: frozenset[Key] = frozenset()) -> Inventory:
+        """What there is once ``put`` is laid over it and ``removed`` is gone."""
+        return Inventory({key: spec for key, spec in {**self.specs, **put}.items() if key not in removed}, self.seen)
+
+    def names(self, kind: str) -> frozenset[str]:
+        return self._names.get(kind, frozenset())
+
+    @cached_property
+    def _names(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for key in self.specs:
+            found.setdefault(key.kind, set()).add(key.name)
+        return {kind: frozenset(names) for kind, names in found.items()}
+
+    @cached_property
+    def measures(self) -> tuple[Measure, ...]:
+        """The metrics, as far as rules depend on them."""
+        return tuple(Metric.model_validate(spec).measure for key, spec in self.specs.items() if key.kind == "metric")
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels that a rule may name."""
+        return self.names("channel") | {DASHBOARD_CHANNEL}
+
+    def measured(self, metric: str) -> Iterator[Measure]:
+        """What may give samples of a metric of that name."""
+        return (m for m in self.measures if m.names is None or metric in m.names)

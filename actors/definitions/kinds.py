@@ -1,0 +1,146 @@
+"""The kinds of definitions. Another kind joins by one ``Kind``: its schema, its name, what it refers to, what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from actors.alerts import checking
+from actors.definitions.anomaly import Anomaly
+from actors.definitions.channel import Channel, WebhookChannel
+from actors.definitions.dashboard import Dashboard
+from actors.definitions.inventory import Inventory, Key
+from actors.definitions.metric import Metric
+from actors.definitions.rule import Alert
+from analytics import rules
+from events.errors import Rejected
+from events.nearest import did_you_mean
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind. ``section`` is its list in a configuration file; ``identity`` names the fields that make the name."""
+
+    name: str
+    section: str
+    schema: TypeAdapter[Any]
+    identity: tuple[str, ...]
+    check: Callable[[Any, Inventory], list[str]]
+    """What to warn of. Raises ``Rejected`` with field, reason and remedy for what cannot be among the inventory."""
+    references: Callable[[Any, Inventory], Iterator[Key]]
+    """The definitions that this one needs."""
+    live: bool
+    """Whether a change takes effect while the system runs; where not, it does at a start, from the configuration."""
+    told: Callable[[Any], dict[str, Any]]
+    """The spec as it stands on ``control``: plain values with every default said, and no secret."""
+
+    def name_of(self, definition: Any) -> str:
+        return ".".join(str(getattr(definition, field)) for field in self.identity)
+
+    def named(self, name: str) -> dict[str, str]:
+        """The identity fields that ``name`` says."""
+        if len(self.identity) == 1:
+            return {self.identity[0]: name}
+        return dict(zip(self.identity, name.rsplit(".", len(self.identity) - 1), strict=False))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The keys that a spec may have."""
+        found = self.schema.json_schema()
+        parts = [found, *found.get("$defs", {}).values()] if "properties" not in found else [found]
+        return tuple(sorted({field for part in parts for field in part.get("properties", {})}))
+
+
+def _plain(definition: BaseModel) -> dict[str, Any]:
+    return definition.model_dump(mode="json")
+
+
+def _channel_told(channel: Any) -> dict[str, Any]:
+    said = _plain(channel)
+    return said | {"secret": channel.reference} if isinstance(channel, WebhookChannel) else said
+
+
+def _dashboard_told(dashboard: Dashboard) -> dict[str, Any]:
+    return dashboard.model_dump(mode="json", exclude_none=True)
+
+
+def _anything(_: Any, __: Inventory) -> list[str]:
+    return []
+
+
+def _nothing(_: Any, __: Inventory) -> Iterator[Key]:
+    return iter(())
+
+
+def _watchable(anomaly: Anomaly, among: Inventory) -> list[str]:
+    named = list(among.measured(anomaly.metric))
+    if not named:
+        known = {name for measure in among.measures for name in measure.names or ()}
+        hint, listed = did_you_mean(anomaly.metric, known), ", ".join(sorted(known)) or "none"
+        raise Rejected("metric", f"there is no metric {anomaly.metric!r}{hint}; there are {listed}")
+    lacking = [measure.lacks(anomaly.aggregate) for measure in named]
+    if all(lacking):
+        raise Rejected("aggregate", f"{anomaly.metric!r} {lacking[0]}")
+    return []
+
+
+def _watches(anomaly: Anomaly, among: Inventory) -> Iterator[Key]:
+    return (Key("metric", measure.name) for measure in among.measured(anomaly.metric))
+
+
+def _can_fire(rule: Alert, among: Inventory) -> list[str]:
+    for channel in rule.channels:
+        if channel not in among.channels:
+            hint, known = did_you_mean(channel, among.channels), ", ".join(sorted(among.channels))
+            raise Rejected("channels", f"names channel {channel!r}{hint}; channels are {known}")
+    return checking.check(rules.parse(rule.condition), rule.threshold, among.measures, among.seen)
+
+
+def _judges(rule: Alert, among: Inventory) -> Iterator[Key]:
+    yield from (Key("channel", name) for name in rule.channels if name in among.names("channel"))
+    yield from (Key("metric", measure.name) for measure in among.measured(rule.metric))
+
+
+def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
+    unknown = [w for w in dashboard.widgets if w.metric and not list(among.measured(w.metric))]
+    for widget in unknown:
+        known = {name for measure in among.measures for name in measure.names or ()}
+        hint, listed = did_you_mean(widget.metric or "", known), ", ".join(sorted(known)) or "none"
+        raise Rejected(
+            "widgets", f"widget {widget.id!r} shows {widget.metric!r}, which is no metric{hint}; there are {listed}"
+        )
+    return []
+
+
+def _shows(dashboard: Dashboard, among: Inventory) -> Iterator[Key]:
+    for widget in dashboard.widgets:
+        if widget.metric:
+            yield from (Key("metric", measure.name) for measure in among.measured(widget.metric))
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("channel", "channels", TypeAdapter(Channel), ("name",), _anything, _nothing, False, _channel_told),
+        Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _nothing, False, _plain),
+        Kind(
+            "anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, False, _plain
+        ),
+        Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, True, _plain),
+        Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, True, _dashboard_told),
+    )
+}
+"""By name, in an order in which what is referred to comes first."""
+
+
+def kind_of(name: str) -> Kind:
+    """Raises ``Rejected`` with the kinds that there are."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        raise Rejected(
+            "kind", f"there is no kind {name!r} of definitions{did_you_mean(name, KINDS)}; kinds are {', '.join(KINDS)}"
+        ) from None

@@ -1,0 +1,141 @@
+"""Changing definitions: one way for every route, from what is wanted to the events on ``control``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors import ledger
+from actors.definitions.changes import differences
+from actors.definitions.checking import Accepted, Wanted, accept, refuse_removal
+from actors.definitions.inventory import Inventory, Key
+from actors.definitions.kinds import KINDS, kind_of
+from events.errors import Rejected
+from events.nearest import did_you_mean
+from query.history import History
+from query.series import seen_series
+from serve.backstage import Backstage
+from serve.problems import Missing, Owned
+from serve.telling import Command, tell
+
+
+class Difference(BaseModel):
+    """One field, by its dotted path; null where it is not there."""
+
+    field: str
+    before: Any = None
+    after: Any = None
+
+
+class Definition(BaseModel):
+    """``version`` is its place in the log; ``at`` seconds UTC; ``owner`` ``api``, or ``file:<name>`` of a configuration."""
+
+    kind: str
+    name: str
+    spec: dict[str, Any] | None
+    version: int
+    by: str = ""
+    at: float
+    owner: str
+
+
+class Change(BaseModel):
+    """What a request does, or with ``dry_run`` would do: ``change`` is ``new | changed | same | removed``."""
+
+    kind: str
+    name: str
+    change: str
+    differences: list[Difference] = []
+    warnings: list[str] = []
+    """What may be a mistake."""
+    definition: Definition | None = None
+    """As it holds now; null where it was removed, or only asked about."""
+
+
+def found(stage: Backstage, key: Key) -> Mapping[str, Any]:
+    """A definition that holds. Raises ``Missing``."""
+    kind_of(key.kind)
+    entry = stage.access.definitions.get(key.text)
+    if entry is None:
+        names = stage.access.inventory.names(key.kind)
+        raise Missing("name", f"there is no {key.kind} {key.name!r}{did_you_mean(key.name, names)}")
+    return entry
+
+
+async def define(stage: Backstage, wanted: Sequence[Wanted], by: str, dry_run: bool = False) -> list[Change]:
+    """Check ``wanted`` together and commit what differs from what holds, all or nothing; returns once it is in effect.
+
+    Raises ``Rejected`` (field, reason, remedy), ``Owned`` for what a file declares, ``Transient``.
+    """
+    await stage.access.refresh()
+    held = stage.access.definitions
+    among = stage.access.inventory
+    if any(one.kind == "rule" for one in wanted):
+        seen = await asyncio.to_thread(lambda: seen_series(History(stage.log, stage.spec.tenant)))
+        among = Inventory(among.specs, seen)
+    accepted = await asyncio.to_thread(accept, wanted, among)
+    changes = [_change(one, held.get(one.key.text)) for one in accepted]
+    told = [one for one, change in zip(accepted, changes, strict=True) if change.change != "same"]
+    for one in told:
+        _refuse_owned(one.key, held.get(one.key.text))
+        _refuse_not_live(one.key)
+    if dry_run:
+        return changes
+    if told:
+        commands = [
+            Command(one.key.kind + ledger.DEFINED, one.key.name, {"spec": one.spec, "by": by, "owner": ledger.API})
+            for one in told
+        ]
+        committed = await tell(stage, commands)
+        for place, one in enumerate(told, committed.offset):
+            await stage.access.until("definitions", one.key.text, present=True, version=place)
+    for change in changes:
+        entry = stage.access.definitions.get(f"{change.kind}/{change.name}")
+        change.definition = Definition.model_validate(entry) if entry else None
+    return changes
+
+
+async def remove(stage: Backstage, key: Key, by: str, dry_run: bool = False) -> Change:
+    """Remove a definition that nothing else needs; returns once that is in effect.
+
+    Raises ``Missing``, ``Owned``, ``Rejected`` (what needs it), ``Transient``.
+    """
+    await stage.access.refresh()
+    entry = found(stage, key)
+    _refuse_owned(key, entry)
+    _refuse_not_live(key)
+    await asyncio.to_thread(refuse_removal, key, stage.access.inventory)
+    if not dry_run:
+        await tell(stage, [Command(key.kind + ledger.REMOVED, key.name, {"by": by, "owner": ledger.API})])
+        await stage.access.until("definitions", key.text, present=False)
+    return Change(kind=key.kind, name=key.name, change="removed")
+
+
+def _change(accepted: Accepted, held: Mapping[str, Any] | None) -> Change:
+    before = held["spec"] if held else None
+    found = [Difference(**d._asdict()) for d in differences(before, accepted.spec)] if before is not None else []
+    word = "new" if before is None else "changed" if found else "same"
+    key = accepted.key
+    return Change(
+        kind=key.kind, name=key.name, change=word, differences=found, warnings=[*accepted.warnings], definition=None
+    )
+
+
+def _refuse_owned(key: Key, held: Mapping[str, Any] | None) -> None:
+    if held and ledger.is_file(held["owner"]):
+        file = held["owner"].removeprefix(ledger.FILE)
+        raise Owned(
+            "name",
+            f"{key.kind} {key.name!r} is declared by the file {file}: change it there and start again, or take another name",
+        )
+
+
+def _refuse_not_live(key: Key) -> None:
+    kind = KINDS[key.kind]
+    if not kind.live:
+        raise Rejected(
+            "kind", f"a {kind.name} takes effect at a start: put it into `{kind.section}` of the configuration file"
+        )

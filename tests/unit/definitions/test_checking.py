@@ -1,0 +1,143 @@
+"""The validator of definitions: it says the field and the remedy, looks at a set at once, and leaves nobody without what
+they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+from actors.channels import new_secret
+from actors.definitions.changes import differences
+from actors.definitions.checking import Accepted, Wanted, accept, read, refuse_circles, refuse_removal
+from actors.definitions.inventory import Inventory, Key
+from actors.definitions.kinds import KINDS, Kind
+from events.errors import Rejected
+
+SEEN = Wanted("metric", "seen", {"stream": "user_interactions"})
+QUIET = Wanted("rule", "quiet", {"condition": "seen.count < 1", "threshold": 1})
+NOTHING = Inventory({})
+
+
+def held(*wanted: Wanted) -> Inventory:
+    return Inventory({one.key: one.spec for one in accept(wanted, NOTHING)})
+
+
+def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
+    return error.value.field, error.value.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "spec", "field", "why"),
+    [
+        ("rul", "a", {}, "kind", "did you mean 'rule'?"),
+        ("rule", "a", {"condition": "seen.count > 1"}, "threshold", "required"),
+        ("rule", "a", {"condition": "sene.count > 1", "threshold": 1}, "condition", "did you mean 'seen'?"),
+        ("rule", "a", {"condition": "seen.count > 1", "treshold": 1}, "threshold", "did you mean 'threshold'?"),
+        ("rule", "a", {"name": "b", "condition": "seen.count > 1", "threshold": 1}, "name", "rename"),
+        ("rule", "a", {**QUIET.spec, "channels": ["dashbord"]}, "channels", "did you mean 'dashboard'?"),
+        ("metric", "m", {"stream": "user_interaction"}, "metric", "there is no stream"),
+        ("metric", "m", {"stream": "metrics"}, "metric", "cannot be made of it"),
+        ("anomaly", "sene.count", {}, "metric", "did you mean 'seen'?"),
+        ("anomaly", "seen.mean", {}, "aggregate", "give the metric a `value` column"),
+        ("dashboard", "d", {"name": "D", "widgets": [{"id": "w", "type": "measur"}]}, "widgets.0.type", "'measure'"),
+        (
+            "dashboard",
+            "d",
+            {"name": "D", "layout": [{"widget": "w", "x": 0, "y": 0, "w": 1, "h": 1}]},
+            "dashboard",
+            "'w'",
+        ),
+        ("rule", "a" * 300, QUIET.spec, "name", "200 at most"),
+    ],
+)
+def test_what_is_wrong_is_said_with_field_and_remedy(
+    kind: str, name: str, spec: dict[str, Any], field: str, why: str
+) -> None:
+    with pytest.raises(Rejected) as error:
+        accept([Wanted(kind, name, spec)], held(SEEN))
+    found, reason = said(error)
+    assert why in str(error.value), reason
+    assert found == field
+
+
+def test_a_file_may_bring_what_it_refers_to_in_any_order() -> None:
+    assert [one.key.text for one in accept([QUIET, SEEN], NOTHING)] == ["rule/quiet", "metric/seen"]
+    with pytest.raises(Rejected, match="which is no metric"):
+        accept([QUIET], NOTHING)
+
+
+def test_a_spec_is_kept_with_every_default_said() -> None:
+    (accepted,) = accept([SEEN], NOTHING)
+    assert (accepted.spec["name"], accepted.spec["width_s"]) == ("seen", 10.0)
+    assert read(Wanted("metric", None, accepted.spec))[0] == Key("metric", "seen")
+
+
+def test_what_another_definition_needs_is_not_removed() -> None:
+    among = held(SEEN, QUIET)
+    with pytest.raises(Rejected, match="is needed by rule 'quiet'"):
+        refuse_removal(Key("metric", "seen"), among)
+    refuse_removal(Key("rule", "quiet"), among)
+    open_ = Wanted("metric", "{type}", {"stream": "user_interactions"})
+    refuse_removal(Key("metric", "seen"), held(SEEN, QUIET, open_))
+
+
+def test_a_change_that_leaves_another_definition_without_what_it_needs_is_refused() -> None:
+    spent = Wanted("metric", "spent", {"stream": "user_interactions", "value": "amount"})
+    low = Wanted("rule", "low", {"condition": "spent.sum < 1", "threshold": 1})
+    with pytest.raises(Rejected, match="rule 'low'"):
+        accept([spent._replace(spec={"stream": "user_interactions"})], held(spent, low))
+
+
+def test_a_secret_comes_as_a_reference_and_never_in_clear() -> None:
+    hook = {"kind": "webhook", "url": "https://example.com/hook"}
+    with pytest.raises(Rejected, match="env:NAME_OF_IT") as error:
+        accept([Wanted("channel", "ops", hook | {"secret": new_secret()})], NOTHING)
+    assert "whsec_" not in str(error.value)
+    (accepted,) = accept([Wanted("channel", "ops", hook | {"secret": "env:OPS_SECRET"})], NOTHING)
+    assert accepted.spec["secret"] == "env:OPS_SECRET"
+
+
+class Node(BaseModel):
+    name: str
+    needs: tuple[str, ...] = ()
+
+
+def test_circles_are_refused_with_the_way_round() -> None:
+    def needs(node: Node, _: Inventory) -> Iterator[Key]:
+        return (Key("node", name) for name in node.needs)
+
+    kind = Kind("node", "nodes", TypeAdapter(Node), ("name",), lambda *_: [], needs, True, lambda n: n.model_dump())
+    nodes = [
+        Node(name="a", needs=("b",)),
+        Node(name="b", needs=("c", "d")),
+        Node(name="c"),
+        Node(name="d", needs=("a",)),
+    ]
+    among = Inventory({Key("node", n.name): n.model_dump() for n in nodes})
+    with pytest.raises(Rejected, match="node/a -> node/b -> node/d -> node/a"):
+        refuse_circles({Key("node", "a"): nodes[0]}, among, {"node": kind})
+    straight = Inventory({**among.specs, Key("node", "d"): {"name": "d"}})
+    refuse_circles({Key("node", "a"): nodes[0]}, straight, {"node": kind})
+
+
+def test_a_difference_names_the_field() -> None:
+    before = {"name": "D", "widgets": [{"id": "a", "type": "heat"}, {"id": "b", "type": "alerts"}]}
+    after = {"name": "E", "widgets": [{"id": "b", "type": "ingest"}]}
+    assert [tuple(d) for d in differences(before, after)] == [
+        ("name", "D", "E"),
+        ("widgets.a", {"id": "a", "type": "heat"}, None),
+        ("widgets.b.type", "alerts", "ingest"),
+    ]
+
+
+def test_every_kind_takes_what_it_has_told() -> None:
+    specs = {"metric": SEEN.spec, "anomaly": {}, "rule": QUIET.spec, "dashboard": {"name": "D"}}
+    for kind, spec in specs.items():
+        name = "seen.count" if kind == "anomaly" else "seen"
+        (one,) = accept([Wanted(kind, name, spec)], held(SEEN))
+        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN))
+        assert again == [one]
+    assert set(specs) | {"channel"} == set(KINDS)
