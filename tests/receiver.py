@@ -44,6 +44,8 @@ class Receiver:
         self.deliveries: list[Delivery] = []
         self.refused: list[Delivery] = []
         self.refuse = 0
+        self.refuse_only = ""
+        """The rule whose messages are refused; empty: those of all rules."""
         self.refusal = 503
         self.retry_after = ""
         """Sent with a refusal, where it is not empty."""
@@ -69,7 +71,7 @@ class Receiver:
 
     def take(self, delivery: Delivery) -> int:
         with self._lock:
-            if self.refuse:
+            if self.refuse and self.refuse_only in ("", delivery.alert["rule"]):
                 self.refuse -= 1
                 self.refused.append(delivery)
                 return self.refusal

@@ -23,8 +23,8 @@ from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from actors.definitions.kinds import KINDS
 from config.settings import Settings
-from hindcast.topology import definitions
 
 BUILT = Path(__file__).resolve().parents[2] / "serve" / "ui"
 
@@ -176,6 +176,13 @@ class FakeSocket:
         await self._socket.close(code)
 
 
+def configured_dashboards() -> list[Data]:
+    """The dashboards of the demo, as `control` is told of them."""
+    dashboard = KINDS["dashboard"]
+    return [{"name": key.name, "spec": dashboard.told(said)} for key, said in Settings.load("demo").definitions()
+            if key.kind == "dashboard"]  # fmt: skip
+
+
 class FakeLive:
     """The server and the levers a test pulls. Every method but `run` is safe to call from the test's thread."""
 
@@ -194,7 +201,7 @@ class FakeLive:
         self.sockets: list[FakeSocket] = []
         self.refuse_sockets = False
         #: The dashboards that are defined, as `/v1/definitions` has them.
-        self.dashboards: list[Data] = list(definitions(Settings.load("demo")))
+        self.dashboards: list[Data] = configured_dashboards()
         #: Events that `/v1/interactions` searches, newest first.
         self.events: list[Data] = []
         #: Rows that `/v1/streams/{name}` has, oldest first.

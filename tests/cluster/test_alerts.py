@@ -43,12 +43,13 @@ def alert(running: Running, name: str) -> dict[str, Any]:
 
 def test_from_breach_to_all_clear(running: Running, receiver: Receiver) -> None:
     name = rule(running, "SEK")
-    receiver.refuse = 1
+    receiver.refuse, receiver.refuse_only = 1, name
     trade(running, "SEK", 40)
     running.until(lambda: alert(running, name).get("state"), "firing")
 
     # The first delivery was refused: it is sent again, under the same key.
     running.until(lambda: len(receiver.about(name)), 1)
+    receiver.refuse_only = ""
     fired, refused = receiver.about(name)[0], receiver.refused[-1]
     assert fired.signed
     assert fired.id == refused.id
