@@ -19,8 +19,8 @@ from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.followers import Followed, Follower, Followers
-from actors.intake import Ack, PollWorker, PushWorker
-from actors.topology import CellSpec, HostSpec, Notify, Polled, Push
+from actors.intake import Ack, PushWorker
+from actors.topology import CellSpec, HostSpec, Surroundings
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events.errors import Rejected, Transient
@@ -53,17 +53,8 @@ class Host:
 
     def _worker(self, spec: CellSpec) -> Worker:
         cell = Cell(spec.fold, self._log, tenant=spec.tenant, partition=spec.partition, now=wall_clock)
-        match spec.drive:
-            case Push(guarded):
-                return PushWorker(cell, self._log, wall_clock, self._admission if guarded else lambda: None)
-            case Polled(open_, every_s):
-                return PollWorker(cell, self._log, open_(), every_s, wall_clock)
-            case Notify(channels):
-                from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
-
-                return NotifierWorker(cell, self._log, channels, wall_clock)
-            case _:
-                return StreamWorker(cell, self._log, self._spec.generation, self._changed)
+        around = Surroundings(self._log, self._spec.generation, wall_clock, self._admission, self._changed)
+        return spec.drive.worker(cell, around)
 
     # -- intake --------------------------------------------------------------------------------------------------
 

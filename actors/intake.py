@@ -1,19 +1,17 @@
-"""Intake: the workers that bring the world in, by push (requests) and by poll (sources)."""
+"""Intake by push: the worker that commits requests. What is read from sources comes by ``actors.pulling``."""
 
 from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pyarrow as pa
 
 from actors.cell import AnyCell
 from actors.collectors.arrivals import Arrivals
-from actors.collectors.pull import PullCollector
 from actors.workers import CLOSED, Worker
 from events.errors import Overloaded, Transient
 from events.log import EventLog
@@ -130,28 +128,3 @@ class PushWorker(Worker):
                     return
                 if push and push.answer.set_running_or_notify_cancel():
                     push.answer.set_exception(Transient(f"not committed, send it again: {reason}"))
-
-
-class Poll(Protocol):
-    def poll(self, now_us: int) -> pa.RecordBatch: ...
-
-
-class PollWorker(Worker):
-    """Polls a source at a fixed rate and records what it answers."""
-
-    def __init__(self, cell: AnyCell, log: EventLog, source: Poll, every_s: float, now: Callable[[], int]) -> None:
-        super().__init__(cell, log)
-        self._collector = cast(PullCollector, cell.fold)
-        self._source = source
-        self._every_s = every_s
-        self._now = now
-
-    def step(self) -> None:
-        now_us = self._now()
-        batch = self._source.poll(now_us)
-        with self.lock:
-            if batch.num_rows:
-                self.cell.record(lambda state: self._collector.admit(state, batch))
-            else:
-                self.cell.record(lambda state: self._collector.idle(state, now_us))
-        self.stopping.wait(self._every_s - time.time() % self._every_s)

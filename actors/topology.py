@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from actors.cell import AnyCell
 from actors.fold import Fold
-from actors.intake import Poll
+from actors.intake import PushWorker
+from actors.pulling import PullWorker
+from actors.source import Source
+from actors.workers import StreamWorker, Worker
 from events.envelope import CellName
+from events.log import EventLog
 
 if TYPE_CHECKING:
     from actors.channels import Channel
@@ -26,8 +32,33 @@ SPREAD_FROM_CORES = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a host gives to the workers of its cells."""
+
+    log: EventLog
+    generation: str
+    now: Callable[[], int]
+    """Microseconds UTC."""
+    admission: Callable[[], None]
+    """Raises ``Overloaded`` while nothing new is taken in."""
+    changed: Callable[[], None]
+    """To be called when a view has moved."""
+
+
+class Drive(Protocol):
+    """What makes a cell go. A part may bring one of its own: any picklable object that makes a worker for a cell."""
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        """The worker, not yet started. Called within the host's process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Drive the cell by what comes in its streams."""
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return StreamWorker(cell, host.log, host.generation, host.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +67,30 @@ class Push:
 
     guarded: bool = True
 
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return PushWorker(cell, host.log, host.now, host.admission if self.guarded else lambda: None)
+
 
 @dataclass(frozen=True, slots=True)
-class Polled:
-    """Drive the cell by polling a source; ``open`` makes the source within the host."""
+class Pull:
+    """Drive the cell by reading a source, which ``source`` makes within the host; ``guarded``: subject to back-pressure."""
 
-    open: Callable[[], Poll]
-    every_s: float = 1.0
+    source: Callable[[Callable[[], int]], Source]
+    """Called with the host's clock (microseconds UTC)."""
+    name: str = ""
+    kind: str = ""
+    guarded: bool = False
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return PullWorker(
+            cell,
+            host.log,
+            partial(self.source, host.now),
+            host.now,
+            name=self.name,
+            kind=self.kind,
+            admission=host.admission if self.guarded else lambda: None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +99,10 @@ class Notify:
 
     channels: Mapping[str, Channel]
 
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
 
-Drive = Stream | Push | Polled | Notify
+        return NotifierWorker(cell, host.log, self.channels, host.now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from actors.definitions.metric import Metric
 from actors.directory import Directory
 from actors.notifier import Notifier
 from actors.sources.machine import Machine
-from actors.topology import CellSpec, Notify, Polled, Push
+from actors.topology import CellSpec, Notify, Pull, Push
 from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
 from events.errors import Rejected
@@ -57,12 +57,12 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("dashboards", SystemHealth(), tenant),
         CellSpec("dashboards", AlertSystem(), tenant),
         CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
-        CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
+        CellSpec("edges", PullCollector("clock", CLOCK), tenant, Pull(Clock, "clock", "clock")),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
     ]
     if settings.sources.machine.enabled:
-        machine = Polled(partial(Machine, data), settings.sources.machine.every_s)
+        machine = Pull(partial(Machine, data, settings.sources.machine.every_s), "machine", "machine")
         found.append(CellSpec("collectors", PullCollector("system_metrics", SYSTEM_METRICS), tenant, machine))
     return tuple(found)
 
