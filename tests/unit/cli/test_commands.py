@@ -319,10 +319,10 @@ def test_help_groups_its_commands_and_leaves_none_out() -> None:
         "Analyse a file, without a system:",
         "Find a model for a table, and use it:",
     ]
-    listed = [line.split()[0] for line in lines if line.startswith("    ") and line[4] != " "]
+    listed = [line.split()[0] for line in lines if line.startswith("    ") and line[4:5].strip()]
     assert "Tab completion" in shown
     assert sorted(listed) == sorted(main.commands)
-    assert "..." not in shown, "a description is cut"
+    assert not any(line.endswith("...") for line in lines), "a description is cut"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
