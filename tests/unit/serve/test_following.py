@@ -44,7 +44,9 @@ def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spec(folder: Path) -> GatewaySpec:
-    return GatewaySpec("t", WHERE, folder, "g", "packed", "1", topics=(Topic("board", "latest"),))
+    return GatewaySpec(
+        "t", WHERE, folder, "g", "packed", "1", topics=(Topic("board", "latest"),), cells={"board": "t/board/0"}
+    )
 
 
 @pytest.fixture(autouse=True)
