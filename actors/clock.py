@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from actors.collectors.pull import PullCollector
+from actors.parts import Part, PartSection, Within
 from actors.source import Read, next_beat
+from actors.topology import CellSpec, Pull
 from events.catalog import CLOCK, rows
 
 EVERY_US = 1_000_000
@@ -29,3 +32,10 @@ class Clock:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _cells(_: PartSection, within: Within) -> Iterator[CellSpec]:
+    yield CellSpec("edges", PullCollector("clock", CLOCK), within.tenant, Pull(Clock, "clock", "clock"))
+
+
+PART = Part("clock", cells=_cells)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from actors import parts
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
@@ -41,6 +42,7 @@ class Host:
 
     def __init__(self, spec: HostSpec) -> None:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        parts.load(spec.plug_ins)
         self._spec = spec
         self._log = SqliteLog(spec.log)
         self._admission = Admission(spec.log, min_free_bytes=spec.min_free_bytes)

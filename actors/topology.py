@@ -114,6 +114,13 @@ class CellSpec:
     tenant: str
     drive: Drive = field(default_factory=Stream)
     partition: int = 0
+    part: str = ""
+    """The plug-in that brings it. Its cells have a process of their own, so that what goes wrong there harms no other."""
+
+    @property
+    def packed_host(self) -> str:
+        """The host that runs it where the parts of one kind share one."""
+        return f"parts:{self.part}" if self.part else self.kind
 
     @property
     def name(self) -> str:
@@ -131,16 +138,26 @@ class HostSpec:
     cells: tuple[CellSpec, ...]
     min_free_bytes: int = 256 << 20
     """New work is refused while the disk has less."""
+    plug_ins: tuple[str, ...] = ()
+    """Where the plug-ins are that this process is to know, as ``actors.parts.load`` takes them."""
 
 
 def placed(
-    cells: Sequence[CellSpec], placement: Placement, *, cores: int, log: Path, generation: str, min_free_bytes: int
+    cells: Sequence[CellSpec],
+    placement: Placement,
+    *,
+    cores: int,
+    log: Path,
+    generation: str,
+    min_free_bytes: int,
+    plug_ins: tuple[str, ...] = (),
 ) -> tuple[HostSpec, ...]:
     """The hosts for ``cells`` on a machine where this process may use so many ``cores``: ``auto`` is packed below four."""
     packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)
     ordered = sorted(cells, key=lambda c: KINDS.index(c.kind))
-    groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.name}")
-    return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes) for name, group in groups)
+    ordered.sort(key=lambda c: c.part)
+    groups = groupby(ordered, key=lambda c: c.packed_host if packed else f"{c.kind}:{c.name}")
+    return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes, plug_ins) for name, group in groups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 from actors.alerts.checking import check
 from actors.definitions.inventory import Inventory
-from actors.sources.machine import UNITS
 from analytics.rules import ParseError, parse
 from config.settings import Settings
+from events.catalog import GAUGES
 from events.errors import Rejected
 from events.sqlite_log import SqliteLog
 from query.history import History
@@ -27,6 +27,7 @@ def rule_warnings(settings: Settings, definitions: Mapping[str, Any], log: Path)
         seen = seen_series(History(reader, settings.tenant))
     finally:
         reader.close()
+    kinds = {source.kind.name for source in settings.asked_sources()}
     among = Inventory.of(definitions, seen)
     for key, rule in sorted(among.specs.items()):
         if key.kind != "rule":
@@ -39,5 +40,5 @@ def rule_warnings(settings: Settings, definitions: Mapping[str, Any], log: Path)
         except (Rejected, ParseError) as error:
             yield name, f"can never fire: {error}"
         else:
-            if condition.metric in UNITS and not settings.sources.machine.enabled:
+            if condition.metric in GAUGES and "machine" not in kinds:
                 yield name, f"can never fire: nothing measures {condition.metric}; see `sources.machine.enabled`"

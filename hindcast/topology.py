@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from functools import partial
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 from actors.alerts.evaluator import AlertEvaluator
 from actors.alerts.wording import MONEY, Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
-from actors.channels import Channel, DashboardChannel, WebhookChannel, secret_bytes
-from actors.clock import Clock
-from actors.collectors.pull import PullCollector
+from actors.channels import Channel, DashboardChannel
 from actors.collectors.push import control, user_interactions
-from actors.dashboards.alert_system import AlertSystem
-from actors.dashboards.system_health import SystemHealth
-from actors.dashboards.user_activity import UserActivity
 from actors.definitions.anomaly import Anomaly
-from actors.definitions.channel import IN_CONFIGURATION
-from actors.definitions.channel import WebhookChannel as WebhookSection
+from actors.definitions.channel import CHANNELS
 from actors.definitions.metric import Metric
 from actors.directory import Directory
 from actors.notifier import Notifier
-from actors.sources.machine import Machine
-from actors.topology import CellSpec, Notify, Pull, Push
+from actors.parts import Within
+from actors.topology import CellSpec, Notify, Push
+from config.parts import parts
 from config.settings import Settings
-from events.catalog import CLOCK, SYSTEM_METRICS
-from events.errors import Rejected
 from serve.ingest.money import CURRENCY_EXPONENT
 
+logger = logging.getLogger(__name__)
 SECOND = 1_000_000
 MOST_GATEWAYS = 8
 """So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
@@ -48,23 +42,33 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
     interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
     notified = channels(settings)
-    found = [
+    core = [
         CellSpec("collectors", interactions, tenant, Push()),
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
         CellSpec("analyzers", MetricsAnalyzer(metrics), tenant),
         CellSpec("analyzers", AnomalyAnalyzer(anomalies), tenant),
-        CellSpec("dashboards", UserActivity(), tenant),
-        CellSpec("dashboards", SystemHealth(), tenant),
-        CellSpec("dashboards", AlertSystem(), tenant),
         CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
-        CellSpec("edges", PullCollector("clock", CLOCK), tenant, Pull(Clock, "clock", "clock")),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
     ]
-    if settings.sources.machine.enabled:
-        machine = Pull(partial(Machine, data, settings.sources.machine.every_s), "machine", "machine")
-        found.append(CellSpec("collectors", PullCollector("system_metrics", SYSTEM_METRICS), tenant, machine))
-    return tuple(found)
+    return (*core, *(cell for cells in of_parts(settings, data).values() for cell in cells))
+
+
+def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
+    """The cells that parts and their sources bring, by part. A plug-in that raises brings none, and is noted as failed."""
+    within = Within(settings.tenant, data, int(settings.collectors.bound_s * SECOND))
+    found: dict[str, list[CellSpec]] = {}
+    for part, section in settings.asked_parts():
+        asked = [source for source in settings.asked_sources() if source.kind in part.sources]
+        try:
+            cells = [*part.cells(section, within), *(s.kind.spec(s.section, s.name, within) for s in asked)]
+        except Exception as error:
+            parts().fails(part.name, error)
+            logger.exception("plug-in %s brings no cells", part.name)
+            continue
+        owner = part.name if part.name in parts().plug_ins else ""
+        found[part.name] = [replace(cell, part=owner) for cell in cells]
+    return found
 
 
 def _metric(metric: Metric, bound_s: float) -> MetricSpec:
@@ -99,28 +103,5 @@ def _is_money(metric: Metric) -> bool:
 
 def channels(settings: Settings) -> dict[str, Channel]:
     """The notification channels by name; ``dashboard`` is always there."""
-    found: dict[str, Channel] = {"dashboard": DashboardChannel()}
-    for channel in settings.channels:
-        if isinstance(channel, WebhookSection):
-            found[channel.name] = WebhookChannel(str(channel.url), _secret(channel))
-        else:
-            found[channel.name] = DashboardChannel()
-    return found
-
-
-def _secret(channel: WebhookSection) -> str:
-    """The secret itself. Raises ``Rejected`` where the environment that is named does not have it, or has another text."""
-    said = channel.secret.get_secret_value()
-    name = said.removeprefix("env:")
-    if name == said and said != IN_CONFIGURATION:
-        return said
-    where = f"channels.{channel.name}.secret"
-    if said == IN_CONFIGURATION:
-        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, or `env:NAME`")
-    if name not in os.environ:
-        raise Rejected(where, f"is in the environment variable {name}, which is not set; set it, then start again")
-    try:
-        secret_bytes(os.environ[name])
-    except ValueError as error:
-        raise Rejected(where, f"is in the environment variable {name}, which {error}") from None
-    return os.environ[name]
+    made = {channel.name: CHANNELS[channel.kind].make(channel) for channel in settings.channels}
+    return {"dashboard": DashboardChannel(), **made}

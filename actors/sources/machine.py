@@ -5,22 +5,23 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pyarrow as pa
+from pydantic import Field
 
+from actors.parts import Part, SourceKind, SourceSection, Within
 from actors.source import Read, next_beat
-from events.catalog import SYSTEM_METRICS, rows
+from events.catalog import GAUGES, SYSTEM_METRICS, rows
 
-UNITS = {
-    "cpu.percent": "%",
-    "memory.percent": "%",
-    "disk.percent": "%",
-    "network.bytes_per_s": "B/s",
-    "load.1m": "1",
-    "uptime.s": "s",
-}
+
+class MachineSection(SourceSection):
+    """This machine's gauges."""
+
+    kind: str = "machine"
+    every_s: float = Field(default=1.0, ge=0.1)
 
 
 class Machine:
@@ -69,10 +70,26 @@ class Machine:
             "received": now_us,
             "partition_key": self._host,
             "value": list(values.values()),
-            "unit": [UNITS[gauge] for gauge in values],
+            "unit": [GAUGES[gauge] for gauge in values],
         }
         return rows(SYSTEM_METRICS, columns, len(values))
 
     def _bytes(self) -> int:
         total = psutil.net_io_counters()
         return total.bytes_sent + total.bytes_recv if total else 0
+
+
+def _source(section: MachineSection, name: str, within: Within) -> Callable[[Callable[[], int]], Machine]:
+    return partial(Machine, within.data, section.every_s)
+
+
+KIND = SourceKind(
+    "machine",
+    SYSTEM_METRICS,
+    _source,
+    MachineSection,
+    cell="system_metrics",
+    guarded=False,
+    standard=True,
+)
+PART = Part("machine", sources=(KIND,))

@@ -26,7 +26,7 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
     """Show every cell of the running system, how the sources fare that it reads, and how late each source's events came in
     the last 24 hours.
 
-    Exit code 1 if a cell does not run or a source cannot be read, 3 if no system answers.
+    Exit code 1 if a cell does not run, a source cannot be read or a plug-in is not there, 3 if no system answers.
     """
     target = Target(data_dir, address, key)
     if not target.runs():
@@ -35,6 +35,7 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
         found = client.status()
         url = str(client.address)
     bad = [cell for cell in found["cells"] if cell["state"] != "running"]
+    bad += [plug_in for plug_in in found["plug_ins"] if plug_in["error"]]
     bad += [source for source in found["pulled"] if source["state"] == "retrying"]
     if as_json:
         print_json({**found, "address": url})
@@ -61,6 +62,9 @@ def _remarks(found: Status) -> Iterator[str]:
         if cell["stale"]:
             yield f"{cell['cell']}: what it shows is stale: {cell['stale']}"
         yield from (f"{cell['cell']}: {note}" for note in cell["notes"])
+    for plug_in in found["plug_ins"]:
+        if plug_in["error"]:
+            yield f"plug-in {plug_in['name']} of {plug_in['package']} {plug_in['version']} is not there: {plug_in['error']}"
     for source in found["pulled"]:
         if source["note"]:
             yield f"{source['name']}: {source['note']}"

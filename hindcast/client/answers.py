@@ -259,6 +259,15 @@ class PulledStatus(TypedDict):
     note: str
 
 
+class PlugInStatus(TypedDict):
+    """A part of an installed package; ``error`` says why it is not there, and is empty where it is."""
+
+    name: str
+    package: str
+    version: str
+    error: str
+
+
 class Status(TypedDict):
     version: str
     generation: str
@@ -270,6 +279,7 @@ class Status(TypedDict):
     """By metric; null while it is not known."""
     sources: list[SourceStatus] | None
     pulled: list[PulledStatus]
+    plug_ins: list[PlugInStatus]
 
 
 class Readiness(TypedDict):

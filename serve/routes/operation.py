@@ -113,6 +113,15 @@ class PulledStatus(BaseModel):
     note: str
 
 
+class PlugInStatus(BaseModel):
+    """A part of an installed package; ``error`` says why it is not there, and is empty where it is."""
+
+    name: str
+    package: str
+    version: str
+    error: str
+
+
 class Status(BaseModel):
     version: str
     generation: str
@@ -127,6 +136,7 @@ class Status(BaseModel):
     """Busiest first; null while the dashboard that counts them does not answer."""
     pulled: list[PulledStatus]
     """The sources that are read: files, this machine's gauges, the clock."""
+    plug_ins: list[PlugInStatus]
 
 
 @router.get("/health")
@@ -172,6 +182,9 @@ async def status(request: Request) -> Status:
         late_rows=await _too_late(stage),
         sources=await _sources(stage),
         pulled=_pulled(cells),
+        plug_ins=[
+            PlugInStatus(name=p.name, package=p.package, version=p.version, error=p.error) for p in spec.plug_ins
+        ],
     )
 
 

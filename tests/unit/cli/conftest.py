@@ -185,6 +185,7 @@ def _app(served: Served) -> FastAPI:
             "late_rows": {"events": {"rows": 3, "behind_s": 150.2, "t": 1.0}},
             "sources": [{"source": "shop", "rows": 1000, **lag}],
             "pulled": [],
+            "plug_ins": [],
         }
 
     @app.get("/ready")

@@ -9,8 +9,8 @@ import pytest
 
 from events.errors import Rejected
 from serve.sources import line_file
-from serve.sources.file import NdjsonFile
 from serve.sources.line_file import FollowedFile, Place
+from serve.sources.ndjson import NdjsonFile
 
 
 class Follower:
