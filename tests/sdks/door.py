@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.push import user_interactions
-from actors.intake import Ack
+from actors.edges.intake import Ack
 from actors.topology import HostMap
 from actors.views import Frame, Place
 from serve.access import Access

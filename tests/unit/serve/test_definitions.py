@@ -16,7 +16,7 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.push import control
 from actors.directory import Directory
-from actors.intake import Ack
+from actors.edges.intake import Ack
 from actors.topology import HostMap
 from actors.views import Frame, Place
 from config.settings import Settings
