@@ -16,12 +16,12 @@ from sklearn.neural_network import MLPClassifier
 
 from analytics.models.blob import to_bytes
 from analytics.models.conformal import Intervals, PredictionSets
+from analytics.models.encoding import fit_linear_encoding, fit_tree_encoding
 from analytics.models.ensemble import Calibration, Ensemble, Member
 from analytics.models.freeze import freeze, from_hist
 from analytics.models.members import Constant, Neighbours, Wrapped
 from analytics.models.schema import Column, Schema
 from analytics.models.table import Scale, TableModel
-from analytics.models.views import fit_linear_view, fit_tree_view
 
 ROWS = 240
 CITIES = [f"city {i}" for i in range(40)]
@@ -60,8 +60,8 @@ def regression() -> TableModel:
     known, x, z, features = _training()
     every = np.arange(len(features))
     y = np.exp(z / 2.0)
-    trees, seen = fit_tree_view(x, y, features, every, classes=0, seed=1)
-    scaled, shown = fit_linear_view(x, y, features, every, classes=0, seed=1, knots=3)
+    trees, seen = fit_tree_encoding(x, y, features, every, classes=0, seed=1)
+    scaled, shown = fit_linear_encoding(x, y, features, every, classes=0, seed=1, knots=3)
     boosted = LGBMRegressor(n_estimators=8, num_threads=1, verbose=-1, min_child_samples=5).fit(seen, y)
     members = [
         Member(0, freeze(boosted, 0, seen.shape[1]), 0.5),
@@ -82,8 +82,8 @@ def classification() -> TableModel:
     known, x, z, features = _training()
     every = np.arange(len(features))
     y = np.digitize(z, np.quantile(z, [0.4, 0.7]))
-    trees, seen = fit_tree_view(x, y.astype(np.float64), features, every, classes=3, seed=2, native=True)
-    scaled, shown = fit_linear_view(x, y.astype(np.float64), features, every, classes=3, seed=2)
+    trees, seen = fit_tree_encoding(x, y.astype(np.float64), features, every, classes=3, seed=2, native=True)
+    scaled, shown = fit_linear_encoding(x, y.astype(np.float64), features, every, classes=3, seed=2)
     forest = freeze(
         RandomForestClassifier(6, random_state=2, max_depth=5).fit(np.nan_to_num(seen), y), 3, seen.shape[1]
     )
