@@ -19,13 +19,12 @@ from actors import parts
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
+from actors.edges.intake import Ack, PushWorker
 from actors.followers import Followed, Follower, Followers
-from actors.intake import Ack, PushWorker
 from actors.topology import CellSpec, HostSpec, Surroundings
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events.errors import Rejected, Transient
-from events.sqlite_log import SqliteLog
 
 READY_S = 30.0
 LOOK_S = 1.0
@@ -44,8 +43,8 @@ class Host:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
         parts.load(spec.plug_ins)
         self._spec = spec
-        self._log = SqliteLog(spec.log)
-        self._admission = Admission(spec.log, min_free_bytes=spec.min_free_bytes)
+        self._log = spec.log.open()
+        self._admission = Admission(self._log, min_free_bytes=spec.min_free_bytes)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._moved = asyncio.Event()
         self._followers = Followers(spec.name)

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.collectors.pull import PullCollector
-from actors.definitions.channel import CHANNELS, ChannelKind
+from actors.definitions.channel import SECTIONS, ChannelSection
 from actors.definitions.schema import Section, Word
+from actors.pulling import Pull
 from actors.source import Source
-from actors.topology import CellSpec, Pull
+from actors.topology import CellSpec
 from events import catalog
 from events.errors import Rejected
 
@@ -86,6 +87,24 @@ class SourceKind:
         return CellSpec("collectors", collector, within.tenant, pull)
 
 
+class Channel(Protocol):
+    """A way by which people are told: at least once, with a key that makes repeats harmless."""
+
+    def send(self, key: str, body: str) -> None:
+        """Deliver ``body`` (JSON). Raises ``actors.edges.channels.Undelivered``; whatever else it raises is tried again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelKind:
+    """A kind of channel: the schema of its settings, and what makes the channel of them."""
+
+    name: str
+    section: type[ChannelSection]
+    make: Callable[[Any], Channel]
+    """The channel for a section, picklable: it is sent to the process that notifies. May raise ``Rejected``."""
+
+
 def _no_cells(_: Any, __: Within) -> Iterable[CellSpec]:
     return ()
 
@@ -148,6 +167,10 @@ class Parts:
     @property
     def source_kinds(self) -> Mapping[str, SourceKind]:
         return {kind.name: kind for part in self.by_name.values() for kind in part.sources}
+
+    @property
+    def channel_kinds(self) -> Mapping[str, ChannelKind]:
+        return {kind.name: kind for part in self.by_name.values() for kind in part.channels}
 
     @property
     def where(self) -> tuple[str, ...]:
@@ -213,7 +236,7 @@ def _refuse_known(part: Part, others: Sequence[Part]) -> None:
         if kind.name in taken:
             raise Rejected("sources", f"there is a kind of source {kind.name!r} already; give this one another name")
     for channel in part.channels:
-        if channel.name in CHANNELS and CHANNELS[channel.name] != channel:
+        if SECTIONS.get(channel.name, channel.section) != channel.section:
             raise Rejected(
                 "channels", f"there is a kind of channel {channel.name!r} already; give this one another name"
             )
@@ -223,4 +246,4 @@ def _join(part: Part) -> None:
     for stream in part.streams:
         catalog.join(stream)
     for kind in part.channels:
-        CHANNELS[kind.name] = kind
+        SECTIONS[kind.name] = kind.section

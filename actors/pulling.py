@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
@@ -16,9 +18,10 @@ import pyarrow.compute as pc
 
 from actors.cell import AnyCell
 from actors.source import MOST_POSITION, Read, Reader, Source, SourceHealth
+from actors.topology import Surroundings
 from actors.workers import Health, Worker
 from events.errors import Transient
-from events.log import EventLog
+from events.log import LogReader
 
 if TYPE_CHECKING:
     from actors.collectors.pull import PullCollector
@@ -49,7 +52,7 @@ class PullWorker(Worker):
     def __init__(
         self,
         cell: AnyCell,
-        log: EventLog,
+        log: LogReader,
         source: Callable[[], Source],
         now: Callable[[], int],
         *,
@@ -178,3 +181,25 @@ class PullWorker(Worker):
         super().stop(timeout_s)
         if not self._thread.is_alive():
             self._close()
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Drive the cell by reading a source, which ``source`` makes within the host; ``guarded``: subject to back-pressure."""
+
+    source: Callable[[Callable[[], int]], Source]
+    """Called with the host's clock (microseconds UTC)."""
+    name: str = ""
+    kind: str = ""
+    guarded: bool = False
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return PullWorker(
+            cell,
+            host.log,
+            partial(self.source, host.now),
+            host.now,
+            name=self.name,
+            kind=self.kind,
+            admission=host.admission if self.guarded else lambda: None,
+        )

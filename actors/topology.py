@@ -8,22 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from actors.cell import AnyCell
 from actors.fold import Fold
-from actors.intake import PushWorker
-from actors.pulling import PullWorker
-from actors.source import Source
 from actors.workers import StreamWorker, Worker
 from events.envelope import CellName
-from events.log import EventLog
-
-if TYPE_CHECKING:
-    from actors.channels import Channel
+from events.log import LogReader, LogSpec
 
 Kind = Literal["collectors", "analyzers", "dashboards", "alerts", "edges"]
 Placement = Literal["auto", "packed", "spread"]
@@ -35,7 +27,7 @@ SPREAD_FROM_CORES = 4
 class Surroundings:
     """What a host gives to the workers of its cells."""
 
-    log: EventLog
+    log: LogReader
     generation: str
     now: Callable[[], int]
     """Microseconds UTC."""
@@ -59,50 +51,6 @@ class Stream:
 
     def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
         return StreamWorker(cell, host.log, host.generation, host.changed)
-
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """Drive the cell by requests; ``guarded``: subject to back-pressure."""
-
-    guarded: bool = True
-
-    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
-        return PushWorker(cell, host.log, host.now, host.admission if self.guarded else lambda: None)
-
-
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """Drive the cell by reading a source, which ``source`` makes within the host; ``guarded``: subject to back-pressure."""
-
-    source: Callable[[Callable[[], int]], Source]
-    """Called with the host's clock (microseconds UTC)."""
-    name: str = ""
-    kind: str = ""
-    guarded: bool = False
-
-    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
-        return PullWorker(
-            cell,
-            host.log,
-            partial(self.source, host.now),
-            host.now,
-            name=self.name,
-            kind=self.kind,
-            admission=host.admission if self.guarded else lambda: None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Drive the cell by the outbox, through ``channels``."""
-
-    channels: Mapping[str, Channel]
-
-    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
-        from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
-
-        return NotifierWorker(cell, host.log, self.channels, host.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +80,12 @@ class HostSpec:
     """One Ray actor and the cells it runs."""
 
     name: str
-    log: Path
+    log: LogSpec
     generation: str
     """Identity of the log: a live view of another log is another epoch."""
     cells: tuple[CellSpec, ...]
     min_free_bytes: int = 256 << 20
-    """New work is refused while the disk has less."""
+    """New work is refused while the log can take less."""
     plug_ins: tuple[str, ...] = ()
     """Where the plug-ins are that this process is to know, as ``actors.parts.load`` takes them."""
 
@@ -147,7 +95,7 @@ def placed(
     placement: Placement,
     *,
     cores: int,
-    log: Path,
+    log: LogSpec,
     generation: str,
     min_free_bytes: int,
     plug_ins: tuple[str, ...] = (),

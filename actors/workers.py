@@ -18,7 +18,7 @@ from actors.fold import Viewed
 from actors.source import SourceHealth
 from actors.views import Frame, Place, Views
 from events.errors import Corrupt, Fenced, Transient
-from events.log import EventLog
+from events.log import LogReader
 
 logger = logging.getLogger(__name__)
 WAIT_S = 1.0
@@ -66,7 +66,7 @@ class Worker:
 
     door = False
 
-    def __init__(self, cell: AnyCell, log: EventLog) -> None:
+    def __init__(self, cell: AnyCell, log: LogReader) -> None:
         self.cell = cell
         self.log = log
         self.lock = threading.Lock()
@@ -187,7 +187,7 @@ class Worker:
 class StreamWorker(Worker):
     """Drives a cell that reads the log; keeps the live views of one that is looked at."""
 
-    def __init__(self, cell: AnyCell, log: EventLog, generation: str, changed: Callable[[], None]) -> None:
+    def __init__(self, cell: AnyCell, log: LogReader, generation: str, changed: Callable[[], None]) -> None:
         super().__init__(cell, log)
         self._viewed = cell.fold if isinstance(cell.fold, Viewed) else None
         self._views = Views(self._viewed, generation, cell.fold.version) if self._viewed else None

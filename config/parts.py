@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors import clock
 from actors.dashboards import alert_system, system_health, user_activity
+from actors.edges import channels
+from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
-from actors.sources import machine
 from serve.sources import file
 
 BUILT_IN: tuple[Part, ...] = (
+    channels.PART,
     clock.PART,
     machine.PART,
     file.PART,

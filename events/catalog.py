@@ -62,15 +62,6 @@ SYSTEM_METRICS = stream_of(
     pa.field("value", pa.float64()),
     pa.field("unit", LABEL),
 )
-GAUGES: Mapping[str, str] = {
-    "cpu.percent": "%",
-    "memory.percent": "%",
-    "disk.percent": "%",
-    "network.bytes_per_s": "B/s",
-    "load.1m": "1",
-    "uptime.s": "s",
-}
-"""Units of the gauges in ``system_metrics`` that Hindcast itself measures, by name."""
 METRICS = stream_of(
     "metrics",
     "metric.sampled: one window of one metric and key; a later `revision` replaces an earlier one. window.closed (without a "

@@ -10,15 +10,16 @@ from actors.alerts.evaluator import AlertEvaluator
 from actors.alerts.wording import MONEY, Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
-from actors.channels import Channel, DashboardChannel
 from actors.collectors.push import control, user_interactions
 from actors.definitions.anomaly import Anomaly
-from actors.definitions.channel import CHANNELS
 from actors.definitions.metric import Metric
 from actors.directory import Directory
+from actors.edges.channels import DashboardChannel
+from actors.edges.delivery import Notify
+from actors.edges.intake import Push
 from actors.notifier import Notifier
-from actors.parts import Within
-from actors.topology import CellSpec, Notify, Push
+from actors.parts import Channel, Within
+from actors.topology import CellSpec
 from config.parts import parts
 from config.settings import Settings
 from serve.ingest.money import CURRENCY_EXPONENT
@@ -103,5 +104,5 @@ def _is_money(metric: Metric) -> bool:
 
 def channels(settings: Settings) -> dict[str, Channel]:
     """The notification channels by name; ``dashboard`` is always there."""
-    made = {channel.name: CHANNELS[channel.kind].make(channel) for channel in settings.channels}
+    made = {channel.name: parts().channel_kinds[channel.kind].make(channel) for channel in settings.channels}
     return {"dashboard": DashboardChannel(), **made}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from actors.fold import Topic
 from actors.parts import PlugIn
 from actors.topology import HostMap
+from events.log import LogSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class GatewaySpec:
 
     tenant: str
     hosts: HostMap
-    log: Path
+    log: LogSpec
     generation: str
     placement: str
     version: str

@@ -10,7 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from actors.alerts.checking import Measure
 from actors.definitions.schema import MetricName, Section
-from events.catalog import GAUGES, LATE_ROWS, METRICS, STREAMS, SYSTEM_METRICS
+from actors.gauges import UNITS
+from events.catalog import LATE_ROWS, METRICS, STREAMS, SYSTEM_METRICS
 
 DAY_S = 86_400
 OF_METRICS = (METRICS.name, LATE_ROWS.name)
@@ -82,5 +83,5 @@ class Metric(Section):
         names: tuple[str, ...] | None = (self.name,)
         if self.named_by is not None:  # the gauges are ours and known; what products send is not
             gauges = (self.stream, self.named_by) == (SYSTEM_METRICS.name, "type")
-            names = tuple(g for g in GAUGES if self.types is None or g in self.types) if gauges else None
+            names = tuple(g for g in UNITS if self.types is None or g in self.types) if gauges else None
         return Measure(self.name, names, self.key, self.value is not None, self.distinct is not None, self.sketches)

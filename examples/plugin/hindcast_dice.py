@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from actors.definitions.channel import ChannelKind, ChannelSection
+from actors.definitions.channel import ChannelSection
 from actors.fold import NONE, Batch, Outputs, Topic
-from actors.parts import Part, SourceKind, SourceSection
+from actors.parts import ChannelKind, Part, SourceKind, SourceSection
 from actors.source import Read
 from actors.topology import CellSpec
 from events.catalog import rows, stream_of

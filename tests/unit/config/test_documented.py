@@ -11,7 +11,7 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import WebhookChannel
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
-from actors.sources.machine import MachineSection
+from actors.edges.sources.machine import MachineSection
 from config.sections import Collectors, LogBounds, Server
 from config.settings import Document
 from serve.sources.file import FileSection

@@ -6,15 +6,17 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pyarrow as pa
 
 from actors.cell import AnyCell
 from actors.collectors.arrivals import Arrivals
+from actors.topology import Surroundings
 from actors.workers import CLOSED, Worker
 from events.errors import Overloaded, Transient
-from events.log import EventLog
+from events.log import LogReader
 
 if TYPE_CHECKING:
     from actors.collectors.push import PushCollector
@@ -27,7 +29,7 @@ class Ack(NamedTuple):
     offset: int
 
 
-class Push(NamedTuple):
+class Pushed(NamedTuple):
     arrivals: Arrivals
     answer: Future[Ack]
 
@@ -40,7 +42,7 @@ class PushWorker(Worker):
     def __init__(
         self,
         cell: AnyCell,
-        log: EventLog,
+        log: LogReader,
         now: Callable[[], int],
         admission: Callable[[], None],
         max_rows: int = 50_000,
@@ -50,7 +52,7 @@ class PushWorker(Worker):
         self._now = now
         self._admission = admission
         self._max_rows = max_rows
-        self._requests: queue.SimpleQueue[Push | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Pushed | None] = queue.SimpleQueue()
         self._door = threading.Lock()
         """Held while a request comes in and while the last ones are turned away: none slips in between."""
         self._idle_s = self._collector.idle_us / 1e6
@@ -67,7 +69,7 @@ class PushWorker(Worker):
             if self.state in CLOSED:
                 answer.set_exception(Transient(f"{self.cell.name} is {self.state}: {self.detail}"))
             else:
-                self._requests.put(Push(arrivals, answer))
+                self._requests.put(Pushed(arrivals, answer))
         return answer
 
     def wake(self) -> None:
@@ -89,7 +91,7 @@ class PushWorker(Worker):
         for push, ack in zip(pushes, acks, strict=True):
             push.answer.set_result(ack)
 
-    def _waiting(self) -> list[Push]:
+    def _waiting(self) -> list[Pushed]:
         try:
             pushes = [self._requests.get(timeout=self._idle_s)]
         except queue.Empty:
@@ -104,7 +106,7 @@ class PushWorker(Worker):
             n += more.arrivals.rows.num_rows if more else 0
         return [push for push in pushes if push]
 
-    def _commit(self, pushes: list[Push]) -> list[Ack]:
+    def _commit(self, pushes: list[Pushed]) -> list[Ack]:
         offset = self.cell.head(self._collector.stream.name)
         together = pa.concat_batches([p.arrivals.rows for p in pushes]) if len(pushes) > 1 else pushes[0].arrivals.rows
         refused = [p.arrivals.refused for p in pushes if p.arrivals.refused is not None]
@@ -128,3 +130,13 @@ class PushWorker(Worker):
                     return
                 if push and push.answer.set_running_or_notify_cancel():
                     push.answer.set_exception(Transient(f"not committed, send it again: {reason}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Drive the cell by requests; ``guarded``: subject to back-pressure."""
+
+    guarded: bool = True
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return PushWorker(cell, host.log, host.now, host.admission if self.guarded else lambda: None)

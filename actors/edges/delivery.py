@@ -11,14 +11,17 @@ import queue
 import random
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 from actors.cell import AnyCell
-from actors.channels import Channel, Undelivered
+from actors.edges.channels import Undelivered
 from actors.notifier import Message, Notifier, Outcome, State
+from actors.parts import Channel
+from actors.topology import Surroundings
 from actors.workers import Worker
-from events.log import EventLog
+from events.log import LogReader
 
 logger = logging.getLogger(__name__)
 SECOND = 1_000_000
@@ -81,7 +84,7 @@ class Attempt(NamedTuple):
 class NotifierWorker(Worker):
     """Sends what is owed, by channel; ``now`` gives microseconds UTC."""
 
-    def __init__(self, cell: AnyCell, log: EventLog, channels: Mapping[str, Channel], now: Callable[[], int]) -> None:
+    def __init__(self, cell: AnyCell, log: LogReader, channels: Mapping[str, Channel], now: Callable[[], int]) -> None:
         super().__init__(cell, log)
         self._notifier = cast(Notifier, cell.fold)
         self._channels = channels
@@ -181,3 +184,13 @@ class NotifierWorker(Worker):
 
 def _clock(at: int) -> str:
     return datetime.fromtimestamp(at / SECOND, UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Drive the cell by the outbox, through ``channels``."""
+
+    channels: Mapping[str, Channel]
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return NotifierWorker(cell, host.log, self.channels, host.now)

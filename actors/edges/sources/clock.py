@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 from actors.collectors.pull import PullCollector
 from actors.parts import Part, PartSection, Within
+from actors.pulling import Pull
 from actors.source import Read, next_beat
-from actors.topology import CellSpec, Pull
+from actors.topology import CellSpec
 from events.catalog import CLOCK, rows
 
 EVERY_US = 1_000_000

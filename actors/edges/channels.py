@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-import secrets
+import os
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import httpx
 
-from actors.retry_after import seconds_of
-
-PREFIX = "whsec_"
-SECRET_BYTES = range(24, 65)
-"""How long the specification lets a secret be."""
+from actors.definitions.channel import IN_CONFIGURATION
+from actors.definitions.channel import DashboardChannel as DashboardSection
+from actors.definitions.channel import WebhookChannel as WebhookSection
+from actors.edges.retry_after import seconds_of
+from actors.parts import ChannelKind, Part
+from actors.webhook_signing import secret_bytes, sign
+from events.errors import Rejected
 
 
 class Undelivered(RuntimeError):
@@ -30,12 +27,6 @@ class Undelivered(RuntimeError):
         super().__init__(reason)
         self.final = final
         self.hold_s = hold_s
-
-
-class Channel(Protocol):
-    def send(self, key: str, body: str) -> None:
-        """Deliver ``body`` (JSON). Raises ``Undelivered``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +64,32 @@ class WebhookChannel:
             raise Undelivered(f"HTTP {answer.status_code}", hold_s=hold_s)
 
 
-def sign(secret: str, key: str, timestamp: str, body: str) -> str:
-    """``v1,<base64>``: HMAC-SHA256 over ``id.timestamp.body`` with the secret's bytes (Standard Webhooks 1.0)."""
-    digest = hmac.new(secret_bytes(secret), f"{key}.{timestamp}.{body}".encode(), hashlib.sha256).digest()
-    return "v1," + base64.b64encode(digest).decode()
+def webhook(channel: WebhookSection) -> WebhookChannel:
+    """Raises ``Rejected`` where the environment that is named does not have the secret, or has another text."""
+    return WebhookChannel(str(channel.url), _secret(channel))
 
 
-def new_secret() -> str:
-    """A secret of 32 random bytes."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def secret_bytes(secret: str) -> bytes:
-    """The key that ``whsec_<base64 of 24 to 64 bytes>`` stands for. Raises ``ValueError``, which shows nothing of it.
-
-    A plain text is refused, not taken as it is: the receiver's library would read it as base64, and find other bytes.
-    """
+def _secret(channel: WebhookSection) -> str:
+    said = channel.secret.get_secret_value()
+    name = said.removeprefix("env:")
+    if name == said and said != IN_CONFIGURATION:
+        return said
+    where = f"channels.{channel.name}.secret"
+    if said == IN_CONFIGURATION:
+        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, or `env:NAME`")
+    if name not in os.environ:
+        raise Rejected(where, f"is in the environment variable {name}, which is not set; set it, then start again")
     try:
-        found = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        found = b""
-    if not secret.startswith(PREFIX) or len(found) not in SECRET_BYTES:
-        least, most = SECRET_BYTES[0], SECRET_BYTES[-1]
-        raise ValueError(
-            f"is no secret of Standard Webhooks: it must be {PREFIX} and the base64 of {least} to {most} random bytes; "
-            "`hindcast notifications secret` makes one, to be set here and at the receiver"
-        )
-    return found
+        secret_bytes(os.environ[name])
+    except ValueError as error:
+        raise Rejected(where, f"is in the environment variable {name}, which {error}") from None
+    return os.environ[name]
+
+
+PART = Part(
+    "channels",
+    channels=(
+        ChannelKind("dashboard", DashboardSection, lambda _: DashboardChannel()),
+        ChannelKind("webhook", WebhookSection, webhook),
+    ),
+)

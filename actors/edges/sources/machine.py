@@ -12,9 +12,10 @@ import psutil
 import pyarrow as pa
 from pydantic import Field
 
+from actors.gauges import UNITS
 from actors.parts import Part, SourceKind, SourceSection, Within
 from actors.source import Read, next_beat
-from events.catalog import GAUGES, SYSTEM_METRICS, rows
+from events.catalog import SYSTEM_METRICS, rows
 
 
 class MachineSection(SourceSection):
@@ -70,7 +71,7 @@ class Machine:
             "received": now_us,
             "partition_key": self._host,
             "value": list(values.values()),
-            "unit": [GAUGES[gauge] for gauge in values],
+            "unit": [UNITS[gauge] for gauge in values],
         }
         return rows(SYSTEM_METRICS, columns, len(values))
 
