@@ -1,9 +1,8 @@
-import { ends, type Range, type Versus } from "../range";
+import { ends, shiftBack, type Range, type Versus } from "../range";
 import { quoted, sql } from "./request";
 
 /** Points of a trend over the range. */
 export const POINTS = 30;
-const WEEK = 604_800;
 /** Series of one metric that are kept apart, the largest first; the others are left out of the answer. */
 const MOST_ROWS = 10_000;
 
@@ -36,8 +35,8 @@ async function send(group: string) {
   waiting.delete(group);
   const { from, to } = ends(range);
   const bucket = Math.max(10, Math.ceil((to - from) / points));
-  const back = versus === "week" ? Math.max(WEEK, Math.ceil(range.seconds / WEEK) * WEEK) : range.seconds;
-  const start = versus === "none" ? from : from - back;
+  const back = shiftBack(range, versus) ?? 0;
+  const start = from - back;
   const names = [...new Set(asked.map(({ metric }) => metric))];
   const prior = `epoch(start) < ${from - back + range.seconds}`;
   const statement = `
@@ -101,4 +100,24 @@ export function trend(buckets: Bucket[], aggregate: Aggregate, points: number): 
   const values = Array.from({ length: points }, (): number | null => nothing);
   for (const bucket of buckets) if (bucket.at >= 0 && bucket.at < points) values[bucket.at] = total([bucket], aggregate);
   return values;
+}
+
+/** All series as one. */
+export function whole(series: Series[]): Series {
+  const all = (which: "now" | "before") => series.flatMap((each) => each[which]);
+  const [now, before] = [all("now"), all("before")];
+  return { key: "", now: merged(now), before: merged(before) };
+}
+
+function merged(buckets: Bucket[]): Bucket[] {
+  const byAt = new Map<number, Bucket[]>();
+  for (const bucket of buckets) byAt.set(bucket.at, [...(byAt.get(bucket.at) ?? []), bucket]);
+  return [...byAt].map(([at, group]) => ({
+    at,
+    count: total(group, "count") ?? 0,
+    sum: total(group, "sum") ?? 0,
+    min: total(group, "min"),
+    max: total(group, "max"),
+    distinct: total(group, "distinct"),
+  }));
 }

@@ -1,7 +1,7 @@
-import { askMetric, POINTS, total, trend, type Aggregate, type MetricAnswer, type Series } from "../ask/metrics";
+import { askMetric, POINTS, total, trend, whole, type Aggregate, type MetricAnswer } from "../ask/metrics";
 import { useAnswer } from "../ask/useAnswer";
 import { figure, money, withUnit } from "../format";
-import { range, versus, type Range, type Versus } from "../range";
+import { comparison, range, versus, type Range } from "../range";
 import { href } from "../router";
 import type { Kind, Props } from "./kind";
 import { Change } from "./Measure";
@@ -9,12 +9,6 @@ import { Tile, type Figure } from "./Tile";
 
 /** A window closes a minute or so after its end; asking more often would show nothing new. */
 export const REFRESH_MS = 15_000;
-
-const words: Record<Versus, (range: Range) => string> = {
-  prior: ({ span }) => (span ? `prior ${span}` : "the span before"),
-  week: () => "a week earlier",
-  none: () => "",
-};
 
 /** The figure as it is written: an amount of a currency, or a number with its unit. */
 export function written(value: number | null, unit: string | undefined, key: string): string {
@@ -37,8 +31,8 @@ function Metric({ widget, title }: Props) {
     <Tile
       title={title}
       topic={answer}
-      behind={{ link: href(["metrics", metric], { aggregate, unit: options.unit }), says: `${metric}, over time` }}
-      figure={(found) => figureOf(found, aggregate, options.unit, options.better ?? "higher", words[compared](chosen), chosen)}
+      behind={() => ({ link: href(["metrics", metric], { aggregate, unit: options.unit }), says: `${metric}, over time` })}
+      figure={(found) => figureOf(found, aggregate, options.unit, options.better ?? "higher", comparison.value, chosen)}
     />
   );
 }
@@ -70,31 +64,10 @@ function figureOf(
   };
 }
 
-/** All series as one. */
-function whole(series: Series[]): Series {
-  const all = (which: "now" | "before") => series.flatMap((each) => each[which]);
-  const [now, before] = [all("now"), all("before")];
-  return { key: "", now: merged(now), before: merged(before) };
-}
-
-function merged(buckets: Series["now"]): Series["now"] {
-  const byAt = new Map<number, Series["now"]>();
-  for (const bucket of buckets) byAt.set(bucket.at, [...(byAt.get(bucket.at) ?? []), bucket]);
-  return [...byAt].map(([at, group]) => ({
-    at,
-    count: total(group, "count") ?? 0,
-    sum: total(group, "sum") ?? 0,
-    min: total(group, "min"),
-    max: total(group, "max"),
-    distinct: total(group, "distinct"),
-  }));
-}
-
 export const metricKind: Kind = {
   type: "metric",
   title: ({ metric, id }) => metric ?? id,
   reads: null,
   place: "tile",
-  range: "answers",
   component: Metric,
 };
