@@ -94,10 +94,14 @@ export function metricNamed(name: string): MetricSpec | null {
   return family ? { ...(family.spec as MetricSpec), namedBy: family.name.slice(1, -1) } : null;
 }
 
+/** How the names of gauges end, and what they are measured in. */
+const GAUGES = [[".percent", "%"], ["bytes_per_s", "B/s"]] as const;
+
 /** What a metric's amounts are in: its unit, or `money` where it sums amounts by currency. */
 export function unitOf(name: string): string | undefined {
   const spec = metricNamed(name);
   if (!spec) return undefined;
+  if (spec.namedBy) return GAUGES.find(([ending]) => name.endsWith(ending))?.[1];
   return spec.unit ?? (spec.value === "amount" && spec.key === "currency" ? "money" : undefined);
 }
 

@@ -85,6 +85,12 @@ const comparisons: Record<Versus, (range: Range) => string> = {
 /** What a figure over the range is compared with, in words; empty for nothing. */
 export const comparison = computed(() => comparisons[versus.value](range.value));
 
+/** Said where the span that is compared with has nothing. */
+export const nothingBefore = computed(() => {
+  if (versus.value === "week") return "nothing a week earlier";
+  return range.value.span ? `nothing in ${comparison.value}` : "nothing in the span before";
+});
+
 /** The start of what is compared with, as seconds before the range's own start; null for nothing. */
 export function shiftBack(chosen: Range, compared: Versus): number | null {
   if (compared === "none") return null;

@@ -83,7 +83,7 @@ export async function askWeek(range: Range): Promise<Record<string, number>> {
   const { within } = askedSpan(range, "none", 1);
   const { rows } = await sql(
     `SELECT (hour // 24 + 3) % 7 AS day, hour % 24 AS hour, sum(n)::BIGINT AS n
-     FROM (SELECT (epoch(time) // 3600)::BIGINT AS hour, count(*) AS n FROM user_interactions WHERE ${within} GROUP BY ALL)
+     FROM (SELECT floor(epoch(time) / 3600)::BIGINT AS hour, count(*) AS n FROM user_interactions WHERE ${within} GROUP BY ALL)
      GROUP BY ALL`,
     200,
   );

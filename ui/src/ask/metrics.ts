@@ -1,8 +1,11 @@
+import { metricNamed } from "../definitions";
 import { ends, shiftBack, type Range, type Versus } from "../range";
 import { quoted, sql } from "./request";
 
 /** Points of a trend over the range. */
 export const POINTS = 30;
+/** Seconds after its end within which a window closes and its sample is there. */
+const SETTLES = 30;
 /** Series of one metric that are kept apart, the largest first; the others are left out of the answer. */
 const MOST_ROWS = 10_000;
 
@@ -11,7 +14,8 @@ export type Bucket = { at: number; count: number; sum: number; min: number | nul
 
 export type Series = { key: string; now: Bucket[]; before: Bucket[] };
 
-export type MetricAnswer = { series: Series[]; from: number; to: number; bucket: number };
+/** `closed`: how many of the range's buckets are full; later ones still wait for windows to close. */
+export type MetricAnswer = { series: Series[]; from: number; to: number; bucket: number; closed: number };
 
 export type Aggregate = "count" | "sum" | "mean" | "min" | "max" | "distinct";
 
@@ -49,7 +53,11 @@ async function send(group: string) {
     GROUP BY ALL ORDER BY metric, key, is_now, place`;
   try {
     const { rows } = await sql(statement, MOST_ROWS);
-    for (const { metric, resolve } of asked) resolve({ series: seriesOf(rows, metric), from, to, bucket });
+    for (const { metric, resolve } of asked) {
+      const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
+      const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));
+      resolve({ series: seriesOf(rows, metric), from, to, bucket, closed });
+    }
   } catch (error) {
     for (const { reject } of asked) reject(error);
   }

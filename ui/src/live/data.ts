@@ -33,8 +33,8 @@ export type Pane = {
 
 export type TopEvent = { name: string; source: string; n: number; prev: number | null; spark: number[] };
 
-/** One sample a second: percent of each resource, network in kB/s. */
-export type SystemHealth = { t: number[]; cpu: number[]; mem: number[]; disk: number[]; net: number[] };
+/** One sample a second: percent of each resource, network in kB/s. Null, over a long range, where there is no sample. */
+export type SystemHealth = { t: number[] } & Record<"cpu" | "mem" | "disk" | "net", (number | null)[]>;
 
 /**
  * One sample a second: events/s, and the 95th percentile of received → committed in ms, null without a commit. `mean` is

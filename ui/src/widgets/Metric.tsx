@@ -1,7 +1,7 @@
 import { askMetric, POINTS, total, trend, whole, type Aggregate, type MetricAnswer } from "../ask/metrics";
 import { useAnswer } from "../ask/useAnswer";
 import { figure, money, withUnit } from "../format";
-import { comparison, range, versus, type Range } from "../range";
+import { comparison, nothingBefore, range, versus, type Range } from "../range";
 import { href } from "../router";
 import type { Kind, Props } from "./kind";
 import { Change } from "./Measure";
@@ -38,7 +38,7 @@ function Metric({ widget, title }: Props) {
 }
 
 function figureOf(
-  { series }: MetricAnswer,
+  { series, closed }: MetricAnswer,
   aggregate: Aggregate,
   unit: string | undefined,
   better: "higher" | "lower",
@@ -50,18 +50,25 @@ function figureOf(
   const before = first && first.before.length > 0 ? total(first.before, aggregate) : null;
   return {
     value: first ? written(value, unit, first.key) : "0",
-    aside: others.map(({ key, now }) => `+ ${written(total(now, aggregate), unit, key)}`).join(" "),
+    aside: asideOf(others.map(({ key, now }) => written(total(now, aggregate), unit, key))),
     below: (
       <>
         {comparison && before !== null && value !== null && <Change now={value} before={before} better={better} />}
         <span class="versus">
-          {comparison && (before === null ? `nothing in ${comparison}` : `vs ${written(before, unit, first!.key)}, ${comparison}`)}
+          {comparison && (before === null ? nothingBefore.value : `vs ${written(before, unit, first!.key)}, ${comparison}`)}
         </span>
       </>
     ),
-    trend: first ? trend(first.now, aggregate, POINTS).map((value) => value ?? 0) : [],
+    trend: first ? trend(first.now, aggregate, POINTS).slice(0, closed).map((value) => value ?? 0) : [],
     note: chosen.label,
   };
+}
+
+/** What cannot be added to the figure: the one amount in another currency, or how many there are, named on hover. */
+function asideOf(others: string[]): Figure["aside"] {
+  const [only] = others;
+  if (only === undefined) return undefined;
+  return others.length === 1 ? { text: `+ ${only}`, whole: only } : { text: `+ ${others.length} more`, whole: others.join(", ") };
 }
 
 export const metricKind: Kind = {

@@ -20,7 +20,7 @@ export function MetricChart({ name, found, points, aggregate, unit }: Props & { 
   const times = useMemo(() => startsOf(found, points), [found]);
   const lines = useMemo<Line[]>(() => {
     const shown = found.series.slice(0, MOST_LINES);
-    const lines = shown.map(({ key, now }) => lineOf(key || "all", key, now, aggregate, unit, points));
+    const lines = shown.map(({ key, now }) => closedOnly(lineOf(key || "all", key, now, aggregate, unit, points), found.closed));
     const [only] = shown;
     if (shown.length === 1 && only!.before.length > 0) {
       lines.push({ ...lineOf(comparison.value || "before", only!.key, only!.before, aggregate, unit, points), dashed: true });
@@ -32,6 +32,12 @@ export function MetricChart({ name, found, points, aggregate, unit }: Props & { 
   return <Lines times={times} lines={lines} label={`${name} over time`} open={open} />;
 }
 
+/** A bucket that still waits for windows to close is no part of a line, which would dive to it. */
+const closedOnly = (line: Line, closed: number): Line => ({
+  ...line,
+  values: line.values.map((value, i) => (i < closed ? value : null)),
+});
+
 /** Amounts are drawn in whole units, so that currencies with other minor units stand on one scale. */
 function lineOf(name: string, key: string, buckets: Bucket[], aggregate: Aggregate, unit: string | undefined, points: number): Line {
   const size = unit === "money" ? minorUnits(key) : 1;
@@ -42,7 +48,7 @@ function lineOf(name: string, key: string, buckets: Bucket[], aggregate: Aggrega
 /** The chart's values as rows, newest first. */
 export function MetricTable({ found, points, aggregate, unit }: Props) {
   const shown = found.series.slice(0, MOST_LINES).map(({ key, now }) => ({ key, values: trend(now, aggregate, points) }));
-  const rows = startsOf(found, points).map((start, i) => ({ start, i })).reverse();
+  const rows = startsOf(found, points).slice(0, found.closed).map((start, i) => ({ start, i })).reverse();
   const at = found.to - found.from > 86_400 ? dayAndMinute : secondOfDay;
   return (
     <DataTable

@@ -22,7 +22,7 @@ type Gauge = {
   metric: string;
   colour: string;
   unit: string;
-  values: number[];
+  values: (number | null)[];
   top: number;
   digits: number;
   threshold?: { at: number; text: string };
@@ -30,7 +30,7 @@ type Gauge = {
 
 const metrics = { cpu: "cpu.percent", mem: "memory.percent", disk: "disk.percent", net: "network.bytes_per_s" } as const;
 
-const percent = (name: string, metric: string, colour: string, values: number[], limit: number): Gauge => ({
+const percent = (name: string, metric: string, colour: string, values: (number | null)[], limit: number): Gauge => ({
   name,
   metric,
   colour,
@@ -42,10 +42,10 @@ const percent = (name: string, metric: string, colour: string, values: number[],
 });
 
 /** Network traffic in the unit that suits its greatest value. */
-function network(kilobytes: number[]): Gauge {
-  const most = Math.max(1, ...kilobytes);
+function network(kilobytes: (number | null)[]): Gauge {
+  const most = Math.max(1, ...kilobytes.map((value) => value ?? 0));
   const [unit, size]: [string, number] = most >= 1e6 ? ["GB/s", 1e6] : most >= 1e3 ? ["MB/s", 1e3] : ["kB/s", 1];
-  const values = kilobytes.map((value) => value / size);
+  const values = kilobytes.map((value) => value && value / size);
   return {
     name: "Network",
     metric: metrics.net,
@@ -70,11 +70,10 @@ async function ask(chosen: Range): Promise<Health> {
   const answers = await Promise.all(names.map(([, metric]) => askMetric(metric, chosen, "none")));
   const first = answers[0]!;
   const columns = answers.map(({ series }) => held(trend(whole(series).now, "mean", POINTS)));
-  const known = columns[0]!.findIndex((_, i) => columns.some((column) => column[i] !== null));
-  if (known < 0) return { t: [], cpu: [], mem: [], disk: [], net: [] };
-  const [cpu, mem, disk, net] = columns.map((column) => column.slice(known).map((value) => value ?? 0));
-  const t = Array.from({ length: POINTS }, (_, i) => first.from + i * first.bucket).slice(known);
-  return { t, cpu: cpu!, mem: mem!, disk: disk!, net: net!.map((bytes) => bytes / 1_000) };
+  const [cpu, mem, disk, net] = columns;
+  const known = columns.some((column) => column.some((value) => value !== null));
+  const t = Array.from({ length: known ? POINTS : 0 }, (_, i) => first.from + i * first.bucket);
+  return { t, cpu: cpu!, mem: mem!, disk: disk!, net: net!.map((bytes) => bytes && bytes / 1_000) };
 }
 
 function held(values: (number | null)[]): (number | null)[] {
@@ -121,8 +120,10 @@ function span(health: Health | null): string {
   return `last ${duration(health.t.at(-1)! - health.t[0]! + 1)}`;
 }
 
+const written = ({ values, digits }: Gauge, i: number) => values[i]?.toFixed(digits) ?? "–";
+
 function GaugeView({ gauge, times }: { gauge: Gauge; times: number[] }) {
-  const value = (gauge.values.at(-1) ?? 0).toFixed(gauge.digits);
+  const value = written(gauge, gauge.values.length - 1);
   return (
     <a class="gauge" href={href(["metrics", gauge.metric], { aggregate: "mean" })} title={`${gauge.metric}, over time`}>
       <div class="gauge-title">
@@ -157,7 +158,7 @@ function HealthTable({ health }: { health: Health }) {
         ...figures.map((gauge) => ({
           title: `${gauge.name}, ${gauge.unit}`,
           numeric: true,
-          cell: (row: { i: number }) => (gauge.values[row.i] ?? 0).toFixed(gauge.digits),
+          cell: (row: { i: number }) => written(gauge, row.i),
         })),
       ]}
     />

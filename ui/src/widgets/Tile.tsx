@@ -7,7 +7,7 @@ import { staleness } from "../panel/Panel";
 export type Figure = {
   value: string;
   /** Beside it in small type: what cannot be added to it, such as another currency. */
-  aside?: string;
+  aside?: { text: string; whole: string };
   below: ComponentChildren;
   trend?: number[];
   /** Beside the title: which span the figure covers. */
@@ -66,7 +66,7 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
       </div>
       <div class="tile-value">
         <span>{value}</span>
-        {aside && <small title={aside}>{aside}</small>}
+        {aside && <small title={aside.whole}>{aside.text}</small>}
       </div>
       <div class="tile-below">{below}</div>
       {trend && <Spark values={trend} label={`${title}: trend over ${trend.length} points`} />}
