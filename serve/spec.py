@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from actors.fold import Topic
 from actors.topology import HostMap
+from events.log import LogSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class GatewaySpec:
 
     tenant: str
     hosts: HostMap
-    log: Path
+    log: LogSpec
     generation: str
     placement: str
     version: str

@@ -22,6 +22,7 @@ from actors.topology import HostMap
 from actors.views import Frame, Place
 from actors.workers import Health
 from events.errors import Corrupt, Transient
+from events.sqlite_log import SqliteSpec
 from serve.access import Access, Denied, Forbidden, Principal
 from serve.app import create_gateway
 from serve.following import Following
@@ -45,7 +46,14 @@ def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def spec(folder: Path) -> GatewaySpec:
     return GatewaySpec(
-        "t", WHERE, folder, "g", "packed", "1", topics=(Topic("board", "latest"),), cells={"board": "t/board/0"}
+        "t",
+        WHERE,
+        SqliteSpec(folder),
+        "g",
+        "packed",
+        "1",
+        topics=(Topic("board", "latest"),),
+        cells={"board": "t/board/0"},
     )
 
 
@@ -173,7 +181,7 @@ def test_a_topic_is_asked_of_the_host_that_has_it_and_keys_are_nobodys_to_see(
     monkeypatch.setattr(Hosts, "changes", changes)
     cells = {"board": "t/board/0", "definitions": "t/directory/0"}
     topics = (Topic("board", "latest"), Topic("definitions", "upsert"))
-    followed = GatewaySpec("t", WHERE, tmp_path, "g", "packed", "1", topics=topics, cells=cells)
+    followed = GatewaySpec("t", WHERE, SqliteSpec(tmp_path), "g", "packed", "1", topics=topics, cells=cells)
     with TestClient(create_live(followed)) as http, http.websocket_connect("/") as live:
         live.receive_json(mode="binary")
         for id, topic in enumerate(("board", "definitions", "keys")):
