@@ -116,7 +116,7 @@ class Hub:
                 client.woken.set()
 
     def _host_of(self, topic: str) -> str:
-        return self._stage.spec.host_of(topic)
+        return self._gateway.spec.host_of(topic)
 
     def start(self) -> list[asyncio.Task[None]]:
         return [asyncio.create_task(self.follow(host)) for host in self._hosts]
