@@ -82,6 +82,7 @@ def extended(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (folder / "mine.yaml").write_text(yaml.safe_dump(config))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(packages))
+        patch.setattr("tests.running.START_S", 300.0)  # the machine may be busy
         system = start(folder, str(folder / "mine.yaml"), "--placement", "packed")
     yield system
     assert system.stop() == 0, system.output.read_text()[-3000:]

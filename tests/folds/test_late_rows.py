@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from actors.dashboards.system_health import SystemHealth
+from hindcast.testing.story import given
 from tests.life import Life
-from tests.story import given
 
 SECOND = 1_000_000
 EVENTS = MetricSpec("events", "user_interactions", sketches=False)
