@@ -20,10 +20,10 @@ def keeps_the_source_rules(
 ) -> list[Any]:
     """Fails where a source breaks a rule of ``actors.source``; answers its rows, as told apart by the columns ``of``.
 
-    ``make`` gives the source over the same, finite content each time (a file, a server with fixed answers). Its rows must be
-    told apart by the columns ``of``. Of a source without an end the first ``endless`` reads are looked at. Checked: rows are of ``stream``; each position is 1 to 64 KiB long; a reader opened at
-    the position of any read gives exactly the rows that follow that read, so that none is lost and none comes
-    twice; the same position gives the same rows again.
+    ``make`` gives the source over the same content each time (a file, a server with fixed answers); its rows must be told
+    apart by the columns ``of``. Of a source without an end the first ``endless`` reads are looked at. Checked: rows are of
+    ``stream``; each position is 1 to 64 KiB long; a reader opened at the position of any read gives exactly the rows that
+    follow that read, so that none is lost and none comes twice; the same position gives the same rows again.
     """
     reads = _all(make, stream, None, endless)
     whole = [row for read in reads for row in _rows(read, of)]
@@ -35,9 +35,8 @@ def keeps_the_source_rules(
             continue
         rest = [row for later in _all(make, stream, read.position, endless) for row in _rows(later, of)]
         place = f"a reader at {read.position!r}, which is behind {told} rows,"
-        assert (rest[: len(whole) - told] if endless else rest) == whole[told:], (
-            f"{place} gives {rest[:5]} …, not {whole[told : told + 5]} …"
-        )
+        follow = rest[: len(whole) - told] if endless else rest
+        assert follow == whole[told:], f"{place} gives {rest[:5]} …, not {whole[told : told + 5]} …"
     return whole
 
 
@@ -54,9 +53,7 @@ def _all(make: Callable[[], Source], stream: Stream, position: bytes | None, end
                 assert 0 < len(read.position) <= MOST_POSITION, f"a position of {len(read.position)} bytes"
             idle = idle + 1 if not read.rows.num_rows else 0
             found.append(read)
-            assert endless or len(found) < MOST_READS, (
-                f"no end after {MOST_READS} reads; give the source finite content here"
-            )
+            assert endless or len(found) < MOST_READS, f"no end after {MOST_READS} reads; say `endless`"
     finally:
         reader.close()
     return found
