@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from playwright.sync_api import expect, sync_playwright
 from websockets.sync.client import connect
 
+from tests.browser.conftest import CHROMIUM, QUIET
 from tests.packages import BROKEN, DICE, put
 from tests.running import Running, start
 
@@ -132,3 +134,17 @@ def test_the_command_line_names_them_and_says_that_something_is_wrong(extended: 
     assert said.returncode == 1
     assert "plug-in sunk of plug-sunk 1.0 is not there" in said.stdout
     assert "the well is dry" in said.stdout
+
+
+def test_its_widget_is_on_the_page(extended: Running) -> None:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        page = browser.new_page()
+        page.goto(extended.link())
+        page.get_by_role("link", name="Dice").click()
+        bars = page.get_by_label("Thrown").locator("li")
+        expect(bars).to_have_count(6, timeout=90_000)
+        assert sorted(text.strip()[0] for text in bars.all_inner_texts()) == list("123456")
+        browser.close()
