@@ -316,6 +316,7 @@ def test_help_groups_its_commands_and_leaves_none_out() -> None:
         "Run a system:",
         "Events in and out of it:",
         "Watch what comes:",
+        "Definitions of all kinds:",
         "Analyse a file, without a system:",
         "Find a model for a table, and use it:",
     ]
