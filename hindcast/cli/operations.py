@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hindcast.cli.output import note, print_json, print_table
+from hindcast.cli.output import WHOLE_SENTENCE, note, print_json, print_table
 from hindcast.cli.target import Target, json_option, target_options
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ class OperationGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or self._described.get(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(WHOLE_SENTENCE)) for name, one in found if one])
 
 
 def described() -> dict[tuple[str, str], Operation[..., Any]]:
