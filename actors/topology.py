@@ -100,7 +100,3 @@ class HostMap:
     namespace: str
     cells: Mapping[str, str]
     """Cell name to host name."""
-
-    def of_kind(self, kind: str) -> list[str]:
-        """Hosts of one kind: one when packed, several when spread."""
-        return sorted({host for host in self.cells.values() if host.split(":")[0] == kind})
