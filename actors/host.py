@@ -20,7 +20,7 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.followers import Followed, Follower, Followers
 from actors.intake import Ack, PollWorker, PushWorker
-from actors.topology import CellSpec, HostSpec, Notify, Polled, Push
+from actors.topology import CellSpec, FoldPasts, HostSpec, Notify, Polled, Push
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events.errors import Rejected, Transient
@@ -62,6 +62,10 @@ class Host:
                 from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
 
                 return NotifierWorker(cell, self._log, channels, wall_clock)
+            case FoldPasts():
+                from actors.backfill import BackfillWorker  # here: its kernels take 20 MB that few hosts need
+
+                return BackfillWorker(cell, self._log)
             case _:
                 return StreamWorker(cell, self._log, self._spec.generation, self._changed)
 

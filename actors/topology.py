@@ -52,7 +52,12 @@ class Notify:
     channels: Mapping[str, Channel]
 
 
-Drive = Stream | Push | Polled | Notify
+@dataclass(frozen=True, slots=True)
+class FoldPasts:
+    """Drive the cell by the pasts of definitions that are wanted."""
+
+
+Drive = Stream | Push | Polled | Notify | FoldPasts
 
 
 @dataclass(frozen=True, slots=True)
