@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 import msgspec
 import pyarrow as pa
 
+from actors.analyzers.anomaly_watch import AnomalyPast
 from actors.analyzers.held import packed
 from actors.analyzers.metric_past import MetricPast
 from actors.analyzers.metric_series import Columns
@@ -132,7 +133,7 @@ class Past(Protocol):
         ...
 
 
-PASTS_OF: Mapping[str, Callable[[Mapping[str, Any]], Past]] = {"metric": MetricPast}
+PASTS_OF: Mapping[str, Callable[[Mapping[str, Any]], Past]] = {"metric": MetricPast, "anomaly": AnomalyPast}
 """By kind of definition."""
 
 

@@ -60,7 +60,8 @@ SYSTEM_METRICS = _stream(
 METRICS = _stream(
     "metrics",
     "metric.sampled: one window of one metric and key; a later `revision` replaces an earlier one. window.closed (without a "
-    "revision): all windows that end in (start, time] are closed, and keys without a sample there had no rows.",
+    "revision): all windows that end in (start, time] are closed, and keys without a sample there had no rows. `cause` "
+    "names the event that defined the metric; `subject` is `past` for windows from before that.",
     pa.field("metric", LABEL),
     pa.field("key", LABEL),
     pa.field("start", TIME),

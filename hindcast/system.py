@@ -166,6 +166,7 @@ class System:
             version=version("hindcast"),
             topics=_topics(specs),
             cors_origins=server.cors_origins,
+            bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
         )

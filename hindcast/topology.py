@@ -7,9 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from actors.alerts.evaluator import AlertEvaluator
-from actors.alerts.wording import MONEY, Wording
-from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
-from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.alerts.wording import Wording
+from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.anomaly_watch import AnomalySpec
+from actors.analyzers.metric_series import MetricSpec
+from actors.analyzers.metrics import MetricsAnalyzer
+from actors.backfill import Backfill
 from actors.channels import Channel, DashboardChannel, WebhookChannel, secret_bytes
 from actors.clock import Clock
 from actors.collectors.pull import PullCollector
@@ -20,11 +23,10 @@ from actors.dashboards.user_activity import UserActivity
 from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import IN_CONFIGURATION
 from actors.definitions.channel import WebhookChannel as WebhookSection
-from actors.definitions.metric import Metric
 from actors.directory import Directory
 from actors.notifier import Notifier
 from actors.sources.machine import Machine
-from actors.topology import CellSpec, Notify, Polled, Push
+from actors.topology import CellSpec, FoldPasts, Notify, Polled, Push
 from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
 from events.errors import Rejected
@@ -44,21 +46,22 @@ def gateways(cores: int) -> int:
 def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...]:
     """Every cell that ``settings`` ask for; ``page`` is where the page is, for links."""
     tenant = settings.tenant
-    metrics = tuple(_metric(m, settings.collectors.bound_s) for m in settings.metrics)
+    metrics = tuple(MetricSpec.of(m.model_dump(mode="json"), settings.collectors.bound_s) for m in settings.metrics)
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
     interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
     notified = channels(settings)
     found = [
         CellSpec("collectors", interactions, tenant, Push()),
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
-        CellSpec("analyzers", MetricsAnalyzer(metrics), tenant),
-        CellSpec("analyzers", AnomalyAnalyzer(anomalies), tenant),
+        CellSpec("analyzers", MetricsAnalyzer(former=metrics), tenant),
+        CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
         CellSpec("dashboards", UserActivity(), tenant),
         CellSpec("dashboards", SystemHealth(), tenant),
         CellSpec("dashboards", AlertSystem(), tenant),
         CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
         CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
         CellSpec("edges", Directory(), tenant),
+        CellSpec("edges", Backfill(), tenant, FoldPasts()),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
     ]
     if settings.sources.machine.enabled:
@@ -67,34 +70,14 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     return tuple(found)
 
 
-def _metric(metric: Metric, bound_s: float) -> MetricSpec:
-    return MetricSpec(
-        name=metric.name,
-        stream=metric.stream,
-        types=metric.types,
-        key=metric.key,
-        value=metric.value,
-        distinct=metric.distinct,
-        width_us=int(metric.width_s * SECOND),
-        lateness_us=int(metric.lateness_s * SECOND),
-        bound_us=int(bound_s * SECOND),
-        sketches=metric.sketches,
-    )
-
-
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
     of = tuple(spec.definition for spec in metrics if spec.name == anomaly.metric or spec.named_by is not None)
     return AnomalySpec(anomaly.metric, anomaly.aggregate, anomaly.false_alarms_per_week, tuple(sorted(of)))
 
 
 def _wording(settings: Settings, page: str) -> Wording:
-    units = {metric.name: metric.unit or (MONEY if _is_money(metric) else "") for metric in settings.metrics}
     address = settings.server.public_url
-    return Wording(units, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
-
-
-def _is_money(metric: Metric) -> bool:
-    return metric.value == "amount" and metric.key == "currency"
+    return Wording({}, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
 
 
 def channels(settings: Settings) -> dict[str, Channel]:

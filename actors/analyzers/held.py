@@ -215,3 +215,19 @@ def requests(asked: Sequence[PastRequest], at: int) -> pa.RecordBatch:
         ],
     }
     return rows(PAST_REQUESTS, columns, len(asked))
+
+
+def new_rows(joining: Joining, data: Mapping[str, Any], part: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows of a part of the past that were not taken over before: a backfill that had to begin anew tells all again."""
+    producer, known = data["producer"], joining.taken.get(data["producer"], 0)
+    if data["first"] > known:
+        return part.slice(0, 0)
+    new = part.slice(max(0, known - data["first"]))
+    joining.taken[producer] = known + new.num_rows
+    return new
+
+
+def split(batch: Batch, rows_: int) -> tuple[Batch, Batch]:
+    """The first so many rows, and the others."""
+    first = Batch(batch.header, batch.first, batch.table.slice(0, rows_), False)
+    return first, Batch(batch.header, batch.first + rows_, batch.table.slice(rows_), batch.last)

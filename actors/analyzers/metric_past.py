@@ -18,6 +18,7 @@ class MetricPast:
 
     def __init__(self, said: Mapping[str, Any]) -> None:
         self._spec = MetricSpec.of(said["spec"], said.get("bound_s", BOUND_S))
+        self._cause = said.get("cause")
         self._series: dict[str, Series] = {}
 
     def take(self, batch: Batch, columns: Columns) -> Iterator[pa.RecordBatch]:
@@ -30,7 +31,7 @@ class MetricPast:
             series = self._series[batch.producer] = Series.new(self._spec)
         for samples in advance(self._spec, series, columns, batch.watermark):
             if samples.rows:
-                yield sampled(self._spec, series.keys, samples, batch.producer)
+                yield sampled(self._spec, series.keys, samples, batch.producer, self._cause, past=True)
 
     def dump(self) -> bytes:
         """The windows by producer, for ``MetricsAnalyzer``."""

@@ -15,6 +15,9 @@ from analytics.closings import Spans
 from analytics.keys import Keys
 from events.catalog import LATE_ROWS, METRICS, rows
 
+PAST = "past"
+"""The subject of rows about windows from before their metric was defined."""
+
 
 class Late(NamedTuple):
     """Rows of a batch that came too late for a window of one spec."""
@@ -34,8 +37,11 @@ def in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
     return pa.concat_batches([samples for _, samples in found]).take(pa.array(order))
 
 
-def sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: str) -> pa.RecordBatch:
-    """``metric.sampled`` rows; ``source`` names the definition, which differs from the metric where a column names that."""
+def sampled(
+    spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: str, cause: str | None, past: bool = False
+) -> pa.RecordBatch:
+    """``metric.sampled`` rows; ``source`` names the definition, which differs from the metric where a column names that;
+    ``cause`` is its event. ``past``: the windows are from before that."""
     ids = pa.array(samples.key, pa.int32())
     if spec.named_by is None:
         metric = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), samples.rows), [spec.name])
@@ -47,6 +53,8 @@ def sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: st
     columns = {
         "type": "metric.sampled",
         "source": spec.name,
+        "cause": cause,
+        "subject": PAST if past else None,
         "partition_key": producer,
         "time": samples.start + spec.width_us,
         "metric": metric,
@@ -82,7 +90,9 @@ def _label(names: pa.Array, ids: pa.Array) -> pa.Array:
     return names.take(ids).dictionary_encode()
 
 
-def closings(specs: Sequence[MetricSpec], closed: Spans, producer: str) -> tuple[np.ndarray, pa.RecordBatch]:
+def closings(
+    specs: Sequence[MetricSpec], closed: Spans, producer: str, past: bool = False
+) -> tuple[np.ndarray, pa.RecordBatch]:
     """(rows of the batch, ``window.closed`` rows): of each of ``specs``, which have one width, every window that ended in
     (start, time] is closed. The figures are those of a key without rows; ``key`` is null where there may be many, else "".
     They have no revision: it is not a sample."""
@@ -96,6 +106,7 @@ def closings(specs: Sequence[MetricSpec], closed: Spans, producer: str) -> tuple
     columns = {
         "type": "window.closed",
         "source": metric,
+        "subject": PAST if past else None,
         "partition_key": producer,
         "time": np.repeat(closed.end, n),
         "metric": metric,

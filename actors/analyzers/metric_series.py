@@ -113,6 +113,11 @@ class SavedSeries(msgspec.Struct):
     keys: list[str]
     windows: dict[str, Packed | int]
 
+    @property
+    def watermark(self) -> int:
+        found = self.windows["watermark"]
+        return found if isinstance(found, int) else NO_WATERMARK
+
 
 def advance(spec: MetricSpec, series: Series, columns: Columns, watermark: int = NO_WATERMARK) -> list[windows.Samples]:
     """Take a batch's rows, and the watermark that holds after them: what closed, what was revised, what came too late."""

@@ -31,6 +31,8 @@ class Definition(msgspec.Struct):
     spec: MetricSpec
     version: int
     """The offset of its event on ``control``."""
+    cause: str | None = None
+    """Producer and offset of the first event that said the same: its samples name it. None: of a former release."""
     joining: Joining | None = None
     """None: it counts what comes."""
 

@@ -18,7 +18,19 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from actors.analyzers.held import MOST_HELD, Hold, Joining, PastRequest, dropped, requests, taken, unpacked, wanted
+from actors.analyzers.held import (
+    MOST_HELD,
+    Hold,
+    Joining,
+    PastRequest,
+    dropped,
+    new_rows,
+    requests,
+    split,
+    taken,
+    unpacked,
+    wanted,
+)
 from actors.analyzers.metric_rows import Late, closings, in_order, late_rows, sampled
 from actors.analyzers.metric_series import BOUND_S, Columns, MetricSpec, SavedSeries, Series, advance
 from actors.analyzers.metric_state import FORMER, UNKNOWN, Definition, Index, Producer, State, dumped, loaded
@@ -112,7 +124,7 @@ class MetricsAnalyzer:
         if hold is not None and hold.rows + batch.rows > self.most_held:
             room = self.most_held - hold.rows
             if room:
-                first, batch = _split(batch, room)
+                first, batch = split(batch, room)
                 self._data(state, first, outputs)
             asked = self._cut_again(state, batch.stream)
             outputs.emit(PAST_REQUESTS.name, requests(asked, batch.header.committed))
@@ -145,7 +157,12 @@ class MetricsAnalyzer:
             series = state.series_of(spec, batch.producer, before[spec.bound_us])
             for samples in advance(spec, series, columns, batch.watermark):
                 if samples.rows:
-                    found.append((samples.row, sampled(spec, series.keys, samples, batch.producer)))
+                    found.append(
+                        (
+                            samples.row,
+                            sampled(spec, series.keys, samples, batch.producer, state.defined[spec.name].cause),
+                        )
+                    )
                 if len(samples.refused):
                     marks = columns.marks(before[spec.bound_us], spec.bound_us)
                     late.append(Late(samples.refused, columns.metrics(spec, samples.refused), marks))
@@ -185,7 +202,10 @@ class MetricsAnalyzer:
                     series = state.series_of(spec, name, NO_WATERMARK)
                     samples = windows.advance_watermark(series.windows, producer.watermark(spec.bound_us))
                     if samples.rows:
-                        yield np.full(samples.rows, row), sampled(spec, series.keys, samples, name)
+                        yield (
+                            np.full(samples.rows, row),
+                            sampled(spec, series.keys, samples, name, state.defined[spec.name].cause),
+                        )
                     state.schedule(spec, name)
                 for (bound, width), specs in index.groups.items():
                     first, to = producer.whole_from(bound, width), producer.watermark(bound)
@@ -203,7 +223,8 @@ class MetricsAnalyzer:
         asked: list[PastRequest] = []
         if type_ == DEFINED:
             version = batch.first + batch.rows - 1
-            asked = self._define(state, name, version, {key: data[key] for key in ("spec", "bound_s") if key in data})
+            said = {key: data[key] for key in ("spec", "bound_s") if key in data}
+            asked = self._define(state, name, version, {**said, "cause": f"{batch.producer}:{version}"})
         elif name in state.defined:
             asked = self._drop(state, name)
         if asked:
@@ -222,7 +243,7 @@ class MetricsAnalyzer:
         asked = self._drop(state, name) if held is not None else []
         cut = state.places(spec.stream)
         joining = Joining(said, cut) if any(cut.values()) else None
-        state.defined[name] = Definition(spec, version, joining)
+        state.defined[name] = Definition(spec, version, said["cause"], joining)
         state.forget_index(spec.stream)
         if joining is None:
             return asked
@@ -270,17 +291,9 @@ class MetricsAnalyzer:
             if defined is None or defined.joining is None or defined.version != data["version"]:
                 continue
             if row["type"] == "past.part":
-                self._take_part(defined.joining, data, unpacked(row["payload"]), outputs)
+                outputs.emit(METRICS.name, new_rows(defined.joining, data, unpacked(row["payload"])))
             elif data["cut"] == defined.joining.cut:
                 self._go_live(state, defined, _PASTS.decode(row["payload"]), batch.header.committed, outputs)
-
-    def _take_part(self, joining: Joining, data: dict[str, Any], part: pa.RecordBatch, outputs: Outputs) -> None:
-        """Rows of the past; those that came before, from a backfill that had to begin anew, are left out."""
-        producer, known = data["producer"], joining.taken.get(data["producer"], 0)
-        new = part.slice(max(0, known - data["first"]))
-        if data["first"] <= known and new.num_rows:
-            outputs.emit(METRICS.name, new)
-            joining.taken[producer] = known + new.num_rows
 
     def _go_live(
         self, state: State, defined: Definition, pasts: dict[str, SavedSeries], at: int, outputs: Outputs
@@ -294,32 +307,45 @@ class MetricsAnalyzer:
         outputs.emit(PAST_REQUESTS.name, told)
         state.forget_index(spec.stream)
         for producer, saved in sorted(pasts.items()):
-            state.series[spec.name, spec.definition, producer] = Series.load(spec, saved)
+            series = state.series[spec.name, spec.definition, producer] = Series.load(spec, saved)
+            self._close(state, spec, producer, NO_WATERMARK, series.windows.watermark, outputs, past=True)
         for held in state.held[spec.stream].above(cut):
             columns = Columns(held.table)
             series = state.series_of(spec, held.producer, NO_WATERMARK)
             before = series.windows.watermark
             for samples in advance(spec, series, columns, held.watermark):
-                if samples.rows:
-                    outputs.emit(METRICS.name, sampled(spec, series.keys, samples, held.producer))
+                self._tell(defined, series, samples, held.producer, outputs)
                 if len(samples.refused):
                     marks = columns.marks(before, spec.bound_us)
                     late = [Late(samples.refused, columns.metrics(spec, samples.refused), marks)]
                     outputs.emit(LATE_ROWS.name, late_rows(spec.stream, held.producer, held.first, held.table, late))
         for (stream, name), producer in sorted(state.producers.items()):
-            if stream != spec.stream:
-                continue
-            to, first = producer.watermark(spec.bound_us), producer.whole_from(spec.bound_us, spec.width_us)
-            if (spec.name, spec.definition, name) in state.series:
-                series = state.series[spec.name, spec.definition, name]
-                samples = windows.advance_watermark(series.windows, to)
-                if samples.rows:
-                    outputs.emit(METRICS.name, sampled(spec, series.keys, samples, name))
+            if stream == spec.stream:
+                closed_to = pasts[name].watermark if name in pasts else NO_WATERMARK
+                to = producer.watermark(spec.bound_us)
+                series = state.series.get((spec.name, spec.definition, name))
+                if series is not None:
+                    self._tell(defined, series, windows.advance_watermark(series.windows, to), name, outputs)
+                self._close(state, spec, name, closed_to, to, outputs)
                 state.schedule(spec, name)
-            closed = spans(NO_WATERMARK, NO_MARKS, to, spec.width_us, first)
-            if len(closed.row):
-                outputs.emit(METRICS.name, closings([spec], closed, name)[1])
         state.forget_hold(spec.stream)
+
+    def _tell(
+        self, defined: Definition, series: Series, samples: windows.Samples, producer: str, outputs: Outputs
+    ) -> None:
+        if samples.rows:
+            told = sampled(defined.spec, series.keys, samples, producer, defined.cause)
+            outputs.emit(METRICS.name, told)
+
+    def _close(
+        self, state: State, spec: MetricSpec, name: str, before: int, to: int, outputs: Outputs, past: bool = False
+    ) -> None:
+        """Say that a producer's windows are closed from a watermark to another."""
+        producer = state.producers[spec.stream, name]
+        first = producer.whole_from(spec.bound_us, spec.width_us)
+        closed = spans(before, NO_MARKS, to, spec.width_us, first)
+        if len(closed.row):
+            outputs.emit(METRICS.name, closings([spec], closed, name, past)[1])
 
     def dump(self, state: State) -> bytes:
         return dumped(state)
@@ -329,19 +355,13 @@ class MetricsAnalyzer:
         return loaded(data, self.former)
 
 
-def _split(batch: Batch, rows: int) -> tuple[Batch, Batch]:
-    """The first so many rows, and the others."""
-    first = Batch(batch.header, batch.first, batch.table.slice(0, rows), False)
-    return first, Batch(batch.header, batch.first + rows, batch.table.slice(rows), batch.last)
-
-
 def _commands(batch: Batch) -> Iterator[tuple[Batch, tuple[str, str, dict[str, Any]] | None]]:
     """The batch in parts, each of which ends with a command about a metric; that is given beside."""
     codes, names = labels(batch.table, "type")
     ours = np.array([name in (DEFINED, REMOVED) for name in names], np.bool_)
     rest = batch
     for place in np.flatnonzero(ours[codes]).tolist():
-        part, rest = _split(rest, batch.first + place + 1 - rest.first)
+        part, rest = split(rest, batch.first + place + 1 - rest.first)
         if not rest.rows:
             part = Batch(part.header, part.first, part.table, batch.last)
         row = batch.table.slice(place, 1).select(["type", "subject", "data"]).to_pylist()[0]
