@@ -18,13 +18,12 @@ import pyarrow as pa
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
+from actors.edges.intake import Ack, PollWorker, PushWorker
 from actors.followers import Followed, Follower, Followers
-from actors.intake import Ack, PollWorker, PushWorker
 from actors.topology import CellSpec, FoldPasts, HostSpec, Notify, Polled, Push
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events.errors import Rejected, Transient
-from events.sqlite_log import SqliteLog
 
 READY_S = 30.0
 LOOK_S = 1.0
@@ -42,8 +41,8 @@ class Host:
     def __init__(self, spec: HostSpec) -> None:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
         self._spec = spec
-        self._log = SqliteLog(spec.log)
-        self._admission = Admission(spec.log, min_free_bytes=spec.min_free_bytes)
+        self._log = spec.log.open()
+        self._admission = Admission(self._log, min_free_bytes=spec.min_free_bytes)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._moved = asyncio.Event()
         self._followers = Followers(spec.name)
@@ -59,11 +58,13 @@ class Host:
             case Polled(open_, every_s):
                 return PollWorker(cell, self._log, open_(), every_s, wall_clock)
             case Notify(channels):
-                from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
+                from actors.edges.delivery import (
+                    NotifierWorker,  # here: its HTTP client takes 11 MB that no other host needs
+                )
 
                 return NotifierWorker(cell, self._log, channels, wall_clock)
             case FoldPasts():
-                from actors.backfill import BackfillWorker  # here: its kernels take 20 MB that few hosts need
+                from actors.edges.backfill import BackfillWorker  # here: its kernels take 20 MB that few hosts need
 
                 return BackfillWorker(cell, self._log)
             case _:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
-from actors.backfill import Backfill, BackfillWorker
+from actors.backfill import Backfill
 from actors.cell import Cell, Limits
+from actors.edges.backfill import BackfillWorker
 from events.catalog import STREAMS, rows
 from events.entry import encode
 from events.log import Commit, Lease, Output
