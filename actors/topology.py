@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from actors.edges.intake import Poll
@@ -50,6 +51,9 @@ class Notify:
     """Drive the cell by the outbox, through ``channels``."""
 
     channels: Mapping[str, Channel]
+    """Those that the configuration declares."""
+    secrets: Path
+    """The folder of the secrets that definitions name."""
 
 
 @dataclass(frozen=True, slots=True)

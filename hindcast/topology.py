@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -23,17 +22,19 @@ from actors.definitions.channel import IN_CONFIGURATION
 from actors.definitions.channel import WebhookChannel as WebhookSection
 from actors.directory import Directory
 from actors.edges.channels import Channel, DashboardChannel, WebhookChannel
+from actors.edges.secrets import secret_at
 from actors.edges.sources.clock import Clock
 from actors.edges.sources.machine import Machine
 from actors.notifier import Notifier
 from actors.topology import CellSpec, FoldPasts, Notify, Polled, Push
-from actors.webhook_signing import secret_bytes
 from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
 from events.errors import Rejected
 from serve.ingest.money import CURRENCY_EXPONENT
 
 SECOND = 1_000_000
+SECRETS = "secrets"
+"""The folder of the data directory that has a file for each secret which a definition names."""
 MOST_GATEWAYS = 8
 """So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
 
@@ -50,7 +51,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     metrics = tuple(MetricSpec.of(m.model_dump(mode="json"), settings.collectors.bound_s) for m in settings.metrics)
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
     interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
-    notified = channels(settings)
+    notified = channels(settings, data / SECRETS)
     found = [
         CellSpec("collectors", interactions, tenant, Push()),
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
@@ -63,7 +64,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Backfill(), tenant, FoldPasts()),
-        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
+        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
     ]
     if settings.sources.machine.enabled:
         machine = Polled(partial(Machine, data), settings.sources.machine.every_s)
@@ -81,30 +82,26 @@ def _wording(settings: Settings, page: str) -> Wording:
     return Wording({}, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
 
 
-def channels(settings: Settings) -> dict[str, Channel]:
-    """The notification channels by name; ``dashboard`` is always there."""
+def channels(settings: Settings, secrets: Path) -> dict[str, Channel]:
+    """The notification channels by name; ``dashboard`` is always there. ``secrets``: the folder of the secrets named."""
     found: dict[str, Channel] = {"dashboard": DashboardChannel()}
     for channel in settings.channels:
         if isinstance(channel, WebhookSection):
-            found[channel.name] = WebhookChannel(str(channel.url), _secret(channel))
+            found[channel.name] = WebhookChannel(str(channel.url), _secret(channel, secrets))
         else:
             found[channel.name] = DashboardChannel()
     return found
 
 
-def _secret(channel: WebhookSection) -> str:
+def _secret(channel: WebhookSection, folder: Path) -> str:
     """The secret itself. Raises ``Rejected`` where the environment that is named does not have it, or has another text."""
     said = channel.secret.get_secret_value()
-    name = said.removeprefix("env:")
-    if name == said and said != IN_CONFIGURATION:
-        return said
     where = f"channels.{channel.name}.secret"
     if said == IN_CONFIGURATION:
-        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, or `env:NAME`")
-    if name not in os.environ:
-        raise Rejected(where, f"is in the environment variable {name}, which is not set; set it, then start again")
+        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, `env:NAME` or `file:NAME`")
+    if channel.reference == IN_CONFIGURATION:
+        return said
     try:
-        secret_bytes(os.environ[name])
-    except ValueError as error:
-        raise Rejected(where, f"is in the environment variable {name}, which {error}") from None
-    return os.environ[name]
+        return secret_at(said, folder)
+    except Rejected as error:
+        raise Rejected(where, error.reason) from None
