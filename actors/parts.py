@@ -101,8 +101,9 @@ class ChannelKind:
 
     name: str
     section: type[ChannelSection]
-    make: Callable[[Any], Channel]
-    """The channel for a section, picklable: it is sent to the process that notifies. May raise ``Rejected``."""
+    make: Callable[[Any, Path], Channel]
+    """The channel for a section and the folder of the secrets that it may name. Picklable: it is sent to the process that
+    notifies. May raise ``Rejected``."""
 
 
 def _no_cells(_: Any, __: Within) -> Iterable[CellSpec]:

@@ -196,6 +196,7 @@ class System:
             topics=tuple(topic for _, topic in topics),
             cells={topic.name: cell for cell, topic in topics},
             cors_origins=server.cors_origins,
+            bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
             plug_ins=tuple(parts().plug_ins.values()),

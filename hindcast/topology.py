@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from actors.alerts.evaluator import AlertEvaluator
-from actors.alerts.wording import MONEY, Wording
-from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
-from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.alerts.wording import Wording
+from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.anomaly_watch import AnomalySpec
+from actors.analyzers.metric_series import MetricSpec
+from actors.analyzers.metrics import MetricsAnalyzer
+from actors.backfill import Backfill
 from actors.collectors.push import control, user_interactions
 from actors.definitions.anomaly import Anomaly
-from actors.definitions.metric import Metric
 from actors.directory import Directory
+from actors.edges.backfill import FoldPasts
 from actors.edges.channels import DashboardChannel
 from actors.edges.delivery import Notify
 from actors.edges.intake import Push
@@ -26,6 +29,8 @@ from serve.ingest.money import CURRENCY_EXPONENT
 
 logger = logging.getLogger(__name__)
 SECOND = 1_000_000
+SECRETS = "secrets"
+"""The folder of the data directory that has a file for each secret which a definition names."""
 MOST_GATEWAYS = 8
 """So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
 
@@ -39,18 +44,19 @@ def gateways(cores: int) -> int:
 def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...]:
     """Every cell that ``settings`` ask for; ``page`` is where the page is, for links."""
     tenant = settings.tenant
-    metrics = tuple(_metric(m, settings.collectors.bound_s) for m in settings.metrics)
+    metrics = tuple(MetricSpec.of(m.model_dump(mode="json"), settings.collectors.bound_s) for m in settings.metrics)
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
     interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
-    notified = channels(settings)
+    notified = channels(settings, data / SECRETS)
     core = [
         CellSpec("collectors", interactions, tenant, Push()),
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
-        CellSpec("analyzers", MetricsAnalyzer(metrics), tenant),
-        CellSpec("analyzers", AnomalyAnalyzer(anomalies), tenant),
+        CellSpec("analyzers", MetricsAnalyzer(former=metrics), tenant),
+        CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
         CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
         CellSpec("edges", Directory(), tenant),
-        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
+        CellSpec("edges", Backfill(), tenant, FoldPasts()),
+        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
     ]
     return (*core, *(cell for cells in of_parts(settings, data).values() for cell in cells))
 
@@ -72,37 +78,17 @@ def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
     return found
 
 
-def _metric(metric: Metric, bound_s: float) -> MetricSpec:
-    return MetricSpec(
-        name=metric.name,
-        stream=metric.stream,
-        types=metric.types,
-        key=metric.key,
-        value=metric.value,
-        distinct=metric.distinct,
-        width_us=int(metric.width_s * SECOND),
-        lateness_us=int(metric.lateness_s * SECOND),
-        bound_us=int(bound_s * SECOND),
-        sketches=metric.sketches,
-    )
-
-
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
     of = tuple(spec.definition for spec in metrics if spec.name == anomaly.metric or spec.named_by is not None)
     return AnomalySpec(anomaly.metric, anomaly.aggregate, anomaly.false_alarms_per_week, tuple(sorted(of)))
 
 
 def _wording(settings: Settings, page: str) -> Wording:
-    units = {metric.name: metric.unit or (MONEY if _is_money(metric) else "") for metric in settings.metrics}
     address = settings.server.public_url
-    return Wording(units, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
+    return Wording({}, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
 
 
-def _is_money(metric: Metric) -> bool:
-    return metric.value == "amount" and metric.key == "currency"
-
-
-def channels(settings: Settings) -> dict[str, Channel]:
-    """The notification channels by name; ``dashboard`` is always there."""
-    made = {channel.name: parts().channel_kinds[channel.kind].make(channel) for channel in settings.channels}
+def channels(settings: Settings, secrets: Path) -> dict[str, Channel]:
+    """The notification channels by name; ``dashboard`` is always there. ``secrets``: the folder of the secrets named."""
+    made = {channel.name: parts().channel_kinds[channel.kind].make(channel, secrets) for channel in settings.channels}
     return {"dashboard": DashboardChannel(), **made}

@@ -26,6 +26,8 @@ class GatewaySpec:
     cells: Mapping[str, str] = field(default_factory=dict[str, str])
     """By name of such a topic: the cell that has it."""
     cors_origins: tuple[str, ...] = ()
+    bound_s: float = 5.0
+    """How far out of order rows normally come: a metric that is defined over HTTP says it."""
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""

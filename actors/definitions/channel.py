@@ -15,7 +15,8 @@ from events.nearest import did_you_mean
 
 IN_CONFIGURATION = "configuration"
 """Stands for a secret that a configuration file has in clear: it is never shown, and never on ``control``."""
-REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+"""Where a secret is: a variable of the environment of ``hindcast up``, or a file in ``secrets/`` of the data directory."""
 
 
 class ChannelSection(Section):
@@ -34,7 +35,7 @@ class WebhookChannel(ChannelSection):
 
     url: HttpUrl
     secret: SecretStr
-    """The secret itself (in a configuration file only), or where it is: ``env:NAME``."""
+    """The secret itself (in a configuration file only), or where it is: ``env:NAME`` or ``file:NAME``."""
 
     @field_validator("secret")
     @classmethod

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 
@@ -12,8 +12,9 @@ from actors.definitions.channel import IN_CONFIGURATION
 from actors.definitions.channel import DashboardChannel as DashboardSection
 from actors.definitions.channel import WebhookChannel as WebhookSection
 from actors.edges.retry_after import seconds_of
+from actors.edges.secrets import secret_at
 from actors.parts import ChannelKind, Part
-from actors.webhook_signing import secret_bytes, sign
+from actors.webhook_signing import sign
 from events.errors import Rejected
 
 
@@ -64,32 +65,24 @@ class WebhookChannel:
             raise Undelivered(f"HTTP {answer.status_code}", hold_s=hold_s)
 
 
-def webhook(channel: WebhookSection) -> WebhookChannel:
-    """Raises ``Rejected`` where the environment that is named does not have the secret, or has another text."""
-    return WebhookChannel(str(channel.url), _secret(channel))
-
-
-def _secret(channel: WebhookSection) -> str:
+def webhook(channel: WebhookSection, secrets: Path) -> WebhookChannel:
+    """Raises ``Rejected`` where its secret is not where it is said to be, or is none."""
     said = channel.secret.get_secret_value()
-    name = said.removeprefix("env:")
-    if name == said and said != IN_CONFIGURATION:
-        return said
     where = f"channels.{channel.name}.secret"
     if said == IN_CONFIGURATION:
-        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, or `env:NAME`")
-    if name not in os.environ:
-        raise Rejected(where, f"is in the environment variable {name}, which is not set; set it, then start again")
-    try:
-        secret_bytes(os.environ[name])
-    except ValueError as error:
-        raise Rejected(where, f"is in the environment variable {name}, which {error}") from None
-    return os.environ[name]
+        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, `env:NAME` or `file:NAME`")
+    if channel.reference != IN_CONFIGURATION:
+        try:
+            said = secret_at(said, secrets)
+        except Rejected as error:
+            raise Rejected(where, error.reason) from None
+    return WebhookChannel(str(channel.url), said)
 
 
 PART = Part(
     "channels",
     channels=(
-        ChannelKind("dashboard", DashboardSection, lambda _: DashboardChannel()),
+        ChannelKind("dashboard", DashboardSection, lambda _, __: DashboardChannel()),
         ChannelKind("webhook", WebhookSection, webhook),
     ),
 )

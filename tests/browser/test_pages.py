@@ -197,7 +197,7 @@ def test_an_alert_opens_its_life(visit: Visit) -> None:
     page.wait_for_url(re.compile("/metrics/revenue"))
     assert "from=" in page.url
     page.go_back()
-    page.get_by_role("link", name="Events", exact=True).last.click()
+    page.locator(".two").get_by_role("link", name="Events", exact=True).click()
     expect(page.get_by_role("region", name="Events of a metric")).to_contain_text("series EUR")
 
 

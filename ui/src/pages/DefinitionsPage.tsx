@@ -104,7 +104,7 @@ export function DefinitionsPage() {
           }
         >
           {() => (
-            <DataTable label="Definitions" columns={columns} rows={shown} rowKey={({ kind, name }) => `${kind}/${name}`} />
+            <DataTable label="Definitions, by kind and name" columns={columns} rows={shown} rowKey={({ kind, name }) => `${kind}/${name}`} />
           )}
         </Panel>
       </div>

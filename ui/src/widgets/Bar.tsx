@@ -87,7 +87,7 @@ function OfMetric({ widget, title, metric }: Props & { metric: string }) {
       }
       table={() => (
         <DataTable
-          label={title}
+          label={`Rows of ${title}`}
           rows={bars}
           rowKey={({ name }) => name}
           columns={[

@@ -21,7 +21,7 @@ function Table({ widget, title }: Props) {
 /** Rows of a topic as a table: of the columns that are named, else of every field. */
 export function RowsTable({ title, rows, options }: { title: string; rows: Row[]; options: WidgetOptions }) {
   const shown = sorted(rows, options.sort).slice(0, options.limit ?? MOST_ROWS);
-  return <DataTable label={title} columns={columnsOf(shown, options.columns)} rows={shown} rowKey={({ key }) => key} />;
+  return <DataTable label={`Rows of ${title}`} columns={columnsOf(shown, options.columns)} rows={shown} rowKey={({ key }) => key} />;
 }
 
 const byNumber = (rows: Row[]) => rows.every(({ key }) => /^\d{1,6}$/.test(key));

@@ -13,7 +13,7 @@ function Text({ widget, title }: Props) {
       <header>
         <h2 id={heading}>{title}</h2>
       </header>
-      <div class="prose" tabIndex={0} role="region" aria-label={title}>
+      <div class="prose" tabIndex={0} role="region" aria-label={`Text of ${title}`}>
         {(widget.options?.text ?? "").split(/\n\s*\n/).map((paragraph, i) => (
           <p key={i}>{linked(paragraph)}</p>
         ))}
