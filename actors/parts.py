@@ -102,8 +102,8 @@ class ChannelKind:
     name: str
     section: type[ChannelSection]
     make: Callable[[Any, Path], Channel]
-    """The channel for a section and the folder of the secrets that it may name. Picklable: it is sent to the process that
-    notifies. May raise ``Rejected``."""
+    """``make(section, secrets)`` answers the channel for a section, picklable: it is sent to the process that notifies.
+    ``secrets`` is the folder of the secrets that definitions name. May raise ``Rejected``."""
 
 
 def _no_cells(_: Any, __: Within) -> Iterable[CellSpec]:

@@ -19,6 +19,7 @@ from actors.directory import Directory
 from actors.edges.backfill import FoldPasts
 from actors.edges.channels import DashboardChannel
 from actors.edges.delivery import Notify
+from actors.edges.fold_pasts import FoldPasts
 from actors.edges.intake import Push
 from actors.notifier import Notifier
 from actors.parts import Channel, Within

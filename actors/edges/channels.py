@@ -66,17 +66,21 @@ class WebhookChannel:
 
 
 def webhook(channel: WebhookSection, secrets: Path) -> WebhookChannel:
-    """Raises ``Rejected`` where its secret is not where it is said to be, or is none."""
+    """Raises ``Rejected`` where the place that is named does not have the secret, or has another text."""
+    return WebhookChannel(str(channel.url), _secret(channel, secrets))
+
+
+def _secret(channel: WebhookSection, folder: Path) -> str:
     said = channel.secret.get_secret_value()
     where = f"channels.{channel.name}.secret"
     if said == IN_CONFIGURATION:
         raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, `env:NAME` or `file:NAME`")
-    if channel.reference != IN_CONFIGURATION:
-        try:
-            said = secret_at(said, secrets)
-        except Rejected as error:
-            raise Rejected(where, error.reason) from None
-    return WebhookChannel(str(channel.url), said)
+    if channel.reference == IN_CONFIGURATION:
+        return said
+    try:
+        return secret_at(said, folder)
+    except Rejected as error:
+        raise Rejected(where, error.reason) from None
 
 
 PART = Part(

@@ -164,10 +164,6 @@ class NotifierWorker(Worker):
     def _channel(self, name: str, told: ChannelTold | None) -> Channel:
         """The channel as it is defined now. Raises ``Undelivered``."""
         if told is None or told.secret == IN_CONFIGURATION or told.kind not in ("dashboard", "webhook"):
-            if told is not None and name not in self._channels:
-                raise Undelivered(
-                    f"a channel of kind {told.kind} is made at a start: put {name!r} into the configuration"
-                )
             if name not in self._channels:
                 raise Undelivered(f"there is no channel {name!r} any more", final=True)
             return self._channels[name]
