@@ -16,7 +16,6 @@ from actors.backfill import Backfill
 from actors.collectors.push import control, user_interactions
 from actors.definitions.anomaly import Anomaly
 from actors.directory import Directory
-from actors.edges.backfill import FoldPasts
 from actors.edges.channels import DashboardChannel
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts

@@ -18,7 +18,6 @@ from actors.backfill import Backfill, Job, State
 from actors.cell import AnyCell
 from actors.fold import Batch
 from actors.slices import gapless, slices_of
-from actors.topology import Surroundings
 from actors.workers import Worker
 from events.errors import Corrupt
 from events.log import LogReader
@@ -184,11 +183,3 @@ class BackfillWorker(Worker):
                 columns = Columns(batch.table)
                 for work in together:
                     work.take(batch, columns)
-
-
-@dataclass(frozen=True, slots=True)
-class FoldPasts:
-    """Drive the cell by the pasts of definitions that are wanted."""
-
-    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
-        return BackfillWorker(cell, host.log)
