@@ -44,7 +44,7 @@ class AlertEvaluator:
     bound_us: int = 5_000_000
     wording: Wording = field(default_factory=Wording)
     name: str = "alert_evaluator"
-    version: int = 2
+    version: int = 3
     reads: tuple[str, ...] = (CONTROL.name, METRICS.name, CLOCK.name)
     writes: tuple[str, ...] = (ALERTS.name, OUTBOX.name)
     _telling: Telling = field(init=False, repr=False)
