@@ -62,9 +62,11 @@ def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample |
     closed = np.array([name == CLOSED for name in type_names], np.bool_)[types]
     metrics, metric_names = labels(table, "metric")
     judged: dict[int, list[Judged]] = {}
-    for code, metric in enumerate(metric_names):
+    sampled = np.flatnonzero(~closed)
+    for code in np.unique(metrics[sampled]).tolist():
+        metric = metric_names[code]
         if metric in rules:
-            chosen = np.flatnonzero(~closed & (metrics == code))
+            chosen = sampled[metrics[sampled] == code]
             for rule in rules[metric]:
                 _judge(rule, table, chosen, judged)
     ends, starts = times(table, "time").tolist(), times(table, "start").tolist()
