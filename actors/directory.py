@@ -17,7 +17,9 @@ from actors import ledger
 from actors.fold import NONE, Batch, Outputs, Topic
 from events.catalog import CONTROL, PAST_REQUESTS, PASTS
 
-TOPICS = ("keys", "definitions", "configured", "links", "revoked")
+DEFINITIONS = "definitions"
+"""The one topic that everybody may see who may look at the page."""
+TOPICS = ("keys", DEFINITIONS, "configured", "links", "revoked")
 FIRST = "key_admin"
 """The id of the key that a data directory's owner has from the first start on, or how it begins."""
 
