@@ -16,7 +16,7 @@ from actors.notifier import Notifier
 from actors.webhook_signing import new_secret
 from events.errors import Rejected
 from events.memory_log import MemoryLog
-from tests.story import Story, given
+from hindcast.testing.story import Story, given
 
 HOOK = {"name": "ops", "kind": "webhook", "url": "https://example.com/hook", "secret": "file:ops"}
 
