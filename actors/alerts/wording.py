@@ -24,7 +24,7 @@ _LARGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What the words need to know of the configuration."""
+    """What messages need to know of the configuration: units of metrics, digits of currencies, the page's address."""
 
     units: Mapping[str, str] = field(default_factory=dict[str, str])
     """By metric; ``MONEY``, or a text such as ``ms``."""
