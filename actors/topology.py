@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from actors.edges.intake import Poll
@@ -50,9 +51,17 @@ class Notify:
     """Drive the cell by the outbox, through ``channels``."""
 
     channels: Mapping[str, Channel]
+    """Those that the configuration declares."""
+    secrets: Path
+    """The folder of the secrets that definitions name."""
 
 
-Drive = Stream | Push | Polled | Notify
+@dataclass(frozen=True, slots=True)
+class FoldPasts:
+    """Drive the cell by the pasts of definitions that are wanted."""
+
+
+Drive = Stream | Push | Polled | Notify | FoldPasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,3 @@ class HostMap:
     namespace: str
     cells: Mapping[str, str]
     """Cell name to host name."""
-
-    def of_kind(self, kind: str) -> list[str]:
-        """Hosts of one kind: one when packed, several when spread."""
-        return sorted({host for host in self.cells.values() if host.split(":")[0] == kind})
