@@ -52,7 +52,7 @@ class Columns:
         return f", read as {self.form} in UTC" if name == "time" and self.form else ""
 
     def said(self) -> str:
-        """In words, for the person who sends."""
+        """A sentence that tells the person who sends what each attribute is read from."""
         parts = [f"{name} = column {column}{self.how(name)}" for name, column in self.columns.items()]
         when = [] if "time" in self.columns else ["time = when it is received"]
         return ", ".join([*parts, *(f"{name} = “{text}”" for name, text in self.fixed.items()), *when])
@@ -74,7 +74,7 @@ class Columns:
 
 
 def columns_for(present: Collection[str], asked: Mapping[str, str | None], file: str) -> Columns:
-    """What the options say, else the best guess from the names of the columns.
+    """The columns that the options name; for the others, the best guess from the columns' names.
 
     An option is a column's name; for type and source it is, where no column has that name, the text for every row.
     Raises ``Rejected`` naming the option and the columns that there are.
