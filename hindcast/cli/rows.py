@@ -68,7 +68,7 @@ class Columns:
             value = row.get(column)
             if value is not None and value != "":
                 event[name] = (
-                    _time(value, self.form) if name == "time" else value if isinstance(value, str) else _text(value)
+                    time_of(value, self.form) if name == "time" else value if isinstance(value, str) else _text(value)
                 )
         return event
 
@@ -146,7 +146,7 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _time(value: Any, form: Form | None = None) -> Any:
+def time_of(value: Any, form: Form | None = None) -> Any:
     """ISO 8601 with an offset: text without one is UTC, a number is seconds (or ms, µs, ns) since 1970."""
     if form is not None:
         us, fits = form.read([str(value).strip()])
