@@ -20,6 +20,8 @@ from hindcast.client.columnar import ROWS
 
 _PARQUET, _GZIP, _BOM = b"PAR1", b"\x1f\x8b", b"\xef\xbb\xbf"
 _OTHERS = {".csv", ".tsv", ".json"}
+BUFFER = 1 << 20
+"""Bytes read ahead of each column: without a bound, a whole group of rows would be read at once."""
 _ATTRIBUTES = ("id", "source", "type", "subject", "time", "data")
 
 
@@ -87,7 +89,7 @@ def rows_in(path: str) -> int | None:
 
 def _parquet(path: str, mapping: Mapping, after: int) -> Iterator[Part]:
     done = 0
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
         mapping.settle(file.schema_arrow.names)
         for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
             begin, end = done, done + batch.num_rows
