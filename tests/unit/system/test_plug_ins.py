@@ -35,6 +35,7 @@ print(json.dumps({
     "hosts": {p: {h.name: [c.name for c in h.cells] for h in placed} for p, placed in hosts.items()},
     "dashboards": [d.id for d in settings.dashboards],
     "metrics": [m.name for m in settings.metrics][-1],
+    "read": next(c.fold.reads for c in found if c.fold.name == "metrics"),
     "channels": [[c.name, c.kind] for c in settings.channels],
 }))
 """
@@ -81,6 +82,7 @@ def test_its_dashboard_comes_after_those_of_the_user(found: Any) -> None:
 
 def test_a_configuration_may_name_its_streams_and_kinds_of_channels(found: Any) -> None:
     assert (found["metrics"], found["channels"]) == ("throws", [["notes", "note"]])
+    assert "dice_throws" in found["read"], "the metrics read it"
 
 
 RUN = """
