@@ -18,7 +18,7 @@ from events.errors import Transient
 from hindcast.cli import main
 from hindcast.cli.rehearsal import Rehearsal
 from hindcast.cli.target import Target
-from hindcast.client import calls, columnar
+from hindcast.client import columnar, sending
 from serve.ingest import Decoded, decode_cloudevents, decode_table
 
 NOW = 1_795_495_200_000_000
@@ -33,18 +33,18 @@ class Door(Rehearsal):
         self.requests = 0
         self.most = 1_000_000
 
-    def send_table(self, table: Any, *, source: str = calls.SOURCE) -> Any:
-        total = calls.empty_receipt()
+    def send_table(self, table: Any, *, source: str = sending.SOURCE) -> Any:
+        total = sending.empty_receipt()
         for call in columnar.send_table(table, source):
             part = self._take(decode_table(bytes(call.content or b""), call.content_type, NOW, source))
-            total = calls.added(total, part, calls.rows_in(total))
+            total = sending.added(total, part, sending.rows_in(total))
         return total
 
     def send(self, events: Iterable[Mapping[str, Any]]) -> Any:
-        total = calls.empty_receipt()
-        for call in calls.send(events):
+        total = sending.empty_receipt()
+        for call in sending.send(events):
             part = self._take(decode_cloudevents(bytes(call.content or b""), call.content_type, {}, NOW))
-            total = calls.added(total, part, calls.rows_in(total))
+            total = sending.added(total, part, sending.rows_in(total))
         return total
 
     def _take(self, decoded: Decoded) -> Any:
@@ -59,7 +59,7 @@ class Door(Rehearsal):
             {"index": r.index, "id": r.id, "field": r.field, "reason": r.reason, "faults": []} for r in decoded.refused
         ]
         return {
-            **calls.empty_receipt(),
+            **sending.empty_receipt(),
             "accepted": new,
             "duplicate": decoded.batch.num_rows - new,
             "rejected": refused,
