@@ -1,19 +1,19 @@
-"""Which cells there are, and which host runs each of them.
+"""Which cells there are, what drives each of them, and where they run.
 
 *Packed* gives one Ray actor to each kind (collectors, analyzers, dashboards, alerts, edges); *spread* gives every cell
-an actor of its own. The cells, their names and their log are the same, so a system may change its placement between runs.
+an actor of its own. The cells, their names and their log are the same, so a cell may change its host while it runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 from actors.edges.intake import Poll
-from actors.fold import Fold
+from actors.fold import Fold, Topic
 from events.envelope import CellName
+from events.errors import Transient
 from events.log import LogSpec
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Kind = Literal["collectors", "analyzers", "dashboards", "alerts", "edges"]
 Placement = Literal["auto", "packed", "spread"]
 KINDS: tuple[Kind, ...] = ("collectors", "analyzers", "dashboards", "alerts", "edges")
-SPREAD_FROM_CORES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +71,48 @@ class CellSpec:
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """One Ray actor and the cells it runs."""
+    """One Ray actor that runs cells. Which ones it is told while it runs: see ``actors.placement``."""
 
     name: str
     log: LogSpec
     generation: str
     """Identity of the log: a live view of another log is another epoch."""
-    cells: tuple[CellSpec, ...]
     min_free_bytes: int = 256 << 20
     """New work is refused while the log can take less."""
 
 
-def placed(
-    cells: Sequence[CellSpec], placement: Placement, *, cores: int, log: LogSpec, generation: str, min_free_bytes: int
-) -> tuple[HostSpec, ...]:
-    """The hosts for ``cells`` on a machine where this process may use so many ``cores``: ``auto`` is packed below four."""
-    packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)
-    ordered = sorted(cells, key=lambda c: KINDS.index(c.kind))
-    groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.name}")
-    return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes) for name, group in groups)
-
-
 @dataclass(frozen=True, slots=True)
 class HostMap:
-    """Names of the hosts, and of the cells that each one runs."""
+    """Where the cells run. It changes while the system runs: the highest ``version`` holds."""
 
     namespace: str
     cells: Mapping[str, str]
     """Cell name to host name."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict[str, Kind])
+    """Cell name to kind."""
+    topics: tuple[Topic, ...] = ()
+    """What the dashboards show."""
+    version: int = 0
 
-    def of_kind(self, kind: str) -> list[str]:
-        """Hosts of one kind: one when packed, several when spread."""
-        return sorted({host for host in self.cells.values() if host.split(":")[0] == kind})
+    @property
+    def hosts(self) -> list[str]:
+        """Names of the hosts that run a cell, sorted."""
+        return sorted(set(self.cells.values()))
+
+    def host_of(self, cell: str) -> str:
+        """Raises ``Transient`` where no host has it."""
+        try:
+            return self.cells[cell]
+        except KeyError:
+            raise Transient(f"{cell} runs nowhere just now") from None
+
+    def of_kind(self, kind: Kind) -> list[str]:
+        """Hosts that run a cell of that kind, sorted."""
+        return sorted({host for cell, host in self.cells.items() if self.kinds.get(cell) == kind})
+
+    @property
+    def placement(self) -> str:
+        """``packed | spread``; ``mixed`` where cells were moved one by one."""
+        if all(host == self.kinds.get(cell) for cell, host in self.cells.items()):
+            return "packed"
+        return "spread" if all(host == f"{self.kinds.get(c)}:{c}" for c, host in self.cells.items()) else "mixed"

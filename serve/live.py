@@ -89,13 +89,12 @@ class Hub:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._hosts = gateway.hosts.where.of_kind("dashboards")
         self._clients: set[Client] = set()
         self._at: dict[str, Place | None] = {}
         self._wanted = asyncio.Event()
 
     async def follow(self, host: str) -> None:
-        """Run for the life of the replica: learn of every commit on ``host`` that moved a topic somebody follows."""
+        """Learn of every commit on ``host`` that moved a topic somebody follows, until it is cancelled."""
         await Following("live hub", partial(self._step, host)).run()
 
     async def _step(self, host: str, me: Follower) -> None:
@@ -114,8 +113,26 @@ class Hub:
             if moved & client.topics.keys():
                 client.woken.set()
 
-    def start(self) -> list[asyncio.Task[None]]:
-        return [asyncio.create_task(self.follow(host)) for host in self._hosts]
+    @property
+    def _hosts(self) -> list[str]:
+        return self._gateway.hosts.where.of_kind("dashboards")
+
+    async def run(self) -> None:
+        """Follow every host that runs a dashboard, for the life of the replica; hosts come and go."""
+        following: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                hosts = self._hosts
+                for host in [h for h in following if h not in hosts]:
+                    following.pop(host).cancel()
+                for host in [h for h in hosts if h not in following]:
+                    following[host] = asyncio.create_task(self.follow(host))
+                if await self._gateway.hosts.turned(POLL_S):
+                    for client in self._clients:  # what it follows may have moved: it is asked for there
+                        client.woken.set()
+        finally:
+            for task in following.values():
+                task.cancel()
 
     async def serve(self, socket: WebSocket) -> None:
         """One client, from its greeting to its end."""
@@ -176,7 +193,7 @@ class Hub:
     async def _subscribe(self, client: Client, wanted: Subscribe) -> None:
         if len(client.topics) >= MAX_TOPICS:
             return await client.send({"op": "error", "code": "too_many_topics", "message": f"{MAX_TOPICS} at most"})
-        if wanted.topic not in {t.name for t in self._gateway.spec.topics}:
+        if wanted.topic not in {t.name for t in self._gateway.hosts.where.topics}:
             message = f"there is no topic {wanted.topic[:80]!r}"
             return await client.send(
                 {"op": "error", "code": "unknown_topic", "message": message, "topic": wanted.topic}
@@ -242,7 +259,7 @@ def create_live(spec: GatewaySpec) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         gateway = Gateway(spec)
         hub = app.state.hub = Hub(gateway)
-        tasks = [asyncio.create_task(gateway.access.follow()), *hub.start()]
+        tasks = [asyncio.create_task(deed) for deed in (gateway.hosts.follow(), gateway.access.follow(), hub.run())]
         yield
         for task in tasks:
             task.cancel()

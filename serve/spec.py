@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actors.fold import Topic
 from actors.topology import HostMap
 from events.log import LogSpec
 
@@ -15,12 +14,10 @@ class GatewaySpec:
 
     tenant: str
     hosts: HostMap
+    """Where cells run at first; the gateway follows it from there on."""
     log: LogSpec
     generation: str
-    placement: str
     version: str
-    topics: tuple[Topic, ...] = ()
-    """What the dashboards show."""
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000

@@ -22,6 +22,7 @@ from hindcast.client.answers import (
     Key,
     MadeKey,
     MadeRule,
+    Placement,
     Receipt,
     Result,
     Rows,
@@ -265,6 +266,18 @@ class AsyncClient:
     async def create_link(self) -> str:
         """An address that opens the page once, without a key, within a day. Needs a key with the scope admin."""
         return await self._do(calls.create_link(self.address))
+
+    async def placement(self) -> Placement:
+        """Which host runs which cell."""
+        return await self._do(calls.placement())
+
+    async def move(self, cell: str, host: str = "own") -> Placement:
+        """Let a cell go on on another host: ``own``, or one of that name, which may be new; returns once it is there."""
+        return await self._do(calls.move(cell, host))
+
+    async def arrange(self, placement: Literal["packed", "spread"]) -> Placement:
+        """Give each kind of cell a host, or each cell its own; returns once it is done."""
+        return await self._do(calls.arrange(placement))
 
     async def status(self) -> Status:
         return await self._do(calls.status())

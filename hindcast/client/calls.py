@@ -23,6 +23,7 @@ from hindcast.client.answers import (
     Key,
     MadeKey,
     MadeRule,
+    Placement,
     Readiness,
     Receipt,
     Result,
@@ -310,6 +311,18 @@ def revoke_key(id: str) -> Call[None]:
 def create_link(address: str) -> Call[str]:
     base = address.rstrip("/")
     return Call("POST", "/v1/links", lambda answer: base + _json(answer)["path"], repeatable=False)
+
+
+def placement() -> Call[Placement]:
+    return Call("GET", "/v1/placement", _json)
+
+
+def move(cell: str, host: str) -> Call[Placement]:
+    return Call("PUT", f"/v1/placement/{quote(cell, safe='')}", _json, content=_encoded({"host": host}))
+
+
+def arrange(placement: str) -> Call[Placement]:
+    return Call("PUT", "/v1/placement", _json, content=_encoded({"placement": placement}))
 
 
 def status() -> Call[Status]:

@@ -21,6 +21,7 @@ from hindcast.client.answers import (
     Key,
     MadeKey,
     MadeRule,
+    Placement,
     Receipt,
     Result,
     Rows,
@@ -249,6 +250,18 @@ class Client:
     def create_link(self) -> str:
         """An address that opens the page once, without a key, within a day. Needs a key with the scope admin."""
         return self._do(calls.create_link(self.address))
+
+    def placement(self) -> Placement:
+        """Which host runs which cell."""
+        return self._do(calls.placement())
+
+    def move(self, cell: str, host: str = "own") -> Placement:
+        """Let a cell go on on another host: ``own``, or one of that name, which may be new; returns once it is there."""
+        return self._do(calls.move(cell, host))
+
+    def arrange(self, placement: Literal["packed", "spread"]) -> Placement:
+        """Give each kind of cell a host, or each cell its own; returns once it is done."""
+        return self._do(calls.arrange(placement))
 
     def status(self) -> Status:
         return self._do(calls.status())

@@ -30,7 +30,12 @@ from serve.hosts import Hosts
 from serve.live import create_live
 from serve.spec import GatewaySpec
 
-WHERE = HostMap("nowhere", {"t/board/0": "dashboards", "t/directory/0": "edges", "t/user_interactions/0": "collectors"})
+WHERE = HostMap(
+    "nowhere",
+    {"t/board/0": "dashboards", "t/directory/0": "edges", "t/user_interactions/0": "collectors"},
+    {"t/board/0": "dashboards", "t/directory/0": "edges", "t/user_interactions/0": "collectors"},
+    (Topic("board", "latest"),),
+)
 Answer = Callable[[Mapping[str, Place | None]], list[Frame]]
 
 
@@ -45,7 +50,7 @@ def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spec(folder: Path) -> GatewaySpec:
-    return GatewaySpec("t", WHERE, SqliteSpec(folder), "g", "packed", "1", topics=(Topic("board", "latest"),))
+    return GatewaySpec("t", WHERE, SqliteSpec(folder), "g", "1")
 
 
 @pytest.fixture(autouse=True)
