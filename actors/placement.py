@@ -15,18 +15,27 @@ from events.errors import Rejected
 SPREAD_FROM_CORES = 4
 PLACED, ARRANGED = "cell.placed", "cells.arranged"
 """Types of the commands on ``control`` that change where cells run."""
+PLACEMENTS: tuple[Placement, ...] = ("packed", "spread")
 OWN = "own"
 """As the name of a host: one that runs nothing but this cell."""
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
 
 
 def arranged(cells: Sequence[CellSpec], placement: Placement, *, cores: int) -> dict[str, str]:
-    """The host of each cell, by name. *Packed* gives one host to each kind, *spread* one to each cell.
+    """The host of each cell, by name. *Packed* gives one host to each kind and to each plug-in, *spread* one to each cell.
 
     ``auto`` is packed where this process may use fewer than four ``cores``.
     """
     packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)
-    return {cell.name: cell.kind if packed else own_host(cell.kind, cell.name) for cell in cells}
+    return {cell.name: cell.packed_host if packed else own_host(cell.kind, cell.name) for cell in cells}
+
+
+def arrangement(cells: Sequence[CellSpec], where: Mapping[str, str]) -> str:
+    """What ``where`` (cell name to host name) amounts to: ``packed | spread``, or ``mixed``."""
+    for placement in PLACEMENTS:
+        if arranged(cells, placement, cores=1) == where:
+            return placement
+    return "mixed"
 
 
 def own_host(kind: Kind, cell: str) -> str:

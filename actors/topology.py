@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
-from actors.edges.intake import Poll
+from actors.cell import AnyCell
 from actors.fold import Fold, Topic
+from actors.workers import StreamWorker, Worker
 from events.envelope import CellName
 from events.errors import Transient
-from events.log import LogSpec
-
-if TYPE_CHECKING:
-    from actors.edges.channels import Channel
+from events.log import LogReader, LogSpec
 
 Kind = Literal["collectors", "analyzers", "dashboards", "alerts", "edges"]
 Placement = Literal["auto", "packed", "spread"]
@@ -25,33 +23,33 @@ KINDS: tuple[Kind, ...] = ("collectors", "analyzers", "dashboards", "alerts", "e
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a host gives to the workers of its cells."""
+
+    log: LogReader
+    generation: str
+    now: Callable[[], int]
+    """Microseconds UTC."""
+    admission: Callable[[], None]
+    """Raises ``Overloaded`` while nothing new is taken in."""
+    changed: Callable[[], None]
+    """To be called when a view has moved."""
+
+
+class Drive(Protocol):
+    """What makes a cell go. A part may bring one of its own: any picklable object that makes a worker for a cell."""
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        """The worker, not yet started. Called within the host's process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Drive the cell by what comes in its streams."""
 
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """Drive the cell by requests; ``guarded``: subject to back-pressure."""
-
-    guarded: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """Drive the cell by polling a source; ``open`` makes the source within the host."""
-
-    open: Callable[[], Poll]
-    every_s: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Drive the cell by the outbox, through ``channels``."""
-
-    channels: Mapping[str, Channel]
-
-
-Drive = Stream | Push | Polled | Notify
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return StreamWorker(cell, host.log, host.generation, host.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,13 @@ class CellSpec:
     tenant: str
     drive: Drive = field(default_factory=Stream)
     partition: int = 0
+    part: str = ""
+    """The plug-in that brings it. Its cells have a process of their own, so that what goes wrong there harms no other."""
+
+    @property
+    def packed_host(self) -> str:
+        """The host that runs it where the parts of one kind share one."""
+        return f"parts:{self.part}" if self.part else self.kind
 
     @property
     def name(self) -> str:
@@ -79,6 +84,8 @@ class HostSpec:
     """Identity of the log: a live view of another log is another epoch."""
     min_free_bytes: int = 256 << 20
     """New work is refused while the log can take less."""
+    plug_ins: tuple[str, ...] = ()
+    """Where the plug-ins are that this process is to know, as ``actors.parts.load`` takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,11 @@ class HostMap:
     kinds: Mapping[str, Kind] = field(default_factory=dict[str, Kind])
     """Cell name to kind."""
     topics: tuple[Topic, ...] = ()
-    """What the dashboards show."""
+    """What the page can follow: what the dashboards show, and which definitions hold."""
+    shown_by: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By name of such a topic: the cell that has it."""
+    placement: str = "mixed"
+    """``packed | spread``; ``mixed`` where cells were moved one by one."""
     version: int = 0
 
     @property
@@ -106,13 +117,9 @@ class HostMap:
         except KeyError:
             raise Transient(f"{cell} runs nowhere just now") from None
 
-    def of_kind(self, kind: Kind) -> list[str]:
-        """Hosts that run a cell of that kind, sorted."""
-        return sorted({host for cell, host in self.cells.items() if self.kinds.get(cell) == kind})
-
-    @property
-    def placement(self) -> str:
-        """``packed | spread``; ``mixed`` where cells were moved one by one."""
-        if all(host == self.kinds.get(cell) for cell, host in self.cells.items()):
-            return "packed"
-        return "spread" if all(host == f"{self.kinds.get(c)}:{c}" for c, host in self.cells.items()) else "mixed"
+    def host_showing(self, topic: str) -> str:
+        """The host that runs the topic's cell. Raises ``Transient`` for what is no topic of the page, or not any more."""
+        try:
+            return self.cells[self.shown_by[topic]]
+        except KeyError:
+            raise Transient(f"the topic {topic!r} is shown nowhere just now") from None

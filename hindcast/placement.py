@@ -16,9 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from actors.directory import DEFINITIONS
 from actors.fold import Topic, Viewed
 from actors.host import Running
-from actors.placement import Steps, arranged, host_named, located, steps
+from actors.placement import Steps, arranged, arrangement, host_named, located, steps
 from actors.topology import CellSpec, HostMap, Kind, Placement
 from events.errors import Rejected, Transient
 from hindcast.fleet import Ask
@@ -72,6 +73,8 @@ class Reconciler:
         self._wanted = arranged([*self._cells.values()], placement, cores=cores)
         """Cell name to host name."""
         self._empty_since: dict[str, float] = {}
+        self._failed: dict[str, str] = {}
+        """Cells that could not be made where they were to run, and why."""
         self._changing = threading.RLock()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="placement", daemon=True)
@@ -79,8 +82,11 @@ class Reconciler:
     # -- changes -------------------------------------------------------------------------------------------------------
 
     def start(self, timeout_s: float) -> None:
-        """Start the hosts and their cells, and watch over them from now on. Raises ``Transient``."""
-        self._bring(self._cells, timeout_s)
+        """Start the hosts and their cells, and watch over them from now on.
+
+        Raises ``Transient`` where a host does not answer in time; that of a plug-in is not waited for.
+        """
+        self._bring([cell.name for cell in self._cells.values() if not cell.part], timeout_s)
         self._thread.start()
 
     def add(self, cell: CellSpec, host: str | None = None) -> None:
@@ -97,6 +103,14 @@ class Reconciler:
             self._wanted[cell.name] = host_named(host, cell.kind, cell.name) if host else at
             self._cells[cell.name] = cell
             self._bring([cell.name])
+
+    def give_up(self, part: str) -> None:
+        """Want the cells of a plug-in no more, and end its hosts though they may not answer."""
+        with self._changing:
+            gone = [name for name, cell in self._cells.items() if cell.part == part]
+            for name in gone:
+                del self._cells[name], self._wanted[name]
+            self._bring([])
 
     def remove(self, cell: str) -> None:
         """Let a cell finish what is at hand, save its state, and end. What it wrote stays. Raises ``Rejected``."""
@@ -132,6 +146,15 @@ class Reconciler:
                 said = ", ".join(sorted(awaited))
                 raise Transient(f"no answer from host {said}; it is tried again until what is wanted is done")
             time.sleep(AGAIN_S)
+
+    @property
+    def failed(self) -> list[tuple[CellSpec, str]]:
+        """Wanted cells whose code could not be loaded where they were to run, and why."""
+        return [(self._cells[name], why) for name, why in self._failed.items() if name in self._cells]
+
+    def cells_of(self, host: str) -> list[CellSpec]:
+        """The cells that are wanted on a host."""
+        return [self._cells[name] for name, at in self._wanted.items() if at == host]
 
     @property
     def where(self) -> HostMap:
@@ -190,13 +213,24 @@ class Reconciler:
                 cell: CellSpec = ask.arguments[0]
                 logger.warning("%s does not start on host %s: %s", cell.name, ask.host, answer)
                 if not isinstance(answer, Transient):
-                    failed.append(Ask(ask.host, "cannot", (cell.name, f"{type(answer).__name__}: {answer}")))
+                    self._failed[cell.name] = f"{type(answer).__name__}: {answer}"
+                    failed.append(Ask(ask.host, "cannot", (cell.name, self._failed[cell.name])))
         self._hosts.ask(failed, ANSWER_S)
 
     def _tell(self, cells: Mapping[str, str], versions: Mapping[str, int | None]) -> None:
         """Tell every host where the cells are, where that is news to it."""
         kinds: dict[str, Kind] = {name: self._cells[name].kind for name in cells}
-        now = HostMap(self._where.namespace, cells, kinds, topics_of(self._cells.values()), self._where.version)
+        placed = [self._cells[name] for name in cells]
+        topics = topics_of(placed)
+        now = HostMap(
+            self._where.namespace,
+            cells,
+            kinds,
+            tuple(topic for _, topic in topics),
+            {topic.name: cell for cell, topic in topics},
+            arrangement(placed, cells),
+            self._where.version,
+        )
         if now != self._where:
             self._where = replace(now, version=now.version + 1)
         behind = [host for host, version in versions.items() if version != self._where.version]
@@ -210,7 +244,7 @@ class Reconciler:
             self._hosts.end(over, STOP_S)
 
 
-def topics_of(cells: Iterable[CellSpec]) -> tuple[Topic, ...]:
-    """What the dashboards among ``cells`` show."""
-    folds = [cell.fold for cell in cells if cell.kind == "dashboards"]
-    return tuple(topic for fold in folds if isinstance(fold, Viewed) for topic in fold.topics)
+def topics_of(cells: Iterable[CellSpec]) -> list[tuple[str, Topic]]:
+    """What the page can follow, each with its cell. Of the directory that is the definitions: keys are nobody's to see."""
+    viewed = [(cell, topic) for cell in cells if isinstance(cell.fold, Viewed) for topic in cell.fold.topics]
+    return [(cell.name, topic) for cell, topic in viewed if cell.kind == "dashboards" or topic.name == DEFINITIONS]

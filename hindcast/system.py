@@ -20,6 +20,7 @@ import httpx
 
 from actors.cores import usable_cores
 from actors.topology import HostSpec
+from config.parts import parts
 from config.settings import Settings
 from events.errors import Rejected, Transient
 from events.log import LogSpec
@@ -102,7 +103,7 @@ class System:
                 placed = beside.submit(placement.start, START_S)
                 runtime.start_serve(self.settings.server.address, port)
                 placed.result()
-            self._await_hosts(fleet)
+            self._await_hosts(fleet, placement)
             self._orders = Orders(self._log.open(), self.settings.tenant, placement)
             self._orders.start()
             self._control = Control(self.settings.tenant, lambda cell: fleet.handle(placement.where.host_of(cell)))
@@ -135,7 +136,11 @@ class System:
 
     def _place_cells(self) -> tuple[Fleet, Reconciler]:
         spec = partial(
-            HostSpec, log=self._log, generation=self.data.generation, min_free_bytes=self.settings.log.min_free_mb << 20
+            HostSpec,
+            log=self._log,
+            generation=self.data.generation,
+            min_free_bytes=self.settings.log.min_free_mb << 20,
+            plug_ins=parts().where,
         )
         self._fleet = Fleet(spec, runtime.NAMESPACE)
         self._reconciler = Reconciler(
@@ -154,10 +159,20 @@ class System:
             raise Transient("the system does not run; start it", 1.0)
         return self._reconciler
 
-    def _await_hosts(self, fleet: Fleet) -> None:
-        for answer in fleet.ask([Ask(host, "ready") for host in fleet.names], START_S):
+    def _await_hosts(self, fleet: Fleet, placement: Reconciler) -> None:
+        """Until every cell runs or says why not. A plug-in that does not come up is given up, and noted as failed."""
+        hosts, failed = fleet.names, dict[str, str]()
+        for host, answer in zip(hosts, fleet.ask([Ask(host, "ready") for host in hosts], START_S), strict=True):
             if isinstance(answer, Exception):
-                raise answer
+                brought = {cell.part for cell in placement.cells_of(host)} - {""}
+                if not brought:
+                    raise answer
+                failed |= dict.fromkeys(brought, f"its process does not come up: {answer}")
+        failed |= {cell.part: why for cell, why in placement.failed if cell.part}
+        for part, why in failed.items():
+            logger.error("plug-in %s does not come up; everything else runs: %s", part, why)
+            parts().fails(part, Transient(why))
+            placement.give_up(part)
 
     def _tell_configuration(self) -> None:
         """Make the configured key and definitions known, and say which rules, also those of people, may never fire."""
@@ -179,8 +194,10 @@ class System:
             generation=self.data.generation,
             version=version("hindcast"),
             cors_origins=server.cors_origins,
+            bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
+            plug_ins=tuple(parts().plug_ins.values()),
         )
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections import defaultdict
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -85,23 +86,24 @@ class Subscribe(msgspec.Struct):
 
 
 class Hub:
-    """Follows the dashboard hosts once for all clients, and wakes the clients when something moved."""
+    """Follows the hosts that have topics, once for all clients, and wakes the clients when something moved."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._clients: set[Client] = set()
         self._at: dict[str, Place | None] = {}
-        self._wanted = asyncio.Event()
+        self._wanted: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """By host: set while somebody follows a topic of it."""
 
     async def follow(self, host: str) -> None:
         """Learn of every commit on ``host`` that moved a topic somebody follows, until it is cancelled."""
         await Following("live hub", partial(self._step, host)).run()
 
     async def _step(self, host: str, me: Follower) -> None:
-        await self._wanted.wait()
-        topics = {t for client in self._clients for t in client.topics}
+        await self._wanted[host].wait()
+        topics = {t for client in self._clients for t in client.topics if self._places.get(t) == host}
         if not topics:
-            self._wanted.clear()
+            self._wanted[host].clear()
             return
         frames = await self._gateway.hosts.changes(
             host, self._gateway.spec.tenant, {t: self._at.get(t) for t in topics}, POLL_S, me
@@ -114,25 +116,40 @@ class Hub:
                 client.woken.set()
 
     @property
-    def _hosts(self) -> list[str]:
-        return self._gateway.hosts.where.of_kind("dashboards")
+    def _places(self) -> dict[str, str]:
+        """The host of each topic that the page can follow."""
+        where = self._gateway.hosts.where
+        return {topic: where.cells[cell] for topic, cell in where.shown_by.items() if cell in where.cells}
 
     async def run(self) -> None:
-        """Follow every host that runs a dashboard, for the life of the replica; hosts come and go."""
+        """Follow every host that has topics, for the life of the replica; hosts come and go."""
         following: dict[str, asyncio.Task[None]] = {}
         try:
             while True:
-                hosts = self._hosts
-                for host in [h for h in following if h not in hosts]:
+                hosts = set(self._places.values())
+                for host in following.keys() - hosts:
                     following.pop(host).cancel()
-                for host in [h for h in hosts if h not in following]:
+                for host in hosts - following.keys():
                     following[host] = asyncio.create_task(self.follow(host))
                 if await self._gateway.hosts.turned(POLL_S):
-                    for client in self._clients:  # what it follows may have moved: it is asked for there
-                        client.woken.set()
+                    self._look_anew()
         finally:
             for task in following.values():
                 task.cancel()
+
+    def _look_anew(self) -> None:
+        """What clients follow may have moved: it is asked for where it is now."""
+        for wanted in self._wanted.values():
+            wanted.set()
+        for client in self._clients:
+            for topic in client.topics:
+                self._want(topic)
+            client.woken.set()
+
+    def _want(self, topic: str) -> None:
+        host = self._places.get(topic)
+        if host is not None:
+            self._wanted[host].set()
 
     async def serve(self, socket: WebSocket) -> None:
         """One client, from its greeting to its end."""
@@ -193,14 +210,14 @@ class Hub:
     async def _subscribe(self, client: Client, wanted: Subscribe) -> None:
         if len(client.topics) >= MAX_TOPICS:
             return await client.send({"op": "error", "code": "too_many_topics", "message": f"{MAX_TOPICS} at most"})
-        if wanted.topic not in {t.name for t in self._gateway.hosts.where.topics}:
+        if wanted.topic not in self._gateway.hosts.where.shown_by:
             message = f"there is no topic {wanted.topic[:80]!r}"
             return await client.send(
                 {"op": "error", "code": "unknown_topic", "message": message, "topic": wanted.topic}
             )
         place = Place(wanted.epoch, wanted.after) if wanted.epoch and wanted.after is not None else None
         client.topics[wanted.topic] = Subscription(wanted.id, place)
-        self._wanted.set()
+        self._want(wanted.topic)
         client.woken.set()
         return None
 
@@ -217,11 +234,15 @@ class Hub:
             await asyncio.sleep(max(0.0, 1 / client.hz - (time.monotonic() - began)))
 
     async def _news(self, client: Client) -> list[Frame]:
-        places: Mapping[str, Place | None] = {topic: s.place for topic, s in client.topics.items()}
+        by_host: dict[str, dict[str, Place | None]] = {}
+        places = self._places
+        for topic, subscription in client.topics.items():
+            if topic in places:
+                by_host.setdefault(places[topic], {})[topic] = subscription.place
         frames: list[Frame] = []
-        for host in self._hosts:
+        for host, seen in by_host.items():
             try:
-                frames += await self._gateway.hosts.changes(host, self._gateway.spec.tenant, places, 0.0)
+                frames += await self._gateway.hosts.changes(host, self._gateway.spec.tenant, seen, 0.0)
             except Transient as error:
                 logger.info("live: %s", error)
                 asyncio.get_running_loop().call_later(error.retry_after_s, client.woken.set)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.parts import PlugIn
 from actors.topology import HostMap
 from events.log import LogSpec
 
@@ -19,6 +20,10 @@ class GatewaySpec:
     generation: str
     version: str
     cors_origins: tuple[str, ...] = ()
+    bound_s: float = 5.0
+    """How far out of order rows normally come: a metric that is defined over HTTP says it."""
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
+    plug_ins: tuple[PlugIn, ...] = ()
+    """The parts of installed packages, those that failed included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.placement import Steps, host_named, located, own_host, steps
+from actors.placement import Steps, arranged, arrangement, host_named, located, own_host, steps
 from actors.topology import CellSpec, HostMap
 from events.errors import Rejected, Transient
 from tests.laws.toys import Door
@@ -55,13 +55,19 @@ def test_a_name_that_is_none_is_refused_with_what_would_do(name: str) -> None:
         host_named(name, CELL.kind, CELL.name)
 
 
+def test_what_an_arrangement_is_called() -> None:
+    cells = [CELL, CellSpec("analyzers", Door("a"), "t"), CellSpec("analyzers", Door("p"), "t", part="mine")]
+    packed, spread = (arranged(cells, placement, cores=2) for placement in ("packed", "spread"))
+    assert packed["t/p/0"] == "parts:mine", "a plug-in has a process of its own"
+    assert [arrangement(cells, where) for where in (packed, spread)] == ["packed", "spread"]
+    assert arrangement(cells, {**packed, "t/a/0": "dashboards"}) == "mixed"
+
+
 def test_a_map_says_where_and_how() -> None:
-    kinds = {"t/a/0": "analyzers", "t/b/0": "dashboards"}
-    packed = HostMap("n", dict(kinds), kinds)  # type: ignore[arg-type]
-    spread = HostMap("n", {cell: f"{kind}:{cell}" for cell, kind in kinds.items()}, kinds)  # type: ignore[arg-type]
-    moved = HostMap("n", {"t/a/0": "dashboards", "t/b/0": "dashboards"}, kinds)  # type: ignore[arg-type]
-    assert [where.placement for where in (packed, spread, moved)] == ["packed", "spread", "mixed"]
-    assert moved.of_kind("analyzers") == ["dashboards"]
+    moved = HostMap("n", {"t/a/0": "dashboards", "t/b/0": "dashboards"}, shown_by={"b": "t/b/0"})
+    assert moved.host_showing("b") == "dashboards"
+    with pytest.raises(Transient, match="shown nowhere"):
+        moved.host_showing("a")
     assert moved.hosts == ["dashboards"]
     with pytest.raises(Transient, match="runs nowhere"):
         moved.host_of("t/c/0")
