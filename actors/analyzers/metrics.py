@@ -10,8 +10,8 @@ and those that have a window to close.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -57,8 +57,6 @@ TELL_SILENCE = frozenset((USER_INTERACTIONS.name, SYSTEM_METRICS.name, CONTROL.n
 GRACE_US = 60_000_000
 """How far behind the clock, besides the bound, these close: cells take their inputs in any order."""
 NO_MARKS = np.empty(0, np.int64)
-COUNTED = tuple(name for name in STREAMS if name not in (METRICS.name, LATE_ROWS.name, *BACKSTAGE))
-"""Streams that a metric may be about."""
 LISTED = ("id", "source", "type", "subject", "time", "received", "partition_key")
 """What is held of every row: a row that is too late is listed by these."""
 DEFINED, REMOVED = "metric.defined", "metric.removed"
@@ -66,6 +64,12 @@ DEFINED, REMOVED = "metric.defined", "metric.removed"
 _PASTS = msgspec.msgpack.Decoder(dict[str, SavedSeries])
 Found = list[tuple[np.ndarray, pa.RecordBatch]]
 """(rows of the batch at which they come, rows of ``metrics``)."""
+
+
+def _read_of(streams: Iterable[str]) -> tuple[str, ...]:
+    """Definitions and pasts, then all that a metric may be about, the clock last."""
+    others = {*streams} - {METRICS.name, LATE_ROWS.name, *BACKSTAGE, CONTROL.name, PASTS.name, CLOCK.name}
+    return (CONTROL.name, PASTS.name, *sorted(others), CLOCK.name)
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ class MetricsAnalyzer:
     most_held: int = MOST_HELD
     name: str = "metrics"
     version: int = 3
-    reads: tuple[str, ...] = (CONTROL.name, PASTS.name, *sorted({*COUNTED} - {CONTROL.name, CLOCK.name}), CLOCK.name)
+    reads: tuple[str, ...] = field(default_factory=lambda: _read_of(STREAMS))
+    """With the streams of parts, as far as they have joined when the fold is made."""
     writes: tuple[str, ...] = (METRICS.name, LATE_ROWS.name, PAST_REQUESTS.name)
 
     def initial(self) -> State:

@@ -143,13 +143,13 @@ class Status(BaseModel):
 
 @router.get("/health")
 async def health() -> dict[str, str]:
-    """The gateway itself runs."""
+    """Say that the gateway itself runs."""
     return {"status": "ok"}
 
 
 @router.get("/ready", responses={503: {"description": "A cell is awaited, or one that takes requests is not there"}})
 async def ready(request: Request) -> JSONResponse:
-    """What is sent now is taken, and what can be answered is.
+    """Say whether the system is ready: events that are sent now are accepted, and questions are answered where they can be.
 
     `waiting`: cells that may still come; `down`: cells that are halted, or fail again and again; `rebuilding`: cells
     whose state is rebuilt from the log, how far; `moving`: cells on their way to another host. Only a cell that takes

@@ -39,6 +39,14 @@ class Case(NamedTuple):
     record: Callable[[Any, Any, Feed], Told] | None = None
     """(fold, state, feed) -> (state, outputs, answer), as ``Cell.record`` wants it."""
 
+    tells: str = ""
+    """The stream of what the world tells, where that is not the first one that the fold reads, or else writes."""
+
+    @property
+    def stream_told(self) -> str:
+        fold: Fold[Any] = self.make()
+        return self.tells or (fold.reads or fold.writes)[0]
+
     @property
     def reads_or_nothing(self) -> st.SearchStrategy[list[Feed]]:
         return NOTHING if self.reads is None else self.reads
@@ -123,7 +131,7 @@ FOLDS: list[Case] = [
         feeds("control", "user_interactions", "system_metrics", "dead_letters", "clock", "pasts", entries=30),
     ),
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
-    Case(Backfill, feeds("past_requests"), told=feeds("outbox"), record=tells_a_past),
+    Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),

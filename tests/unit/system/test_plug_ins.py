@@ -13,14 +13,20 @@ import pytest
 
 from tests.packages import BROKEN, DICE, put
 
+MINE = """
+extends: base
+metrics: [{name: throws, stream: dice_throws}]
+channels: [{name: notes, kind: note, path: /tmp/notes.txt}]
+alerts: [{name: Thrown, condition: throws.count > 0, threshold: 0, channels: [notes]}]
+"""
 LOOK = """
-import json
+import json, sys
 from pathlib import Path
 from config.parts import parts
 from config.settings import Settings
 from actors.placement import arranged
 from hindcast.topology import cells
-settings = Settings.load("base")
+settings = Settings.load(sys.argv[1])
 found = cells(settings, Path("data"))
 hosts = {}
 for p in ("packed", "spread"):
@@ -31,6 +37,9 @@ print(json.dumps({
     "where": parts().where,
     "hosts": hosts,
     "dashboards": [d.id for d in settings.dashboards],
+    "metrics": [m.name for m in settings.metrics][-1],
+    "read": next(c.fold.reads for c in found if c.fold.name == "metrics"),
+    "channels": [[c.name, c.kind] for c in settings.channels],
 }))
 """
 
@@ -42,7 +51,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     for name, code in BROKEN.items():
         put(folder, name, code)
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
-    run = [sys.executable, "-c", LOOK]
+    (folder / "mine.yaml").write_text(MINE)
+    run = [sys.executable, "-c", LOOK, str(folder / "mine.yaml")]
     root = Path(__file__).parents[3]
     said = subprocess.run(run, capture_output=True, text=True, timeout=280, check=False, cwd=root, env=environment)
     assert said.returncode == 0, said.stderr
@@ -71,6 +81,11 @@ def test_its_cells_have_a_process_of_their_own(found: Any) -> None:
 
 def test_its_dashboard_comes_after_those_of_the_user(found: Any) -> None:
     assert found["dashboards"] == ["overview", "system", "dice"]
+
+
+def test_a_configuration_may_name_its_streams_and_kinds_of_channels(found: Any) -> None:
+    assert (found["metrics"], found["channels"]) == ("throws", [["notes", "note"]])
+    assert "dice_throws" in found["read"], "the metrics read it"
 
 
 RUN = """
