@@ -206,8 +206,8 @@ def alert_history(history: History) -> list[tuple[Any, ...]]:
     """(type, rule, key, time, value) of every transition, from the rules, samples and closings in the journal's order."""
     story = Told()
     for stream, row in _in_journal_order(history, "main/alert_evaluator/0"):
-        if stream == "control" and row["type"] == "rule.created":
-            story.rules[row["subject"]] = json.loads(row["data"])
+        if stream == "control" and row["type"] == "rule.defined":
+            story.rules[row["subject"]] = json.loads(row["data"])["spec"]
         elif stream == "metrics":
             story.closed(row) if row["type"] == "window.closed" else story.sampled(row)
     return story.told
