@@ -313,7 +313,7 @@ class MetricsAnalyzer:
         state.forget_index(spec.stream)
         for producer, saved in sorted(pasts.items()):
             series = state.series[spec.name, spec.definition, producer] = Series.load(spec, saved)
-            self._close(state, spec, producer, NO_WATERMARK, series.windows.watermark, outputs, past=True)
+            self._close(state, spec, producer, windows.NO_WATERMARK, series.windows.watermark, outputs, past=True)
         for held in state.held[spec.stream].above(cut):
             columns = Columns(held.table)
             series = state.series_of(spec, held.producer, NO_WATERMARK)

@@ -327,3 +327,19 @@ def test_a_quiet_metric_costs_an_event_nothing(monkeypatch: pytest.MonkeyPatch) 
     town.works()
     assert set(touched) == {"events", "seen"}
     assert {name for name, _, _ in town.metrics.state.series} == {"events", "seen"}
+
+
+def test_the_windows_of_a_past_are_said_to_be_closed_so_that_silence_in_them_counts() -> None:
+    town = Town(seed=1)
+    town.defines(EVENTS)
+    town.happens(40)
+    town.works()
+    town.defines(BY_PLAN)
+    town.happens(5)
+    settled(town)
+    entries = History(town.log).entries("metrics", "t/metrics/0")
+    told = [row for entry in entries if entry.header.rows for row in entry.batch().to_pylist()]
+    past = [row for row in told if row["metric"] == BY_PLAN.name and row["subject"] == "past"]
+    assert {row["type"] for row in past} == {"metric.sampled", "window.closed"}
+    ends = max(row["time"] for row in past if row["type"] == "window.closed")
+    assert ends >= max(row["start"] for row in past if row["type"] == "metric.sampled")
