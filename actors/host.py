@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from actors import parts
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.edges.intake import Ack, PushWorker
 from actors.followers import Followed, Follower, Followers
+from actors.packing import unpack
 from actors.topology import CellSpec, HostMap, HostSpec, Surroundings
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
@@ -210,18 +209,6 @@ class Host:
         # All at once: each may wait a second or more for its next look at the log, or for its source.
         await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in list(self._workers.values())))
         self._log.close()
-
-
-def pack(batch: pa.RecordBatch) -> bytes:
-    """A batch as an Arrow IPC stream, the form in which rows cross between processes."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
-
-
-def unpack(data: bytes) -> pa.RecordBatch:
-    return pa.ipc.open_stream(data).read_next_batch()
 
 
 def options(spec: HostSpec, namespace: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ray.util import list_named_actors
 
 from actors.edges.intake import Ack
 from actors.followers import Followed, Follower
-from actors.host import pack
+from actors.packing import pack
 from actors.topology import HostMap
 from actors.views import Frame, Place
 from actors.workers import Health

@@ -16,6 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from actors.fold import Batch
+from actors.packing import pack, unpack
 from events.catalog import PAST_REQUESTS, STREAMS, rows
 from events.entry import NO_WATERMARK
 
@@ -132,14 +133,14 @@ class Hold:
         table = self._table(segment)
         plain = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in table.columns]
         batch = pa.record_batch([pa.concat_arrays([column]) for column in plain], names=list(self.columns))
-        return packed(batch)
+        return pack(batch)
 
     @classmethod
     def load(cls, stream: str, saved: SavedHold) -> Hold:
         hold = cls(stream, saved.columns)
         for producer, segments in saved.segments.items():
             hold._segments[producer] = [
-                Segment(s.first, [hold._labelled(unpacked(s.table))], s.rows, s.watermark) for s in segments
+                Segment(s.first, [hold._labelled(unpack(s.table))], s.rows, s.watermark) for s in segments
             ]
             hold.rows += sum(s.rows for s in segments)
         return hold
@@ -151,19 +152,6 @@ class Hold:
             for c, f in zip(batch.columns, schema, strict=True)
         ]
         return pa.record_batch(columns, schema=schema)
-
-
-def packed(batch: pa.RecordBatch) -> bytes:
-    """A batch as bytes (an Arrow IPC stream)."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
-
-
-def unpacked(data: bytes) -> pa.RecordBatch:
-    """What ``packed`` made bytes of."""
-    return pa.ipc.open_stream(data).read_next_batch()
 
 
 class PastRequest(NamedTuple):
@@ -215,6 +203,15 @@ def requests(asked: Sequence[PastRequest], at: int) -> pa.RecordBatch:
         ],
     }
     return rows(PAST_REQUESTS, columns, len(asked))
+
+
+def pasts_told(batch: Batch, kind: str) -> Iterator[tuple[str, dict[str, Any], bytes]]:
+    """(type, data, payload) of what the backfill says of definitions of that kind: ``past.part`` and ``past.folded``."""
+    for row in batch.table.select(["type", "data", "payload"]).to_pylist():
+        if row["type"] in ("past.part", "past.folded"):
+            data = json.loads(row["data"])
+            if data["kind"] == kind:
+                yield row["type"], data, row["payload"]
 
 
 def new_rows(joining: Joining, data: Mapping[str, Any], part: pa.RecordBatch) -> pa.RecordBatch:

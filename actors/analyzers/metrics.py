@@ -25,10 +25,10 @@ from actors.analyzers.held import (
     PastRequest,
     dropped,
     new_rows,
+    pasts_told,
     requests,
     split,
     taken,
-    unpacked,
     wanted,
 )
 from actors.analyzers.metric_rows import Late, closings, in_order, late_rows, sampled
@@ -36,6 +36,7 @@ from actors.analyzers.metric_series import BOUND_S, Columns, MetricSpec, SavedSe
 from actors.analyzers.metric_state import FORMER, UNKNOWN, Definition, Index, Producer, State, dumped, loaded
 from actors.columns import labels
 from actors.fold import NONE, Batch, Outputs
+from actors.packing import unpack
 from analytics import windows
 from analytics.closings import spans
 from events.catalog import (
@@ -288,17 +289,14 @@ class MetricsAnalyzer:
     # -- the past ------------------------------------------------------------------------------------------------
 
     def _pasts(self, state: State, batch: Batch, outputs: Outputs) -> None:
-        for row in batch.table.select(["type", "data", "payload"]).to_pylist():
-            if row["type"] not in ("past.part", "past.folded"):
-                continue
-            data = json.loads(row["data"])
-            defined = state.defined.get(data["name"]) if data["kind"] == "metric" else None
+        for type_, data, payload in pasts_told(batch, "metric"):
+            defined = state.defined.get(data["name"])
             if defined is None or defined.joining is None or defined.version != data["version"]:
                 continue
-            if row["type"] == "past.part":
-                outputs.emit(METRICS.name, new_rows(defined.joining, data, unpacked(row["payload"])))
+            if type_ == "past.part":
+                outputs.emit(METRICS.name, new_rows(defined.joining, data, unpack(payload)))
             elif data["cut"] == defined.joining.cut:
-                self._go_live(state, defined, _PASTS.decode(row["payload"]), batch.header.committed, outputs)
+                self._go_live(state, defined, _PASTS.decode(payload), batch.header.committed, outputs)
 
     def _go_live(
         self, state: State, defined: Definition, pasts: dict[str, SavedSeries], at: int, outputs: Outputs

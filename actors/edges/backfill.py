@@ -11,12 +11,12 @@ from typing import Any, Protocol, cast
 import pyarrow as pa
 
 from actors.analyzers.anomaly_watch import AnomalyPast
-from actors.analyzers.held import packed
 from actors.analyzers.metric_past import MetricPast
 from actors.analyzers.metric_series import Columns
 from actors.backfill import Backfill, Job, State
 from actors.cell import AnyCell
 from actors.fold import Batch
+from actors.packing import pack
 from actors.slices import gapless, slices_of
 from actors.workers import Worker
 from events.errors import Corrupt
@@ -84,7 +84,7 @@ class Work:
                 for part in table.to_batches(max_chunksize=PART_ROWS):
                     first = self.told.get(producer, 0)
                     self.told[producer] = first + part.num_rows
-                    yield self.row("past.part", {"producer": producer, "first": first}, packed(part))
+                    yield self.row("past.part", {"producer": producer, "first": first}, pack(part))
                 found.clear()
 
     def row(self, type_: str, data: Mapping[str, Any], payload: bytes | None = None) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from hypothesis import strategies as st
 
-from actors.analyzers.held import packed
 from actors.fold import Batch
+from actors.packing import pack
 from events.catalog import STREAMS, rows
 from events.entry import NO_WATERMARK, EntryHeader
 from tests.laws.toys import int_column
@@ -149,7 +149,7 @@ def _past(rng: random.Random, type_: str) -> bytes:
     if type_ != "past.part":
         return msgspec.msgpack.encode({})
     n = rng.randrange(3)
-    return packed(rows(STREAMS["metrics"], {"type": "metric.sampled", "time": BASE_US, "metric": ["r"] * n}, n))
+    return pack(rows(STREAMS["metrics"], {"type": "metric.sampled", "time": BASE_US, "metric": ["r"] * n}, n))
 
 
 METRICS_DEFINED: Sequence[Mapping[str, Any]] = (

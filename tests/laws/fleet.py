@@ -19,7 +19,8 @@ import pyarrow as pa
 from actors.collectors.arrivals import ACCEPTED, DUPLICATE
 from actors.edges.intake import Push
 from actors.fold import Batch, Outputs
-from actors.host import Host, pack
+from actors.host import Host
+from actors.packing import pack
 from actors.topology import CellSpec, HostSpec, Stream
 from events.catalog import CONTROL, NOTIFICATIONS, rows
 from events.errors import Transient
