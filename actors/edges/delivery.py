@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,25 +121,17 @@ class NotifierWorker(Worker):
             if self.cell.state.down.keys() - known:
                 self.cell.record(lambda state: self._notifier.retire(state, known, self._now()))
         next_due = self._dispatch(self.cell.state)
-        outcomes = self._collect(self.cell.state)
-        if outcomes:
-            with self.lock:
-                self.cell.record(lambda state: self._notifier.settle(state, outcomes))
+        settled = self._settle()
         self.detail = self._said(self.cell.state)
-        if not consumed and not outcomes and not self.stopping.is_set():
+        if not consumed and not settled and not self.stopping.is_set():
             longest = 0.1 if self._flying else 1.0
             self.log.wait(self.cell.waiting_for(), max(0.0, min(longest, (next_due - self._now()) / SECOND)))
 
     def finish(self) -> None:
         """Wait for what is being sent, so that nobody sends it again; what takes longer is sent again under its key."""
         deadline = time.monotonic() + FINISH_S
-        while self._flying and time.monotonic() < deadline:
-            outcomes = self._collect(self.cell.state)
-            if outcomes:
-                with self.lock:
-                    self.cell.record(lambda state: self._notifier.settle(state, outcomes))  # noqa: B023 - called at once
-            elif self._flying:
-                time.sleep(0.01)
+        while self._flying and (left := deadline - time.monotonic()) > 0:
+            self._settle(left)
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -190,11 +183,24 @@ class NotifierWorker(Worker):
         except Rejected as error:
             raise Undelivered(f"the secret of {name} {error.reason}") from error
 
-    def _collect(self, state: State) -> list[Outcome]:
+    def _settle(self, wait_s: float = 0.0) -> bool:
+        """Record what came back from the channels, waiting so long for the first of it; whether there was anything."""
+        outcomes = self._collect(self.cell.state, wait_s)
+        if outcomes:
+            with self.lock:
+                self.cell.record(lambda state: self._notifier.settle(state, outcomes))
+        return bool(outcomes)
+
+    def _came_back(self, wait_s: float) -> Iterator[Attempt]:
+        with suppress(queue.Empty):
+            yield self._results.get(timeout=wait_s)
+            while True:
+                yield self._results.get_nowait()
+
+    def _collect(self, state: State, wait_s: float) -> list[Outcome]:
         """What came back from the channels."""
         outcomes: list[Outcome] = []
-        while not self._results.empty():
-            lane, key, error = self._results.get()
+        for lane, key, error in self._came_back(wait_s):
             self._flying.discard(lane)
             message, at = state.owed.get(key), self._now()
             if error is not None:
