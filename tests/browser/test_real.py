@@ -142,7 +142,8 @@ def test_what_is_defined_while_the_page_is_open_is_drawn_and_long_ranges_are_ans
     running: Running, page: Page
 ) -> None:
     name = fresh("shop")
-    sold = [event(type="Book Sold", subject=f"reader{i}") for i in range(6)]
+    before = (datetime.now(UTC) - timedelta(seconds=10)).isoformat()  # a range ends with a whole second that is over
+    sold = [event(type="Book Sold", subject=f"reader{i}", time=before) for i in range(6)]
     running.post("/v1/events", json=sold, headers=BATCH).raise_for_status()
     page.goto(running.link())
     live(page)
