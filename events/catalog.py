@@ -145,6 +145,15 @@ CONTROL = _stream(
     pa.field("data", pa.string()),
 )
 CLOCK = _stream("clock", "clock.ticked: the only clock a fold can see.")
+IDLE_PRODUCERS = _stream(
+    "idle_producers",
+    "producer.idled: a producer of a stream that has several has written nothing for a while; no window waits for rows of "
+    "it from before `until`.",
+    pa.field("stream", LABEL),
+    pa.field("producer", LABEL),
+    pa.field("offset", pa.int64()),  # of the next row that it will write
+    pa.field("until", TIME),
+)
 DEAD_LETTERS = _stream(
     "dead_letters",
     "row.rejected: refused input, kept with its reason, replayable once mended.",
@@ -177,6 +186,7 @@ STREAMS: Mapping[str, Stream] = {
         DELIVERIES,
         CONTROL,
         CLOCK,
+        IDLE_PRODUCERS,
         DEAD_LETTERS,
         QUARANTINE,
     )

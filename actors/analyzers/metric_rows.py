@@ -40,7 +40,7 @@ def in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
     return pa.concat_batches([samples for _, samples in found]).take(pa.array(order))
 
 
-def sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: str) -> pa.RecordBatch:
+def sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples) -> pa.RecordBatch:
     """``metric.sampled`` rows; ``source`` names the definition, which differs from the metric where a column names that."""
     ids = pa.array(samples.key, pa.int32())
     if spec.named_by is None:
@@ -53,7 +53,6 @@ def sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: st
     columns = {
         "type": "metric.sampled",
         "source": spec.name,
-        "partition_key": producer,
         "time": samples.start + spec.width_us,
         "metric": metric,
         "key": key,
@@ -88,13 +87,12 @@ def _label(names: pa.Array, ids: pa.Array) -> pa.Array:
     return names.take(ids).dictionary_encode()
 
 
-def closings(spec: MetricSpec, closed: Spans, producer: str) -> pa.RecordBatch:
+def closings(spec: MetricSpec, closed: Spans) -> pa.RecordBatch:
     """``window.closed`` rows: every window that ended in (start, time] is closed. The figures are those of a key without
     rows; ``key`` is null where there may be many, else "". They have no revision: it is not a sample."""
     columns = {
         "type": "window.closed",
         "source": spec.name,
-        "partition_key": producer,
         "time": closed.end,
         "metric": spec.name,
         "key": None if spec.key else "",

@@ -1,9 +1,9 @@
 """The metrics analyzer: event-time windows over raw streams, per metric and key.
 
-Each spec keeps one window state for each producer of its stream, for each producer has a watermark of its own. With one
-partition a stream has one producer; partial windows of several producers are told apart by ``partition_key``. The state is
-kept by the metric's name and what its spec says: in another order, or beside other metrics, it goes on as before, and a
-metric that is defined otherwise than before begins anew.
+Each spec keeps one window state for all producers of its stream: rows are counted whoever brings them, and a window closes
+once all of them have passed its end (see ``producers``). The state is kept by the metric's name and what its spec says: in
+another order, or beside other metrics, it goes on as before, and a metric that is defined otherwise than before begins
+anew.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ import pyarrow.compute as pc
 
 from actors.analyzers.arrays import Packed, pack, unpack
 from actors.analyzers.metric_rows import SEPARATOR, Late, closings, in_order, late_rows, sampled
+from actors.analyzers.producers import ALONE, Producers, Step, idle_in, note_idle
 from actors.columns import floats, text, times, whole
 from actors.definitions.fingerprints import fingerprint, told_apart
 from actors.fold import NONE, Batch, Outputs
 from actors.hashing import hashes
 from analytics import windows
-from analytics.closings import marks, spans, whole_from
+from analytics.closings import spans, whole_from
 from analytics.keys import Keys
-from events.catalog import CLOCK, CONTROL, LATE_ROWS, METRICS, SYSTEM_METRICS, USER_INTERACTIONS
+from analytics.window_kernel import FAR
+from events.catalog import CLOCK, CONTROL, IDLE_PRODUCERS, LATE_ROWS, METRICS, SYSTEM_METRICS, USER_INTERACTIONS
 from events.entry import NO_WATERMARK
 
 MAX_KEYS = 1 << 20
@@ -75,24 +77,36 @@ class MetricSpec:
 
 
 class Series(NamedTuple):
-    """One spec over one producer: names of its keys, its windows, and its first watermark."""
+    """One spec: names of its keys, its windows, and its first watermark."""
 
     keys: Keys
     windows: windows.WindowState
     began: int = NO_WATERMARK
 
 
-State = dict[tuple[str, str, str], Series]
-"""By (metric, fingerprint of its spec, producer)."""
+@dataclass
+class State:
+    """By (metric, fingerprint of its spec): its windows. By stream: who writes it, and how far they are."""
+
+    series: dict[tuple[str, str], Series] = field(default_factory=dict[tuple[str, str], Series])
+    producers: dict[str, Producers] = field(default_factory=dict[str, Producers])
 
 
-class Saved(msgspec.Struct):
+class SavedSeries(msgspec.Struct):
     metric: str
     definition: str
-    producer: str
     keys: list[str]
     windows: dict[str, Packed | int]
     began: int
+
+
+class Saved(msgspec.Struct):
+    series: list[SavedSeries]
+    producers: dict[str, Producers]
+
+
+Found = list[tuple[np.ndarray, pa.RecordBatch]]
+"""(rows of the batch at which they come, rows of ``metrics``)."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +118,10 @@ class MetricsAnalyzer:
     """
 
     specs: tuple[MetricSpec, ...]
+    expected: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """By stream: producers that windows wait for even before their first entry."""
     name: str = "metrics"
-    version: int = 3
+    version: int = 4
     writes: tuple[str, ...] = (METRICS.name, LATE_ROWS.name)
     reads: tuple[str, ...] = field(init=False)
     definitions: Mapping[str, str] = field(init=False)
@@ -114,97 +130,129 @@ class MetricsAnalyzer:
     def __post_init__(self) -> None:
         streams = {spec.stream for spec in self.specs}
         ticks = () if streams <= TELL_SILENCE else (CLOCK.name,)
-        object.__setattr__(self, "reads", tuple(sorted({*streams, *ticks})))
+        object.__setattr__(self, "reads", tuple(sorted({*streams, *ticks, IDLE_PRODUCERS.name})))
         named = ((spec.name, spec.definition) for spec in self.specs)
         object.__setattr__(self, "definitions", told_apart("metric", named))
 
     def initial(self) -> State:
-        return {}
+        return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
         outputs = Outputs()
         columns = _Columns(batch.table)
-        found: list[tuple[np.ndarray, pa.RecordBatch]] = []
+        found: Found = []
         late: list[Late] = []
-        for spec in self.specs:
-            if spec.stream != batch.stream:
-                continue
-            place = (spec.name, spec.definition, batch.producer)
-            series = state.get(place)
-            if series is None:
-                series = state[place] = Series(Keys(MAX_KEYS), windows.WindowState(spec.window))
-            before = series.windows.watermark
-            marks = columns.marks(before, spec.bound_us)
-            if series.began <= windows.NO_WATERMARK:
-                series = state[place] = series._replace(began=int(marks[0]) if batch.rows else batch.watermark)
-            for samples in self._advance(spec, series, columns, batch):
+        about = [spec for spec in self.specs if spec.stream == batch.stream]
+        steps = self._step(state, batch, columns, {spec.bound_us for spec in about})
+        for spec in about:
+            step = steps[spec.bound_us]
+            series = self._series(state, spec, step)
+            for samples in self._advance(spec, series, columns, step):
                 if samples.rows:
-                    found.append((samples.row, sampled(spec, series.keys, samples, batch.producer)))
+                    found.append((samples.row, sampled(spec, series.keys, samples)))
                 if len(samples.refused):
-                    late.append(Late(samples.refused, columns.metrics(spec, samples.refused), marks))
+                    late.append(Late(samples.refused, columns.metrics(spec, samples.refused), step.marks))
             first = whole_from(series.began, spec.bound_us, spec.width_us)
-            closed = spans(before, marks, batch.watermark, spec.width_us, first)
+            closed = spans(step.before, step.marks, step.after, spec.width_us, first)
             if len(closed.row):
-                found.append((closed.row, closings(spec, closed, batch.producer)))
+                found.append((closed.row, closings(spec, closed)))
         if batch.stream == CLOCK.name:
             found += self._ticked(state, columns.time("time"))
+        elif batch.stream == IDLE_PRODUCERS.name:
+            found += self._idled(state, batch.table)
         if found:
             outputs.emit(METRICS.name, in_order(found))
         if late:
             outputs.emit(LATE_ROWS.name, late_rows(batch, late))
-        watermark = min((series.windows.watermark for series in state.values()), default=NO_WATERMARK)
-        if batch.last and watermark > windows.NO_WATERMARK:
+        watermark = min((series.windows.watermark for series in state.series.values()), default=NO_WATERMARK)
+        if batch.last and watermark > -FAR:
             outputs.emit(METRICS.name, watermark=watermark)
         return state, outputs if outputs else NONE
 
-    def _ticked(self, state: State, ticks: np.ndarray) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
-        """What the clock closes of streams that tell no silence."""
-        for spec in self.specs:
-            if spec.stream in TELL_SILENCE:
-                continue
-            for name, definition, producer in sorted(state):
-                if (name, definition) != (spec.name, spec.definition):
-                    continue
-                series = state[name, definition, producer]
-                first = whole_from(series.began, spec.bound_us, spec.width_us)
-                for row, tick in enumerate(ticks.tolist()):
-                    before, to = series.windows.watermark, tick - spec.bound_us - GRACE_US
-                    samples = windows.advance_watermark(series.windows, to)
-                    if samples.rows:
-                        yield np.full(samples.rows, row), sampled(spec, series.keys, samples, producer)
-                    closed = spans(before, NO_MARKS, to, spec.width_us, first)
-                    if len(closed.row):
-                        yield np.full(len(closed.row), row), closings(spec, closed, producer)
+    def _producers(self, state: State, stream: str) -> Producers:
+        found = state.producers.get(stream)
+        if found is None:
+            found = state.producers[stream] = Producers()
+            found.expect(self.expected.get(stream, ()))
+        return found
 
-    def _advance(self, spec: MetricSpec, series: Series, columns: _Columns, batch: Batch) -> list[windows.Samples]:
+    def _step(self, state: State, batch: Batch, columns: _Columns, bounds: set[int]) -> Mapping[int, Step]:
+        if not bounds:
+            return {}
+        producers = self._producers(state, batch.stream)
+        return producers.take(batch, columns.time("time"), columns.time("received"), sorted(bounds))
+
+    def _series(self, state: State, spec: MetricSpec, step: Step) -> Series:
+        place = (spec.name, spec.definition)
+        series = state.series.get(place)
+        if series is None:
+            series = state.series[place] = Series(Keys(MAX_KEYS), windows.WindowState(spec.window), step.began)
+            windows.advance_watermark(series.windows, step.before)
+        return series
+
+    def _advance(self, spec: MetricSpec, series: Series, columns: _Columns, step: Step) -> list[windows.Samples]:
         samples: list[windows.Samples] = []
-        if batch.rows:
+        if columns.rows:
             keys = columns.keys(spec, series.keys)
-            time, received = columns.time("time"), columns.time("received")
+            time, received = columns.time("time"), columns.received(step.limit, spec.bound_us)
             value, distinct = columns.value(spec.value), columns.distinct(spec.distinct)
             samples.append(windows.advance(series.windows, time, received, keys, value, distinct))
-        if batch.last and batch.watermark != NO_WATERMARK:
-            samples.append(windows.advance_watermark(series.windows, batch.watermark))
+        if step.after > series.windows.watermark:
+            samples.append(windows.advance_watermark(series.windows, step.after))
         return samples
 
+    def _ticked(self, state: State, ticks: np.ndarray) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+        """What the clock closes of streams that tell no silence."""
+        mute = [spec for spec in self.specs if spec.stream not in TELL_SILENCE and spec.stream in state.producers]
+        for row, tick in enumerate(ticks.tolist()):
+            for spec in mute:
+                to = state.producers[spec.stream].pass_time(tick - GRACE_US, spec.bound_us)
+                yield from self._reach(state, spec, to, row)
+
+    def _idled(self, state: State, table: pa.RecordBatch) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+        """What closes because producers that hold others up are known to idle."""
+        for said in idle_in(table):
+            about = [spec for spec in self.specs if spec.stream == said.stream]
+            if not about:
+                continue
+            producers = self._producers(state, said.stream)
+            note_idle(producers, said)
+            for spec in about:
+                yield from self._reach(state, spec, producers.watermark(spec.bound_us), said.row)
+
+    def _reach(self, state: State, spec: MetricSpec, to: int, row: int) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+        """Raise the watermark of a spec's windows without a row of its stream, at ``row`` of another one."""
+        series = state.series.get((spec.name, spec.definition))
+        if series is None or to <= series.windows.watermark:
+            return
+        before = series.windows.watermark
+        samples = windows.advance_watermark(series.windows, to)
+        if samples.rows:
+            yield np.full(samples.rows, row), sampled(spec, series.keys, samples)
+        closed = spans(before, NO_MARKS, to, spec.width_us, whole_from(series.began, spec.bound_us, spec.width_us))
+        if len(closed.row):
+            yield np.full(len(closed.row), row), closings(spec, closed)
+
     def dump(self, state: State) -> bytes:
-        saved = [
-            Saved(*place, series.keys.names, pack(series.windows.dump()), series.began)
-            for place, series in sorted(state.items(), key=lambda item: item[0])
+        series = [
+            SavedSeries(*place, series.keys.names, pack(series.windows.dump()), series.began)
+            for place, series in sorted(state.series.items(), key=lambda item: item[0])
         ]
-        return msgspec.msgpack.encode(saved)
+        plain = msgspec.to_builtins(Saved(series, state.producers), str_keys=True, builtin_types=(bytes,))
+        return msgspec.msgpack.encode(plain, order="deterministic")
 
     def load(self, data: bytes) -> State:
         """States of specs that are no more, or say something else now, are left out."""
-        saved = msgspec.msgpack.decode(data, type=list[Saved])
+        saved = msgspec.convert(msgspec.msgpack.decode(data), Saved, str_keys=True, builtin_types=(bytes,))
         specs = {(spec.name, spec.definition): spec for spec in self.specs}
-        return {
-            (s.metric, s.definition, s.producer): Series(
+        series = {
+            (s.metric, s.definition): Series(
                 Keys(MAX_KEYS, s.keys), windows.WindowState.load(spec.window, unpack(s.windows)), s.began
             )
-            for s in saved
+            for s in saved.series
             if (spec := specs.get((s.metric, s.definition))) is not None
         }
+        return State(series, saved.producers)
 
 
 class _Columns:
@@ -218,9 +266,16 @@ class _Columns:
         """int64[n] of ``time`` or ``received``; where one is not said (by derived rows), the other holds."""
         return self._once("time", name, lambda: self._times(name))
 
-    def marks(self, before: int, bound_us: int) -> np.ndarray:
-        """int64[n]: the watermark at each row, which was ``before``."""
-        return self._once("marks", f"{before} {bound_us}", lambda: self._marks(before, bound_us))
+    @property
+    def rows(self) -> int:
+        return self._table.num_rows
+
+    def received(self, limit: int, bound_us: int) -> np.ndarray:
+        """int64[n] of ``received``, so that no row raises the watermark above ``limit``."""
+        received = self.time("received")
+        if limit == ALONE:
+            return received
+        return self._once("limited", f"{limit} {bound_us}", lambda: np.minimum(received, limit + bound_us))
 
     def metrics(self, spec: MetricSpec, rows: np.ndarray) -> list[str]:
         """The metric that each of ``rows`` belongs to."""
@@ -279,9 +334,6 @@ class _Columns:
             return said
         other = times(self._table, "received" if name == "time" else "time")
         return np.where(column.is_null().to_numpy(zero_copy_only=False), other, said)
-
-    def _marks(self, before: int, bound_us: int) -> np.ndarray:
-        return marks(before, self.time("time"), self.time("received"), bound_us)
 
     def _floats(self, name: str | None) -> np.ndarray:
         if name is None:

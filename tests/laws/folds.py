@@ -86,6 +86,7 @@ SPECS = (
     MetricSpec("{type}", "system_metrics", key="source", value="value"),
     MetricSpec("refused", "dead_letters", key="field"),
 )
+EXPECTED = {"user_interactions": ("t/user_interactions/0", "t/user_interactions/1")}
 WATCHED = (AnomalySpec("events"), AnomalySpec("cpu.percent", "mean"))
 
 FOLDS: list[Case] = [
@@ -104,8 +105,9 @@ FOLDS: list[Case] = [
     Case(Directory, feeds("control")),
     Case(
         lambda: MetricsAnalyzer(SPECS),
-        feeds("user_interactions", "system_metrics", "dead_letters", "clock", entries=20),
+        feeds("user_interactions", "system_metrics", "dead_letters", "clock", "idle_producers", entries=20),
     ),
+    Case(lambda: MetricsAnalyzer(SPECS, EXPECTED), feeds("user_interactions", "idle_producers", entries=20)),
     Case(lambda: AnomalyAnalyzer(WATCHED), feeds("metrics", entries=20)),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
