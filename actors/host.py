@@ -20,7 +20,8 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.followers import Followed, Follower, Followers
 from actors.intake import Ack, PollWorker, PushWorker
-from actors.topology import CellSpec, HostSpec, Notify, Polled, Push
+from actors.sources.idleness import IdleProducers
+from actors.topology import CellSpec, HostSpec, Notify, Polled, Push, WatchIdle
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events.errors import Rejected, Transient
@@ -58,6 +59,9 @@ class Host:
                 return PushWorker(cell, self._log, wall_clock, self._admission if guarded else lambda: None)
             case Polled(open_, every_s):
                 return PollWorker(cell, self._log, open_(), every_s, wall_clock)
+            case WatchIdle(bound_us, every_s):
+                watch = IdleProducers(self._log, spec.tenant, bound_us)
+                return PollWorker(cell, self._log, watch, every_s, wall_clock)
             case Notify(channels):
                 from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
 

@@ -46,13 +46,21 @@ class Polled:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchIdle:
+    """Drive the cell by looking which producers idle; ``bound_us``: how far out of order rows may come."""
+
+    bound_us: int
+    every_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Drive the cell by the outbox, through ``channels``."""
 
     channels: Mapping[str, Channel]
 
 
-Drive = Stream | Push | Polled | Notify
+Drive = Stream | Push | Polled | WatchIdle | Notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,11 @@ class HostMap:
     namespace: str
     cells: Mapping[str, str]
     """Cell name to host name."""
+
+    def partitions(self, tenant: str, fold: str) -> tuple[str, ...]:
+        """The cells that run ``fold`` for ``tenant``, by partition."""
+        found = (CellName.parse(name) for name in self.cells)
+        return tuple(map(str, sorted(cell for cell in found if (cell.tenant, cell.fold) == (tenant, fold))))
 
     def of_kind(self, kind: str) -> list[str]:
         """Hosts of one kind: one when packed, several when spread."""

@@ -151,7 +151,7 @@ IDLE_PRODUCERS = _stream(
     "it from before `until`.",
     pa.field("stream", LABEL),
     pa.field("producer", LABEL),
-    pa.field("offset", pa.int64()),  # of the next row that it will write
+    pa.field("at_offset", pa.int64()),  # of the next row that it will write
     pa.field("until", TIME),
 )
 DEAD_LETTERS = _stream(

@@ -24,9 +24,9 @@ from actors.definitions.metric import Metric
 from actors.directory import Directory
 from actors.notifier import Notifier
 from actors.sources.machine import Machine
-from actors.topology import CellSpec, Notify, Polled, Push
+from actors.topology import CellSpec, Notify, Polled, Push, WatchIdle
 from config.settings import Settings
-from events.catalog import CLOCK, SYSTEM_METRICS
+from events.catalog import CLOCK, IDLE_PRODUCERS, SYSTEM_METRICS, USER_INTERACTIONS
 from events.errors import Rejected
 from serve.ingest.money import CURRENCY_EXPONENT
 
@@ -46,18 +46,22 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     tenant = settings.tenant
     metrics = tuple(_metric(m, settings.collectors.bound_s) for m in settings.metrics)
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
-    interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
+    bound_us = int(settings.collectors.bound_s * SECOND)
+    interactions = user_interactions(bound_us, settings.collectors.dedup_window)
     notified = channels(settings)
+    doors = [CellSpec("collectors", interactions, tenant, Push(), p) for p in range(settings.log.partitions)]
+    expected = {USER_INTERACTIONS.name: tuple(door.name for door in doors)} if len(doors) > 1 else {}
     found = [
-        CellSpec("collectors", interactions, tenant, Push()),
+        *doors,
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
-        CellSpec("analyzers", MetricsAnalyzer(metrics), tenant),
+        CellSpec("analyzers", MetricsAnalyzer(metrics, expected), tenant),
         CellSpec("analyzers", AnomalyAnalyzer(anomalies), tenant),
         CellSpec("dashboards", UserActivity(), tenant),
         CellSpec("dashboards", SystemHealth(), tenant),
         CellSpec("dashboards", AlertSystem(), tenant),
-        CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
+        CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
         CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
+        CellSpec("edges", PullCollector("idle_producers", IDLE_PRODUCERS), tenant, WatchIdle(bound_us)),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
     ]

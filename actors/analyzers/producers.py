@@ -125,7 +125,7 @@ def idle_in(table: pa.RecordBatch) -> Iterator[Idle]:
     """The rows of ``idle_producers``, in order."""
     streams, names = labels(table, "stream")
     who, producers = labels(table, "producer")
-    offsets, until = table.column("offset").to_pylist(), times(table, "until").tolist()
+    offsets, until = table.column("at_offset").to_pylist(), times(table, "until").tolist()
     for row in range(table.num_rows):
         yield Idle(row, names[streams[row]], producers[who[row]], offsets[row] or 0, until[row])
 

@@ -62,7 +62,7 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("dead_letters", "stream"): ("user_interactions", "control"),
     ("idle_producers", "stream"): ("user_interactions", "user_interactions", "system_metrics"),
     ("idle_producers", "producer"): ("t/user_interactions/0", "t/user_interactions/1", "t/system_metrics/1"),
-    ("idle_producers", "offset"): range(20),
+    ("idle_producers", "at_offset"): range(20),
     ("outbox", "channel"): ("dashboard", "webhook"),
     ("outbox", "body"): ("{}",),
     ("outbox", "idempotency_key"): ("a", "b", "r", "s"),

@@ -93,7 +93,7 @@ class Door:
             stage = app.state.backstage = Backstage(spec)
             hosts = cast("Hosts", self)
             stage.hosts, stage.access = hosts, Access(hosts, "t")
-            stage.interactions = Interactions(hosts, "t/user_interactions/0")
+            stage.interactions = Interactions(hosts, ("t/user_interactions/0",))
             yield
             stage.log.close()
 

@@ -94,3 +94,19 @@ def ask_until(data: DataDir, done: threading.Event) -> None:
     while not done.is_set():
         data.claimed()
         time.sleep(0.001)
+
+
+def test_the_number_of_partitions_is_fixed_when_the_directory_is_made(tmp_path: Path) -> None:
+    data = DataDir(tmp_path)
+    data.keep_partitions(4)
+    DataDir(tmp_path).keep_partitions(4)
+    with pytest.raises(Rejected, match=r"is 1, but .* was made with 4.*; set log\.partitions to 4, or choose another"):
+        DataDir(tmp_path).keep_partitions(1)
+
+
+def test_a_directory_of_a_release_without_partitions_has_one(tmp_path: Path) -> None:
+    (tmp_path / "log" / "cells").mkdir(parents=True)
+    (tmp_path / "log" / "cells" / "main+control+0.db").touch()
+    with pytest.raises(Rejected, match="was made with 1"):
+        DataDir(tmp_path).keep_partitions(2)
+    DataDir(tmp_path).keep_partitions(1)
