@@ -72,6 +72,8 @@ class CellSpec:
     tenant: str
     drive: Drive = field(default_factory=Stream)
     partition: int = 0
+    beside: str = ""
+    """A cell whose host runs this one, too, however they are placed: it does next to nothing."""
 
     @property
     def name(self) -> str:
@@ -97,7 +99,7 @@ def placed(
     """The hosts for ``cells`` on a machine where this process may use so many ``cores``: ``auto`` is packed below four."""
     packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)
     ordered = sorted(cells, key=lambda c: KINDS.index(c.kind))
-    groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.name}")
+    groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.beside or c.name}")
     return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes) for name, group in groups)
 
 

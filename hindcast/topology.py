@@ -51,6 +51,8 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     notified = channels(settings)
     doors = [CellSpec("collectors", interactions, tenant, Push(), p) for p in range(settings.log.partitions)]
     expected = {USER_INTERACTIONS.name: tuple(door.name for door in doors)} if len(doors) > 1 else {}
+    clock = CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock))
+    idle_producers = PullCollector("idle_producers", IDLE_PRODUCERS)
     found = [
         *doors,
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
@@ -60,8 +62,8 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("dashboards", SystemHealth(), tenant),
         CellSpec("dashboards", AlertSystem(), tenant),
         CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
-        CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
-        CellSpec("edges", PullCollector("idle_producers", IDLE_PRODUCERS), tenant, WatchIdle(bound_us)),
+        clock,
+        CellSpec("edges", idle_producers, tenant, WatchIdle(bound_us), beside=clock.name),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
     ]
