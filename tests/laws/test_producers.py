@@ -11,11 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.cell import Cell, Limits
+from actors.collectors.pull import PullCollector
 from actors.fold import Batch, Outputs
 from analytics.windows import NO_WATERMARK
 from events.catalog import IDLE_PRODUCERS, USER_INTERACTIONS, Stream, rows
 from events.entry import EntryHeader
+from events.memory_log import MemoryLog
 from tests.laws.feeds import BASE_US
+from tests.laws.oracle import History
 
 SECOND = 1_000_000
 STREAM = USER_INTERACTIONS.name
@@ -284,3 +288,25 @@ def test_that_a_producer_idled_says_nothing_while_its_rows_are_still_to_be_read(
     reader.take(b, [event(3)])
     reader.ends()
     assert (counts(reader)[0], reader.late()) == (3, [])
+
+
+def test_a_reader_that_comes_late_knows_every_producer_before_it_has_read_one_of_them_far_ahead() -> None:
+    """Two collectors, hours of rows in the log, and an analyzer that begins to read: nobody told it whom to expect."""
+    log = MemoryLog()
+    for name in ("http", "imports", "third"):
+        collector: Cell[Any] = Cell(PullCollector(name, USER_INTERACTIONS, BOUND), log, tenant="t", now=lambda: 1)
+        collector.recover()
+        fold: Any = collector.fold
+        for second in range(0, 7200, 30):
+            at = BASE_US + second * SECOND
+            table = rows(USER_INTERACTIONS, {"type": "x", "time": at, "received": at}, 1)
+            collector.record(lambda state, table=table, fold=fold: fold.admit(state, table))
+    reader: Cell[Any] = Cell(MetricsAnalyzer(SPECS[:1]), log, tenant="t", now=lambda: 1, limits=Limits(read_bytes=3000))
+    reader.recover()
+    while reader.advance():
+        pass
+    found = History(log)
+    assert found.rows("late_rows", reader.name, "cause") == []
+    counted = found.rows("metrics", reader.name, "type", "count", "revision")
+    assert {row[1:] for row in counted if row[0] == "metric.sampled"} == {(3, 0)}
+    assert len([row for row in counted if row[0] == "metric.sampled"]) == 239
