@@ -18,14 +18,13 @@ import pyarrow as pa
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
+from actors.edges.intake import Ack, PollWorker, PushWorker
+from actors.edges.sources.idleness import IdleProducers
 from actors.followers import Followed, Follower, Followers
-from actors.intake import Ack, PollWorker, PushWorker
-from actors.sources.idleness import IdleProducers
 from actors.topology import CellSpec, HostSpec, Notify, Polled, Push, WatchIdle
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events.errors import Rejected, Transient
-from events.sqlite_log import SqliteLog
 
 READY_S = 30.0
 LOOK_S = 1.0
@@ -43,8 +42,8 @@ class Host:
     def __init__(self, spec: HostSpec) -> None:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
         self._spec = spec
-        self._log = SqliteLog(spec.log)
-        self._admission = Admission(spec.log, min_free_bytes=spec.min_free_bytes)
+        self._log = spec.log.open()
+        self._admission = Admission(self._log, min_free_bytes=spec.min_free_bytes)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._moved = asyncio.Event()
         self._followers = Followers(spec.name)
@@ -63,7 +62,9 @@ class Host:
                 watch = IdleProducers(self._log, spec.tenant, bound_us)
                 return PollWorker(cell, self._log, watch, every_s, wall_clock)
             case Notify(channels):
-                from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
+                from actors.edges.delivery import (
+                    NotifierWorker,  # here: its HTTP client takes 11 MB that no other host needs
+                )
 
                 return NotifierWorker(cell, self._log, channels, wall_clock)
             case _:

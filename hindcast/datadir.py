@@ -42,7 +42,6 @@ class DataDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.log = path / "log"
         self._runtime = path / "runtime.json"
         self._lock: IO[str] | None = None
 
@@ -79,13 +78,13 @@ class DataDir:
         """Identity of the log: live views of another log are another epoch."""
         return self._once("generation", lambda: secrets.token_hex(6))
 
-    def keep_partitions(self, wanted: int) -> None:
+    def keep_partitions(self, wanted: int, log_exists: bool) -> None:
         """The number of partitions is fixed when the directory is made: it says where each key's events are.
 
+        ``log_exists``: whether there is a log already; one without a number is of a release that knew one partition only.
         Raises ``Rejected`` where the directory has another number than ``wanted``.
         """
-        made_before = any(self.log.glob("cells/*"))  # by a release that knew one partition only
-        found = int(self._once("partitions", lambda: "1" if made_before else str(wanted)))
+        found = int(self._once("partitions", lambda: "1" if log_exists else str(wanted)))
         if found != wanted:
             raise Rejected(
                 "log.partitions",

@@ -22,12 +22,14 @@ from actors.fold import Topic, Viewed
 from actors.topology import HostMap, HostSpec, placed
 from config.settings import Settings
 from events.errors import Rejected, Transient
+from events.log import LogSpec
 from hindcast import runtime, topology, workflow
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
+from hindcast.log_place import log_of
 from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
-from serve.deployed import gateway_of, live_of
+from serve.deployed import gateway_app, live_app
 from serve.keys import key_hash
 from serve.spec import GatewaySpec
 
@@ -86,7 +88,7 @@ class System:
         """
         self.data.claim()
         try:
-            self.data.keep_partitions(self.settings.log.partitions)
+            self.data.keep_partitions(self.settings.log.partitions, self._log.exists())
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
@@ -104,6 +106,10 @@ class System:
             raise
         self._running = True
         return self
+
+    @property
+    def _log(self) -> LogSpec:
+        return log_of(self.data.path)
 
     def _free_port(self) -> int:
         server = self.settings.server
@@ -124,7 +130,7 @@ class System:
             topology.cells(self.settings, self.data.path, self.url),
             self.settings.placement,
             cores=usable_cores(),
-            log=self.data.log,
+            log=self._log,
             generation=self.data.generation,
             min_free_bytes=self.settings.log.min_free_mb << 20,
         )
@@ -150,7 +156,7 @@ class System:
         except Transient as error:
             logger.warning("the configured definitions are as they were at the last start: %s", error)
             return
-        for name, why in rule_warnings(self.settings, known, self.data.log):
+        for name, why in rule_warnings(self.settings, known, self._log):
             logger.warning("alert rule %r: %s", name, why)
 
     def _host_of(self, cell: str) -> Any:
@@ -161,7 +167,7 @@ class System:
         spec = GatewaySpec(
             tenant=self.settings.tenant,
             hosts=HostMap(runtime.NAMESPACE, {cell.name: host.name for host in specs for cell in host.cells}),
-            log=self.data.log,
+            log=self._log,
             generation=self.data.generation,
             placement="packed" if any(host.name == "collectors" for host in specs) else "spread",
             version=version("hindcast"),
@@ -171,7 +177,7 @@ class System:
             max_ahead_us=int(server.max_ahead_s * 1e6),
         )
         self._placement = spec.placement
-        apps = {"live": (partial(live_of, spec), "/live"), "gateway": (partial(gateway_of, spec), "/")}
+        apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))
 
     def _await_ready(self) -> None:

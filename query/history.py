@@ -15,7 +15,7 @@ import pyarrow as pa
 from events.catalog import CONTROL, LABEL, STREAMS, Stream
 from events.entry import Entry, EntryHeader
 from events.errors import Rejected
-from events.log import EventLog
+from events.log import LogReader
 
 READ_BYTES = 4 << 20
 """Stored bytes read of a producer at once."""
@@ -71,7 +71,7 @@ class History:
     not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there.
     """
 
-    def __init__(self, log: EventLog, tenant: str, *, commands: bool = True) -> None:
+    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True) -> None:
         self._log = log
         self._tenant = tenant
         self._commands = commands

@@ -18,7 +18,7 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import control, user_interactions
-from actors.sources.idleness import IdleProducers
+from actors.edges.sources.idleness import IdleProducers
 from events.catalog import CLOCK, CONTROL, IDLE_PRODUCERS, SYSTEM_METRICS, USER_INTERACTIONS, rows
 from events.envelope import partition_of
 from events.memory_log import MemoryLog

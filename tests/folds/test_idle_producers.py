@@ -9,7 +9,7 @@ import pyarrow as pa
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.push import user_interactions
-from actors.sources.idleness import IDLE_US, IdleProducers
+from actors.edges.sources.idleness import IDLE_US, IdleProducers
 from events.catalog import USER_INTERACTIONS, rows
 from events.memory_log import MemoryLog
 

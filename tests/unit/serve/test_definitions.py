@@ -16,17 +16,17 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.push import control
 from actors.directory import Directory
-from actors.intake import Ack
+from actors.edges.intake import Ack
 from actors.topology import HostMap
 from actors.views import Frame, Place
 from config.settings import Settings
 from events.catalog import CONTROL, rows
-from events.sqlite_log import SqliteLog
+from events.sqlite_log import SqliteLog, SqliteSpec
 from hindcast.control import changes
 from serve.access import Access, Principal
 from serve.app import create_gateway
-from serve.backstage import Backstage
 from serve.batching import CollectorBatching
+from serve.gateway import Gateway
 from serve.hosts import Hosts
 from serve.spec import GatewaySpec
 
@@ -87,17 +87,17 @@ def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[TestClien
     monkeypatch.setattr(Access, "principal", principal)
     host = Host(tmp_path)
     host.starts(Settings.load("base"))
-    spec = GatewaySpec("t", host.where, tmp_path, "g", "packed", "1")
+    spec = GatewaySpec("t", host.where, SqliteSpec(tmp_path), "g", "packed", "1")
     app = create_gateway(spec)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncGenerator[None]:
-        stage = app.state.backstage = Backstage(spec)
-        stage.hosts = cast("Hosts", host)
-        stage.access, stage.control = Access(stage.hosts, "t"), CollectorBatching(stage.hosts, "t/control/0")
-        await stage.access.refresh()
+        gateway = app.state.gateway = Gateway(spec)
+        gateway.hosts = cast("Hosts", host)
+        gateway.access, gateway.control = Access(gateway.hosts, "t"), CollectorBatching(gateway.hosts, "t/control/0")
+        await gateway.access.refresh()
         yield
-        stage.log.close()
+        gateway.log.close()
 
     app.router.lifespan_context = lifespan
     with TestClient(app) as client:

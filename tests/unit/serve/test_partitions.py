@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from actors.intake import Ack
+from actors.edges.intake import Ack
 from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
 from events.envelope import CellName, partition_of
 from events.errors import Transient

@@ -98,15 +98,13 @@ def ask_until(data: DataDir, done: threading.Event) -> None:
 
 def test_the_number_of_partitions_is_fixed_when_the_directory_is_made(tmp_path: Path) -> None:
     data = DataDir(tmp_path)
-    data.keep_partitions(4)
-    DataDir(tmp_path).keep_partitions(4)
+    data.keep_partitions(4, log_exists=False)
+    DataDir(tmp_path).keep_partitions(4, log_exists=True)
     with pytest.raises(Rejected, match=r"is 1, but .* was made with 4.*; set log\.partitions to 4, or choose another"):
-        DataDir(tmp_path).keep_partitions(1)
+        DataDir(tmp_path).keep_partitions(1, log_exists=True)
 
 
-def test_a_directory_of_a_release_without_partitions_has_one(tmp_path: Path) -> None:
-    (tmp_path / "log" / "cells").mkdir(parents=True)
-    (tmp_path / "log" / "cells" / "main+control+0.db").touch()
+def test_a_log_of_a_release_without_partitions_has_one(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="was made with 1"):
-        DataDir(tmp_path).keep_partitions(2)
-    DataDir(tmp_path).keep_partitions(1)
+        DataDir(tmp_path).keep_partitions(2, log_exists=True)
+    DataDir(tmp_path).keep_partitions(1, log_exists=True)

@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from events.catalog import USER_INTERACTIONS
-from events.sqlite_log import SqliteLog
+from events.log import LogReader, LogUpkeep
 from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
@@ -26,14 +26,16 @@ class Counters:
     requests: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
 
 
-class Backstage:
+class Gateway:
     """Made once a replica, within its event loop."""
 
     def __init__(self, spec: GatewaySpec) -> None:
         self.spec = spec
         self.hosts = Hosts(spec.hosts)
         self.access = Access(self.hosts, spec.tenant)
-        self.log = SqliteLog(spec.log, doorbell=False)
+        log = spec.log.open(woken=False)
+        self.log: LogReader = log
+        self.upkeep: LogUpkeep = log
         doors = spec.hosts.partitions(spec.tenant, USER_INTERACTIONS.name)
         self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
@@ -59,14 +61,14 @@ class Backstage:
         return cookie
 
 
-def backstage(request: Request) -> Backstage:
-    return request.app.state.backstage
+def gateway_of(request: Request) -> Gateway:
+    return request.app.state.gateway
 
 
 async def principal(request: Request, scope: str, key: str | None = None) -> Principal:
     """Who asks, with ``scope``. Raises ``Denied`` or ``Forbidden``."""
-    stage = backstage(request)
-    who = await stage.access.principal(key or stage.key_of(request))
+    gateway = gateway_of(request)
+    who = await gateway.access.principal(key or gateway.key_of(request))
     who.require(scope)
     return who
 

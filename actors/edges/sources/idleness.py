@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from actors.collectors.pull import PACE_US, SETTLED_US
 from events.catalog import CONTROL, IDLE_PRODUCERS, SYSTEM_METRICS, USER_INTERACTIONS, rows
-from events.log import EventLog, Source
+from events.log import LogReader, Source
 
 IDLE_US = 75_000_000
 """So long others wait for a producer that has stopped writing. A collector that runs says more often that nothing comes,
@@ -38,7 +38,7 @@ class IdleProducers:
     ``bound_us``: how far out of order rows may come: until then behind the clock a producer that idles is done.
     """
 
-    def __init__(self, log: EventLog, tenant: str, bound_us: int) -> None:
+    def __init__(self, log: LogReader, tenant: str, bound_us: int) -> None:
         self._log = log
         self._prefix = f"{tenant}/"
         self._bound_us = bound_us
