@@ -15,13 +15,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from actors import parts
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
-from actors.edges.intake import Ack, PollWorker, PushWorker
-from actors.edges.sources.idleness import IdleProducers
+from actors.edges.intake import Ack, PushWorker
 from actors.followers import Followed, Follower, Followers
-from actors.topology import CellSpec, HostSpec, Notify, Polled, Push, WatchIdle
+from actors.topology import CellSpec, HostSpec, Surroundings
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events.errors import Rejected, Transient
@@ -41,6 +41,7 @@ class Host:
 
     def __init__(self, spec: HostSpec) -> None:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        parts.load(spec.plug_ins)
         self._spec = spec
         self._log = spec.log.open()
         self._admission = Admission(self._log, min_free_bytes=spec.min_free_bytes)
@@ -53,22 +54,8 @@ class Host:
 
     def _worker(self, spec: CellSpec) -> Worker:
         cell = Cell(spec.fold, self._log, tenant=spec.tenant, partition=spec.partition, now=wall_clock)
-        match spec.drive:
-            case Push(guarded):
-                return PushWorker(cell, self._log, wall_clock, self._admission if guarded else lambda: None)
-            case Polled(open_, every_s):
-                return PollWorker(cell, self._log, open_(), every_s, wall_clock)
-            case WatchIdle(bound_us, every_s):
-                watch = IdleProducers(self._log, spec.tenant, bound_us)
-                return PollWorker(cell, self._log, watch, every_s, wall_clock)
-            case Notify(channels):
-                from actors.edges.delivery import (
-                    NotifierWorker,  # here: its HTTP client takes 11 MB that no other host needs
-                )
-
-                return NotifierWorker(cell, self._log, channels, wall_clock)
-            case _:
-                return StreamWorker(cell, self._log, self._spec.generation, self._changed)
+        around = Surroundings(self._log, self._spec.generation, wall_clock, self._admission, self._changed)
+        return spec.drive.worker(cell, around)
 
     # -- intake --------------------------------------------------------------------------------------------------
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
-from actors.edges.intake import Poll
+from actors.cell import AnyCell
 from actors.fold import Fold
+from actors.workers import StreamWorker, Worker
 from events.envelope import CellName
-from events.log import LogSpec
-
-if TYPE_CHECKING:
-    from actors.edges.channels import Channel
+from events.log import LogReader, LogSpec
 
 Kind = Literal["collectors", "analyzers", "dashboards", "alerts", "edges"]
 Placement = Literal["auto", "packed", "spread"]
@@ -26,41 +23,33 @@ SPREAD_FROM_CORES = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a host gives to the workers of its cells."""
+
+    log: LogReader
+    generation: str
+    now: Callable[[], int]
+    """Microseconds UTC."""
+    admission: Callable[[], None]
+    """Raises ``Overloaded`` while nothing new is taken in."""
+    changed: Callable[[], None]
+    """To be called when a view has moved."""
+
+
+class Drive(Protocol):
+    """What makes a cell go. A part may bring one of its own: any picklable object that makes a worker for a cell."""
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        """The worker, not yet started. Called within the host's process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Drive the cell by what comes in its streams."""
 
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """Drive the cell by requests; ``guarded``: subject to back-pressure."""
-
-    guarded: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """Drive the cell by polling a source; ``open`` makes the source within the host."""
-
-    open: Callable[[], Poll]
-    every_s: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class WatchIdle:
-    """Drive the cell by looking which producers idle; ``bound_us``: how far out of order rows may come."""
-
-    bound_us: int
-    every_s: float = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Drive the cell by the outbox, through ``channels``."""
-
-    channels: Mapping[str, Channel]
-
-
-Drive = Stream | Push | Polled | WatchIdle | Notify
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return StreamWorker(cell, host.log, host.generation, host.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +63,13 @@ class CellSpec:
     partition: int = 0
     beside: str = ""
     """A cell whose host runs this one, too, however they are placed: it does next to nothing."""
+    part: str = ""
+    """The plug-in that brings it. Its cells have a process of their own, so that what goes wrong there harms no other."""
+
+    @property
+    def packed_host(self) -> str:
+        """The host that runs it where the parts of one kind share one."""
+        return f"parts:{self.part}" if self.part else self.kind
 
     @property
     def name(self) -> str:
@@ -91,16 +87,29 @@ class HostSpec:
     cells: tuple[CellSpec, ...]
     min_free_bytes: int = 256 << 20
     """New work is refused while the log can take less."""
+    plug_ins: tuple[str, ...] = ()
+    """Where the plug-ins are that this process is to know, as ``actors.parts.load`` takes them."""
 
 
 def placed(
-    cells: Sequence[CellSpec], placement: Placement, *, cores: int, log: LogSpec, generation: str, min_free_bytes: int
+    cells: Sequence[CellSpec],
+    placement: Placement,
+    *,
+    cores: int,
+    log: LogSpec,
+    generation: str,
+    min_free_bytes: int,
+    plug_ins: tuple[str, ...] = (),
 ) -> tuple[HostSpec, ...]:
     """The hosts for ``cells`` on a machine where this process may use so many ``cores``: ``auto`` is packed below four."""
     packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)
     ordered = sorted(cells, key=lambda c: KINDS.index(c.kind))
-    groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.beside or c.name}")
-    return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes) for name, group in groups)
+    hosts: dict[str, list[CellSpec]] = {}
+    for cell in ordered:
+        hosts.setdefault(cell.packed_host if packed else f"{cell.kind}:{cell.beside or cell.name}", []).append(cell)
+    return tuple(
+        HostSpec(name, log, generation, tuple(group), min_free_bytes, plug_ins) for name, group in hosts.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,3 @@ class HostMap:
         """The cells that run ``fold`` for ``tenant``, by partition."""
         found = (CellName.parse(name) for name in self.cells)
         return tuple(map(str, sorted(cell for cell in found if (cell.tenant, cell.fold) == (tenant, fold))))
-
-    def of_kind(self, kind: str) -> list[str]:
-        """Hosts of one kind: one when packed, several when spread."""
-        return sorted({host for host in self.cells.values() if host.split(":")[0] == kind})

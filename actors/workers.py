@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from actors.cell import AnyCell
 from actors.fold import Viewed
+from actors.source import SourceHealth
 from actors.views import Frame, Place, Views
 from events.errors import Corrupt, Fenced, Transient
 from events.log import LogReader
@@ -47,7 +48,7 @@ class Health(NamedTuple):
     commit: int
     rows_behind: int
     notes: tuple[str, ...] = ()
-    """What an operator should know besides: definitions that began anew."""
+    """What an operator should know besides: definitions whose past is being folded."""
     progress: float | None = None
     """While it rebuilds: the share of its past that is folded, 0 to 1."""
     stale: str = ""
@@ -56,6 +57,8 @@ class Health(NamedTuple):
     """Requests come in by it: without it the system is not ready."""
     settled: bool = False
     """Nothing is gained by waiting for it: it runs, or says why it does not."""
+    source: SourceHealth | None = None
+    """Of a cell that reads a source: how that one fares."""
 
 
 class Worker:
@@ -97,6 +100,11 @@ class Worker:
     def failed(self, reason: str) -> None:
         """Called whenever the state was lost, or is not there soon."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an operator should know besides."""
+        return ()
+
     def stale(self) -> str:
         """Why what the cell shows is not what the log has now; empty where it is, or shows nothing."""
         return ""
@@ -109,7 +117,7 @@ class Worker:
             str(progress) if progress else self.detail,
             self.cell.seq,
             self.behind(),
-            self.cell.notes,
+            self.notes,
             progress.share if progress else None,
             self.stale(),
             self.door,

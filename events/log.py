@@ -60,6 +60,8 @@ class Output(msgspec.Struct, frozen=True):
     stream: str
     payload: Payload
     watermark: int = NO_WATERMARK
+    position: bytes = b""
+    """Where the rows' source is to be read on; see ``EntryHeader.position``."""
 
 
 class Piece(NamedTuple):
@@ -220,6 +222,8 @@ class LogUpkeep(Protocol):
         """Forget entries that lie wholly below offset ``below``, but never the newest: it carries the watermark.
 
         Offsets do not change; a read from below gives the oldest entry that is left.
+        Whoever calls this keeps what readers still need: their cursors and snapshots, and the past below each cut that
+        is wanted on ``past_requests`` until it was taken or dropped.
         """
         ...
 

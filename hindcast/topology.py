@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import os
-from functools import partial
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 from actors.alerts.evaluator import AlertEvaluator
-from actors.alerts.wording import MONEY, Wording
-from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
-from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
-from actors.collectors.pull import PullCollector
+from actors.alerts.wording import Wording
+from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.anomaly_watch import AnomalySpec
+from actors.analyzers.metric_series import MetricSpec
+from actors.analyzers.metrics import MetricsAnalyzer
+from actors.backfill import Backfill
 from actors.collectors.push import control, user_interactions
-from actors.dashboards.alert_system import AlertSystem
-from actors.dashboards.system_health import SystemHealth
-from actors.dashboards.user_activity import UserActivity
 from actors.definitions.anomaly import Anomaly
-from actors.definitions.channel import IN_CONFIGURATION
-from actors.definitions.channel import WebhookChannel as WebhookSection
-from actors.definitions.metric import Metric
 from actors.directory import Directory
-from actors.edges.channels import Channel, DashboardChannel, WebhookChannel
-from actors.edges.sources.clock import Clock
-from actors.edges.sources.machine import Machine
+from actors.edges.channels import DashboardChannel
+from actors.edges.delivery import Notify
+from actors.edges.fold_pasts import FoldPasts
+from actors.edges.intake import Push
+from actors.edges.sources.idleness import idle_producers
 from actors.notifier import Notifier
-from actors.topology import CellSpec, Notify, Polled, Push, WatchIdle
-from actors.webhook_signing import secret_bytes
+from actors.parts import Channel, Within
+from actors.topology import CellSpec
+from config.parts import parts
 from config.settings import Settings
-from events.catalog import CLOCK, IDLE_PRODUCERS, SYSTEM_METRICS, USER_INTERACTIONS
-from events.errors import Rejected
+from events.catalog import USER_INTERACTIONS
 from serve.ingest.money import CURRENCY_EXPONENT
 
+logger = logging.getLogger(__name__)
 SECOND = 1_000_000
+SECRETS = "secrets"
+"""The folder of the data directory that has a file for each secret which a definition names."""
 MOST_GATEWAYS = 8
 """So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
 
@@ -45,48 +46,42 @@ def gateways(cores: int) -> int:
 def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...]:
     """Every cell that ``settings`` ask for; ``page`` is where the page is, for links."""
     tenant = settings.tenant
-    metrics = tuple(_metric(m, settings.collectors.bound_s) for m in settings.metrics)
+    metrics = tuple(MetricSpec.of(m.model_dump(mode="json"), settings.collectors.bound_s) for m in settings.metrics)
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
     bound_us = int(settings.collectors.bound_s * SECOND)
     interactions = user_interactions(bound_us, settings.collectors.dedup_window)
-    notified = channels(settings)
+    notified = channels(settings, data / SECRETS)
     doors = [CellSpec("collectors", interactions, tenant, Push(), p) for p in range(settings.log.partitions)]
     expected = {USER_INTERACTIONS.name: tuple(door.name for door in doors)} if len(doors) > 1 else {}
-    clock = CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock))
-    idle_producers = PullCollector("idle_producers", IDLE_PRODUCERS)
-    found = [
+    core = [
         *doors,
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
-        CellSpec("analyzers", MetricsAnalyzer(metrics, expected), tenant),
-        CellSpec("analyzers", AnomalyAnalyzer(anomalies), tenant),
-        CellSpec("dashboards", UserActivity(), tenant),
-        CellSpec("dashboards", SystemHealth(), tenant),
-        CellSpec("dashboards", AlertSystem(), tenant),
+        CellSpec("analyzers", MetricsAnalyzer(former=metrics, expected=expected), tenant),
+        CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
         CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
-        clock,
-        CellSpec("edges", idle_producers, tenant, WatchIdle(bound_us), beside=clock.name),
+        idle_producers(tenant, bound_us),
         CellSpec("edges", Directory(), tenant),
-        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
+        CellSpec("edges", Backfill(), tenant, FoldPasts()),
+        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
     ]
-    if settings.sources.machine.enabled:
-        machine = Polled(partial(Machine, data), settings.sources.machine.every_s)
-        found.append(CellSpec("collectors", PullCollector("system_metrics", SYSTEM_METRICS), tenant, machine))
-    return tuple(found)
+    return (*core, *(cell for cells in of_parts(settings, data).values() for cell in cells))
 
 
-def _metric(metric: Metric, bound_s: float) -> MetricSpec:
-    return MetricSpec(
-        name=metric.name,
-        stream=metric.stream,
-        types=metric.types,
-        key=metric.key,
-        value=metric.value,
-        distinct=metric.distinct,
-        width_us=int(metric.width_s * SECOND),
-        lateness_us=int(metric.lateness_s * SECOND),
-        bound_us=int(bound_s * SECOND),
-        sketches=metric.sketches,
-    )
+def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
+    """The cells that parts and their sources bring, by part. A plug-in that raises brings none, and is noted as failed."""
+    within = Within(settings.tenant, data, int(settings.collectors.bound_s * SECOND))
+    found: dict[str, list[CellSpec]] = {}
+    for part, section in settings.asked_parts():
+        asked = [source for source in settings.asked_sources() if source.kind in part.sources]
+        try:
+            cells = [*part.cells(section, within), *(s.kind.spec(s.section, s.name, within) for s in asked)]
+        except Exception as error:
+            parts().fails(part.name, error)
+            logger.exception("plug-in %s brings no cells", part.name)
+            continue
+        owner = part.name if part.name in parts().plug_ins else ""
+        found[part.name] = [replace(cell, part=owner) for cell in cells]
+    return found
 
 
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
@@ -95,39 +90,11 @@ def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
 
 
 def _wording(settings: Settings, page: str) -> Wording:
-    units = {metric.name: metric.unit or (MONEY if _is_money(metric) else "") for metric in settings.metrics}
     address = settings.server.public_url
-    return Wording(units, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
+    return Wording({}, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
 
 
-def _is_money(metric: Metric) -> bool:
-    return metric.value == "amount" and metric.key == "currency"
-
-
-def channels(settings: Settings) -> dict[str, Channel]:
-    """The notification channels by name; ``dashboard`` is always there."""
-    found: dict[str, Channel] = {"dashboard": DashboardChannel()}
-    for channel in settings.channels:
-        if isinstance(channel, WebhookSection):
-            found[channel.name] = WebhookChannel(str(channel.url), _secret(channel))
-        else:
-            found[channel.name] = DashboardChannel()
-    return found
-
-
-def _secret(channel: WebhookSection) -> str:
-    """The secret itself. Raises ``Rejected`` where the environment that is named does not have it, or has another text."""
-    said = channel.secret.get_secret_value()
-    name = said.removeprefix("env:")
-    if name == said and said != IN_CONFIGURATION:
-        return said
-    where = f"channels.{channel.name}.secret"
-    if said == IN_CONFIGURATION:
-        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, or `env:NAME`")
-    if name not in os.environ:
-        raise Rejected(where, f"is in the environment variable {name}, which is not set; set it, then start again")
-    try:
-        secret_bytes(os.environ[name])
-    except ValueError as error:
-        raise Rejected(where, f"is in the environment variable {name}, which {error}") from None
-    return os.environ[name]
+def channels(settings: Settings, secrets: Path) -> dict[str, Channel]:
+    """The notification channels by name; ``dashboard`` is always there. ``secrets``: the folder of the secrets named."""
+    made = {channel.name: parts().channel_kinds[channel.kind].make(channel, secrets) for channel in settings.channels}
+    return {"dashboard": DashboardChannel(), **made}

@@ -23,6 +23,7 @@ from events.catalog import CLOCK, CONTROL, IDLE_PRODUCERS, SYSTEM_METRICS, USER_
 from events.envelope import partition_of
 from events.memory_log import MemoryLog
 from tests.laws.oracle import History
+from tests.told import said_of
 
 SECOND = 1_000_000
 BEGIN = 1_760_000_000 // 86_400 * 86_400
@@ -52,15 +53,20 @@ class Life:
         self.doors = [self._cell(user_interactions(bound_us), p) for p in range(partitions)]
         self.beside = self._cell(PullCollector("imports", USER_INTERACTIONS, bound_us)) if partitions > 1 else None
         self.idle = self._cell(PullCollector("idle_producers", IDLE_PRODUCERS))
-        self.watch = IdleProducers(self.log, tenant, bound_us)
+        self.watch = IdleProducers(self.log, tenant, bound_us, lambda: self._us(self.now))
         self.gauges = self._cell(PullCollector("system_metrics", SYSTEM_METRICS))
         self.clock = self._cell(PullCollector("clock", CLOCK))
         self.control = self._cell(control())
         expected = {USER_INTERACTIONS.name: tuple(door.name for door in self.doors)} if partitions > 1 else {}
-        self.metrics = self._cell(MetricsAnalyzer(tuple(metrics), expected))
+        self.metrics = self._cell(MetricsAnalyzer(expected=expected))
         self.alerts = self._cell(AlertEvaluator(bound_us))
         self.readers = [self.metrics, self.alerts]
-        self._sent = self._heard = 0
+        self._heard = 0
+        self._pushed: dict[str, int] = {}
+        for spec in metrics:
+            self._push(
+                self.control, CONTROL, 1, type="metric.defined", subject=spec.name, data=json.dumps(said_of(spec))
+            )
         for rule in rules:
             self.rules(rule)
         self.passes(1)
@@ -111,7 +117,7 @@ class Life:
             setattr(self, name, self._cell(getattr(self, name).fold))
         self.doors = [self._cell(door.fold, p) for p, door in enumerate(self.doors)]
         self.readers[:2] = [self.metrics, self.alerts]
-        self.watch = IdleProducers(self.log, self.tenant, self.doors[0].fold.bound_us)
+        self.watch = IdleProducers(self.log, self.tenant, self.doors[0].fold.bound_us, lambda: self._us(self.now))
         return self._work()
 
     @property
@@ -158,7 +164,8 @@ class Life:
         return self._made(USER_INTERACTIONS, n, columns)
 
     def _made(self, stream: Any, n: int, columns: Mapping[str, Any]) -> pa.RecordBatch:
-        first, self._sent = self._sent, self._sent + n
+        first = self._pushed.get(stream.name, 0)
+        self._pushed[stream.name] = first + n
         columns = {"time": self._us(self.now), **columns, "id": [f"e{first + i}" for i in range(n)]}
         return rows(stream, {**columns, "received": self._us(self.now)}, n)
 

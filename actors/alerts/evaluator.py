@@ -4,14 +4,14 @@ Rules and acknowledgements come on ``control``, so each has one exact place amon
 is known is judged once, in order, when the watermark closes it: by its sample, or, where the key had no rows, by the figures
 that ``window.closed`` gives to silence (a count of zero; no mean at all). What comes later, as a revision, recounts a
 pending alert; of any other it is history (``alert.revised``) and tells nobody. Windows of long ago (an import of history)
-give transitions without effects.
+give transitions without effects. Windows from before a metric was defined are not judged at all.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 from actors.alerts.samples import Closed, Sample, read
 from actors.alerts.state import Closing, Instance, Known, Rule, State, alert_id
 from actors.alerts.telling import Telling
-from actors.alerts.wording import Wording
+from actors.alerts.wording import Wording, unit_of
 from actors.columns import times
 from actors.fold import Batch, Outputs
 from actors.ledger import spoken
@@ -44,7 +44,7 @@ class AlertEvaluator:
     bound_us: int = 5_000_000
     wording: Wording = field(default_factory=Wording)
     name: str = "alert_evaluator"
-    version: int = 2
+    version: int = 3
     reads: tuple[str, ...] = (CONTROL.name, METRICS.name, CLOCK.name)
     writes: tuple[str, ...] = (ALERTS.name, OUTBOX.name)
     _telling: Telling = field(init=False, repr=False)
@@ -53,7 +53,7 @@ class AlertEvaluator:
         return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        self._telling = Telling(self.bound_us, self.wording)
+        self._telling = Telling(self.bound_us, replace(self.wording, units=state.units))
         match batch.stream:
             case CONTROL.name:
                 for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():
@@ -77,6 +77,10 @@ class AlertEvaluator:
                     self._withdraw(state, subject, at, rule)
             case "rule.removed" | "rule.deleted":
                 self._withdraw(state, subject, at, None)
+            case "metric.defined":
+                state.units[subject] = unit_of(spoken(type_, data)[2] or {})
+            case "metric.removed":
+                state.units.pop(subject, None)
             case "alert.acknowledged":
                 self._acknowledge(state, subject, str(data.get("by", "")), at)
             case _:
@@ -116,14 +120,16 @@ class AlertEvaluator:
             state.forget_order()
         newest_end = known.keys.get(sample.key, 0)
         judged_to = max(closing.until, newest_end)
-        if sample.end <= judged_to:
+        if sample.past:
+            pass  # it tells which keys there are
+        elif sample.end <= judged_to:
             for rule, verdict, value in sample.judged:
                 self._revise(state, rule, sample, verdict, value)
         else:
             for rule, verdict, value in sample.judged:
                 before = sample.end - sample.width
                 if closing.figures and (newest_end or state.by_definition(rule, closing) == sample.key):
-                    silence, figure = rule.judge(closing.figures)
+                    silence, figure = rule.judge_silence(closing.figures)
                     self._judge(state, rule, sample.key, judged_to, before, sample.width, silence, figure)
                 self._judge(state, rule, sample.key, before, sample.end, sample.width, verdict, value)
         known.keys[sample.key] = max(newest_end, sample.end)
@@ -133,8 +139,8 @@ class AlertEvaluator:
         closing = _heard(state, closed)
         closing.figures, closing.keyed = closed.figures, closed.keyed
         rules = state.rules_of(closed.definition)
-        for rule in rules:
-            verdict, value = rule.judge(closed.figures)
+        for rule in rules if not closed.past else ():
+            verdict, value = rule.judge_silence(closed.figures)
             known = state.known.get(rule.metric)
             for key in self._silent(state, rule, closing, verdict):
                 spoken = known.keys.get(key, 0) if known else 0

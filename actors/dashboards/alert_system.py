@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from actors.fold import NONE, Batch, Outputs, Topic
+from actors.parts import Part, PartSection, Within
+from actors.topology import CellSpec
 from events.catalog import ALERTS, CLOCK
 
 DAY = 86_400.0
@@ -34,7 +36,10 @@ State = dict[str, Shown]
 
 @dataclass
 class AlertSystem:
-    """The fold. Its topic: ``alerts``, by id; a pending alert that calms down again is taken away."""
+    """Folds the stream ``alerts`` into the topic ``alerts``: each alert by its id.
+
+    A pending alert that calms down is taken away, since nobody was told of it.
+    """
 
     name: str = "alert_system"
     version: int = 1
@@ -102,3 +107,10 @@ class AlertSystem:
 
     def load(self, data: bytes) -> State:
         return msgspec.msgpack.decode(data, type=State)
+
+
+def _cells(_: PartSection, within: Within) -> Iterator[CellSpec]:
+    yield CellSpec("dashboards", AlertSystem(), within.tenant)
+
+
+PART = Part("alert_system", cells=_cells)

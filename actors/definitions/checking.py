@@ -86,7 +86,8 @@ def _refuse_secret(channel: WebhookChannel, held: Mapping[str, Any] | None) -> N
     if channel.reference == IN_CONFIGURATION and not unchanged:
         raise Rejected(
             "secret",
-            "must not be sent in clear: put it into the environment of `hindcast up`, and send `env:NAME_OF_IT`",
+            "must not be sent in clear: put it into a file of `secrets/` in the data directory and send `file:NAME_OF_IT`, "
+            "or into the environment of `hindcast up` and send `env:NAME_OF_IT`",
         )
 
 
@@ -103,7 +104,7 @@ def _keep_dependants(touched: frozenset[Key], before: Inventory, after: Inventor
     broken: dict[Key, Rejected] = {}
     for key, spec in after.specs.items():
         kind = KINDS.get(key.kind)
-        if kind is None or key in touched or kind.references is KINDS["channel"].references:
+        if kind is None or key in touched or kind.check is KINDS["channel"].check:
             continue
         definition = kind.schema.validate_python(spec)
         if changed.isdisjoint(kind.references(definition, before)):

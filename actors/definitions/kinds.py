@@ -16,6 +16,7 @@ from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
 from actors.definitions.rule import Alert
 from analytics import rules
+from events.catalog import ANOMALIES
 from events.errors import Rejected
 from events.nearest import did_you_mean
 
@@ -32,8 +33,6 @@ class Kind:
     """What to warn of. Raises ``Rejected`` with field, reason and remedy for what cannot be among the inventory."""
     references: Callable[[Any, Inventory], Iterator[Key]]
     """The definitions that this one needs."""
-    live: bool
-    """Whether a change takes effect while the system runs; where not, it does at a start, from the configuration."""
     told: Callable[[Any], dict[str, Any]]
     """The spec as it stands on ``control``: plain values with every default said, and no secret."""
 
@@ -73,6 +72,12 @@ def _anything(_: Any, __: Inventory) -> list[str]:
 
 def _nothing(_: Any, __: Inventory) -> Iterator[Key]:
     return iter(())
+
+
+def _counts(metric: Metric, among: Inventory) -> Iterator[Key]:
+    """What makes the rows of its stream, where definitions do: a watch of such a metric would feed itself for ever."""
+    if metric.stream == ANOMALIES.name:
+        yield from (Key("anomaly", name) for name in sorted(among.names("anomaly")))
 
 
 def _watchable(anomaly: Anomaly, among: Inventory) -> list[str]:
@@ -124,13 +129,11 @@ def _shows(dashboard: Dashboard, among: Inventory) -> Iterator[Key]:
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("channel", "channels", TypeAdapter(Channel), ("name",), _anything, _nothing, False, _channel_told),
-        Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _nothing, False, _plain),
-        Kind(
-            "anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, False, _plain
-        ),
-        Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, True, _plain),
-        Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, True, _dashboard_told),
+        Kind("channel", "channels", TypeAdapter(Channel), ("name",), _anything, _nothing, _channel_told),
+        Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _counts, _plain),
+        Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
+        Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
     )
 }
 """By name, in an order in which what is referred to comes first."""

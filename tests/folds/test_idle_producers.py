@@ -23,7 +23,7 @@ class World:
     def __init__(self, collectors: int) -> None:
         self.log, self.now, self.sent = MemoryLog(), 0.0, 0
         self.cells = [self._cell("t", p) for p in range(collectors)]
-        self.watch = IdleProducers(self.log, "t", 5 * SECOND)
+        self.watch = IdleProducers(self.log, "t", 5 * SECOND, lambda: BEGIN + int(self.now * SECOND))
 
     def _cell(self, tenant: str, partition: int) -> Cell[Any]:
         cell: Cell[Any] = Cell(
@@ -100,7 +100,7 @@ def test_a_watch_that_starts_anew_knows_when_a_producer_last_wrote() -> None:
     world.sends(1)
     world.now = 10_000
     world.sends(0)
-    world.watch = IdleProducers(world.log, "t", 5 * SECOND)
+    world.watch = IdleProducers(world.log, "t", 5 * SECOND, lambda: BEGIN + int(world.now * SECOND))
     assert world.look() == [], "at first it only looks: they may be starting, too"
     assert [name for name, _, _ in world.looks(2)] == ["t/user_interactions/1"]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from actors.alerts.evaluator import AlertEvaluator
-from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
-from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.metrics import MetricsAnalyzer
+from actors.backfill import Backfill
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import Arrivals, control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
@@ -18,7 +20,7 @@ from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
 from actors.fold import Fold, Outputs
 from actors.notifier import Notifier, Outcome
-from events.catalog import CLOCK, SYSTEM_METRICS
+from events.catalog import CLOCK, SYSTEM_METRICS, USER_INTERACTIONS
 from tests.laws.feeds import Feed, feeds
 from tests.laws.toys import Alarm, Brittle, Door, Tally, Windows
 
@@ -36,6 +38,14 @@ class Case(NamedTuple):
     """What the world tells a recorded fold, one request or result a feed."""
     record: Callable[[Any, Any, Feed], Told] | None = None
     """(fold, state, feed) -> (state, outputs, answer), as ``Cell.record`` wants it."""
+
+    tells: str = ""
+    """The stream of what the world tells, where that is not the first one that the fold reads, or else writes."""
+
+    @property
+    def stream_told(self) -> str:
+        fold: Fold[Any] = self.make()
+        return self.tells or (fold.reads or fold.writes)[0]
 
     @property
     def reads_or_nothing(self) -> st.SearchStrategy[list[Feed]]:
@@ -67,6 +77,12 @@ def pull_admits(fold: Any, state: Any, feed: Feed) -> Told:
     return fold.admit(state, feed.table)
 
 
+def pull_admits_places(fold: Any, state: Any, feed: Feed) -> Told:
+    """A read that says where the next one begins; now and then one that moves on without a row."""
+    ids = [id_ for id_ in feed.table.column("id").to_pylist() if id_]
+    return fold.admit(state, feed.table, f"after {ids[-1]}".encode() if ids else None)
+
+
 def settles(fold: Notifier, state: Any, feed: Feed) -> Told:
     """The oldest message that is owed was sent, put off or given up; nothing happens where none is."""
     if not state.owed:
@@ -80,14 +96,22 @@ def settles(fold: Notifier, state: Any, feed: Feed) -> Told:
     return fold.settle(state, [kinds[feed.table.num_rows % 3]])
 
 
-SPECS = (
-    MetricSpec("events", "user_interactions"),
-    MetricSpec("revenue", "user_interactions", ("order.placed",), key="currency", value="value", distinct="subject"),
-    MetricSpec("{type}", "system_metrics", key="source", value="value"),
-    MetricSpec("refused", "dead_letters", key="field"),
-)
 EXPECTED = {"user_interactions": ("t/user_interactions/0", "t/user_interactions/1")}
-WATCHED = (AnomalySpec("events"), AnomalySpec("cpu.percent", "mean"))
+METRICS_READ = (
+    "control", "user_interactions", "system_metrics", "dead_letters", "idle_producers", "clock", "pasts"
+)  # fmt: skip
+
+
+def tells_a_past(fold: Backfill, state: Any, feed: Feed) -> Told:
+    """Something of the oldest past that is wanted; nothing where none is."""
+    if not state:
+        return state, Outputs(), None
+    job = next(iter(state.values()))
+    type_ = ("past.folding", "past.part", "past.folded")[feed.table.num_rows % 3]
+    said = {"kind": job.kind, "name": job.name, "version": job.version, "cut": job.cut}
+    row = {"type": type_, "subject": f"{job.kind}/{job.name}", "partition_key": job.cell, "data": json.dumps(said)}
+    return fold.told(state, [{**row, "time": feed.committed}])
+
 
 FOLDS: list[Case] = [
     # toys
@@ -101,14 +125,20 @@ FOLDS: list[Case] = [
     Case(control, told=feeds("control"), record=push_admits),
     Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
     Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),
-    Case(lambda: Notifier(("dashboard", "webhook")), feeds("outbox", "control"), told=feeds("outbox"), record=settles),
-    Case(Directory, feeds("control")),
     Case(
-        lambda: MetricsAnalyzer(SPECS),
-        feeds("user_interactions", "system_metrics", "dead_letters", "clock", "idle_producers", entries=20),
+        lambda: PullCollector("file", USER_INTERACTIONS, refuses=True),
+        told=feeds("user_interactions"),
+        record=pull_admits_places,
     ),
-    Case(lambda: MetricsAnalyzer(SPECS, EXPECTED), feeds("user_interactions", "idle_producers", entries=20)),
-    Case(lambda: AnomalyAnalyzer(WATCHED), feeds("metrics", entries=20)),
+    Case(lambda: Notifier(("dashboard", "webhook")), feeds("outbox", "control"), told=feeds("outbox"), record=settles),
+    Case(Directory, feeds("control", "past_requests", "pasts")),
+    Case(lambda: MetricsAnalyzer(most_held=40), feeds(*METRICS_READ, entries=30)),
+    Case(
+        lambda: MetricsAnalyzer(most_held=40, expected=EXPECTED),
+        feeds("control", "user_interactions", "idle_producers", "pasts", entries=30),
+    ),
+    Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
+    Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),

@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from actors.cell import Saved
-from actors.fold import Batch, Fold, Outputs, Pieced, Recorded
+from actors.fold import Batch, Choosing, Fold, Outputs, Pieced, Recorded
 from actors.slices import journal_above, slices_of
 from events.append import Follower
 from events.catalog import QUARANTINE
@@ -134,7 +134,8 @@ def consumes_everything_once(history: History, name: str, fold: Fold[Any]) -> No
         assert tenant_of(row.producer) == tenant_of(name), f"{name} took {source}, which is another tenant's"
         assert row.start == cursor.get(source, 0), f"{name} took {source} from {row.start}, not {cursor.get(source, 0)}"
         cursor[source] = row.end
-    for stream in fold.reads:
+    always = fold.wants(fold.initial()) if isinstance(fold, Choosing) else fold.reads
+    for stream in always:
         for producer in producers_of(history, tenant_of(name), stream):
             head = history.log.head(stream, producer)
             at = cursor.get((stream, producer), 0)

@@ -21,18 +21,21 @@ from events.errors import Conflict, Corrupt, Fenced, Transient
 from events.log import Commit, JournalRow, Lease, SnapshotRef, Source
 from events.memory_log import MemoryLog
 from tests.laws.mutants import Torn
-from tests.laws.oracle import History, check, opened, saved_in
-from tests.laws.toys import BOUND, POISON, Alarm, Brittle, Door, Tally, Toy, Windows
+from tests.laws.oracle import History, check, opened, same, saved_in
+from tests.laws.toys import BOUND, POISON, Alarm, Brittle, Door, Spring, Tally, Toy, Windows
 
 STEPS = 70
 SHAPES = ((2, ("t",)), (1, ("t",)), (4, ("t",)), (2, ("t", "tt")))
 """(partitions of the door, tenants): a seed lives in one of them."""
+SPRING = "t/spring/0"
+WATER = 40
+"""Rows that the source of the spring has."""
 Topology = Mapping[str, Callable[[int], Toy]]
 
 
 def topology(partitions: int, tenants: Sequence[str]) -> Topology:
     """Every cell there is, and how to make the fold of a version of it."""
-    found: dict[str, Callable[[int], Toy]] = {}
+    found: dict[str, Callable[[int], Toy]] = {SPRING: lambda version: Spring(version)}
     for tenant in tenants:
         for partition in range(partitions):
             found[f"{tenant}/door/{partition}"] = lambda version: Door(version=version)
@@ -142,6 +145,8 @@ class Instance:
             self.fold, self.wire, tenant=tenant, partition=int(partition), now=world.now, limits=limits
         )
         self.loaded = False
+        self.place: int | None = None
+        """Of a cell that reads a source: where its open reader stands; None: it has none."""
 
 
 class World:
@@ -220,8 +225,18 @@ class World:
     # -- what happens in it --------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        deeds = (self.send, self.advance, self.crash, self.replace, self.haunt, self.save, self.trim, self.land)
-        weights = (24, 46, 0, 0, 0, 0, 0, 0) if self.calm else (24, 46, 4, 5, 9, 4, 3, 5)
+        deeds = (
+            self.send,
+            self.advance,
+            self.draw,
+            self.crash,
+            self.replace,
+            self.haunt,
+            self.save,
+            self.trim,
+            self.land,
+        )
+        weights = (24, 46, 9, 0, 0, 0, 0, 0, 0) if self.calm else (24, 46, 9, 4, 5, 9, 4, 3, 5)
         for _ in range(STEPS):
             self.rng.choices(deeds, weights)[0]()
         self.settle()
@@ -234,6 +249,8 @@ class World:
         for door in self.doors:
             while self.answered[door] < len(self.requests[door]):
                 self.send(door)
+        while self.draw() != 0:
+            pass
         moved = True
         while moved:
             moved = set(map(self.advance, self.topology)) != {0}
@@ -259,6 +276,21 @@ class World:
         name = name or self.rng.choice(list(self.topology))
         self.deliver(name)
         return self.do(name, "advance", lambda i: i.cell.advance())
+
+    def draw(self) -> int | None:
+        """The pulled cell reads what comes next in its source; answers the rows. None where something went wrong."""
+        return self.do(SPRING, "draw", self._drawn)
+
+    def _drawn(self, instance: Instance) -> int:
+        if instance.place is None:  # a reader is opened at the committed place, and nowhere else
+            instance.place = int(instance.cell.state[0] or 0)
+        first, end = instance.place, min(WATER, instance.place + self.rng.randint(0, 5))
+        if self.calm:
+            end = min(WATER, first + 5)
+        columns = {"id": [str(number) for number in range(first, end)], "time": 1, "received": 1}
+        water = rows(STREAMS["outbox"], columns, end - first)
+        instance.place = end  # an open reader is ahead of the log until the rows are committed
+        return instance.cell.record(lambda state: instance.fold.admit(state, water, str(end)))
 
     def deliver(self, name: str) -> None:
         """Something new becomes visible to a cell: of any source, as much as it pleases."""
@@ -296,6 +328,8 @@ class World:
             place = min(self.answered[name], len(self.requests[name]) - 1)
             request = self.requests[name][place]
             self.attempt(name, zombie, "zombie send", lambda i: i.cell.record(lambda s: i.fold.admit(s, request)))
+        elif name == SPRING:
+            self.attempt(name, zombie, "zombie draw", self._drawn)
         else:
             self.deliver(name)
             self.attempt(name, zombie, "zombie advance", lambda i: i.cell.advance())
@@ -357,7 +391,7 @@ class World:
         try:
             if not instance.loaded:
                 instance.cell.recover()
-                instance.loaded = True
+                instance.loaded, instance.place = True, None
             return deed(instance)
         except (Transient, Conflict, Poison):
             instance.loaded = False
@@ -382,7 +416,10 @@ def simulate(seed: int, log: MemoryLog | None = None, *, calm: bool = False) -> 
         world.run()
         folds = {name: world.topology[name](world.versions[name]) for name in world.topology}
         states = {name: i.fold.dump(i.cell.state) for name, i in world.running.items() if i}
-        check(History(world.log, world.trimmed), folds, states, world.requests)
+        history = History(world.log, world.trimmed)
+        check(history, folds, states, world.requests)
+        drawn = history.rows("outbox", SPRING, "id")
+        same("what was drawn from the source", drawn, [(str(number),) for number in range(WATER)])
     except Exception as error:
         last = "\n  ".join(world.trace[-40:])
         raise AssertionError(f"{type(error).__name__}: {error}\nthe last of seed {seed}:\n  {last}") from error

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
+from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.metrics import MetricSpec
 from actors.dashboards.alert_system import AlertSystem
 from actors.dashboards.system_health import SystemHealth
 from actors.dashboards.user_activity import UserActivity
+from events.catalog import CONTROL
 from events.memory_log import MemoryLog
 from tests.laws.oracle import History
 from tests.life import Life
@@ -29,7 +31,7 @@ RULES = (
     {"name": "site silent", "condition": 'by_site.count{key="a"} < 1', "for_s": 20},
     {"name": "hot", "condition": "cpu.percent.mean > 80"},
 )
-WATCHED = (AnomalySpec("events"), AnomalySpec("by_site"))
+WATCHED = ("events", "by_site")
 
 
 class Whole(Life):
@@ -37,7 +39,10 @@ class Whole(Life):
 
     def __init__(self, partitions: int, *, tenant: str = "t", log: MemoryLog | None = None) -> None:
         super().__init__(METRICS, RULES, partitions=partitions, tenant=tenant, log=log)
-        self.anomaly = self._cell(AnomalyAnalyzer(WATCHED))
+        self.anomaly = self._cell(AnomalyAnalyzer())
+        for metric in WATCHED:
+            said = json.dumps({"spec": {"metric": metric, "aggregate": "count"}, "owner": "api"})
+            self._push(self.control, CONTROL, 1, type="anomaly.defined", subject=f"{metric}.count", data=said)
         self.shown = [self._cell(fold) for fold in (UserActivity(), SystemHealth(), AlertSystem())]
         self.readers += [self.anomaly, *self.shown]
 

@@ -10,16 +10,18 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.analyzers.metric_series import MetricSpec
+from actors.analyzers.metrics import MetricsAnalyzer
 from actors.cell import Cell, Limits
 from actors.collectors.pull import PullCollector
 from actors.fold import Batch, Outputs
 from analytics.windows import NO_WATERMARK
-from events.catalog import IDLE_PRODUCERS, USER_INTERACTIONS, Stream, rows
+from events.catalog import CONTROL, IDLE_PRODUCERS, USER_INTERACTIONS, Stream, rows
 from events.entry import EntryHeader
 from events.memory_log import MemoryLog
 from tests.laws.feeds import BASE_US
 from tests.laws.oracle import History
+from tests.told import metrics_defined
 
 SECOND = 1_000_000
 STREAM = USER_INTERACTIONS.name
@@ -69,11 +71,12 @@ class Reader:
 
     def __init__(self, producers: int, specs: Sequence[MetricSpec] = SPECS) -> None:
         self.names = [f"t/{STREAM}/{p}" for p in range(producers)]
-        self.fold = MetricsAnalyzer(tuple(specs), {STREAM: tuple(self.names)} if producers > 1 else {})
+        self.fold = MetricsAnalyzer(expected={STREAM: tuple(self.names)} if producers > 1 else {})
         self.state = self.fold.initial()
         self.outputs = Outputs()
         self.heads = dict[str, int]()
         self.marks = dict[str, int]()
+        self._fold(CONTROL, "t/control/0", rows(CONTROL, metrics_defined(specs, BASE_US), len(specs)))
 
     def take(self, producer: str, events: Sequence[Event], mark: int = NO_WATERMARK) -> None:
         """One entry; ``mark``: a watermark beyond that of the rows."""
@@ -301,7 +304,11 @@ def test_a_reader_that_comes_late_knows_every_producer_before_it_has_read_one_of
             at = BASE_US + second * SECOND
             table = rows(USER_INTERACTIONS, {"type": "x", "time": at, "received": at}, 1)
             collector.record(lambda state, table=table, fold=fold: fold.admit(state, table))
-    reader: Cell[Any] = Cell(MetricsAnalyzer(SPECS[:1]), log, tenant="t", now=lambda: 1, limits=Limits(read_bytes=3000))
+    defining: Cell[Any] = Cell(PullCollector("control", CONTROL), log, tenant="t", now=lambda: 1)
+    defining.recover()
+    table = rows(CONTROL, metrics_defined(SPECS[:1], BASE_US), 1)
+    defining.record(lambda state: defining.fold.admit(state, table))
+    reader: Cell[Any] = Cell(MetricsAnalyzer(), log, tenant="t", now=lambda: 1, limits=Limits(read_bytes=3000))
     reader.recover()
     while reader.advance():
         pass

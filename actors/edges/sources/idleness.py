@@ -8,14 +8,26 @@ replay gives the same windows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from actors.collectors.pull import PACE_US, SETTLED_US
+from actors.cell import AnyCell
+from actors.collectors.pull import PACE_US, SETTLED_US, PullCollector
+from actors.pulling import PullWorker
+from actors.source import Read, next_beat
+from actors.topology import CellSpec, Surroundings
+from actors.workers import Worker
 from events.catalog import CONTROL, IDLE_PRODUCERS, SYSTEM_METRICS, USER_INTERACTIONS, rows
+from events.envelope import CellName
 from events.log import LogReader, Source
+
+NAME = "idle_producers"
+EVERY_US = 2_000_000
+NEVER_US = 1 << 60
+"""Nobody asks how far this stream is complete, so its watermark need not follow the clock."""
 
 IDLE_US = 75_000_000
 """So long others wait for a producer that has stopped writing. A collector that runs says more often that nothing comes,
@@ -36,15 +48,28 @@ class IdleProducers:
     """A source of ``idle_producers``. A stream with one producer costs nothing, and is never spoken of.
 
     ``bound_us``: how far out of order rows may come: until then behind the clock a producer that idles is done.
+    ``now`` gives microseconds UTC. It has no position: what idles is looked at anew.
     """
 
-    def __init__(self, log: LogReader, tenant: str, bound_us: int) -> None:
+    def __init__(self, log: LogReader, tenant: str, bound_us: int, now: Callable[[], int]) -> None:
         self._log = log
+        self._now = now
         self._prefix = f"{tenant}/"
         self._bound_us = bound_us
         self._seen: dict[Source, _Seen] = {}
 
+    def open(self, position: bytes | None) -> IdleProducers:
+        return self
+
+    def read(self) -> Read:
+        now = self._now()
+        return Read(self.poll(now), wake_at_us=next_beat(now, EVERY_US))
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
     def poll(self, now_us: int) -> pa.RecordBatch:
+        """Who idles at ``now_us``, of those of whom it is time to say so."""
         idle = list(self._idle(now_us))
         columns = {
             "type": "producer.idled",
@@ -82,3 +107,24 @@ class IdleProducers:
         if seen.head == 0 and silence <= SETTLED_US:
             return True  # it never had a row: nothing of it is under way
         return silence >= IDLE_US and now_us - seen.told_us >= PACE_US
+
+
+@dataclass(frozen=True, slots=True)
+class WatchIdle:
+    """Drive the cell by looking which producers idle."""
+
+    tenant: str
+    bound_us: int
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        def watch() -> IdleProducers:
+            return IdleProducers(host.log, self.tenant, self.bound_us, host.now)
+
+        return PullWorker(cell, host.log, watch, host.now, name=NAME, kind=NAME)
+
+
+def idle_producers(tenant: str, bound_us: int) -> CellSpec:
+    """The cell that watches who idles: in the clock's host, for it does next to nothing."""
+    collector = PullCollector(NAME, IDLE_PRODUCERS, idle_us=NEVER_US)
+    beside = str(CellName(tenant, "clock", 0))
+    return CellSpec("edges", collector, tenant, WatchIdle(tenant, bound_us), beside=beside)

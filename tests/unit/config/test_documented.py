@@ -11,8 +11,10 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import WebhookChannel
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
-from config.sections import Collectors, LogBounds, Machine, Server
+from actors.edges.sources.machine import MachineSection
+from config.sections import Collectors, LogBounds, Server
 from config.settings import Document
+from serve.sources.file import FileSection
 
 PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encoding="utf-8")
 
@@ -24,7 +26,8 @@ PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encodin
         (Server, "server."),
         (LogBounds, "log."),
         (Collectors, "collectors."),
-        (Machine, "sources.machine."),
+        (MachineSection, "sources.machine."),
+        (FileSection, ""),
         (Metric, ""),
         (Anomaly, ""),
         (WebhookChannel, ""),
