@@ -89,6 +89,11 @@ class Cell(Generic[S]):
         return self._state
 
     @property
+    def has_state(self) -> bool:
+        """Whether there is a committed state to look at: not before ``recover``, and not during a step."""
+        return self._state is not None
+
+    @property
     def cursor(self) -> dict[Source, int]:
         return dict(self._cursor)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ BACK_AFTER = 3
 """So many failures of a channel in a row are an outage: when it ends, nothing waits for its own pause any more."""
 LEAST_TRIES = 3
 """Attempts that a message gets whatever its age: it may have waited while the system was down."""
+FINISH_S = 1.0
+"""How long a worker that is told to stop waits for what is being sent."""
 IN_FLIGHT = 4
 """Messages of one channel, about as many alerts, that are sent at the same time."""
 
@@ -125,6 +128,19 @@ class NotifierWorker(Worker):
         if not consumed and not outcomes and not self.stopping.is_set():
             longest = 0.1 if self._flying else 1.0
             self.log.wait(self.cell.waiting_for(), max(0.0, min(longest, (next_due - self._now()) / SECOND)))
+
+    def finish(self) -> None:
+        """Wait for what is being sent, so that nobody sends it again; what takes longer is sent again under its key."""
+        deadline = time.monotonic() + FINISH_S
+        while self._flying and time.monotonic() < deadline:
+            outcomes = self._collect(self.cell.state)
+            if outcomes:
+                with self.lock:
+                    self.cell.record(lambda state: self._notifier.settle(state, outcomes))  # noqa: B023 - called at once
+            elif self._flying:
+                time.sleep(0.01)
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _dispatch(self, state: State) -> float:
         """Send what is due; answers when the next message is, us."""

@@ -153,14 +153,14 @@ async def ready(request: Request) -> JSONResponse:
     """Say whether the system is ready: events that are sent now are accepted, and questions are answered where they can be.
 
     `waiting`: cells that may still come; `down`: cells that are halted, or fail again and again; `rebuilding`: cells
-    whose state is rebuilt from the log, how far. Only a cell that takes requests in makes the system unready by either
-    of the last two: every other one is behind, and its views say so.
+    whose state is rebuilt from the log, how far; `moving`: cells on their way to another host. Only a cell that takes
+    requests in makes the system unready by `down` or `rebuilding`: every other one is behind, and its views say so.
     """
     cells = await gateway_of(request).hosts.health()
-    found: dict[str, dict[str, str]] = {"waiting": {}, "rebuilding": {}, "down": {}}
+    found: dict[str, dict[str, str]] = {"waiting": {}, "rebuilding": {}, "moving": {}, "down": {}}
     for h in cells:
         if h.state != "running":
-            kind = "waiting" if not h.settled else "rebuilding" if h.state == "rebuilding" else "down"
+            kind = "waiting" if not h.settled else h.state if h.state in ("rebuilding", "moving") else "down"
             found[kind][h.cell] = f"{h.state} {h.detail}".strip()
     able = not found["waiting"] and all(h.state == "running" for h in cells if h.door)
     others = {kind: named for kind, named in found.items() if named and kind != "waiting"}
@@ -178,7 +178,7 @@ async def status(request: Request) -> Status:
     return Status(
         version=spec.version,
         generation=spec.generation,
-        placement=spec.placement,
+        placement=gateway.hosts.where.placement,
         cells=[CellStatus.model_validate(h._asdict()) for h in cells],
         followers=[FollowerStatus.model_validate(f._asdict()) for f in followers],
         log=await asyncio.to_thread(_log_status, gateway),

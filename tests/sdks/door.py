@@ -86,7 +86,7 @@ class Door:
             thread.join(10)
 
     def _app(self, folder: Path) -> FastAPI:
-        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "packed", "1", cors_origins=self._origins)
+        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", cors_origins=self._origins)
         app = create_gateway(spec)
 
         @asynccontextmanager

@@ -222,6 +222,7 @@ def test_a_column_with_the_name_of_an_attribute_that_it_is_not_becomes_a_propert
         ("huge.ndjson", b"x" * (17 << 20), "is it NDJSON"),
         ("cut.ndjson.gz", gzip.compress(b'{"type":"a"}\n' * 9)[:-9], "cannot be read"),
     ],
+    ids=["no file", "a table", "no Parquet", "one line", "cut"],
 )
 def test_files_that_cannot_be_read_are_named(
     tmp_path: Path, door: Door, name: str, content: bytes | None, says: str

@@ -22,7 +22,7 @@ from serve.spec import GatewaySpec
 
 @pytest.fixture(scope="module")
 def http() -> TestClient:
-    spec = GatewaySpec("t", HostMap("nowhere", {}), MemorySpec("nowhere"), "g", "packed", "1")
+    spec = GatewaySpec("t", HostMap("nowhere", {}), MemorySpec("nowhere"), "g", "1")
     return TestClient(create_gateway(spec))  # not entered: nothing is started
 
 
