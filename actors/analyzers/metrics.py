@@ -339,7 +339,7 @@ class MetricsAnalyzer:
         state.forget_index(spec.stream)
         past = MetricPast.load(joining.said, saved)
         told_to = past.watermark
-        self._close(state, spec, NO_WATERMARK, told_to, outputs, past=True)
+        self._close(state, spec, windows.NO_WATERMARK, told_to, outputs, past=True)
         for held in state.held[spec.stream].above(joining.cut):
             found, late = past.take_held(held)
             for samples in found:

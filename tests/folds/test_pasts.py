@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -21,7 +23,7 @@ from actors.edges.backfill import BackfillWorker
 from actors.fold import Batch
 from analytics import windows
 from events.catalog import STREAMS, rows
-from events.entry import EntryHeader, encode
+from events.entry import NO_WATERMARK, EntryHeader, encode
 from events.log import Commit, Lease, Output
 from events.memory_log import MemoryLog
 from hindcast.testing.story import given
@@ -47,13 +49,14 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 class Town:
     """Two products send events, somebody defines metrics, and cells fold them; one memory log, driven by hand."""
 
-    def __init__(self, most_held: int = 100_000, seed: int = 1) -> None:
+    def __init__(self, most_held: int = 100_000, seed: int = 1, expected: Sequence[str] = ()) -> None:
         self.log = MemoryLog()
         self.rng = random.Random(seed)
         self.most_held = most_held
         self.now = 1_000 * SECOND
         self._leases: dict[str, tuple[Lease, int]] = {}
-        self.metrics = self.cell(MetricsAnalyzer(most_held=most_held))
+        awaited = {"user_interactions": tuple(expected)} if expected else {}
+        self.metrics = self.cell(MetricsAnalyzer(most_held=most_held, expected=awaited))
         self.anomaly: Any = None
         self.worker = self.backfill()
         self.defines(SEEN)  # so the stream is read, and what comes later has a past
@@ -69,7 +72,7 @@ class Town:
         worker.state = "running"
         return worker
 
-    def says(self, stream: str, producer: str, watermark: int, **columns: Any) -> int:
+    def says(self, stream: str, producer: str, watermark: int, /, **columns: Any) -> int:
         """Commit rows of a producer; answers the offset of the first."""
         cell = f"t/{stream}/{producer}"
         lease, commit = self._leases.get(cell) or (self.log.acquire(cell, [stream]), 0)
@@ -98,6 +101,35 @@ class Town:
                 value=[self.rng.choice((0.1, 0.2, 3.3, 1e16, None)) for _ in range(size)],
             )  # fmt: skip
 
+    def happens_unevenly(self, n: int) -> None:
+        """Of four partitions one never writes and one stops for a while; a stream that tells no silence has two producers;
+        the clock ticks, and somebody says who idles, now and then too late for that to be true."""
+        for step in range(n):
+            self.now += self.rng.randrange(3 * SECOND)
+            at = [self.now - self.rng.choice((0, 1, 3, 20, 300)) * SECOND for _ in range(self.rng.randint(1, 20))]
+            writer = self.rng.choice("01" if step % 40 < 20 else "012")
+            self.says(
+                "user_interactions", writer, self.now - 5 * SECOND, time=at, received=self.now,
+                type=[self.rng.choice(("order.placed", "page.viewed")) for _ in at],
+                currency=[self.rng.choice(("EUR", "USD", None)) for _ in at],
+                value=[self.rng.choice((0.1, 0.2, 3.3, 1e16, None)) for _ in at],
+                source=[self.rng.choice(("web", "app")) for _ in at],
+            )  # fmt: skip
+            if self.rng.random() < 0.3:
+                self.says(
+                    "dead_letters", self.rng.choice("01"), NO_WATERMARK, type="row.rejected", field=["a"] * len(at),
+                    time=[t - self.rng.choice((0, 60, 100)) * SECOND for t in at], received=self.now,
+                )  # fmt: skip
+            if self.rng.random() < 0.3:
+                self.says("clock", "0", self.now, type="clock.ticked", time=self.now, received=self.now)
+            if self.rng.random() < 0.4:
+                idle = f"t/user_interactions/{self.rng.choice('0123')}"
+                offset = self.log.head("user_interactions", idle) - self.rng.choice((0, 0, 0, 2))
+                self.says(
+                    "idle_producers", "0", NO_WATERMARK, type="producer.idled", stream="user_interactions",
+                    producer=idle, at_offset=max(offset, 0), until=self.now - 5 * SECOND, time=self.now,
+                )  # fmt: skip
+
     def defines(self, *specs: MetricSpec) -> int:
         return self.says("control", "0", self.now, **metrics_defined(specs, self.now))
 
@@ -123,6 +155,13 @@ class Town:
         found = [entry.batch() for entry in History(self.log).entries("metrics", cell) if entry.header.rows]
         told = [(*row[:3], *row[4:7], *row[8:]) for row in plain(found)]  # without `subject` and `cause`
         return sorted(repr(row) for row in told if row[2] == "metric.sampled" and row[1] == name)
+
+    def closed(self, name: str) -> tuple[int, int]:
+        """From when to when a metric's windows are closed; the spans follow each other without a gap."""
+        told = History(self.log).rows("metrics", "t/metrics/0", "type", "metric", "start", "time")
+        spans = [(start, end) for type_, metric, start, end in told if (type_, metric) == ("window.closed", name)]
+        assert all(a[1] == b[0] for a, b in pairwise(spans)), "a gap, or closed twice"
+        return spans[0][0], spans[-1][1]
 
 
 def settled(town: Town) -> Town:
@@ -168,6 +207,47 @@ def test_its_past_and_what_follows_are_what_they_were_had_it_been_there_from_the
     for spec in (EVENTS, BY_PLAN):
         assert late.samples(spec.name) == early.samples(spec.name)
         assert len(late.samples(spec.name)) > 20
+    replay_equals_live(History(late.log), "t/metrics/0", late.metrics.fold, late.metrics.fold.dump(late.metrics.state))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("most_held", [100_000, 60])
+def test_the_past_of_several_partitions_is_what_one_cell_made_of_them(seed: int, most_held: int) -> None:
+    """Who idled, what the clock closed, and which producer was read before which other: all of it is as it was."""
+    partitions = [f"t/user_interactions/{p}" for p in range(4)]
+    refused = MetricSpec("refused", "dead_letters", sketches=False)
+    by_field = replace(refused, name="refused_by_field", key="field", width_us=20 * SECOND, lateness_us=0)
+    slow = replace(BY_PLAN, name="slow", bound_us=9 * SECOND, width_us=7 * SECOND)
+    specs = (BY_PLAN, by_field, slow)
+
+    def lives(late: bool) -> Town:
+        town = Town(most_held, seed, partitions)
+        town.defines(EVENTS, refused)
+        if not late:
+            town.defines(*specs)
+        town.happens_unevenly(80)
+        town.works(6)
+        for spec in specs:
+            if late:
+                town.defines(spec)
+            town.happens_unevenly(town.rng.randrange(12))
+            town.works(town.rng.randrange(1, 4))
+        town.happens_unevenly(30)
+        settled(town)
+        town.happens_unevenly(40)
+        return settled(town)
+
+    late, early = lives(True), lives(False)
+    for spec in (EVENTS, refused, *specs):
+        assert late.samples(spec.name) == early.samples(spec.name)
+        assert len(late.samples(spec.name)) > 5, spec.name
+    for spec in specs:
+        assert late.closed(spec.name) == early.closed(spec.name)
+    found, expected = (town.metrics.fold.dump(town.metrics.state) for town in (late, early))
+    found, expected = map(msgspec.msgpack.decode, (found, expected))
+    assert found["producers"]["user_interactions"] == expected["producers"]["user_interactions"]
+    assert found["producers"]["dead_letters"] == expected["producers"]["dead_letters"]
+    assert found["series"] == expected["series"]
     replay_equals_live(History(late.log), "t/metrics/0", late.metrics.fold, late.metrics.fold.dump(late.metrics.state))
 
 
