@@ -352,6 +352,33 @@ def test_a_snapshot_of_a_release_that_did_not_keep_the_definitions_loses_no_open
     assert state.series[place].dump() == early.metrics.state.series[place].dump()
 
 
+def test_windows_of_such_a_release_over_several_producers_are_made_anew_from_the_log() -> None:
+    """They were halves, which nothing can join. So the metric gets its past, once it is known how far each was read."""
+    early = from_the_start(5, lambda town, _: town.happens(40), BY_PLAN)
+    (name, definition, series), *_ = msgspec.msgpack.decode(early.metrics.fold.dump(early.metrics.state))["series"]
+    halves = [
+        {"metric": name, "definition": definition, "producer": f"t/user_interactions/{p}", "began": 0, **series}
+        for p in "01"
+    ]
+    fold = MetricsAnalyzer(former=(BY_PLAN,))
+    state = fold.load(msgspec.msgpack.encode(halves))
+    assert not state.defined and not state.series
+    table = rows(STREAMS["control"], metrics_defined([BY_PLAN]), 1)
+    state, outputs = fold.fold(
+        state, Batch(EntryHeader("control", "t/control/0", "t", 0, 1, 1, 1, 1, 1), 0, table, True)
+    )
+    assert dict(outputs.items()) == {}, "how far each producer was read is not known yet"
+    told: list[Any] = []
+    for producer, first in (("t/user_interactions/0", 70), ("t/user_interactions/1", 90)):
+        table = rows(STREAMS["user_interactions"], {"time": early.now, "received": early.now, "type": "idle"}, 1)
+        header = EntryHeader("user_interactions", producer, "t", first, 1, 1, 1, 1, 1)
+        state, outputs = fold.fold(state, Batch(header, first, table, True))
+        asked = dict(outputs.items()).get("past_requests")
+        told += [json.loads(d) for b in (asked.batches if asked else ()) for d in b.column("data").to_pylist()]
+    assert [one["cut"] for one in told] == [{"t/user_interactions/0": 71, "t/user_interactions/1": 90}]
+    assert not state.series and state.held["user_interactions"].rows == 1
+
+
 def test_a_watch_scores_the_past_of_its_metric_as_if_it_had_been_there() -> None:
     def course(town: Town, watches: Any) -> None:
         town.happens(160)
