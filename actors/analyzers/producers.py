@@ -150,8 +150,10 @@ class Producers(msgspec.Struct):
     def _step(self, producer: str, own: np.ndarray, before: int, bound: int) -> Step:
         others = self._least(bound, producer)
         limit = others if others == ALONE else max(others, before)
-        self.reach(bound, max(before, self.watermark(bound)))
-        return Step(before, np.clip(own, before, limit), self.watermark(bound), limit)
+        after = max(before, self.watermark(bound))
+        self.reach(bound, after)
+        alone = limit == ALONE and (not len(own) or own[0] >= before)
+        return Step(before, own if alone else np.clip(own, before, limit), after, limit)
 
     def tick(self, reach: int, bounds: Iterable[int]) -> None:
         """The clock says that no row of any producer is under way that is older than ``reach`` less its bound."""
