@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from actors.ledger import spoken
 from actors.slices import journal_above
 from events.entry import NO_WATERMARK
 from tests.chaos.load import Event
@@ -230,8 +229,8 @@ def alert_history(history: History) -> list[tuple[Any, ...]]:
     """(type, rule, key, time, value) of every transition, from the rules, samples and closings in the journal's order."""
     story = Told()
     for stream, row in _in_journal_order(history, "main/alert_evaluator/0"):
-        if stream == "control" and row["type"] in ("rule.defined", "rule.created"):
-            story.rules[row["subject"]] = spoken(row["type"], json.loads(row["data"]))[2]
+        if stream == "control" and row["type"] == "rule.defined":
+            story.rules[row["subject"]] = json.loads(row["data"])["spec"]
         elif stream == "metrics":
             story.closed(row) if row["type"] == "window.closed" else story.sampled(row)
     return story.told

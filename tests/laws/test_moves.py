@@ -184,6 +184,7 @@ def test_a_silent_host_is_left_and_its_old_cell_is_fenced(
     fleet: LocalFleet, spec: LogSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hindcast.placement.LOOK_S", 0.1)
+    monkeypatch.setattr("hindcast.placement.LINGER_S", 600.0)
     reconciler = placed(fleet, "packed")
     with Sender("a", fleet, reconciler) as sender:
         fleet.silent = {"analyzers"}
@@ -191,6 +192,8 @@ def test_a_silent_host_is_left_and_its_old_cell_is_fenced(
         old = fleet.hosts["analyzers"]._workers[ECHO]
         until(lambda: old.state == "fenced")
         fleet.silent = set()
+        until(lambda: not fleet.hosts["analyzers"]._workers)
+        monkeypatch.setattr("hindcast.placement.LINGER_S", 0.0)
         until(lambda: "analyzers" not in fleet.hosts)
     reconciler.stop()
     all_is_right(spec, sender)
