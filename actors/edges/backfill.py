@@ -196,8 +196,9 @@ class BackfillWorker(Worker):
     def _read(self, behind: Work, together: Sequence[Work]) -> None:
         """Fold what the journal names from where ``behind`` is, for all that are there or get there."""
         cell, rows = behind.job.cell, 0
+        streams = {behind.job.stream}.union(*(work.past.beside for work in together))
         for row in journal_above(self.log, cell, max(behind.commit - 1, 0)):
-            taking = [work for work in together if work.wants(row)]
+            taking = [work for work in together if work.wants(row)] if row.stream in streams else []
             if taking:
                 for batch in self._ahead.journaled(row):
                     columns = Columns(batch.table)

@@ -9,9 +9,11 @@ import pyarrow as pa
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.push import user_interactions
-from actors.edges.sources.idleness import IDLE_US, IdleProducers
+from actors.edges.sources.idleness import IDLE_US, IdleProducers, idle_producers
+from actors.topology import Surroundings
 from events.catalog import USER_INTERACTIONS, rows
 from events.memory_log import MemoryLog
+from tests.laws.oracle import History
 
 SECOND = 1_000_000
 BEGIN = 1_760_000_000 * SECOND
@@ -111,3 +113,34 @@ def test_another_tenants_producers_are_none_of_ours() -> None:
     world.sends(0)
     world.sends(1)
     assert world.looks(500) == []
+
+
+def test_its_cell_records_who_idles_and_nothing_else() -> None:
+    world = World(2)
+    spec = idle_producers("t", 5 * SECOND)
+    cell: Cell[Any] = Cell(spec.fold, world.log, tenant="t", now=lambda: BEGIN + int(world.now * SECOND))
+    cell.recover()
+
+    def nothing() -> None: ...
+
+    around = Surroundings(world.log, "g", lambda: BEGIN + int(world.now * SECOND), nothing, nothing)
+    worker: Any = spec.drive.worker(cell, around)
+
+    def looks_at(second: float) -> list[tuple[Any, ...]]:
+        """What is recorded once it has looked, and rested for a moment."""
+        world.now = second
+        worker.step()
+        worker._wake_at = 0
+        return History(world.log).rows("idle_producers", cell.name, "producer", "at_offset")
+
+    world.sends(0)
+    world.sends(1)
+    assert looks_at(1) == []
+    assert (cell.seq, spec.beside) == (0, "t/clock/0"), "nothing to say, nothing is written"
+    world.now = 60
+    world.sends(0)
+    told = looks_at(1 + IDLE_US / SECOND)
+    assert told == [("t/user_interactions/1", 1)]
+    assert looks_at(3 + IDLE_US / SECOND) == told
+    assert len(looks_at(12 + IDLE_US / SECOND)) == 2
+    assert cell.seq == 2, "its watermark does not follow the clock"
