@@ -24,10 +24,10 @@ _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
 def arranged(cells: Sequence[CellSpec], placement: Placement, *, cores: int) -> dict[str, str]:
     """The host of each cell, by name. *Packed* gives one host to each kind and to each plug-in, *spread* one to each cell.
 
-    ``auto`` is packed where this process may use fewer than four ``cores``.
+    ``auto`` is packed where this process may use fewer than four ``cores``. A cell that is ``beside`` another goes with it.
     """
     packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)
-    return {cell.name: cell.packed_host if packed else own_host(cell.kind, cell.name) for cell in cells}
+    return {cell.name: cell.packed_host if packed else own_host(cell.kind, cell.beside or cell.name) for cell in cells}
 
 
 def arrangement(cells: Sequence[CellSpec], where: Mapping[str, str]) -> str:

@@ -61,6 +61,8 @@ class CellSpec:
     tenant: str
     drive: Drive = field(default_factory=Stream)
     partition: int = 0
+    beside: str = ""
+    """A cell in whose host this one begins, however all are placed: it does next to nothing."""
     part: str = ""
     """The plug-in that brings it. Its cells have a process of their own, so that what goes wrong there harms no other."""
 
@@ -123,3 +125,8 @@ class HostMap:
             return self.cells[self.shown_by[topic]]
         except KeyError:
             raise Transient(f"the topic {topic!r} is shown nowhere just now") from None
+
+    def partitions(self, tenant: str, fold: str) -> tuple[str, ...]:
+        """The cells that run ``fold`` for ``tenant``, by partition."""
+        found = (CellName.parse(name) for name in self.cells)
+        return tuple(map(str, sorted(cell for cell in found if (cell.tenant, cell.fold) == (tenant, fold))))

@@ -94,6 +94,7 @@ class System:
         """
         self.data.claim()
         try:
+            self.data.keep_partitions(self.settings.log.partitions, self._log.exists())
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))

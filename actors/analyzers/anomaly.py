@@ -141,7 +141,7 @@ class AnomalyAnalyzer:
         if batch.rows and (found := self._scored(state, batch.table)):
             outputs.emit(ANOMALIES.name, in_order(found))
         state.places[batch.producer] = batch.header.end if batch.last else batch.first + batch.rows
-        if state.hold is not None:
+        if state.hold is not None and batch.rows:
             state.hold.add(batch, NO_WATERMARK)
 
     def _scored(self, state: State, table: pa.RecordBatch) -> list[tuple[np.ndarray, pa.RecordBatch]]:

@@ -16,6 +16,7 @@ from ray.exceptions import RayError
 from actors.workers import Health
 from events.catalog import STREAMS
 from events.errors import Rejected, Transient
+from query.history import History
 from serve.gateway import Gateway, gateway_of, principal
 from serve.problems import REFUSALS, Missing
 from serve.routes.read import topic_data
@@ -234,10 +235,11 @@ async def metrics(request: Request) -> Response:
 def _exposition(
     gateway: Gateway, cells: list[Health], too_late: Mapping[str, TooLate], sources: list[SourceStatus]
 ) -> Iterator[str]:
+    history = History(gateway.log, gateway.spec.tenant)  # another tenant's streams are none of this one's
     heads = [
-        ({"stream": stream, "producer": producer}, gateway.log.head(stream, producer))
+        ({"stream": stream, "producer": producer}, head)
         for stream in STREAMS
-        for producer in gateway.log.producers(stream)
+        for producer, head in history.heads(stream).items()
     ]
     verdicts = [({"verdict": verdict}, n) for verdict, n in gateway.interactions.counts.items()]
     yield from _family("hindcast_rows_total", "counter", "Rows answered by this replica, by verdict", verdicts)

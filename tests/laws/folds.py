@@ -96,6 +96,12 @@ def settles(fold: Notifier, state: Any, feed: Feed) -> Told:
     return fold.settle(state, [kinds[feed.table.num_rows % 3]])
 
 
+EXPECTED = {"user_interactions": ("t/user_interactions/0", "t/user_interactions/1")}
+METRICS_READ = (
+    "control", "user_interactions", "system_metrics", "dead_letters", "idle_producers", "clock", "pasts"
+)  # fmt: skip
+
+
 def tells_a_past(fold: Backfill, state: Any, feed: Feed) -> Told:
     """Something of the oldest past that is wanted; nothing where none is."""
     if not state:
@@ -126,9 +132,10 @@ FOLDS: list[Case] = [
     ),
     Case(lambda: Notifier(("dashboard", "webhook")), feeds("outbox", "control"), told=feeds("outbox"), record=settles),
     Case(Directory, feeds("control", "past_requests", "pasts")),
+    Case(lambda: MetricsAnalyzer(most_held=40), feeds(*METRICS_READ, entries=30)),
     Case(
-        lambda: MetricsAnalyzer(most_held=40),
-        feeds("control", "user_interactions", "system_metrics", "dead_letters", "clock", "pasts", entries=30),
+        lambda: MetricsAnalyzer(most_held=40, expected=EXPECTED),
+        feeds("control", "user_interactions", "idle_producers", "pasts", entries=30),
     ),
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
     Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),

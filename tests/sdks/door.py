@@ -94,7 +94,7 @@ class Door:
             gateway = app.state.gateway = Gateway(spec)
             hosts = cast("Hosts", self)
             gateway.hosts, gateway.access = hosts, Access(hosts, "t")
-            gateway.interactions = Interactions(hosts, "t/user_interactions/0")
+            gateway.interactions = Interactions(hosts, ("t/user_interactions/0",))
             yield
             gateway.log.close()
 
