@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
+from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS
@@ -24,6 +25,7 @@ from actors.definitions.metric import Metric
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
+from actors.definitions.trend import Trend
 from actors.ledger import FILE, OLD_CONFIGURATION
 from actors.parts import Part, PartSection
 from config import asked, documents
@@ -60,6 +62,8 @@ class Document(BaseModel):
     channels: tuple[Channel, ...] = ()
     dashboards: tuple[Dashboard, ...] = ()
     queries: tuple[Query, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    correlations: tuple[Correlation, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

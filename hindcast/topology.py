@@ -10,8 +10,10 @@ from actors.alerts.evaluator import AlertEvaluator
 from actors.alerts.wording import Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.anomaly_watch import AnomalySpec
+from actors.analyzers.correlations import CorrelationAnalyzer
 from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.trends import TrendAnalyzer
 from actors.backfill import Backfill
 from actors.collectors.push import control, user_interactions
 from actors.definitions.anomaly import Anomaly
@@ -57,7 +59,9 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         *doors,
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
         CellSpec("analyzers", MetricsAnalyzer(former=metrics, expected=expected), tenant),
-        CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
+        watching := CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
+        CellSpec("analyzers", TrendAnalyzer(), tenant, beside=watching.name),
+        CellSpec("analyzers", CorrelationAnalyzer(), tenant, beside=watching.name),
         CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
         idle_producers(tenant, bound_us),
         CellSpec("edges", Directory(), tenant),

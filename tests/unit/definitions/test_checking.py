@@ -18,6 +18,8 @@ from actors.webhook_signing import new_secret
 from events.errors import Rejected
 
 SEEN = Wanted("metric", "seen", {"stream": "user_interactions"})
+PAID = Wanted("metric", "paid", {"stream": "user_interactions", "key": "currency", "value": "amount", "width_s": 60})
+ODD = Wanted("metric", "odd", {"stream": "user_interactions", "width_s": 7})
 QUIET = Wanted("rule", "quiet", {"condition": "seen.count < 1", "threshold": 1})
 NOTHING = Inventory({})
 
@@ -53,6 +55,14 @@ def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
         ),
         ("rule", "a" * 300, QUIET.spec, "name", "200 at most"),
         ("query", "q", {"about": "nothing"}, "sql", "required"),
+        ("trend", "sene.count", {}, "metric", "did you mean 'seen'?"),
+        ("trend", "seen.mean", {}, "aggregate", "give the metric a `value` column"),
+        ("correlation", "c", {"series": ["seen.count"]}, "series", "at least 2"),
+        ("correlation", "c", {"series": ["seen.count", "seen"]}, "correlation", "is no series"),
+        ("correlation", "c", {"series": ["seen.count", "sene.count"]}, "series", "did you mean 'seen'?"),
+        ("correlation", "c", {"series": ["seen.count", "paid.sum"]}, "series", "has a series for each currency"),
+        ("correlation", "c", {"series": ["seen.count[a]", "paid.sum[EUR]"]}, "series", "has no keys"),
+        ("correlation", "c", {"series": ["seen.count", "odd.count"]}, "series", "do not fit"),
         ("query", "q", {"sql": "SELECT 1", "abuot": "one"}, "abuot", "did you mean 'about'?"),
     ],
 )
@@ -60,7 +70,7 @@ def test_what_is_wrong_is_said_with_field_and_remedy(
     kind: str, name: str, spec: dict[str, Any], field: str, why: str
 ) -> None:
     with pytest.raises(Rejected) as error:
-        accept([Wanted(kind, name, spec)], held(SEEN))
+        accept([Wanted(kind, name, spec)], held(SEEN, PAID, ODD))
     found, reason = said(error)
     assert why in str(error.value), reason
     assert found == field
@@ -155,13 +165,21 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "rule": QUIET.spec,
         "dashboard": {"name": "D"},
         "query": {"sql": "SELECT 1"},
+        "trend": {"windows": 60},
+        "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
     }
     for kind, spec in specs.items():
-        name = "seen.count" if kind == "anomaly" else "seen"
-        (one,) = accept([Wanted(kind, name, spec)], held(SEEN))
-        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN))
+        name = "seen.count" if kind in ("anomaly", "trend") else "seen"
+        (one,) = accept([Wanted(kind, name, spec)], held(SEEN, PAID))
+        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN, PAID))
         assert again == [one]
     assert set(specs) | {"channel"} == set(KINDS)
+
+
+def test_a_trend_of_a_metric_over_insights_would_feed_itself() -> None:
+    wanted = [Wanted("metric", "found", {"stream": "insights"}), Wanted("trend", "found.count", {})]
+    with pytest.raises(Rejected, match=r"metric/found -> trend/found.count -> metric/found"):
+        accept(wanted, NOTHING)
 
 
 def test_a_watch_of_a_metric_over_anomalies_would_feed_itself() -> None:
