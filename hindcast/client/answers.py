@@ -279,6 +279,8 @@ class PlugInStatus(TypedDict):
     package: str
     version: str
     error: str
+    lacks: str
+    """What of it is not there, and why; empty where all of it is."""
 
 
 class Status(TypedDict):

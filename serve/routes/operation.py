@@ -123,6 +123,8 @@ class PlugInStatus(BaseModel):
     package: str
     version: str
     error: str
+    lacks: str = ""
+    """What of it is not there, and why."""
 
 
 class Status(BaseModel):
@@ -186,7 +188,8 @@ async def status(request: Request) -> Status:
         sources=await _sources(gateway),
         pulled=_pulled(cells),
         plug_ins=[
-            PlugInStatus(name=p.name, package=p.package, version=p.version, error=p.error) for p in spec.plug_ins
+            PlugInStatus(name=p.name, package=p.package, version=p.version, error=p.error, lacks=p.lacks)
+            for p in request.app.state.plug_ins
         ],
     )
 

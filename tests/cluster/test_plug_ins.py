@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from playwright.sync_api import expect, sync_playwright
 from websockets.sync.client import connect
 
 from tests.browser.conftest import CHROMIUM, QUIET
-from tests.packages import BROKEN, DICE, put
+from tests.packages import BROKEN, DICE, ROUTED, put
 from tests.running import Running, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -31,7 +32,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (copy / file).write_bytes((DICE / file).read_bytes())
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", str(folder), str(copy)], check=True, timeout=240)
-    for name, code in BROKEN.items():
+    for name, code in {**BROKEN, "routed": ROUTED}.items():
         put(folder, name, code)
     return folder
 
@@ -108,6 +109,13 @@ def test_a_file_is_followed_and_each_line_comes_once(extended: Running) -> None:
     assert 'hindcast_pulled_rows_total{source="orders",kind="file"} 31' in extended.get("/metrics").text
 
 
+def test_its_routes_are_served_to_who_has_a_key(extended: Running) -> None:
+    assert extended.get("/v1/weather").json() == {"weather": "dry"}
+    assert httpx.get(f"{extended.url}/v1/weather").status_code == 401
+    answer = extended.get("/v1/weather/storm")
+    assert (answer.status_code, "plug-in 'routed'" in answer.json()["error"]["reason"]) == (500, True)
+
+
 def test_what_fails_is_named_and_everything_else_runs(extended: Running) -> None:
     found = {plug_in["name"]: plug_in["error"] for plug_in in status(extended)["plug_ins"]}
     assert "was not to be imported" in found.pop("sunk")
@@ -116,7 +124,9 @@ def test_what_fails_is_named_and_everything_else_runs(extended: Running) -> None
         "a dashboard that cannot be is not there, and does not keep the rest from starting"
     )
     assert "is there already, of Hindcast itself" in found.pop("machine (plug-again)")
-    assert found == {"dice": "", "dry": "", "poisoned": ""}
+    assert found == {"dice": "", "dry": "", "poisoned": "", "lost": "", "routed": ""}
+    lacks = {plug_in["name"]: plug_in["lacks"] for plug_in in status(extended)["plug_ins"] if plug_in["lacks"]}
+    assert list(lacks) == ["lost"] and "its routes are not served: ModuleNotFoundError" in lacks["lost"]
     cells = {cell["cell"]: cell for cell in status(extended)["cells"]}
     poisoned = extended.until(
         lambda: next(c for c in status(extended)["cells"] if "poisoned" in c["cell"] and c["detail"])
@@ -134,6 +144,7 @@ def test_the_command_line_names_them_and_says_that_something_is_wrong(extended: 
     assert said.returncode == 1
     assert "plug-in sunk of plug-sunk 1.0 is not there" in said.stdout
     assert "the well is dry" in said.stdout
+    assert "plug-in lost of plug-lost 1.0: its routes are not served" in said.stdout
 
 
 def test_its_widget_is_on_the_page(extended: Running) -> None:
