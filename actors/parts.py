@@ -103,9 +103,13 @@ class ChannelKind:
 
     name: str
     section: type[ChannelSection]
-    make: Callable[[Any, Path], Channel]
-    """``make(section, secrets)`` answers the channel for a section, picklable: it is sent to the process that notifies.
-    ``secrets`` is the folder of the secrets that definitions name. May raise ``Rejected``."""
+    make: Callable[[Any], Channel]
+    """``make(section)`` answers the channel for a section, which has the secrets themselves; picklable. It is called at the
+    start for what the configuration declares, and in the process that notifies for each message. May raise ``Rejected``."""
+
+
+CHANNEL_KINDS: dict[str, ChannelKind] = {}
+"""Those that plug-ins brought to this process, by name."""
 
 
 def _no_cells(_: Any, __: Within) -> Iterable[CellSpec]:
@@ -152,6 +156,13 @@ class PlugIn:
     """Why it is not there; empty where it is."""
     lacks: str = ""
     """What of it is not there, and why; empty where all of it is."""
+    installed: bool = True
+    """Whether its package is there: one that was there before, and is not any more, is named for what it left behind."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether a process is to load it."""
+        return self.installed and not self.error
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +188,9 @@ class Parts:
         return {kind.name: kind for part in self.by_name.values() for kind in part.sources}
 
     @property
-    def channel_kinds(self) -> Mapping[str, ChannelKind]:
-        return {kind.name: kind for part in self.by_name.values() for kind in part.channels}
-
-    @property
     def where(self) -> tuple[str, ...]:
         """Where the plug-ins are that other processes are to load, too."""
-        return tuple(plug_in.where for plug_in in self.plug_ins.values() if not plug_in.error)
+        return tuple(plug_in.where for plug_in in self.plug_ins.values() if plug_in.runs)
 
 
 def installed(built_in: Sequence[Part]) -> Parts:
@@ -260,3 +267,4 @@ def _join(part: Part) -> None:
         catalog.join(stream)
     for kind in part.channels:
         SECTIONS[kind.name] = kind.section
+        CHANNEL_KINDS[kind.name] = kind

@@ -22,9 +22,10 @@ from actors.cores import usable_cores
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
+from events.catalog import Stream
 from events.errors import Rejected, Transient
 from events.log import LogSpec
-from hindcast import runtime, topology, workflow
+from hindcast import kept_streams, runtime, topology, workflow
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
 from hindcast.fleet import Ask, Fleet
@@ -82,6 +83,8 @@ class System:
         self._stop_asked = threading.Event()
         self._running = False
         self._port = self.settings.server.port
+        self._left: tuple[Stream, ...] = ()
+        """The streams of plug-ins that are not there any more."""
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -95,6 +98,7 @@ class System:
         self.data.claim()
         try:
             self.data.keep_partitions(self.settings.log.partitions, self._log.exists())
+            self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
@@ -142,6 +146,7 @@ class System:
             generation=self.data.generation,
             min_free_bytes=self.settings.log.min_free_mb << 20,
             plug_ins=parts().where,
+            left=self._left,
         )
         self._fleet = Fleet(spec, runtime.NAMESPACE)
         self._reconciler = Reconciler(
@@ -199,6 +204,7 @@ class System:
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
             plug_ins=tuple(parts().plug_ins.values()),
+            left=self._left,
         )
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))

@@ -16,7 +16,7 @@ from actors.backfill import Backfill
 from actors.collectors.push import control, user_interactions
 from actors.definitions.anomaly import Anomaly
 from actors.directory import Directory
-from actors.edges.channels import DashboardChannel
+from actors.edges.channels import DashboardChannel, channel_of
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
 from actors.edges.intake import Push
@@ -27,6 +27,7 @@ from actors.topology import CellSpec
 from config.parts import parts
 from config.settings import Settings
 from events.catalog import USER_INTERACTIONS
+from events.errors import Rejected
 from serve.ingest.money import CURRENCY_EXPONENT
 
 logger = logging.getLogger(__name__)
@@ -96,5 +97,10 @@ def _wording(settings: Settings, page: str) -> Wording:
 
 def channels(settings: Settings, secrets: Path) -> dict[str, Channel]:
     """The notification channels by name; ``dashboard`` is always there. ``secrets``: the folder of the secrets named."""
-    made = {channel.name: parts().channel_kinds[channel.kind].make(channel, secrets) for channel in settings.channels}
+    made: dict[str, Channel] = {}
+    for channel in settings.channels:
+        try:
+            made[channel.name] = channel_of(channel, secrets)
+        except Rejected as error:
+            raise Rejected(f"channels.{channel.name}.{error.field}", error.reason) from None
     return {"dashboard": DashboardChannel(), **made}

@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from events import catalog
 from serve import page, plug_ins, problems
 from serve.description import described
 from serve.gateway import Gateway
@@ -64,6 +65,8 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         app.include_router(routes.router)
     app.include_router(segment.settings_router)
     page.install(app)
+    for left in spec.left:
+        catalog.join(left)
     app.state.plug_ins = plug_ins.include(app, spec.plug_ins)
     app.openapi = partial(described, app)
     return app

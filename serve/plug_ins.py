@@ -31,7 +31,7 @@ def include(app: FastAPI, plug_ins: Sequence[PlugIn]) -> tuple[PlugIn, ...]:
 
     Answers what is known of the plug-ins then: one whose routes cannot be served says so in ``lacks``.
     """
-    found = dict(parts.loaded(p.where for p in plug_ins if not p.error))
+    found = dict(parts.loaded(p.where for p in plug_ins if p.runs))
     return tuple(_included(app, plug_in, found.get(plug_in.where)) for plug_in in plug_ins)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
+from pydantic import ValidationError
+
 from actors.alerts.checking import Measure, Seen
 from actors.definitions.metric import Metric
 
+logger = logging.getLogger(__name__)
 DASHBOARD_CHANNEL = "dashboard"
 """The channel that is always there."""
 
@@ -59,7 +63,17 @@ class Inventory:
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """The metrics, as far as rules depend on them."""
-        return tuple(Metric.model_validate(spec).measure for key, spec in self.specs.items() if key.kind == "metric")
+        return tuple(self._measures())
+
+    def _measures(self) -> Iterator[Measure]:
+        for key, spec in self.specs.items():
+            if key.kind == "metric":
+                try:
+                    yield Metric.model_validate(spec).measure
+                except (
+                    ValidationError
+                ) as error:  # what it is about is not there any more: a plug-in that brought a stream
+                    logger.warning("%s is left out: %s", key.text, error)
 
     @property
     def channels(self) -> frozenset[str]:

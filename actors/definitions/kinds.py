@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from actors.alerts import checking
 from actors.definitions.anomaly import Anomaly
-from actors.definitions.channel import Channel, WebhookChannel
+from actors.definitions.channel import Channel
 from actors.definitions.dashboard import Dashboard
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
@@ -58,8 +58,7 @@ def _plain(definition: BaseModel) -> dict[str, Any]:
 
 
 def _channel_told(channel: Any) -> dict[str, Any]:
-    said = _plain(channel)
-    return said | {"secret": channel.reference} if isinstance(channel, WebhookChannel) else said
+    return _plain(channel) | channel.references
 
 
 def _dashboard_told(dashboard: Dashboard) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
         found = client.status()
         url = str(client.address)
     bad = [cell for cell in found["cells"] if cell["state"] != "running"]
-    bad += [plug_in for plug_in in found["plug_ins"] if plug_in["error"] or plug_in["lacks"]]
+    bad += [plug_in for plug_in in found["plug_ins"] if plug_in["error"] or (plug_in["lacks"] and plug_in["installed"])]
     bad += [source for source in found["pulled"] if source["state"] == "retrying"]
     if as_json:
         print_json({**found, "address": url})

@@ -281,6 +281,8 @@ class PlugInStatus(TypedDict):
     error: str
     lacks: str
     """What of it is not there, and why; empty where all of it is."""
+    installed: bool
+    """Whether its package is still there; where not, it is named for what it left behind."""
 
 
 class Status(TypedDict):

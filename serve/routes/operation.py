@@ -125,6 +125,7 @@ class PlugInStatus(BaseModel):
     error: str
     lacks: str = ""
     """What of it is not there, and why."""
+    installed: bool = True
 
 
 class Status(BaseModel):
@@ -187,10 +188,7 @@ async def status(request: Request) -> Status:
         late_rows=await _too_late(gateway),
         sources=await _sources(gateway),
         pulled=_pulled(cells),
-        plug_ins=[
-            PlugInStatus(name=p.name, package=p.package, version=p.version, error=p.error, lacks=p.lacks)
-            for p in request.app.state.plug_ins
-        ],
+        plug_ins=[PlugInStatus.model_validate(plug_in, from_attributes=True) for plug_in in request.app.state.plug_ins],
     )
 
 
