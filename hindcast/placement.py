@@ -63,14 +63,22 @@ class Reconciler:
     """
 
     def __init__(
-        self, hosts: Hosts, cells: Iterable[CellSpec], placement: Placement, *, cores: int, namespace: str
+        self,
+        fleet: Hosts,
+        cells: Iterable[CellSpec],
+        placement: Placement,
+        *,
+        cores: int,
+        namespace: str,
+        hosts: Mapping[str, str] | None = None,
     ) -> None:
-        self._hosts = hosts
+        """``hosts``: by cell, hosts on which cells are to begin though the placement has another one for them."""
+        self._hosts = fleet
         self._cores = cores
         self._cells = {cell.name: cell for cell in cells}
         self._placement: Placement = placement
         self._where = HostMap(namespace, {})
-        self._wanted = arranged([*self._cells.values()], placement, cores=cores)
+        self._wanted = arranged([*self._cells.values()], placement, cores=cores) | dict(hosts or {})
         """Cell name to host name."""
         self._empty_since: dict[str, float] = {}
         self._failed: dict[str, str] = {}
@@ -93,8 +101,8 @@ class Reconciler:
         """Run a cell from now on, on the host that the placement has for it, or on ``host`` (see ``move``).
 
         The cell must be picklable, and its code importable where Ray's workers run. It reads the log from where it last
-        stood, or from the beginning. It is not remembered over a restart of the system: whoever adds it adds it again.
-        Raises ``Rejected`` where there is one of that name.
+        stood, or from the beginning. It runs until this system stops: ``System.add_cell`` remembers one. Raises ``Rejected``
+        where there is one of that name.
         """
         with self._changing:
             if cell.name in self._cells:
@@ -151,6 +159,11 @@ class Reconciler:
     def failed(self) -> list[tuple[CellSpec, str]]:
         """Wanted cells whose code could not be loaded where they were to run, and why."""
         return [(self._cells[name], why) for name, why in self._failed.items() if name in self._cells]
+
+    @property
+    def cells(self) -> frozenset[str]:
+        """The names of the wanted cells."""
+        return frozenset(self._cells)
 
     def cells_of(self, host: str) -> list[CellSpec]:
         """The cells that are wanted on a host."""

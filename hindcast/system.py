@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
@@ -26,6 +27,7 @@ from events.catalog import Stream
 from events.errors import Rejected, Transient
 from events.log import LogSpec
 from hindcast import kept_streams, runtime, topology, workflow
+from hindcast.added_cells import AddedCells
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
 from hindcast.fleet import Ask, Fleet
@@ -149,18 +151,37 @@ class System:
             left=self._left,
         )
         self._fleet = Fleet(spec, runtime.NAMESPACE)
+        cells = topology.cells(self.settings, self.data.path, self.url)
+        added = [(cell, host) for cell, host in self._added.made(parts()) if cell.name not in {c.name for c in cells}]
         self._reconciler = Reconciler(
             self._fleet,
-            topology.cells(self.settings, self.data.path, self.url),
+            (*cells, *(cell for cell, _ in added)),
             self.settings.placement,
             cores=usable_cores(),
             namespace=runtime.NAMESPACE,
+            hosts={cell.name: host_named(host, cell.kind, cell.name) for cell, host in added if host},
         )
         return self._fleet, self._reconciler
 
     @property
+    def _added(self) -> AddedCells:
+        return AddedCells(self.data.path, topology.within(self.settings, self.data.path))
+
+    def add_cell(self, made_by: str, settings: Mapping[str, Any] | None = None, host: str | None = None) -> str:
+        """Run another cell from now on, also after a restart; answers its name.
+
+        ``made_by``: ``module:function``. The function takes ``settings`` (plain JSON values) and an ``actors.parts.Within``,
+        and answers an ``actors.topology.CellSpec``. ``host``: a host's name, or ``own``. Raises ``Rejected``, ``Transient``.
+        """
+        return self._added.add(self.placement, made_by, settings or {}, host)
+
+    def remove_cell(self, cell: str) -> None:
+        """Let a cell that was added end, for good; what it wrote stays. Raises ``Rejected`` and ``Transient``."""
+        self._added.remove(self.placement, cell)
+
+    @property
     def placement(self) -> Reconciler:
-        """Where the cells run, and how to add, move and remove one. Raises ``Transient`` where the system does not run."""
+        """Where the cells run, and how to move one. Raises ``Transient`` where the system does not run."""
         if self._reconciler is None:
             raise Transient("the system does not run; start it", 1.0)
         return self._reconciler

@@ -68,14 +68,19 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     return (*core, *(cell for cells in of_parts(settings, data).values() for cell in cells))
 
 
+def within(settings: Settings, data: Path) -> Within:
+    """What parts, and cells that are added, are told of the system."""
+    return Within(settings.tenant, data, int(settings.collectors.bound_s * SECOND))
+
+
 def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
     """The cells that parts and their sources bring, by part. A plug-in that raises brings none, and is noted as failed."""
-    within = Within(settings.tenant, data, int(settings.collectors.bound_s * SECOND))
+    around = within(settings, data)
     found: dict[str, list[CellSpec]] = {}
     for part, section in settings.asked_parts():
         asked = [source for source in settings.asked_sources() if source.kind in part.sources]
         try:
-            cells = [*part.cells(section, within), *(s.kind.spec(s.section, s.name, within) for s in asked)]
+            cells = [*part.cells(section, around), *(s.kind.spec(s.section, s.name, around) for s in asked)]
         except Exception as error:
             parts().fails(part.name, error)
             logger.exception("plug-in %s brings no cells", part.name)
