@@ -55,8 +55,8 @@ class AddedCells:
     def add(self, placement: Reconciler, made_by: str, settings: Mapping[str, Any], host: str | None = None) -> str:
         """Run the cell that ``made_by`` (``module:function``) makes, now and after each start; answers its name.
 
-        ``function(settings, within)`` answers a ``CellSpec``; Ray's workers must be able to import it. ``settings`` are plain
-        JSON values. Raises ``Rejected`` where it cannot be made, or where there is a cell of that name.
+        ``function(settings, within)`` answers a ``CellSpec``, whose code Ray's workers must be able to import. ``settings``
+        are plain JSON values. Raises ``Rejected`` where it cannot be made, or where there is a cell of that name.
         """
         try:
             kept = json.loads(json.dumps(dict(settings)))
