@@ -41,6 +41,8 @@ class Definition(BaseModel):
     owner: str
     past: float | None = None
     """While the past of a definition is being folded: the share of it that is, 0 to 1."""
+    past_error: str = ""
+    """Why its past cannot be folded: it has no figures until it is defined anew."""
 
 
 class Change(BaseModel):

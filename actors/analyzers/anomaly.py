@@ -74,7 +74,11 @@ class State:
     @property
     def joining(self) -> list[tuple[Watch, Joining]]:
         """The watches whose past is being folded, by name."""
-        return [(watch, watch.joining) for _, watch in sorted(self.watches.items()) if watch.joining is not None]
+        return [
+            (watch, watch.joining)
+            for _, watch in sorted(self.watches.items())
+            if watch.joining and not watch.joining.failed
+        ]
 
 
 class SavedState(msgspec.Struct):
@@ -171,7 +175,7 @@ class AnomalyAnalyzer:
     def _define(self, state: State, name: str, version: int, data: dict[str, Any]) -> list[PastRequest]:
         spec = AnomalySpec.of_said(data["spec"])
         held = state.watches.get(name)
-        if held is not None and held.spec == spec:
+        if held is not None and held.spec == spec and not (held.joining and held.joining.failed):
             return []
         asked = self._drop(state, name)
         cut = state.places
@@ -222,6 +226,9 @@ class AnomalyAnalyzer:
                 continue
             if type_ == "past.part":
                 outputs.emit(ANOMALIES.name, new_rows(watch.joining, data, unpack(payload)))
+            elif type_ == "past.failed":
+                watch.joining.failed = data["error"]
+                self._let_go(state)
             elif data["cut"] == watch.joining.cut:
                 self._go_live(state, watch, watch.joining, payload, batch.header.committed, outputs)
 

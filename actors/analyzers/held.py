@@ -33,6 +33,8 @@ class Joining(msgspec.Struct):
     """By producer of its stream: the past lies below this offset."""
     taken: int = 0
     """Rows of the past that were taken over already."""
+    failed: str = ""
+    """Why its past cannot be folded: it counts nothing then, until it is defined anew."""
 
 
 class Heard(msgspec.Struct):
@@ -206,6 +208,19 @@ def dropped(kind: str, name: str, version: int, joining: Joining, stream: str) -
     return PastRequest("past.dropped", kind, name, version, joining, stream)
 
 
+def told_why(kind: str, name: str, where: str, error: Exception) -> str:
+    """Why the past of a definition cannot be folded, and what to do; ``where``: the rows that are to blame."""
+    return (
+        f"the past of the {kind} {name!r} cannot be folded: {where}: {type(error).__name__}: {str(error)[:300]}. It has no "
+        "figures until it is defined anew: so that it leaves these rows out, or as it is once the cause is mended"
+    )
+
+
+def failed(kind: str, name: str, version: int, joining: Joining, stream: str) -> PastRequest:
+    """Says that a definition's past cannot be folded on, for the reason in ``joining``."""
+    return PastRequest("past.failed", kind, name, version, joining, stream)
+
+
 def requests(asked: Sequence[PastRequest], at: int) -> pa.RecordBatch:
     """Rows of ``past_requests``; ``at`` us UTC."""
     columns = {
@@ -222,6 +237,7 @@ def requests(asked: Sequence[PastRequest], at: int) -> pa.RecordBatch:
                     "said": one.joining.said,
                     "stream": one.stream,
                     "cut": one.joining.cut,
+                    **({"error": one.joining.failed} if one.joining.failed else {}),
                 },
                 sort_keys=True,
             )
@@ -232,9 +248,9 @@ def requests(asked: Sequence[PastRequest], at: int) -> pa.RecordBatch:
 
 
 def pasts_told(batch: Batch, kind: str) -> Iterator[tuple[str, dict[str, Any], bytes]]:
-    """(type, data, payload) of what the backfill says of definitions of that kind: ``past.part`` and ``past.folded``."""
+    """(type, data, payload) of what the backfill says of definitions of that kind, but for how far it is."""
     for row in batch.table.select(["type", "data", "payload"]).to_pylist():
-        if row["type"] in ("past.part", "past.folded"):
+        if row["type"] in ("past.part", "past.folded", "past.failed"):
             data = json.loads(row["data"])
             if data["kind"] == kind:
                 yield row["type"], data, row["payload"]

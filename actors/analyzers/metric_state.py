@@ -113,7 +113,7 @@ class State:
     def joining(self, stream: str) -> Iterator[tuple[str, Definition, Joining]]:
         """The metrics of ``stream`` whose past is being folded, by name."""
         for name, defined in sorted(self.defined.items()):
-            if defined.joining is not None and defined.spec.stream == stream:
+            if defined.joining is not None and not defined.joining.failed and defined.spec.stream == stream:
                 yield name, defined, defined.joining
 
     def forget_hold(self, stream: str) -> None:

@@ -24,11 +24,13 @@ from actors.analyzers.held import (
     Joining,
     PastRequest,
     dropped,
+    failed,
     new_rows,
     pasts_told,
     requests,
     split,
     taken,
+    told_why,
     wanted,
 )
 from actors.analyzers.metric_past import MetricPast
@@ -262,7 +264,7 @@ class MetricsAnalyzer:
     def _define(self, state: State, name: str, version: int, said: dict[str, Any]) -> list[PastRequest]:
         spec = MetricSpec.of(said["spec"], said.get("bound_s", BOUND_S))
         held = state.defined.get(name)
-        if held is not None and held.spec.definition == spec.definition:
+        if held is not None and held.spec.definition == spec.definition and not (held.joining and held.joining.failed):
             if held.joining is None and held.version != version:
                 held.version = version
                 state.forget_index(spec.stream)
@@ -322,6 +324,9 @@ class MetricsAnalyzer:
                 continue
             if type_ == "past.part":
                 outputs.emit(METRICS.name, new_rows(defined.joining, data, unpack(payload)))
+            elif type_ == "past.failed":
+                defined.joining.failed = data["error"]
+                state.forget_hold(defined.spec.stream)
             elif data["cut"] == defined.joining.cut:
                 self._go_live(state, defined, payload, batch.header.committed, outputs)
 
@@ -330,16 +335,24 @@ class MetricsAnalyzer:
         joining = defined.joining
         if joining is None:
             return
-        spec, defined.joining = defined.spec, None
+        spec = defined.spec
+        past = MetricPast.load(joining.said, saved)
+        told_to = past.watermark
+        try:
+            joined = [(held, *past.take_held(held)) for held in state.held[spec.stream].above(joining.cut)]
+        except Exception as error:  # noqa: BLE001 - a row that this metric cannot take: it fails, the others count on
+            joining.failed = told_why("metric", spec.name, f"rows of {spec.stream} from {joining.cut} on", error)
+            state.forget_hold(spec.stream)
+            said = failed("metric", spec.name, defined.version, joining, spec.stream)
+            outputs.emit(PAST_REQUESTS.name, requests([said], at))
+            return
+        defined.joining = None
         outputs.emit(
             PAST_REQUESTS.name, requests([taken("metric", spec.name, defined.version, joining, spec.stream)], at)
         )
         state.forget_index(spec.stream)
-        past = MetricPast.load(joining.said, saved)
-        told_to = past.watermark
         self._close(state, spec, windows.NO_WATERMARK, told_to, outputs, past=True)
-        for held in state.held[spec.stream].above(joining.cut):
-            found, late = past.take_held(held)
+        for held, found, late in joined:
             for samples in found:
                 self._tell(defined, past.series, samples, outputs)
             if late is not None:

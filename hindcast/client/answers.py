@@ -137,6 +137,10 @@ class Definition(TypedDict):
     by: str
     at: float
     owner: str
+    past: float | None
+    """While its past is being folded: the share of it that is, 0 to 1."""
+    past_error: str
+    """Why its past cannot be folded; empty where it can."""
 
 
 class DefinitionVersion(Definition):
