@@ -155,6 +155,15 @@ class Choosing(Protocol):
         ...
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """A fold that needs to know, of a state that an older release saved, how far its inputs were read then."""
+
+    def stands(self, state: Any, cursor: Mapping[tuple[str, str], int]) -> Any:
+        """The state of a snapshot; ``cursor``: the next offset to read by (stream, producer), as of that snapshot."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A live view: what the page subscribes to."""

@@ -7,7 +7,7 @@ comes while samples were read already joins with its past, as a metric does (see
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -265,6 +265,12 @@ class AnomalyAnalyzer:
         hold = Hold.load(METRICS.name, saved.hold) if saved.hold else None
         detectors = {name: Detectors.load(saved.watches[name].spec, found) for name, found in saved.detectors.items()}
         return State(saved.watches, detectors, saved.places, hold)
+
+    def stands(self, state: State, cursor: Mapping[tuple[str, str], int]) -> State:
+        """A state of a release that did not keep how far the samples were read has that from the cell's own place."""
+        if state.places is None:
+            state.places = {producer: offset for (stream, producer), offset in cursor.items() if stream == METRICS.name}
+        return state
 
     def _former(self, saved: Sequence[Former]) -> State:
         specs = {(spec.name, spec.definition): spec for spec in self.former}

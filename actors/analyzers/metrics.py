@@ -158,11 +158,6 @@ class MetricsAnalyzer:
         index = state.index(batch.stream)
         producers = self._producers(state, batch.stream)
         known = producers.by_name.get(batch.producer)
-        if known is not None and known.end == UNKNOWN:
-            known.end = batch.first
-            asked = self._cut_again(state, batch.stream) if batch.stream in state.held else []
-            if asked:
-                outputs.emit(PAST_REQUESTS.name, requests(asked, batch.header.committed))
         said = known.said if known is not None else NO_WATERMARK
         columns = Columns(batch.table)
         time, received = columns.time("time"), columns.time("received")
@@ -284,7 +279,7 @@ class MetricsAnalyzer:
         columns = {*LISTED, *spec.columns, *(hold.columns if hold else ())}
         if hold is None or columns != {*hold.columns}:
             asked += self._cut_again(state, spec.stream, tuple(sorted(columns)))
-        elif UNKNOWN not in cut.values():
+        else:
             asked.append(wanted("metric", name, version, joining, spec.stream))
         return asked
 
@@ -311,8 +306,7 @@ class MetricsAnalyzer:
         places = state.places(stream)
         for name, defined, joining in state.joining(stream):
             joining.cut = dict(places)
-            if UNKNOWN not in places.values():  # else it is asked for once the next rows say where they are
-                asked.append(wanted("metric", name, defined.version, joining, stream))
+            asked.append(wanted("metric", name, defined.version, joining, stream))
         return asked
 
     # -- the past ------------------------------------------------------------------------------------------------
@@ -385,6 +379,16 @@ class MetricsAnalyzer:
     def load(self, data: bytes) -> State:
         """Also a state of a release that did not keep what its metrics say: those of ``former`` go on."""
         return loaded(data, self.former)
+
+    def stands(self, state: State, cursor: Mapping[tuple[str, str], int]) -> State:
+        """A state of a release that did not keep how far each producer was read has that from the cell's own place."""
+        for stream, producers in state.producers.items():
+            if any(producer.end == UNKNOWN for producer in producers.by_name.values()):
+                read = {name: offset for (of, name), offset in cursor.items() if of == stream}
+                producers.expect(read)
+                for name, producer in producers.by_name.items():
+                    producer.end = read.get(name, 0)
+        return state
 
 
 def _commands(batch: Batch) -> Iterator[tuple[Batch, tuple[str, str, dict[str, Any]] | None]]:

@@ -365,20 +365,75 @@ def test_windows_of_such_a_release_over_several_producers_are_made_anew_from_the
     fold = MetricsAnalyzer(former=(BY_PLAN,))
     state = fold.load(msgspec.msgpack.encode(halves))
     assert not state.defined and not state.series
+    read = {f"t/user_interactions/{p}": offset for p, offset in (("0", 70), ("1", 90))}
+    state = fold.stands(state, {("user_interactions", producer): offset for producer, offset in read.items()})
     table = rows(STREAMS["control"], metrics_defined([BY_PLAN]), 1)
-    state, outputs = fold.fold(
-        state, Batch(EntryHeader("control", "t/control/0", "t", 0, 1, 1, 1, 1, 1), 0, table, True)
-    )
-    assert dict(outputs.items()) == {}, "how far each producer was read is not known yet"
+    header = EntryHeader("control", "t/control/0", "t", 0, 1, 1, 1, 1, 1)
+    state, outputs = fold.fold(state, Batch(header, 0, table, True))
+    asked = [
+        json.loads(d) for b in dict(outputs.items())["past_requests"].batches for d in b.column("data").to_pylist()
+    ]
+    assert [one["cut"] for one in asked] == [read], "though neither of them may ever write again"
+    assert not state.series
+
+
+def test_after_an_upgrade_a_producer_that_never_writes_again_holds_nobody_up() -> None:
+    """Neither the windows of what the others write, nor the past of a metric that comes then."""
+    town = Town(seed=5)
+    town.defines(EVENTS)
+    town.happens(40)
+    town.works()
+    (name, definition, series), *_ = [
+        one
+        for one in msgspec.msgpack.decode(town.metrics.fold.dump(town.metrics.state))["series"]
+        if one[0] == "events"
+    ]
+    former = [
+        {"metric": name, "definition": definition, "producer": f"t/user_interactions/{p}", "began": 0, **series}
+        for p in "01"
+    ]
+    fold = MetricsAnalyzer(former=(EVENTS,))
+    state = fold.stands(fold.load(msgspec.msgpack.encode(former)), town.metrics.cursor)
+    producers = state.producers["user_interactions"]
+    assert {n: p.end for n, p in producers.by_name.items()} == {
+        p: town.metrics.cursor["user_interactions", p] for p in ("t/user_interactions/0", "t/user_interactions/1")
+    }
+    bound, dead = EVENTS.bound_us, "t/user_interactions/0"
+    later = town.now + 600 * SECOND
+    ends = {n: p.end for n, p in producers.by_name.items()}
+    columns = {"time": [later], "received": [later], "type": "order.placed"}
+    rows_, live = rows(STREAMS["user_interactions"], columns, 1), "t/user_interactions/1"
+    header = EntryHeader("user_interactions", live, "t", ends[live], 1, 1, 1, 1, 1)
+    state, _ = fold.fold(state, Batch(header, ends[live], rows_, True))
+    assert producers.watermark(bound) < later - 500 * SECOND, "the one that is silent is waited for ..."
+    said = {
+        "stream": "user_interactions",
+        "producer": dead,
+        "at_offset": ends[dead],
+        "until": later - bound,
+        "time": later,
+    }
+    table = rows(STREAMS["idle_producers"], said, 1)
+    header = EntryHeader("idle_producers", "t/idle_producers/0", "t", 0, 1, 1, 1, 1, 1)
+    state, _ = fold.fold(state, Batch(header, 0, table, True))
+    assert producers.watermark(bound) == later - bound, "... until it is known to idle"
+
+
+def test_a_cell_tells_its_fold_where_a_snapshot_stands() -> None:
     told: list[Any] = []
-    for producer, first in (("t/user_interactions/0", 70), ("t/user_interactions/1", 90)):
-        table = rows(STREAMS["user_interactions"], {"time": early.now, "received": early.now, "type": "idle"}, 1)
-        header = EntryHeader("user_interactions", producer, "t", first, 1, 1, 1, 1, 1)
-        state, outputs = fold.fold(state, Batch(header, first, table, True))
-        asked = dict(outputs.items()).get("past_requests")
-        told += [json.loads(d) for b in (asked.batches if asked else ()) for d in b.column("data").to_pylist()]
-    assert [one["cut"] for one in told] == [{"t/user_interactions/0": 71, "t/user_interactions/1": 90}]
-    assert not state.series and state.held["user_interactions"].rows == 1
+
+    class Asking(MetricsAnalyzer):
+        def stands(self, state: Any, cursor: Any) -> Any:
+            told.append(dict(cursor))
+            return super().stands(state, cursor)
+
+    town = Town()
+    town.happens(10)
+    town.works()
+    town.metrics.save()
+    cursor = town.metrics.cursor
+    town.cell(Asking())
+    assert told == [cursor]
 
 
 def test_a_watch_scores_the_past_of_its_metric_as_if_it_had_been_there() -> None:
