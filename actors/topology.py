@@ -108,6 +108,12 @@ class HostMap:
     """By name of such a topic: the cell that has it."""
     placement: str = "mixed"
     """``packed | spread``; ``mixed`` where cells were moved one by one."""
+    going: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By cell that is on its way: the host that it goes to."""
+    done: int = -1
+    """Every order on ``control`` up to this offset has been carried out, as far as it can be; -1: none yet."""
+    failed: str = ""
+    """Why the last order could not be carried out, or not yet."""
     version: int = 0
 
     @property

@@ -80,6 +80,8 @@ class Reconciler:
         self._where = HostMap(namespace, {})
         self._wanted = arranged([*self._cells.values()], placement, cores=cores) | dict(hosts or {})
         """Cell name to host name."""
+        self._done, self._order_failed = -1, ""
+        """The place on ``control`` of the last order that was carried out, and why it was not."""
         self._empty_since: dict[str, float] = {}
         self._failed: dict[str, str] = {}
         """Cells that could not be made where they were to run, and why."""
@@ -139,6 +141,12 @@ class Reconciler:
             self._placement = placement
             self._wanted = arranged([*self._cells.values()], placement, cores=self._cores)
             self._bring(self._wanted)
+
+    def carried_out(self, order: int, failed: str = "") -> None:
+        """Let everybody know that the order at this place on ``control`` is done with; ``failed``: why it is not done."""
+        with self._changing:
+            self._done, self._order_failed = order, failed
+            self._reconcile()
 
     def _known(self, cell: str) -> CellSpec:
         try:
@@ -209,8 +217,13 @@ class Reconciler:
             found = {name: told for name, told in zip(names, answers, strict=True) if isinstance(told, Running)}
             running = {name: told.cells for name, told in found.items()}
             todo = steps(wanted, running)
+            versions = {name: told.map_version for name, told in found.items()}
+            if moving := {cell for cells in todo.stop.values() for cell in cells} & wanted.keys():
+                now = located(wanted, running)
+                still = {cell: host for host, cells in running.items() for cell in cells if cell in moving}
+                versions = dict.fromkeys(versions, self._tell({**now, **still}, versions))
             self._do(todo)
-            self._tell(located(wanted, running), {name: told.map_version for name, told in found.items()})
+            self._tell(located(wanted, running), versions)
             self._end_empty()
             return sorted(set(names) - running.keys())
 
@@ -230,8 +243,8 @@ class Reconciler:
                     failed.append(Ask(ask.host, "cannot", (cell.name, self._failed[cell.name])))
         self._hosts.ask(failed, ANSWER_S)
 
-    def _tell(self, cells: Mapping[str, str], versions: Mapping[str, int | None]) -> None:
-        """Tell every host where the cells are, where that is news to it."""
+    def _tell(self, cells: Mapping[str, str], versions: Mapping[str, int | None]) -> int:
+        """Tell every host where the cells are, where that is news to it; answers the version of the map."""
         kinds: dict[str, Kind] = {name: self._cells[name].kind for name in cells}
         placed = [self._cells[name] for name in cells]
         topics = topics_of(placed)
@@ -242,12 +255,16 @@ class Reconciler:
             tuple(topic for _, topic in topics),
             {topic.name: cell for cell, topic in topics},
             arrangement(placed, cells),
+            {cell: host for cell, host in self._wanted.items() if cells.get(cell) != host},
+            self._done,
+            self._order_failed,
             self._where.version,
         )
         if now != self._where:
             self._where = replace(now, version=now.version + 1)
         behind = [host for host, version in versions.items() if version != self._where.version]
         self._hosts.ask([Ask(host, "told", (self._where,)) for host in behind], ANSWER_S)
+        return self._where.version
 
     def _end_empty(self) -> None:
         now, used = time.monotonic(), {*self._wanted.values(), *self._where.cells.values()}

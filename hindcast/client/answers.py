@@ -110,6 +110,8 @@ class CellPlace(TypedDict):
     cell: str
     kind: str
     host: str
+    going: str | None
+    """While the cell is on its way: the host that it goes to."""
 
 
 class Placement(TypedDict):
@@ -117,6 +119,17 @@ class Placement(TypedDict):
 
     placement: str
     cells: list[CellPlace]
+    done: int
+    """Every order up to this number has been carried out, as far as it can be; -1: none since the start."""
+    failed: str
+    """Why the last one could not be carried out, or not yet."""
+
+
+class Ordered(Placement):
+    """The placement as the order found it."""
+
+    order: int
+    """Carried out once ``done`` has come to this number."""
 
 
 class FieldDifference(TypedDict):
