@@ -79,10 +79,10 @@ def _awaited(client: Client, order: int) -> Placement:
             if left:
                 click.echo(f"{total - left} of {total} cells are where they are to be …", err=True)
         if time.monotonic() - since > PATIENCE_S:
-            fail(
-                "the order stands, but nothing came of it so far; look again with `hindcast move`, or at `hindcast status`",
-                WRONG,
+            said = (
+                "the order stands, but nothing came of it so far; look again with `hindcast move` or `hindcast status`"
             )
+            fail(said, WRONG)
         time.sleep(POLL_S)
     if found["failed"]:
         fail(found["failed"], WRONG)

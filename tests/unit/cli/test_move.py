@@ -33,7 +33,8 @@ class Server:
 
 
 def shown(done: int, going: str | None = None, failed: str = "") -> dict[str, Any]:
-    cells = [{"cell": "a", "kind": "alerts", "host": "here", "going": going}, {"cell": "b", "kind": "alerts", "host": "x", "going": None}]  # fmt: skip
+    mine = {"cell": "a", "kind": "alerts", "host": "here", "going": going}
+    cells = [mine, {"cell": "b", "kind": "alerts", "host": "x", "going": None}]
     return {"placement": "mixed", "cells": cells, "done": done, "failed": failed}
 
 
