@@ -30,11 +30,11 @@ from hindcast import kept_streams, runtime, topology, workflow
 from hindcast.added_cells import AddedCells
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
+from hindcast.definition_warnings import definition_warnings
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import log_of
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
-from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
 from serve.deployed import gateway_app, live_app
 from serve.keys import key_hash
@@ -202,15 +202,16 @@ class System:
             placement.give_up(part)
 
     def _tell_configuration(self) -> None:
-        """Make the configured key and definitions known, and say which rules, also those of people, may never fire."""
+        """Make the configured key and definitions known, and say of those that hold which of them may be a mistake."""
         try:
             self._control.tell_configuration(self.settings, self.data.admin_key)
             known = self._control.known("definitions")["definitions"]
         except Transient as error:
             logger.warning("the configured definitions are as they were at the last start: %s", error)
             return
-        for name, why in rule_warnings(self.settings, known, self._log):
-            logger.warning("alert rule %r: %s", name, why)
+        topics = {topic.name for topic in self.placement.where.topics}
+        for name, why in definition_warnings(self.settings, known, self._log, topics):
+            logger.warning("%s: %s", name, why)
 
     def _deploy(self) -> None:
         server = self.settings.server

@@ -75,10 +75,11 @@ async def define(gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: b
     """
     await gateway.access.refresh()
     held = gateway.access.definitions
-    among = gateway.access.inventory
+    seen = None
     if any(one.kind == "rule" for one in wanted):
         seen = await asyncio.to_thread(lambda: seen_series(History(gateway.log, gateway.spec.tenant)))
-        among = Inventory(among.specs, seen)
+    topics = frozenset(topic.name for topic in gateway.hosts.where.topics)
+    among = Inventory(gateway.access.inventory.specs, seen, topics)
     accepted = await asyncio.to_thread(accept, wanted, among)
     changes = [_change(one, held.get(one.key.text)) for one in accepted]
     told = [one for one, change in zip(accepted, changes, strict=True) if change.change != "same"]

@@ -102,6 +102,7 @@ def _keep_dependants(touched: frozenset[Key], before: Inventory, after: Inventor
     changed = {key for key in touched if key in before.specs and before.specs[key] != after.specs.get(key)}
     if not changed:
         return
+    gone = changed - after.specs.keys()
     broken: dict[Key, Rejected] = {}
     for key, spec in after.specs.items():
         kind = KINDS.get(key.kind)
@@ -111,9 +112,13 @@ def _keep_dependants(touched: frozenset[Key], before: Inventory, after: Inventor
         if definition is None or changed.isdisjoint(kind.references(definition, before)):
             continue
         try:
-            kind.check(definition, after)
+            said = kind.check(definition, after)
         except Rejected as error:
             broken[key] = error
+        else:
+            missing = [why for why in said if gone and why not in kind.check(definition, before)]
+            if missing:
+                broken[key] = Rejected(kind.section, missing[0])
     if broken:
         first, why = next(iter(broken.items()))
         named = ", ".join(f"{key.kind} {key.name!r}" for key in list(broken)[:MOST_DEPENDANTS])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -35,11 +35,18 @@ class Key(NamedTuple):
 
 
 class Inventory:
-    """Specs by key. ``seen``: metrics that have samples, and the keys of each; None where it is not known."""
+    """Specs by key. ``seen``: metrics that have samples, and the keys of each. ``topics``: what can be followed live. None
+    where it is not known."""
 
-    def __init__(self, specs: Mapping[Key, Mapping[str, Any]], seen: Seen | None = None) -> None:
+    def __init__(
+        self,
+        specs: Mapping[Key, Mapping[str, Any]],
+        seen: Seen | None = None,
+        topics: Collection[str] | None = None,
+    ) -> None:
         self.specs = specs
         self.seen = seen
+        self.topics = topics
 
     @classmethod
     def of(cls, entries: Mapping[str, Mapping[str, Any]], seen: Seen | None = None) -> Self:
@@ -48,7 +55,8 @@ class Inventory:
 
     def changed(self, put: Mapping[Key, Mapping[str, Any]], removed: frozenset[Key] = frozenset()) -> Inventory:
         """What there is once ``put`` is laid over it and ``removed`` is gone."""
-        return Inventory({key: spec for key, spec in {**self.specs, **put}.items() if key not in removed}, self.seen)
+        specs = {key: spec for key, spec in {**self.specs, **put}.items() if key not in removed}
+        return Inventory(specs, self.seen, self.topics)
 
     def names(self, kind: str) -> frozenset[str]:
         return self._names.get(kind, frozenset())

@@ -190,3 +190,25 @@ def test_streams_between_cells_are_nobodys_to_count() -> None:
     with pytest.raises(Rejected, match="there is no stream 'pasts'") as error:
         accept([Wanted("metric", "m", {"stream": "pasts"})], held())
     assert "past_requests" not in error.value.reason
+
+
+def test_a_dashboard_may_show_what_nobody_knows_yet_and_says_so() -> None:
+    board = Wanted("dashboard", "d", {"name": "D", "widgets": [
+        {"id": "a", "type": "metric", "metric": "sen"}, {"id": "b", "type": "table", "topic": "dise"},
+        {"id": "c", "type": "metric", "metric": "seen"}, {"id": "e", "type": "table", "topic": "dice"},
+    ]})  # fmt: skip
+    among = held(SEEN)
+    first, second = accept([board], Inventory(among.specs, None, ["dice", "keys"]))[0].warnings
+    assert "widget 'a' shows the metric 'sen', which is not defined" in first and "did you mean 'seen'?" in first
+    assert "widget 'b' follows the topic 'dise', which nobody shows" in second and "did you mean 'dice'?" in second
+    (only,) = accept([board], among)[0].warnings
+    assert only == first, "where topics are not known, nothing is said of them"
+
+
+def test_a_metric_that_a_dashboard_shows_is_not_taken_from_it() -> None:
+    board = Wanted("dashboard", "d", {"name": "D", "widgets": [{"id": "a", "type": "metric", "metric": "seen"}]})
+    other = Wanted("dashboard", "o", {"name": "O", "widgets": [{"id": "a", "type": "metric", "metric": "never"}]})
+    among = held(SEEN, board, other)
+    with pytest.raises(Rejected, match="is needed by dashboard 'd'"):
+        refuse_removal(Key("metric", "seen"), among)
+    refuse_removal(Key("metric", "seen"), held(SEEN, other))
