@@ -164,6 +164,15 @@ class Placed(Protocol):
         ...
 
 
+@runtime_checkable
+class Noted(Protocol):
+    """A fold that has something to say to an operator."""
+
+    def notes(self, state: Any) -> Sequence[str]:
+        """A sentence each; shown in the status. Looks, and changes nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A live view: what the page subscribes to."""

@@ -43,6 +43,7 @@ from actors.fold import NONE, Batch, Outputs
 from actors.packing import unpack
 from analytics import windows
 from analytics.closings import spans
+from analytics.keys import OTHER
 from events.catalog import (
     BACKSTAGE,
     CLOCK,
@@ -372,6 +373,15 @@ class MetricsAnalyzer:
         closed = spans(before, NO_MARKS, to, spec.width_us, first)
         if len(closed.row):
             outputs.emit(METRICS.name, closings([spec], closed, past)[1])
+
+    def notes(self, state: State) -> list[str]:
+        """Which metrics have so many keys that not all of them have a series of their own."""
+        return [
+            f"metric {name!r} has {series.keys.limit - 1:,} keys, the most that one may have; others are counted together "
+            f"as {OTHER!r}: give it another `key`"
+            for (name, _), series in sorted(state.series.items())
+            if series.keys.full
+        ]
 
     def dump(self, state: State) -> bytes:
         return dumped(state)
