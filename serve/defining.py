@@ -1,4 +1,4 @@
-"""Changing definitions: one way for every route, from what is wanted to the events on ``control``."""
+"""Changing definitions: the one way by which every route turns what is wanted into events on ``control``."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Change(BaseModel):
 
 
 def found(gateway: Gateway, key: Key) -> Mapping[str, Any]:
-    """A definition that holds. Raises ``Missing``."""
+    """The definition of this kind and name that is in force. Raises ``Missing`` if there is none."""
     kind_of(key.kind)
     entry = gateway.access.definitions.get(key.text)
     if entry is None:

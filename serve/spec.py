@@ -1,4 +1,4 @@
-"""What a gateway is told: the one thing that crosses from the composition root to its replicas."""
+"""What a gateway needs to know: the only thing that the process which starts the system sends to its replicas."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class State:
 
     @cached_property
     def by_metric(self) -> dict[str, list[AnomalySpec]]:
-        """The watches that score what comes."""
+        """The watches that score new samples, by the metric that they watch."""
         found: dict[str, list[AnomalySpec]] = {}
         for watch in sorted(self.watches.values(), key=lambda watch: (watch.version, watch.spec.name)):
             if watch.joining is None:
@@ -149,7 +149,7 @@ class AnomalyAnalyzer:
             state.hold.add(batch, NO_WATERMARK)
 
     def _scored(self, state: State, table: pa.RecordBatch) -> list[tuple[np.ndarray, pa.RecordBatch]]:
-        """(rows of the table, what each watch says of them)."""
+        """For each watch: which rows of the table it scored, and its rows of ``anomalies`` about them."""
         codes, metrics, first = first_samples(table)
         found: list[tuple[np.ndarray, pa.RecordBatch]] = []
         watched = [spec for metric in metrics for spec in state.by_metric.get(metric, ())]
@@ -202,7 +202,7 @@ class AnomalyAnalyzer:
         return [dropped("anomaly", name, gone.version, gone.joining, METRICS.name)]
 
     def _cut_again(self, state: State) -> list[PastRequest]:
-        """All that join go on from here: what was held is left to the backfill."""
+        """Let go of the rows that are held: the backfill is asked for the past of all joining watches up to here."""
         if state.places is None:
             return []  # the next samples say where they are
         if state.hold is not None:
@@ -233,7 +233,7 @@ class AnomalyAnalyzer:
                 self._go_live(state, watch, watch.joining, payload, batch.header.committed, outputs)
 
     def _go_live(self, state: State, watch: Watch, joining: Joining, past: bytes, at: int, outputs: Outputs) -> None:
-        """The past is whole: score what was held, and then what comes."""
+        """Take over the past of a watch, which is complete: score the rows that were held, and new ones from now on."""
         spec, watch.joining = watch.spec, None
         _ask(outputs, [taken("anomaly", spec.name, watch.version, joining, METRICS.name)], at)
         state.forget_order()
@@ -258,7 +258,7 @@ class AnomalyAnalyzer:
         return msgspec.msgpack.encode(saved, order="deterministic")
 
     def load(self, data: bytes) -> State:
-        """Also a state of a release that did not keep what its watches say: those of ``former`` go on."""
+        """Load a state, also one of a release that did not keep its watches' specs: watches among ``former`` then go on."""
         saved: Any = msgspec.msgpack.decode(data, type=SavedState | list[Former])
         if isinstance(saved, list):
             return self._former(saved)
