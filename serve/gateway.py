@@ -27,7 +27,7 @@ class Counters:
 
 
 class Gateway:
-    """Made once a replica, within its event loop."""
+    """Everything that the routes of one replica share. It is made once, within the replica's event loop."""
 
     def __init__(self, spec: GatewaySpec) -> None:
         self.spec = spec
@@ -66,7 +66,7 @@ def gateway_of(request: Request) -> Gateway:
 
 
 async def principal(request: Request, scope: str, key: str | None = None) -> Principal:
-    """Who asks, with ``scope``. Raises ``Denied`` or ``Forbidden``."""
+    """Who sent the request. Raises ``Denied`` if the key is not known, and ``Forbidden`` if it lacks ``scope``."""
     gateway = gateway_of(request)
     who = await gateway.access.principal(key or gateway.key_of(request))
     who.require(scope)

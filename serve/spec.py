@@ -1,4 +1,4 @@
-"""What a gateway is told: the one thing that crosses from the composition root to its replicas."""
+"""What a gateway needs to know: the only thing that the process which starts the system sends to its replicas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from actors.parts import PlugIn
 from actors.topology import HostMap
+from events.catalog import Stream
 from events.log import LogSpec
 
 
@@ -27,3 +28,5 @@ class GatewaySpec:
     """How far ahead of this machine's clock the time of an event may be."""
     plug_ins: tuple[PlugIn, ...] = ()
     """The parts of installed packages, those that failed included."""
+    left: tuple[Stream, ...] = ()
+    """The streams of plug-ins that are not there any more: their rows are, and can be read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from actors.alerts import checking
 from actors.alerts.checking import Measure
 from actors.definitions.anomaly import Anomaly
-from actors.definitions.channel import Channel, WebhookChannel
+from actors.definitions.channel import Channel
 from actors.definitions.correlation import Correlation, parted
 from actors.definitions.dashboard import Dashboard
 from actors.definitions.inventory import Inventory, Key
@@ -62,8 +62,7 @@ def _plain(definition: BaseModel) -> dict[str, Any]:
 
 
 def _channel_told(channel: Any) -> dict[str, Any]:
-    said = _plain(channel)
-    return said | {"secret": channel.reference} if isinstance(channel, WebhookChannel) else said
+    return _plain(channel) | channel.references
 
 
 def _dashboard_told(dashboard: Dashboard) -> dict[str, Any]:
@@ -149,14 +148,24 @@ def _judges(rule: Alert, among: Inventory) -> Iterator[Key]:
 
 
 def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
-    unknown = [w for w in dashboard.widgets if w.metric and not list(among.measured(w.metric))]
-    for widget in unknown:
-        known = {name for measure in among.measures for name in measure.names or ()}
-        hint, listed = did_you_mean(widget.metric or "", known), ", ".join(sorted(known)) or "none"
-        raise Rejected(
-            "widgets", f"widget {widget.id!r} shows {widget.metric!r}, which is no metric{hint}; there are {listed}"
-        )
-    return []
+    """A widget may be there before what it shows is: what nobody knows so far is worth a word, and no more."""
+    known = {name for measure in among.measures for name in measure.names or ()}
+    return [
+        *(
+            f"widget {w.id!r} shows the metric {w.metric!r}, which is not defined{_nearest(w.metric, known)}"
+            for w in dashboard.widgets
+            if w.metric is not None and not list(among.measured(w.metric))
+        ),
+        *(
+            f"widget {w.id!r} follows the topic {w.topic!r}, which nobody shows{_nearest(w.topic, among.topics)}"
+            for w in dashboard.widgets
+            if w.topic is not None and among.topics is not None and w.topic not in among.topics
+        ),
+    ]
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    return f"{did_you_mean(name, known)}; there are {', '.join(sorted(known)) or 'none'}"
 
 
 def _shows(dashboard: Dashboard, among: Inventory) -> Iterator[Key]:

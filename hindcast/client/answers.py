@@ -113,6 +113,8 @@ class CellPlace(TypedDict):
     cell: str
     kind: str
     host: str
+    going: str | None
+    """While the cell is on its way: the host that it goes to."""
 
 
 class Placement(TypedDict):
@@ -120,6 +122,17 @@ class Placement(TypedDict):
 
     placement: str
     cells: list[CellPlace]
+    done: int
+    """Every order up to this number has been carried out, as far as it can be; -1: none since the start."""
+    failed: str
+    """Why the last one could not be carried out, or not yet."""
+
+
+class Ordered(Placement):
+    """The placement as the order found it."""
+
+    order: int
+    """Carried out once ``done`` has come to this number."""
 
 
 class FieldDifference(TypedDict):
@@ -140,6 +153,10 @@ class Definition(TypedDict):
     by: str
     at: float
     owner: str
+    past: float | None
+    """While its past is being folded: the share of it that is, 0 to 1."""
+    past_error: str
+    """Why its past cannot be folded; empty where it can."""
 
 
 class DefinitionVersion(Definition):
@@ -282,6 +299,10 @@ class PlugInStatus(TypedDict):
     package: str
     version: str
     error: str
+    lacks: str
+    """What of it is not there, and why; empty where all of it is."""
+    installed: bool
+    """Whether its package is still there; where not, it is named for what it left behind."""
 
 
 class Status(TypedDict):

@@ -19,6 +19,7 @@ from hindcast.client.answers import (
     Key,
     MadeKey,
     MadeRule,
+    Ordered,
     Placement,
     Readiness,
     Receipt,
@@ -258,13 +259,19 @@ class Operations:
         return Call("GET", "/v1/placement", _json)
 
     @operation()
-    def move(self, cell: str, host: str = "own") -> Call[Placement]:
-        """Let a cell go on on another host: ``own``, or one of that name, which may be new; done once it is there."""
+    def move(self, cell: str, host: str = "own") -> Call[Ordered]:
+        """Order that a cell goes on on another host: ``own``, or one of that name, which may be new.
+
+        It is there once ``done`` of ``placement`` has come to the answer's ``order``.
+        """
         return Call("PUT", _path("/v1/placement", cell), _json, content=encoded({"host": host}))
 
     @operation()
-    def arrange(self, placement: Literal["packed", "spread"]) -> Call[Placement]:
-        """Give each kind of cell a host, or each cell its own; done once every cell is there."""
+    def arrange(self, placement: Literal["packed", "spread"]) -> Call[Ordered]:
+        """Order that each kind of cell gets a host, or each cell its own.
+
+        Every cell is there once ``done`` of ``placement`` has come to the answer's ``order``.
+        """
         return Call("PUT", "/v1/placement", _json, content=encoded({"placement": placement}))
 
     @operation()

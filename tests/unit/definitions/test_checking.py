@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from actors.definitions.changes import differences
 from actors.definitions.channel import SECTIONS, ChannelSection
@@ -118,16 +118,37 @@ class Node(BaseModel):
     needs: tuple[str, ...] = ()
 
 
-def test_a_channel_that_a_part_brings_comes_with_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SECTIONS, "note", ChannelSection)
-    note = Wanted("channel", "n", {"kind": "note"})
+class Note(ChannelSection):
+    """A plug-in's kind of channel."""
+
+    path: str
+    token: SecretStr = SecretStr("env:NOTE")
+
+
+def test_a_channel_of_a_kind_that_a_part_brings_is_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SECTIONS, "note", Note)
+    (accepted,) = accept([Wanted("channel", "n", {"kind": "note", "path": "a"})], NOTHING)
+    assert accepted.spec == {"name": "n", "kind": "note", "path": "a", "token": "env:NOTE"}
     with pytest.raises(Rejected) as error:
-        accept([note], NOTHING)
-    assert said(error)[0] == "kind"
-    assert "declare it in the configuration" in said(error)[1]
-    key, definition = read(note)
-    (same,) = accept([note], Inventory({key: KINDS["channel"].told(definition)}))
-    assert same.key == key, "what holds may be applied again"
+        accept([Wanted("channel", "n", {"kind": "note", "path": "a", "token": "in clear"})], NOTHING)
+    assert said(error)[0] == "token" and "env:NAME_OF_IT" in said(error)[1] and "in clear" not in str(accepted)
+    with pytest.raises(Rejected) as error:
+        accept([Wanted("channel", "n", {"kind": "note", "pth": "a"})], NOTHING)
+    assert "pth" in str(error.value)
+
+
+def test_what_a_plug_in_that_is_gone_left_behind_hinders_no_other_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Wanted("rule", "told", {"condition": "seen.count < 1", "threshold": 1, "channels": ["n"]})
+    monkeypatch.setitem(SECTIONS, "note", Note)
+    among = held(SEEN, Wanted("channel", "n", {"kind": "note", "path": "a"}), told)
+    monkeypatch.delitem(SECTIONS, "note")
+    assert len(accept([SEEN, told, QUIET], among)) == 3
+    with pytest.raises(Rejected, match="needed by rule 'told'"):
+        refuse_removal(Key("channel", "n"), among)
+    gone = Key("metric", "left")
+    among = among.changed({gone: {"name": "left", "stream": "of_a_plug_in"}})
+    assert len(accept([SEEN, told, QUIET], among)) == 3
+    refuse_removal(gone, among)
 
 
 def test_circles_are_refused_with_the_way_round() -> None:
@@ -195,3 +216,25 @@ def test_streams_between_cells_are_nobodys_to_count() -> None:
     with pytest.raises(Rejected, match="there is no stream 'pasts'") as error:
         accept([Wanted("metric", "m", {"stream": "pasts"})], held())
     assert "past_requests" not in error.value.reason
+
+
+def test_a_dashboard_may_show_what_nobody_knows_yet_and_says_so() -> None:
+    board = Wanted("dashboard", "d", {"name": "D", "widgets": [
+        {"id": "a", "type": "metric", "metric": "sen"}, {"id": "b", "type": "table", "topic": "dise"},
+        {"id": "c", "type": "metric", "metric": "seen"}, {"id": "e", "type": "table", "topic": "dice"},
+    ]})  # fmt: skip
+    among = held(SEEN)
+    first, second = accept([board], Inventory(among.specs, None, ["dice", "keys"]))[0].warnings
+    assert "widget 'a' shows the metric 'sen', which is not defined" in first and "did you mean 'seen'?" in first
+    assert "widget 'b' follows the topic 'dise', which nobody shows" in second and "did you mean 'dice'?" in second
+    (only,) = accept([board], among)[0].warnings
+    assert only == first, "where topics are not known, nothing is said of them"
+
+
+def test_a_metric_that_a_dashboard_shows_is_not_taken_from_it() -> None:
+    board = Wanted("dashboard", "d", {"name": "D", "widgets": [{"id": "a", "type": "metric", "metric": "seen"}]})
+    other = Wanted("dashboard", "o", {"name": "O", "widgets": [{"id": "a", "type": "metric", "metric": "never"}]})
+    among = held(SEEN, board, other)
+    with pytest.raises(Rejected, match="is needed by dashboard 'd'"):
+        refuse_removal(Key("metric", "seen"), among)
+    refuse_removal(Key("metric", "seen"), held(SEEN, other))

@@ -195,3 +195,15 @@ def test_all_kinds_are_listed(http: TestClient) -> None:
     found = http.get("/v1/definitions", params={"kind": "dashboard"}).json()["definitions"]
     assert [d["name"] for d in found] == [d.id for d in Settings.load("base").dashboards], "in the order declared"
     assert found[0]["spec"]["name"] == "Overview"
+
+
+def test_a_widget_that_shows_what_nobody_knows_is_worth_a_word(http: TestClient) -> None:
+    widget = {"id": "a", "type": "metric", "metric": "evnts"}
+    made = put(
+        http, "dashboard/mine", {"name": "Mine", "widgets": [widget, {"id": "b", "type": "table", "topic": "t"}]}
+    )
+    assert made.status_code == 200
+    first, second = made.json()["warnings"]
+    assert "did you mean 'events'?" in first and "the topic 't', which nobody shows" in second
+    widgets = [{"id": "a", "type": "metric", "metric": "events"}]
+    assert put(http, "dashboard/mine", {"name": "Mine", "widgets": widgets}).json()["warnings"] == []
