@@ -23,7 +23,7 @@ from events.catalog import STREAMS
 from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
-from query.history import History, schema_of
+from query.history import Cut, History, schema_of
 from query.rows import as_objects, as_rows
 
 logger = logging.getLogger(__name__)
@@ -95,6 +95,39 @@ class Answer:
         return as_objects(self.table)
 
 
+class Stop:
+    """Ends queries from another thread: when whoever asked is gone, nobody needs the answer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[duckdb.DuckDBPyConnection] = set()
+        self.asked = False
+
+    def now(self) -> None:
+        """Interrupt what runs; what begins later ends at once."""
+        with self._lock:
+            self.asked = True
+            for db in self._running:
+                db.interrupt()
+
+    @contextmanager
+    def over(self, db: duckdb.DuckDBPyConnection) -> Generator[None, None, None]:
+        """While this lasts, ``now`` interrupts ``db``. Raises ``Stopped`` where that was asked for already."""
+        with self._lock:
+            if self.asked:
+                raise Stopped
+            self._running.add(db)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(db)
+
+
+class Stopped(Exception):
+    """The query was stopped from outside; there is nobody to tell."""
+
+
 class Engine:
     """Answers SQL over one log. Safe for several threads; every query stands on its own cut."""
 
@@ -102,28 +135,66 @@ class Engine:
         self._log = log
         self._limits = limits or Limits()
 
-    def run(self, sql: str, *, tenant: str, rows: int | None = None, commands: bool = True) -> Answer:
+    def run(
+        self, sql: str, *, tenant: str, rows: int | None = None, commands: bool = True, stop: Stop | None = None
+    ) -> Answer:
         """The answer to ``sql`` over what ``tenant`` has; at most ``rows`` of it, and never above the engine's limit.
 
         ``commands``: whether the stream ``control`` may be read (see ``History``); else such a query is ``Withheld``.
         Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
         """
+        with self.open(tenant=tenant, commands=commands, stop=stop) as session:
+            return session.run(sql, rows=rows)
+
+    @contextmanager
+    def open(
+        self, *, tenant: str, commands: bool = True, cut: Cut | None = None, stop: Stop | None = None
+    ) -> Generator[Session, None, None]:
+        """Several statements on one cut and one deadline. ``cut``: the one of an earlier answer; None: all there is now."""
+        stop = stop or Stop()
+        tables = _Tables(History(self._log, tenant, commands=commands, cut=cut))
+        with closing(_database(self._limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
+            yield Session(db, tables, self._limits, late, stop)
+
+
+class Session:
+    """Statements on one cut of the log; what one of them read, the next one sees, too, and nothing newer."""
+
+    def __init__(
+        self, db: duckdb.DuckDBPyConnection, tables: _Tables, limits: Limits, late: threading.Event, stop: Stop
+    ) -> None:
+        self._db = db
+        self._tables = tables
+        self._limits = limits
+        self._late = late
+        self._stop = stop
+        self._registered = False
+
+    @property
+    def cut(self) -> Cut:
+        """How far each stream that was read so far goes: the next offset of each producer."""
+        return self._tables.cut
+
+    def run(self, sql: str, parameters: Mapping[str, Any] | None = None, rows: int | None = None) -> Answer:
+        """The answer to one statement; ``parameters`` are what ``$name`` stands for in it. Raises as ``Engine.run``."""
         limits = self._limits
         wanted = limits.rows if rows is None else min(rows, limits.rows)
         if wanted < 1:
             raise Rejected("limit", f"must be 1 or more, got {wanted}")
         started = perf_counter()
-        tables = _Tables(History(self._log, tenant, commands=commands))
-        with closing(_database(limits)) as db:
-            statement = _admitted(db, sql)
-            with _deadline(db, limits.seconds) as late:
-                try:
-                    tables.register(db)
-                    columns, table, truncated = _fetch(db, statement, wanted, limits.result_bytes)
-                except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
-                    if tables.failure is not None:
-                        raise tables.failure from error
-                    raise _refused(statement, error, limits, late.is_set()) from None
+        statement = _admitted(self._db, sql)
+        tables = self._tables
+        try:
+            if not self._registered:
+                tables.register(self._db)
+                self._registered = True
+            columns, table, truncated = _fetch(self._db, statement, parameters, wanted, limits.result_bytes)
+        except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
+            if tables.failure is not None:
+                raise tables.failure from error
+            if self._stop.asked:
+                raise Stopped from None
+            raise _refused(statement, error, limits, self._late.is_set()) from None
         return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut)
 
 
@@ -201,9 +272,9 @@ def _tokens(sql: str) -> tuple[list[int], list[str]]:
 
 
 def _fetch(
-    db: duckdb.DuckDBPyConnection, statement: str, rows: int, result_bytes: int
+    db: duckdb.DuckDBPyConnection, statement: str, parameters: Mapping[str, Any] | None, rows: int, result_bytes: int
 ) -> tuple[list[Column], pa.Table, bool]:
-    relation = db.sql(statement)
+    relation = db.sql(statement, params=dict(parameters)) if parameters else db.sql(statement)
     columns = [Column(name, str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True)]
     reader = relation.to_arrow_reader(_BATCH_ROWS)
     found: list[pa.RecordBatch] = []

@@ -25,6 +25,10 @@ CHUNK_ROWS = 65_536
 """Small entries are handed on together, up to so many rows."""
 
 
+Cut = Mapping[str, Mapping[str, int]]
+"""A moment of the log: of each stream, the next offset of each producer."""
+
+
 class Withheld(Rejected):
     """The rows are there, but not for whoever asks."""
 
@@ -68,10 +72,12 @@ class History:
     """What ``tenant`` has in ``log``, up to the moment this was made.
 
     ``commands``: whether the commands may be read, and what became of them (all that the cell ``control`` wrote). Where
-    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there.
+    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there. ``cut``: an earlier
+    moment to stop at, for the streams that it names.
     """
 
-    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True) -> None:
+    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True, cut: Cut | None = None) -> None:
+        self._cut = cut or {}
         self._log = log
         self._tenant = tenant
         self._commands = commands
@@ -89,7 +95,10 @@ class History:
             producers = [p for p in self._log.producers(stream_of(stream).name) if p.startswith(prefix)]
             if not self._commands:
                 producers = [p for p in producers if not p.startswith(f"{prefix}{CONTROL.name}/")]
-            heads = self._heads[stream] = {p: self._log.head(stream, p) for p in producers}
+            heads = {p: self._log.head(stream, p) for p in producers}
+            if (then := self._cut.get(stream)) is not None:
+                heads = {p: min(head, then[p]) for p, head in heads.items() if p in then}
+            self._heads[stream] = heads
         return heads
 
     def streams(self) -> list[StreamInfo]:
