@@ -124,8 +124,8 @@ class Part:
     routes: str = ""
     """``module:name`` of a FastAPI router, imported in the gateway alone."""
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """A configuration document (``metrics``, ``anomalies``, ``alerts``, ``dashboards``): what holds unless the user's has a
-    definition of the same name."""
+    """A configuration document (``metrics``, ``anomalies``, ``alerts``, ``dashboards``, ``cohorts``): what holds unless the
+    user's has a definition of the same name."""
 
     def router(self) -> APIRouter | None:
         """The router that ``routes`` names, imported here."""

@@ -24,6 +24,8 @@ from serve.routes import (
     notifications,
     operation,
     placement,
+    query,
+    questions,
     read,
     segment,
     session,
@@ -63,7 +65,8 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    for routes in (commands, notifications, session, read, interactions, definitions, operation, placement):
+    asked = (read, query, questions, interactions)
+    for routes in (commands, notifications, session, *asked, definitions, operation, placement):
         app.include_router(routes.router)
     app.include_router(segment.settings_router)
     _include_plug_ins(app, spec)

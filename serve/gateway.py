@@ -16,6 +16,7 @@ from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.interactions import Interactions
+from serve.querying import Queries
 from serve.spec import GatewaySpec
 
 
@@ -39,6 +40,7 @@ class Gateway:
         doors = spec.hosts.partitions(spec.tenant, USER_INTERACTIONS.name)
         self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
+        self.queries = Queries(spec.queries)
         self.counters = Counters()
         self.started = time.time()
 

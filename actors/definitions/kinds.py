@@ -19,6 +19,7 @@ from analytics import rules
 from events.catalog import ANOMALIES
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.questions.cohort import Cohort
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _counts, _plain),
         Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
     )
 }

@@ -11,6 +11,8 @@ carry the same ids every time, so a repeat counts once.
 from __future__ import annotations
 
 from hindcast.client.answers import (
+    Answer,
+    Behind,
     Definition,
     DefinitionChange,
     DefinitionVersion,
@@ -38,8 +40,10 @@ from hindcast.client.exchange import ApiError, Unreachable
 from hindcast.client.synchronous import Client
 
 __all__ = [
+    "Answer",
     "ApiError",
     "AsyncClient",
+    "Behind",
     "Client",
     "Definition",
     "DefinitionChange",

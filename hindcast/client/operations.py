@@ -11,7 +11,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from hindcast.client import frames
 from hindcast.client.answers import (
+    Answer,
+    Behind,
     Definition,
     DefinitionChange,
     DefinitionVersion,
@@ -93,6 +96,49 @@ class Operations:
         return Call(
             "POST", "/v1/query", _json, content=encoded({"sql": sql} | ({} if limit is None else {"limit": limit}))
         )
+
+    @operation()
+    def sql(
+        self, sql: str, *, limit: int | None = None, form: Literal["arrow", "pandas", "polars"] = "arrow"
+    ) -> Call[Any]:
+        """Run one read-only SQL statement over the streams: an Arrow table, or a data frame of pandas or Polars.
+
+        It travels as Arrow, so every type is kept and a million rows are soon here. An answer that is cut off warns
+        (``RuntimeWarning``).
+        """
+        body = encoded({"sql": sql} | ({} if limit is None else {"limit": limit}))
+        return Call("POST", "/v1/query", frames.reader(form), content=body, headers={"accept": frames.ARROW})
+
+    @operation(Command("questions ask"))
+    def ask(self, question: Event) -> Call[Answer]:
+        """Ask a typed question: trends, a funnel, retention, paths, users or cohort; ``question`` has the field ask.
+
+        Raises ``ApiError`` with the field and the remedy. The page docs/questions.md has the fields of each question.
+        """
+        return Call("POST", "/v1/questions", _json, content=encoded(dict(question)))
+
+    @operation(Command("questions drill"))
+    def drill(
+        self,
+        question: Event,
+        cell: Event,
+        *,
+        show: Literal["users", "events"] = "users",
+        limit: int = 100,
+        answer: Event | None = None,
+    ) -> Call[Behind]:
+        """Show the users or the events behind one ``cell`` of an answer.
+
+        With the ``answer`` itself exactly its rows are shown, whatever came since.
+        """
+        then = {} if answer is None else {"asked_at": answer["asked_at"], "cut": answer["cut"]}
+        wanted = {"question": dict(question), "cell": dict(cell), "show": show, "limit": limit, **then}
+        return Call("POST", "/v1/questions/drill", _json, content=encoded(wanted))
+
+    @operation(Command("questions list"))
+    def questions(self) -> Call[dict[str, Any]]:
+        """Show the questions that can be asked, each with its fields, as JSON schemas."""
+        return Call("GET", "/v1/questions", _part("questions"))
 
     @operation()
     def streams(self) -> Call[list[StreamStatus]]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from query.engine import Session
-from query.questions.cohort import Cohort, condition
+from query.questions.cohort import Cohort
 from query.questions.expressions import Expressions, run, user_of
+from query.questions.restriction import condition
 from query.questions.schema import Question
 from query.questions.span import Span
 

@@ -7,7 +7,8 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from query.questions.asked import Asking, Behind, Figures
-from query.questions.cohort import Cohort, members
+from query.questions.cohort import Cohort
+from query.questions.restriction import members
 from query.questions.schema import CellOf, Name, Question
 
 

@@ -79,7 +79,8 @@ def answer(asking: Asking[Retention]) -> Figures:
     ``complete`` once it is over. ``average``: by period, over the cohorts for which it is over."""
     q, span = asking.question, asking.span
     pairs = _pairs(asking)
-    sizes = dict(asking.run(f"WITH {pairs} SELECT c, count(*) FROM members GROUP BY c"))
+    counted = asking.run(f"WITH {pairs} SELECT c, count(*) FROM members GROUP BY c")
+    sizes = {row[0]: row[1] for row in counted}
     back = {
         (c, period): n
         for c, period, n in asking.run(f"WITH {pairs} SELECT c, period, count(DISTINCT u) FROM came GROUP BY c, period")

@@ -87,7 +87,7 @@ def answer(asking: Asking[Users]) -> Figures:
 
 
 def _by_key(asking: Asking[Users], text: str) -> dict[Key, int]:
-    return dict(asking.run(text))
+    return {row[0]: row[1] for row in asking.run(text)}
 
 
 def _trailing(asking: Asking[Users], ends: list[int], days: int) -> dict[int, int]:
@@ -101,7 +101,7 @@ def _trailing(asking: Asking[Users], ends: list[int], days: int) -> dict[int, in
         bounds(a, z) AS (VALUES {bounds}), edges(e) AS (VALUES {edges}), g AS (SELECT u, epoch_us(t) AS us FROM f),
         visits AS (SELECT DISTINCT u, e FROM g ASOF JOIN edges ON g.us >= edges.e)
       SELECT z, count(DISTINCT u) FROM bounds JOIN visits ON e >= a AND e < z GROUP BY z""")
-    return dict(rows)
+    return {row[0]: row[1] for row in rows}
 
 
 def behind(asking: Asking[Users], cell: UsersCell) -> Behind:

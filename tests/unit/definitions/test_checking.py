@@ -147,7 +147,8 @@ def test_a_difference_names_the_field() -> None:
 
 
 def test_every_kind_takes_what_it_has_told() -> None:
-    specs = {"metric": SEEN.spec, "anomaly": {}, "rule": QUIET.spec, "dashboard": {"name": "D"}}
+    cohort = {"criteria": [{"event": ["page", "order"], "where": [{"name": "n", "op": "in", "value": [1, "a", True]}]}]}
+    specs = {"metric": SEEN.spec, "anomaly": {}, "rule": QUIET.spec, "dashboard": {"name": "D"}, "cohort": cohort}
     for kind, spec in specs.items():
         name = "seen.count" if kind == "anomaly" else "seen"
         (one,) = accept([Wanted(kind, name, spec)], held(SEEN))
