@@ -62,6 +62,8 @@ class Queries(Section):
     """MiB that one query may need meanwhile."""
     at_once: int = Field(default=4, ge=1, le=256)
     waiting: int = Field(default=16, ge=0, le=10_000)
+    cache_mb: int = Field(default=64, ge=0, le=65_536)
+    """MiB for answers that are given again while nothing they depend on has moved."""
 
 
 class Collectors(Section):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +24,7 @@ from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
 from query.history import Cut, History, schema_of
+from query.partitions import DataPartitioner, Part
 from query.rows import as_objects, as_rows
 
 logger = logging.getLogger(__name__)
@@ -148,12 +149,21 @@ class Engine:
 
     @contextmanager
     def open(
-        self, *, tenant: str, commands: bool = True, cut: Cut | None = None, stop: Stop | None = None
+        self,
+        *,
+        tenant: str,
+        commands: bool = True,
+        cut: Cut | None = None,
+        stop: Stop | None = None,
+        partitions: int = 1,
     ) -> Generator[Session, None, None]:
-        """Several statements on one cut and one deadline. ``cut``: the one of an earlier answer; None: all there is now."""
+        """Several statements on one cut and one deadline. ``cut``: the one of an earlier answer; None: all there is now.
+
+        ``partitions``: into so many parts that are scanned at the same time is each stream divided that ``cut`` names.
+        """
         stop = stop or Stop()
-        tables = _Tables(History(self._log, tenant, commands=commands, cut=cut))
-        with closing(_database(self._limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
+        tables = _Tables(History(self._log, tenant, commands=commands, cut=cut), cut or {}, partitions)
+        with closing(database(self._limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
             yield Session(db, tables, self._limits, late, stop)
 
 
@@ -182,7 +192,7 @@ class Session:
         if wanted < 1:
             raise Rejected("limit", f"must be 1 or more, got {wanted}")
         started = perf_counter()
-        statement = _admitted(self._db, sql)
+        statement = admitted(self._db, sql)
         tables = self._tables
         try:
             if not self._registered:
@@ -201,8 +211,11 @@ class Session:
 class _Tables:
     """The streams as DuckDB sees them. What goes wrong in the log meanwhile is kept: it is not the caller's fault."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, divided: Collection[str] = (), partitions: int = 1) -> None:
+        """``divided``: the streams that are scanned in ``partitions`` parts."""
         self._history = history
+        self._divided = divided if partitions > 1 else ()
+        self._partitioner = DataPartitioner(partitions)
         self.failure: Exception | None = None
         self.cut: dict[str, Mapping[str, int]] = {}
 
@@ -210,14 +223,27 @@ class _Tables:
         from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
 
         for name in STREAMS:
-            db.register(name, StreamTable(columns_of(name), lambda name=name: self._read(name)))
-        db.execute(_LATEST_SQL)
+            if name in self._divided:
+                self._register_parts(db, name)
+            else:
+                db.register(name, StreamTable(columns_of(name), lambda name=name: self._read(name, None)))
+        register_latest(db)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
-    def _read(self, stream: str) -> Iterator[pa.RecordBatch]:
+    def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str) -> None:
+        from query.scan import StreamTable
+
+        parts = self._partitioner.partition_data(self._history.heads(name)) or [()]
+        for i, part in enumerate(parts):
+            table = StreamTable(columns_of(name), lambda part=part: self._read(name, part))
+            db.register(f"part_{i}_of_{name}", table)
+        every = " UNION ALL ".join(f"FROM part_{i}_of_{name}" for i in range(len(parts)))
+        db.execute(f"CREATE TEMP VIEW {name} AS {every}")
+
+    def _read(self, stream: str, part: Part | None) -> Iterator[pa.RecordBatch]:
         try:
             self.cut[stream] = self._history.heads(stream)
-            for batch in self._history.batches(stream):
+            for batch in self._history.batches(stream, part):
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=columns_of(stream))
         except Exception as error:
             self.failure = error
@@ -231,15 +257,20 @@ def columns_of(stream: str) -> pa.Schema:
     return pa.schema([column.with_name(names.get(column.name, column.name)) for column in schema_of(stream)])
 
 
-def _database(limits: Limits) -> duckdb.DuckDBPyConnection:
+def database(limits: Limits | None = None, **more: str) -> duckdb.DuckDBPyConnection:
+    """An empty database in memory that reaches nothing outside of it, and whose settings (``more`` of them) cannot be
+    changed."""
+    limits = limits or Limits()
     memory = f"{limits.memory_bytes}B"
-    db = duckdb.connect(":memory:", config={**_SETTINGS, "threads": str(limits.threads), "memory_limit": memory})
+    db = duckdb.connect(
+        ":memory:", config={**_SETTINGS, **more, "threads": str(limits.threads), "memory_limit": memory}
+    )
     db.execute("SET TimeZone = 'UTC'")
     db.execute("SET lock_configuration = true")
     return db
 
 
-def _admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
+def admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The statement to run. Raises ``Rejected`` where it is none, more than one, or of a kind that is not for reading."""
     try:
         statements = db.extract_statements(sql)
@@ -249,7 +280,7 @@ def _admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
         raise Rejected("sql", f"has {len(statements)} statements; {_ALLOWED}")
     statement = statements[0]
     if statement.type == duckdb.StatementType.EXPLAIN:
-        _admitted(db, _explained(statement.query))
+        admitted(db, _explained(statement.query))
     elif statement.type != duckdb.StatementType.SELECT:
         raise Rejected("sql", f"is {statement.type.name}, and queries only read; {_ALLOWED}")
     return statement.query
@@ -264,6 +295,16 @@ def _explained(sql: str) -> str:
     elif words[at] == "(" and words[at + 1] in ("format", "analyze"):
         at = words.index(")", at) + 1
     return sql[starts[at] :]
+
+
+def words_of(sql: str) -> list[str]:
+    """The words of a statement in lower case, without their quotes; comments are none."""
+    return [word.strip('"') for word in _tokens(sql)[1]]
+
+
+def register_latest(db: duckdb.DuckDBPyConnection) -> None:
+    """Define ``metrics_latest`` where there is a table ``metrics``."""
+    db.execute(_LATEST_SQL)
 
 
 def _tokens(sql: str) -> tuple[list[int], list[str]]:

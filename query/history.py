@@ -16,6 +16,7 @@ from events.catalog import CONTROL, LABEL, STREAMS, Stream
 from events.entry import Entry, EntryHeader
 from events.errors import Rejected
 from events.log import LogReader
+from query.partitions import Part
 
 READ_BYTES = 4 << 20
 """Stored bytes read of a producer at once."""
@@ -107,10 +108,11 @@ class History:
             StreamInfo(s.name, s.about, sum(self.heads(s.name).values()), self.heads(s.name)) for s in STREAMS.values()
         ]
 
-    def batches(self, stream: str) -> Iterator[pa.RecordBatch]:
-        """All rows of ``stream`` in bounded batches, producer after producer."""
-        for producer, head in self.heads(stream).items():
-            yield from _chunks(self._entries(stream, producer, 0, head))
+    def batches(self, stream: str, part: Part | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of ``stream``, or of one ``part`` of it, in bounded batches, producer after producer."""
+        heads = self.heads(stream)
+        for producer, start, end in [(p, 0, head) for p, head in heads.items()] if part is None else part:
+            yield from _chunks(self._entries(stream, producer, start, end), start, end)
 
     def after(self, stream: str, producer: str, offset: int, limit: int) -> Page:
         """At most ``limit`` rows of one producer from ``offset`` on."""
@@ -210,12 +212,19 @@ def _offset(batch: pa.RecordBatch, row: int) -> int:
     return batch.column(batch.num_columns - 2)[row].as_py()  # the added columns come last
 
 
-def _chunks(entries: Iterator[Entry]) -> Iterator[pa.RecordBatch]:
-    """The rows of one producer's entries, small ones together: a scan costs per batch, and so do the added columns."""
+def _chunks(entries: Iterator[Entry], start: int, end: int) -> Iterator[pa.RecordBatch]:
+    """The rows of one producer's entries within ``[start, end)``, small ones together: a scan costs per batch, and so do the
+    added columns."""
     held: list[Entry] = []
     rows = size = 0
     for entry in entries:
-        if entry.header.rows:
+        if entry.header.rows and not start <= entry.header.first < entry.header.end <= end:
+            if held:
+                yield _joined(held)
+                held, rows, size = [], 0, 0
+            if (cut := _rows_of(entry, start, end)) is not None and cut.num_rows:
+                yield cut
+        elif entry.header.rows:
             held.append(entry)
             rows += entry.header.rows
             size += entry.header.size

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from events.catalog import USER_INTERACTIONS
 from events.log import LogReader, LogUpkeep
+from query.optimizing.optimizer import AnalyticsOptimizer
 from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
@@ -41,6 +42,8 @@ class Gateway:
         self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
         self.queries = Queries(spec.queries)
+        cache_bytes = spec.queries.cache_mb << 20
+        self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits, cache_bytes)
         self.counters = Counters()
         self.started = time.time()
 

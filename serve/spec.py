@@ -11,7 +11,10 @@ from events.log import LogSpec
 
 @dataclass(frozen=True, slots=True)
 class QueryBounds:
-    """Where one query ends, and how many a replica runs ``at_once`` and keeps ``waiting``; MiB and seconds."""
+    """Where one query ends, and how many a replica runs ``at_once`` and keeps ``waiting``; MiB and seconds.
+
+    ``cache_mb``: for answers that were given already.
+    """
 
     rows: int = 1_000_000
     result_mb: int = 256
@@ -19,6 +22,7 @@ class QueryBounds:
     memory_mb: int = 512
     at_once: int = 4
     waiting: int = 16
+    cache_mb: int = 64
 
 
 @dataclass(frozen=True, slots=True)

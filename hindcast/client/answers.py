@@ -96,6 +96,17 @@ class Behind(TypedDict):
     truncated: bool
 
 
+class OptimizedAnswer(TypedDict):
+    """``way``: ``cached``, ``partitioned`` or ``optimized``; ``streams``: what the query touches, estimated beforehand."""
+
+    result: Any
+    way: str
+    data_size: int
+    partitions: int
+    streams: dict[str, dict[str, Any]]
+    elapsed_ms: float
+
+
 class Sample(TypedDict):
     """One window of one metric and key; ``start`` ISO 8601, ``width_s`` seconds."""
 

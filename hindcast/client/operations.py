@@ -6,6 +6,7 @@ command, and the ``Call`` that it returns says what is sent and what is made of 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +23,7 @@ from hindcast.client.answers import (
     Key,
     MadeKey,
     MadeRule,
+    OptimizedAnswer,
     Placement,
     Readiness,
     Receipt,
@@ -134,6 +136,18 @@ class Operations:
         then = {} if answer is None else {"asked_at": answer["asked_at"], "cut": answer["cut"]}
         wanted = {"question": dict(question), "cell": dict(cell), "show": show, "limit": limit, **then}
         return Call("POST", "/v1/questions/drill", _json, content=encoded(wanted))
+
+    @operation(Command("questions optimize"))
+    def optimize_analytics_performance(self, query: str | Event, data_size: int | None = None) -> Call[OptimizedAnswer]:
+        """Answer ``query``, SQL or a typed question, by its cheapest way, and say which one that was.
+
+        An answer that was given already for the same rows comes from the cache; a query about more than 1,000,000 rows
+        runs in parts at the same time. ``data_size``: of how many rows it is; else that is measured.
+        """
+        said: Any = query if isinstance(query, str) else dict(query)
+        if isinstance(said, str) and said.lstrip().startswith("{"):
+            said = json.loads(said)
+        return Call("POST", "/v1/optimize", _json, content=encoded({"query": said, "data_size": data_size}))
 
     @operation(Command("questions list"))
     def questions(self) -> Call[dict[str, Any]]:

@@ -19,7 +19,7 @@ from query.questions.cohort import Cohort
 from query.questions.expressions import refuse_unknown, run, unseen
 from query.questions.mistakes import refused
 from query.questions.schema import Match, Question
-from query.questions.span import span_of
+from query.questions.span import Span, span_of
 from query.rows import as_objects
 
 LIMITS = Limits(rows=1_000_000, seconds=60.0)
@@ -78,18 +78,32 @@ class Questions:
         self._tenant = tenant
         self._cohorts = cohorts or {}
 
-    def ask(self, said: Mapping[str, Any], now: float, *, stop: Stop | None = None) -> Figures:
+    def read(self, said: Mapping[str, Any], now: float) -> tuple[Question, dict[str, Cohort], Span]:
+        """A question, the cohorts that it names, and its span. Raises ``Rejected`` with field and remedy."""
+        question = question_of(said)
+        names = (question.cohort, question.not_cohort)
+        return question, {name: self._cohort(name) for name in names if name is not None}, span_of(question, now)
+
+    def ask(
+        self,
+        said: Mapping[str, Any],
+        now: float,
+        *,
+        cut: Cut | None = None,
+        stop: Stop | None = None,
+        partitions: int = 1,
+    ) -> Figures:
         """The answer to a question, as of ``now`` (seconds UTC): its figures, the span it is about, and its cut.
 
-        Raises ``Rejected`` with field and remedy.
+        ``cut``, ``stop`` and ``partitions`` as for ``Engine.open``. Raises ``Rejected`` with field and remedy.
         """
-        question = question_of(said)
         started = perf_counter()
-        with self._asked(question, now, None, stop) as asking:
+        with self._asked(said, now, cut, stop, partitions) as asking:
+            question = asking.question
             figures = KINDS[said["ask"]].answer(asking)
             refuse_unknown(asking.session, asking.sql)
             warnings = unseen(asking.session, asking.sql, list(_matches(question)))
-            cut = {name: dict(heads) for name, heads in asking.session.cut.items()}
+            then = {name: dict(heads) for name, heads in asking.session.cut.items()}
             span = asking.span
         return {
             "ask": said["ask"],
@@ -99,7 +113,7 @@ class Questions:
             **figures,
             "warnings": warnings,
             "asked_at": now,
-            "cut": cut,
+            "cut": then,
             "elapsed_ms": (perf_counter() - started) * 1000,
         }
 
@@ -119,7 +133,7 @@ class Questions:
         ``now`` and ``cut``: of the answer (``asked_at``, ``cut``), so that exactly its rows are shown, whatever came since.
         Raises ``Rejected``.
         """
-        question = question_of(said)
+        question, _, _ = self.read(said, now)
         kind = KINDS[said["ask"]]
         if show not in ("users", "events"):
             raise Rejected("show", f"must be users or events, got {show!r}")
@@ -130,7 +144,7 @@ class Questions:
         except ValidationError as error:
             found = refused(error, kind.cell, f"a cell of {said['ask']}")
             raise Rejected(f"cell.{found.field}", found.reason) from None
-        with self._asked(question, now, cut, stop) as asking:
+        with self._asked(said, now, cut, stop) as asking:
             ctes = kind.behind(asking, chosen).ctes
             totals = asking.run(f"WITH {ctes} SELECT count(*), count(DISTINCT u) FROM hit")[0]
             text = _users(ctes, limit) if show == "users" else _events(ctes, question.stream, asking, limit)
@@ -139,10 +153,13 @@ class Questions:
                 "truncated": len(shown) < (totals[1] if show == "users" else totals[0])}  # fmt: skip
 
     @contextmanager
-    def _asked(self, question: Question, now: float, cut: Cut | None, stop: Stop | None) -> Generator[Asking[Any]]:
-        span = span_of(question, now)
-        cohorts = {name: self._cohort(name) for name in (question.cohort, question.not_cohort) if name is not None}
-        with self._engine.open(tenant=self._tenant, commands=False, cut=cut, stop=stop) as session:
+    def _asked(
+        self, said: Mapping[str, Any], now: float, cut: Cut | None, stop: Stop | None, partitions: int = 1
+    ) -> Generator[Asking[Any]]:
+        question, cohorts, span = self.read(said, now)
+        with self._engine.open(
+            tenant=self._tenant, commands=False, cut=cut, stop=stop, partitions=partitions
+        ) as session:
             yield Asking(question, span, session, cohorts)
 
     def _cohort(self, name: str) -> Cohort:

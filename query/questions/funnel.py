@@ -72,6 +72,10 @@ class Funnel(Observed):
                                      "must be of different events, or quite the same")  # fmt: skip
 
     @property
+    def settles_s(self) -> float:
+        return self.window_us / 1e6 + 1
+
+    @property
     def window_us(self) -> int:
         return round((length_s(self.window) or 0) * 1e6)
 

@@ -32,6 +32,10 @@ class Paths(Observed):
     pause: Length = "30m"
     top: int = Field(default=20, ge=1, le=200)
 
+    @property
+    def settles_s(self) -> float:
+        return (length_s(self.pause) or 0) + 1
+
 
 class PathsCell(CellOf):
     """Paths that go ``from_`` one value (as ``from``) at ``step`` to another one ``to``; without ``to``: that end there."""

@@ -29,6 +29,10 @@ class Retention(Observed):
     mode: Literal["first_time", "recurring"] = "first_time"
     periods: int = Field(default=8, ge=1, le=90)
 
+    @property
+    def settles_s(self) -> float:
+        return (self.periods + 2) * 32 * 86_400.0
+
 
 class RetentionCell(CellOf):
     """The users of the cohort that began in ``cohort`` (as the answer calls it), who came back in ``period``."""

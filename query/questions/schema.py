@@ -129,6 +129,11 @@ class Question(Asked):
 
     _known = field_validator("stream")(checked_stream)
 
+    @property
+    def settles_s(self) -> float:
+        """So long after ``until`` its answer stays as it is, while no rows come; at most ten years."""
+        return 0.0
+
 
 class Observed(Question):
     """A question whose users are watched after ``until``, too: up to ``observed_until``, or until now."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from query.engine import Answer, Engine
+from query.engine import Answer
 from query.rows import as_csv
 from serve.gateway import gateway_of, principal
 from serve.parameters import known_parameters
@@ -52,12 +52,11 @@ async def query(request: Request, wanted: Sql) -> Response:
     who = await principal(request, "query")
     form = form_of(request.headers.get("accept", ""))
     gateway = gateway_of(request)
-    engine = Engine(gateway.log, gateway.queries.limits)
     rows = wanted.limit if wanted.limit is not None or form != JSON else ROWS
-    write = WRITERS[form]
+    write, commands = WRITERS[form], who.may("admin")
 
     def work(stop: Any) -> tuple[bytes, bool]:
-        answer = engine.run(wanted.sql, tenant=gateway.spec.tenant, rows=rows, commands=who.may("admin"), stop=stop)
+        answer: Answer = gateway.optimizer.sql(wanted.sql, rows=rows, commands=commands, stop=stop).result
         return write(answer), answer.truncated
 
     body, truncated = await gateway.queries.run(request, work)

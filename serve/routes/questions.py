@@ -91,8 +91,9 @@ async def ask(request: Request, question: Question) -> dict[str, Any]:
     """Ask a question: trends, a funnel, retention, paths, distinct users, or who is in a cohort."""
     await principal(request, "query")
     gateway = gateway_of(request)
-    questions, said = _questions(gateway), question.model_dump(exclude_unset=True)
-    return await gateway.queries.run(request, lambda stop: questions.ask(said, time.time(), stop=stop))
+    said, cohorts = question.model_dump(exclude_unset=True), cohorts_of(gateway)
+    ask = gateway.optimizer.ask
+    return await gateway.queries.run(request, lambda stop: ask(said, time.time(), cohorts=cohorts, stop=stop).result)
 
 
 @router.post("/v1/questions/drill", response_model=Behind, response_model_exclude_none=True)
@@ -100,7 +101,7 @@ async def drill(request: Request, wanted: Drill) -> dict[str, Any]:
     """The users or the events behind one cell of an answer."""
     await principal(request, "query")
     gateway = gateway_of(request)
-    questions = _questions(gateway)
+    questions = Questions(gateway.log, gateway.spec.tenant, cohorts_of(gateway), gateway.queries.limits)
     at = time.time() if wanted.asked_at is None else wanted.asked_at
     return await gateway.queries.run(
         request,
@@ -110,9 +111,6 @@ async def drill(request: Request, wanted: Drill) -> dict[str, Any]:
     )
 
 
-def _questions(gateway: Gateway) -> Questions:
-    """Over the log, with the cohorts that hold now."""
-    cohorts = {
-        entry["name"]: entry["spec"] for entry in gateway.access.definitions.values() if entry["kind"] == "cohort"
-    }
-    return Questions(gateway.log, gateway.spec.tenant, cohorts, gateway.queries.limits)
+def cohorts_of(gateway: Gateway) -> dict[str, dict[str, Any]]:
+    """The cohorts that hold now, by name."""
+    return {entry["name"]: entry["spec"] for entry in gateway.access.definitions.values() if entry["kind"] == "cohort"}
