@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Literal
 
@@ -88,7 +88,8 @@ class AnalyticsOptimizer:
                 answer: Answer = session.run(sql, rows=rows)
             return answer, answer.table.nbytes + sys.getsizeof(answer)
 
-        return self._answered(key if analysis.repeatable else None, size, analysis, started, run)
+        found = self._answered(key if analysis.repeatable else None, size, analysis, started, run)
+        return replace(found, result=replace(found.result, elapsed_ms=found.elapsed_ms))
 
     def ask(
         self,
@@ -112,7 +113,8 @@ class AnalyticsOptimizer:
             answer = questions.ask(question, now, cut=cut, stop=stop, partitions=partitions)
             return answer, len(orjson.dumps(answer))
 
-        return self._answered(key, size, analysis, started, run)
+        found = self._answered(key, size, analysis, started, run)
+        return replace(found, result=found.result | {"elapsed_ms": found.elapsed_ms})
 
     def _answered(self, key: Any, size: int, analysis: Analysis, started: float, run: Any) -> Optimized:
         found = MISS if key is None else self.cache.get_cached_result(key)
