@@ -156,7 +156,7 @@ def _line(asking: Asking[Trends], values: dict[Any, Any], currencies: dict[Any, 
     if q.compare:
         prior = values.get((1, g, None), empty)
         now = said["total"]
-        change = None if prior is None or now is None else ratio(now - prior, prior)
+        change = None if prior is None or now is None or prior <= 0 else ratio(now - prior, prior)
         said["prior"] = {"since": span.text(span.prior_since_us), "until": span.text(span.since_us), "total": prior,
                          "points": period(1, span.prior_since_us, span.since_us)}  # fmt: skip
         said["change"] = change
