@@ -133,8 +133,8 @@ class Part:
     """The scope that a key needs for each of the routes (``ingest | query | control | admin``). A route may ask for more.
     With ``ASKS_ITSELF`` each route asks by itself (``serve.gateway.principal``), or answers everybody."""
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """A configuration document (``metrics``, ``anomalies``, ``alerts``, ``dashboards``): what holds unless the user's has a
-    definition of the same name."""
+    """A configuration document (``metrics``, ``anomalies``, ``alerts``, ``dashboards``, ``cohorts``): what holds unless the
+    user's has a definition of the same name."""
 
     def router(self) -> APIRouter | None:
         """The router that ``routes`` names, imported here."""

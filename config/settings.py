@@ -32,8 +32,9 @@ from config import asked, documents
 from config import parts as installed
 from config.complete import from_complete
 from config.explain import refuse
-from config.sections import Collectors, LogBounds, Server
+from config.sections import Collectors, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.questions.cohort import Cohort
 
 logger = logging.getLogger(__name__)
 PREFIX = "HINDCAST_"
@@ -52,6 +53,7 @@ class Document(BaseModel):
     placement: Literal["auto", "packed", "spread"] = "auto"
     log: LogBounds = LogBounds()
     collectors: Collectors = Collectors()
+    queries: Queries = Queries()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """By name; each is of a ``kind``, its own name where it says none. See ``Settings.asked_sources``."""
     parts: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
@@ -61,9 +63,10 @@ class Document(BaseModel):
     alerts: tuple[Alert, ...] = ()
     channels: tuple[Channel, ...] = ()
     dashboards: tuple[Dashboard, ...] = ()
-    queries: tuple[Query, ...] = ()
+    saved_queries: tuple[Query, ...] = ()
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
+    cohorts: tuple[Cohort, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -38,7 +38,7 @@ from hindcast.placement import Reconciler
 from hindcast.workflow import Setup, Workflow
 from serve.deployed import gateway_app, live_app
 from serve.keys import key_hash
-from serve.spec import GatewaySpec
+from serve.spec import GatewaySpec, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
@@ -225,6 +225,7 @@ class System:
             bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
+            queries=QueryBounds(**self.settings.queries.model_dump()),
             plug_ins=tuple(parts().plug_ins.values()),
             left=self._left,
         )

@@ -22,7 +22,10 @@ from serve.routes import (
     interactions,
     notifications,
     operation,
+    optimizing,
     placement,
+    query,
+    questions,
     read,
     segment,
     session,
@@ -61,7 +64,8 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    for routes in (commands, notifications, session, read, interactions, definitions, operation, placement):
+    asked = (read, query, questions, optimizing, interactions)
+    for routes in (commands, notifications, session, *asked, definitions, operation, placement):
         app.include_router(routes.router)
     app.include_router(segment.settings_router)
     page.install(app)

@@ -12,10 +12,12 @@ from starlette.requests import HTTPConnection
 
 from events.catalog import USER_INTERACTIONS
 from events.log import LogReader, LogUpkeep
+from query.optimizing.optimizer import AnalyticsOptimizer
 from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.interactions import Interactions
+from serve.querying import Queries
 from serve.spec import GatewaySpec
 
 
@@ -39,6 +41,9 @@ class Gateway:
         doors = spec.hosts.partitions(spec.tenant, USER_INTERACTIONS.name)
         self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
+        self.queries = Queries(spec.queries)
+        cache_bytes = spec.queries.cache_mb << 20
+        self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits, cache_bytes)
         self.counters = Counters()
         self.started = time.time()
 

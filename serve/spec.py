@@ -11,6 +11,22 @@ from events.log import LogSpec
 
 
 @dataclass(frozen=True, slots=True)
+class QueryBounds:
+    """Where one query ends, and how many a replica runs ``at_once`` and keeps ``waiting``; MiB and seconds.
+
+    ``cache_mb``: for answers that were given already.
+    """
+
+    rows: int = 1_000_000
+    result_mb: int = 256
+    seconds: float = 30.0
+    memory_mb: int = 512
+    at_once: int = 4
+    waiting: int = 16
+    cache_mb: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class GatewaySpec:
     """All that the gateway needs to know; it reads no settings of its own."""
 
@@ -26,6 +42,7 @@ class GatewaySpec:
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
+    queries: QueryBounds = QueryBounds()
     plug_ins: tuple[PlugIn, ...] = ()
     """The parts of installed packages, those that failed included."""
     left: tuple[Stream, ...] = ()

@@ -23,6 +23,7 @@ from analytics import rules
 from events.catalog import ANOMALIES, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.questions.cohort import Cohort
 
 
 @dataclass(frozen=True)
@@ -183,8 +184,9 @@ KINDS: Mapping[str, Kind] = {
         Kind("trend", "trends", TypeAdapter(Trend), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("correlation", "correlations", TypeAdapter(Correlation), ("name",), _comparable, _compares, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
-        Kind("query", "queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
+        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
     )
 }
 """By name, in an order in which what is referred to comes first."""

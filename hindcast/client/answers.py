@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Flaw(TypedDict):
@@ -70,6 +70,43 @@ class Result(TypedDict):
     columns: list[ResultColumn]
     rows: list[list[Any]]
     truncated: bool
+    elapsed_ms: float
+
+
+class Answer(TypedDict):
+    """The answer to a question: besides these fields it has its figures (``series``, ``groups``, ``cohorts``, …)."""
+
+    ask: str
+    since: str
+    until: str
+    zone: str
+    warnings: list[str]
+    """What may be a mistake, such as a type of events that never came."""
+    asked_at: float
+    cut: dict[str, dict[str, int]]
+    """How far each stream was read: the next offset of each producer."""
+    elapsed_ms: float
+
+
+class Behind(TypedDict):
+    """What is behind a cell of an answer: ``users`` or ``events``, whichever were asked for."""
+
+    cell: dict[str, Any]
+    users_total: int
+    events_total: int
+    users: NotRequired[list[dict[str, Any]]]
+    events: NotRequired[list[dict[str, Any]]]
+    truncated: bool
+
+
+class OptimizedAnswer(TypedDict):
+    """``way``: ``cached``, ``partitioned`` or ``optimized``; ``streams``: what the query touches, estimated beforehand."""
+
+    result: Any
+    way: str
+    data_size: int
+    partitions: int
+    streams: dict[str, dict[str, Any]]
     elapsed_ms: float
 
 

@@ -180,6 +180,7 @@ def test_a_difference_names_the_field() -> None:
 
 
 def test_every_kind_takes_what_it_has_told() -> None:
+    cohort = {"criteria": [{"event": ["page", "order"], "where": [{"name": "n", "op": "in", "value": [1, "a", True]}]}]}
     specs = {
         "metric": SEEN.spec,
         "anomaly": {},
@@ -188,6 +189,7 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "query": {"sql": "SELECT 1"},
         "trend": {"windows": 60},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
+        "cohort": cohort,
     }
     for kind, spec in specs.items():
         name = "seen.count" if kind in ("anomaly", "trend") else "seen"
