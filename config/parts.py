@@ -8,13 +8,15 @@ from actors.dashboards import alert_system, system_health, user_activity
 from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
-from serve.sources import file
+from serve.sources import file, http, prometheus
 
 BUILT_IN: tuple[Part, ...] = (
     channels.PART,
     clock.PART,
     machine.PART,
     file.PART,
+    prometheus.PART,
+    http.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,

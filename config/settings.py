@@ -29,7 +29,7 @@ from config import asked, documents
 from config import parts as installed
 from config.complete import from_complete
 from config.explain import refuse
-from config.sections import Collectors, LogBounds, Server
+from config.sections import Collectors, Fetching, LogBounds, Server
 from events.errors import Rejected
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Document(BaseModel):
     placement: Literal["auto", "packed", "spread"] = "auto"
     log: LogBounds = LogBounds()
     collectors: Collectors = Collectors()
+    fetching: Fetching = Fetching()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """By name; each is of a ``kind``, its own name where it says none. See ``Settings.asked_sources``."""
     parts: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])

@@ -20,6 +20,7 @@ from actors.edges.channels import DashboardChannel
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
 from actors.edges.intake import Push
+from actors.edges.secrets import SECRETS
 from actors.edges.sources.idleness import idle_producers
 from actors.notifier import Notifier
 from actors.parts import Channel, Within
@@ -31,8 +32,6 @@ from serve.ingest.money import CURRENCY_EXPONENT
 
 logger = logging.getLogger(__name__)
 SECOND = 1_000_000
-SECRETS = "secrets"
-"""The folder of the data directory that has a file for each secret which a definition names."""
 MOST_GATEWAYS = 8
 """So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
 
@@ -69,7 +68,8 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
 
 def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
     """The cells that parts and their sources bring, by part. A plug-in that raises brings none, and is noted as failed."""
-    within = Within(settings.tenant, data, int(settings.collectors.bound_s * SECOND))
+    bound_us = int(settings.collectors.bound_s * SECOND)
+    within = Within(settings.tenant, data, bound_us, data / SECRETS, settings.fetching.allow_private)
     found: dict[str, list[CellSpec]] = {}
     for part, section in settings.asked_parts():
         asked = [source for source in settings.asked_sources() if source.kind in part.sources]

@@ -12,7 +12,7 @@ from actors.definitions.channel import WebhookChannel
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
 from actors.edges.sources.machine import MachineSection
-from config.sections import Collectors, LogBounds, Server
+from config.sections import Collectors, Fetching, LogBounds, Server
 from config.settings import Document
 from serve.sources.file import FileSection
 
@@ -26,6 +26,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encodin
         (Server, "server."),
         (LogBounds, "log."),
         (Collectors, "collectors."),
+        (Fetching, "fetching."),
         (MachineSection, "sources.machine."),
         (FileSection, ""),
         (Metric, ""),
@@ -36,7 +37,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encodin
     ],
 )
 def test_every_setting_is_told(model: type[BaseModel], prefix: str) -> None:
-    sections = {"server", "log", "collectors", "sources"} if model is Document else set[str]()
+    sections = {"server", "log", "collectors", "fetching", "sources"} if model is Document else set[str]()
     missing = [name for name in model.model_fields if name not in sections and f"`{prefix}{name}`" not in PAGE]
     assert [name for name in missing if f"`{name}: " not in PAGE] == []
 
