@@ -8,7 +8,7 @@ from actors.dashboards import alert_system, system_health, user_activity
 from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
-from serve.sources import file, http, prometheus
+from serve.sources import file, http, prometheus, sql
 
 BUILT_IN: tuple[Part, ...] = (
     channels.PART,
@@ -17,6 +17,7 @@ BUILT_IN: tuple[Part, ...] = (
     file.PART,
     prometheus.PART,
     http.PART,
+    sql.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
 from events.catalog import DEAD_LETTERS, Stream, rows
+from serve.ingest.money import read_money
 from serve.ingest.verdicts import PAYLOAD_BYTES
 
 
@@ -32,6 +34,23 @@ class Gathered:
         """``payload`` (text, bytes, or what JSON can hold) is no row: ``field`` and ``reason`` say why, and the remedy."""
         self._refused.append({"field": field, "reason": reason, "payload": _bytes(payload)[:PAYLOAD_BYTES], "id": id})
 
+    def read_money(self) -> str:
+        """Give each row the amount and currency that its properties say, and their `value` where it has none; answers what
+        to say of money that cannot be read. The stream must have these columns."""
+        texts = [row["properties"] for row in self._rows]
+        if not texts or not all(text.startswith("{") for text in texts):
+            return ""
+        money, notes = read_money(pa.array(texts, pa.string()))
+        if money is not None:
+            for i, row in enumerate(self._rows):
+                row["value"] = row["value"] if row["value"] is not None else money.value[i]
+                row["amount"] = money.amount[i] if money.amount else None
+                row["currency"] = money.currency[i] if money.currency else None
+        if not notes:
+            return ""
+        first = notes[0][1]
+        return f"in {len(notes):,} rows money is not as it should be, in the first one {first.field} {first.reason}"
+
     def batch(self) -> pa.RecordBatch:
         """The rows in the order of their times; rows of one time stay in the order in which they came."""
         found = sorted(self._rows, key=lambda row: row["time"])
@@ -53,8 +72,14 @@ class Gathered:
 
 
 def as_json(value: object) -> str:
-    """JSON text; what JSON has no word for (a date, a decimal) as text."""
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    """JSON text. A decimal is a number with all its digits; what JSON has no word for (bytes, a range) is text."""
+    return orjson.dumps(value, default=_plainly, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _plainly(value: object) -> object:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(str(value).replace("E+", "e"))
+    return value.hex() if isinstance(value, bytes | memoryview) else str(value)
 
 
 def _bytes(payload: object) -> bytes:
