@@ -39,7 +39,7 @@ EXTERNAL_APIS = stream_of(
 )
 SOCIAL_MEDIA = stream_of(
     "social_media",
-    "post.published: what somebody published for all to read; `subject` is the author.",
+    "post.published | post.shared: what somebody published, or passed on, for all to read; `subject` is who did.",
     pa.field("title", pa.string()),
     pa.field("text", pa.string()),  # without markup
     pa.field("url", pa.string()),

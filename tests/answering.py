@@ -75,7 +75,7 @@ class Answering:
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self.url = f"http://localhost:{self.port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()

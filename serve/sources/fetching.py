@@ -18,6 +18,7 @@ from actors.edges.retry_after import seconds_of
 from actors.edges.secrets import text_at
 from actors.parts import SourceSection, Within
 from events.errors import Transient
+from serve.ingest.times import parse_time
 from serve.sources.guard import Guard, GuardedTransport
 
 REDIRECTS = 5
@@ -170,7 +171,7 @@ class Fetcher:
         status = response.status_code
         if response.is_success or status == 304:
             return Answer(str(response.url), status, response.headers, response.content)
-        wait_s = seconds_of(response.headers.get("retry-after", ""), time.time()) or 0.0
+        wait_s = _pause_s(response.headers)
         remedy = {
             401: "; check `auth`: the secret may be wrong or may have expired",
             403: "; check `auth` and what the key may read",
@@ -182,6 +183,19 @@ class Fetcher:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _pause_s(headers: httpx.Headers) -> float:
+    """For how long the server wants no request: by ``Retry-After``, or by when a limit is lifted (Mastodon, GitHub)."""
+    asked = seconds_of(headers.get("retry-after", ""), time.time())
+    lifted = headers.get("x-ratelimit-reset", "")
+    if asked is None and headers.get("x-ratelimit-remaining") == "0" and lifted:
+        try:
+            at_us = int(float(lifted) * 1_000_000) if lifted.replace(".", "", 1).isdigit() else parse_time(lifted)
+        except ValueError:
+            at_us = None
+        asked = at_us / 1_000_000 - time.time() if at_us is not None else None
+    return max(asked or 0.0, 0.0)
 
 
 def shown(url: httpx.URL | str) -> str:

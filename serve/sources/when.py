@@ -13,6 +13,7 @@ MOST_US = 4_102_444_800_000_000  # 2100-01-01
 _LEAST_S, _MOST_S = 946_684_800, 4_102_444_800
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,12})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_OFFSET = re.compile(r"[+-]\d\d:?\d\d\s*(\(.*\))?$", re.ASCII)
 _WORD = re.compile(r"[A-Za-z]{1,5}$", re.ASCII)
 HOURS = {
     **dict.fromkeys(("UT", "UTC", "GMT", "Z", "WET"), 0),
@@ -130,7 +131,7 @@ def _zone(name: str) -> tzinfo:
 
 
 def _mail(text: str, zone: str | None) -> int:
-    """RFC 2822 and its elders. Python's reader takes a zone that it does not know for none at all."""
+    """RFC 2822 and its elders. Python's reader takes a zone that it does not know, and none at all, for UTC."""
     found = parsedate_tz(text)
     if found is None:
         raise ValueError(f"is not a time, got {text[:80]!r}; say its form in `time_format`, as strptime has it")
@@ -146,5 +147,5 @@ def _mail(text: str, zone: str | None) -> int:
         raise ValueError(
             f"is in the zone {word!r}, which means no offset or several, got {text[:80]!r}; ask for an offset, as in +0100"
         )
-    offset = found[9]
+    offset = found[9] if _OFFSET.search(text) else None
     return _placed(at.replace(tzinfo=timezone(timedelta(seconds=offset))) if offset is not None else at, zone)
