@@ -8,7 +8,7 @@ from actors.dashboards import alert_system, system_health, user_activity
 from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
-from serve.sources import feed, file, http, prometheus, sql
+from serve.sources import feed, file, http, logs, prometheus, sql
 
 BUILT_IN: tuple[Part, ...] = (
     channels.PART,
@@ -19,6 +19,7 @@ BUILT_IN: tuple[Part, ...] = (
     http.PART,
     sql.PART,
     feed.PART,
+    logs.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,

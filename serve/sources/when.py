@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from serve.ingest.times import AHEAD_US, parse_time, range_fault
 
-MOST_US = 4_102_444_800_000_000  # 2100-01-01
+LOCAL = "local"
+"""Stands for where this machine is, as a zone."""
 _LEAST_S, _MOST_S = 946_684_800, 4_102_444_800
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,12})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -119,6 +120,8 @@ def _iso(text: str) -> datetime:
 
 
 def _placed(at: datetime, zone: str | None) -> int:
+    if at.tzinfo is None and zone == LOCAL:
+        at = at.astimezone(UTC)
     if at.tzinfo is None:
         if zone is None:
             raise ValueError(f"{at.isoformat(' ')} has no time zone; say which is meant in `zone`, as in Europe/Berlin")

@@ -18,7 +18,7 @@ from serve.sources.feed import PART, FeedSection, MastodonSection
 from serve.sources.markup import text_of
 from tests.answering import Answering, Asked, Says
 
-NOW = 1_795_495_200_000_000  # 2026-11-23T18:00:00Z
+NOW = 1_795_495_200_000_000  # 2026-11-24T04:40:00Z
 FEED, MASTODON = PART.sources
 RSS = {"content-type": "application/rss+xml; charset=utf-8"}
 

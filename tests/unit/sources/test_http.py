@@ -19,7 +19,7 @@ from serve.sources.http import KIND
 from serve.sources.http_settings import HttpSection
 from tests.answering import Answering, Asked, Says
 
-NOW = 1_795_495_200_000_000  # 2026-11-23T18:00:00Z
+NOW = 1_795_495_200_000_000  # 2026-11-24T04:40:00Z
 STREAM = STREAMS["external_apis"]
 
 

@@ -21,7 +21,7 @@ from serve.sources.sql import KIND
 from serve.sources.sql_settings import SqlSection
 from tests.postgres import MISSING, postgres
 
-NOW = 1_795_495_200_000_000  # 2026-11-23T18:00:00Z
+NOW = 1_795_495_200_000_000  # 2026-11-24T04:40:00Z
 
 
 class Polled:
