@@ -9,6 +9,7 @@ from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
 from serve.sources import feed, file, http, logs, prometheus, sql
+from serve.webhooks import part as webhooks
 
 BUILT_IN: tuple[Part, ...] = (
     channels.PART,
@@ -20,6 +21,7 @@ BUILT_IN: tuple[Part, ...] = (
     sql.PART,
     feed.PART,
     logs.PART,
+    webhooks.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,

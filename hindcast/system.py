@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.edges.secrets import SECRETS
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
@@ -198,6 +199,8 @@ class System:
             bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
+            webhooks=topology.webhooks(self.settings),
+            secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),
         )
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}

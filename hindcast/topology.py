@@ -29,6 +29,7 @@ from config.parts import parts
 from config.settings import Settings
 from events.catalog import USER_INTERACTIONS
 from serve.ingest.money import CURRENCY_EXPONENT
+from serve.webhooks.part import Endpoint, WebhooksSection
 
 logger = logging.getLogger(__name__)
 SECOND = 1_000_000
@@ -82,6 +83,12 @@ def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
         owner = part.name if part.name in parts().plug_ins else ""
         found[part.name] = [replace(cell, part=owner) for cell in cells]
     return found
+
+
+def webhooks(settings: Settings) -> tuple[tuple[str, Endpoint], ...]:
+    """The endpoints that take webhooks, by name."""
+    sections = (section for _, section in settings.asked_parts() if isinstance(section, WebhooksSection))
+    return tuple(endpoint for section in sections for endpoint in section.endpoints.items())
 
 
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:

@@ -11,12 +11,14 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from events.catalog import USER_INTERACTIONS
+from events.collected import BUSINESS_EVENTS
 from events.log import LogReader, LogUpkeep
 from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.spec import GatewaySpec
+from serve.webhooks.door import WebhookDoor
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class Gateway:
         doors = spec.hosts.partitions(spec.tenant, USER_INTERACTIONS.name)
         self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
+        cell = f"{spec.tenant}/{BUSINESS_EVENTS.name}/0"
+        self.webhooks = WebhookDoor(self.hosts, cell, dict(spec.webhooks), spec.secrets)
         self.counters = Counters()
         self.started = time.time()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from actors.parts import PlugIn
 from actors.topology import HostMap
 from events.log import LogSpec
+from serve.webhooks.part import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +27,9 @@ class GatewaySpec:
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
+    webhooks: tuple[tuple[str, Endpoint], ...] = ()
+    """The endpoints that take webhooks, by name."""
+    secrets: Path = Path("secrets")
+    """The folder of the secrets that ``file:NAME`` names."""
     plug_ins: tuple[PlugIn, ...] = ()
     """The parts of installed packages, those that failed included."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
-from pydantic import HttpUrl, PlainValidator, SecretStr, SerializeAsAny, field_validator
+from pydantic import HttpUrl, PlainValidator, SecretStr, SerializeAsAny, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from actors.definitions.schema import Section, Word
@@ -17,6 +17,8 @@ IN_CONFIGURATION = "configuration"
 """Stands for a secret that a configuration file has in clear: it is never shown, and never on ``control``."""
 REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 """Where a secret is: a variable of the environment of ``hindcast up``, or a file in ``secrets/`` of the data directory."""
+Reference = Annotated[str, StringConstraints(pattern=f"^(?:{REFERENCE.pattern})$")]
+"""A field that never has the secret itself."""
 
 
 class ChannelSection(Section):

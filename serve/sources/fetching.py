@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 import httpx
 from pydantic import Field, StringConstraints
 
-from actors.definitions.channel import REFERENCE
+from actors.definitions.channel import Reference
 from actors.definitions.schema import Section, Word
 from actors.edges.retry_after import seconds_of
 from actors.edges.secrets import text_at
@@ -25,7 +25,6 @@ REDIRECTS = 5
 LONGEST_WAIT_S = 86_400.0
 """A receiver that asks for a longer pause is asked again after so much."""
 _AGENT = "hindcast (a source of an analytics system)"
-Reference = Annotated[str, StringConstraints(pattern=f"^(?:{REFERENCE.pattern})$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+\S*$")]
 
 

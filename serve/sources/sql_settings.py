@@ -6,9 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from actors.definitions.channel import Reference
 from actors.definitions.schema import Word
 from actors.parts import SourceSection
-from serve.sources.fetching import Reference
 from serve.sources.mapping import Mapped
 
 Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]

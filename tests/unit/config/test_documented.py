@@ -22,6 +22,7 @@ from serve.sources.http_settings import HttpSection, Pages, Since
 from serve.sources.logs import AccessLogSection, LogsSection
 from serve.sources.prometheus import PrometheusSection
 from serve.sources.sql_settings import SqlSection
+from serve.webhooks.part import Endpoint
 
 PAGES = Path(__file__).parents[3] / "docs"
 PAGE = (PAGES / "configuring.md").read_text(encoding="utf-8")
@@ -54,7 +55,7 @@ def test_every_setting_is_told(model: type[BaseModel], prefix: str) -> None:
     "model",
     [
         PrometheusSection, HttpSection, Pages, Since, SqlSection, FeedSection, MastodonSection, LogsSection,
-        AccessLogSection, Auth,
+        AccessLogSection, Auth, Endpoint,
     ],
 )  # fmt: skip
 def test_every_setting_of_a_source_is_told(model: type[BaseModel]) -> None:
