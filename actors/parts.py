@@ -56,6 +56,10 @@ class Within:
     """The system's own folder."""
     bound_us: int
     """How far out of order events may come."""
+    secrets: Path = Path("secrets")
+    """The folder of the secrets that ``file:NAME`` names."""
+    allow_private: tuple[str, ...] = ()
+    """Hosts that are no part of the public internet, and may be fetched from all the same."""
 
 
 @dataclass(frozen=True, slots=True)

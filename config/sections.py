@@ -73,3 +73,11 @@ class Collectors(Section):
     """How far out of order events may come before they count as late."""
     dedup_window: int = Field(default=1 << 22, ge=1)
     """A repeated event is known as such among this many accepted rows at least, and among all of the last hour."""
+
+
+class Fetching(Section):
+    """Where sources may fetch from."""
+
+    allow_private: tuple[str, ...] = ()
+    """Hosts, as URLs name them, that may be fetched from though they are no part of the public internet; each with or
+    without a port: ``localhost:9100``, ``10.0.0.7``, ``shop.internal``."""

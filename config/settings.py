@@ -32,7 +32,7 @@ from config import asked, documents
 from config import parts as installed
 from config.complete import from_complete
 from config.explain import refuse
-from config.sections import Collectors, LogBounds, Queries, Server
+from config.sections import Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
 from query.questions.cohort import Cohort
 
@@ -54,6 +54,7 @@ class Document(BaseModel):
     log: LogBounds = LogBounds()
     collectors: Collectors = Collectors()
     queries: Queries = Queries()
+    fetching: Fetching = Fetching()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """By name; each is of a ``kind``, its own name where it says none. See ``Settings.asked_sources``."""
     parts: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])

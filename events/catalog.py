@@ -8,43 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
+from events.collected import COLLECTED
 from events.errors import Rejected
-
-TIME = pa.timestamp("us", tz="UTC")
-LABEL = pa.dictionary(pa.int32(), pa.string())
-
-ENVELOPE: tuple[pa.Field, ...] = (
-    pa.field("id", pa.string()),
-    pa.field("source", LABEL),
-    pa.field("type", LABEL),
-    pa.field("subject", pa.string()),
-    pa.field("time", TIME),
-    pa.field("received", TIME),
-    pa.field("partition_key", pa.string()),
-    pa.field("cause", pa.string()),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A family of events with one Arrow schema; ``version`` counts its published shapes."""
-
-    name: str
-    version: int
-    schema: pa.Schema
-    about: str
-
-
-def stream_of(name: str, about: str, *fields: pa.Field) -> Stream:
-    """A stream in its first version: the envelope, then ``fields``. ``about`` says what its events are."""
-    return Stream(name, 1, pa.schema([*ENVELOPE, *fields]), about)
-
+from events.stream import ENVELOPE, LABEL, TIME, Stream, stream_of
 
 USER_INTERACTIONS = stream_of(
     "user_interactions",
@@ -237,6 +208,7 @@ _known: dict[str, Stream] = {
         QUARANTINE,
         PAST_REQUESTS,
         PASTS,
+        *COLLECTED,
     )
 }
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.edges.secrets import SECRETS
 from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
@@ -226,6 +227,8 @@ class System:
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
             queries=QueryBounds(**self.settings.queries.model_dump()),
+            webhooks=topology.webhooks(self.settings),
+            secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),
             left=self._left,
         )

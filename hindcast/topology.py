@@ -22,6 +22,7 @@ from actors.edges.channels import DashboardChannel, channel_of
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
 from actors.edges.intake import Push
+from actors.edges.secrets import SECRETS
 from actors.edges.sources.idleness import idle_producers
 from actors.notifier import Notifier
 from actors.parts import Channel, Within
@@ -31,11 +32,10 @@ from config.settings import Settings
 from events.catalog import USER_INTERACTIONS
 from events.errors import Rejected
 from serve.ingest.money import CURRENCY_EXPONENT
+from serve.webhooks.part import Endpoint, WebhooksSection
 
 logger = logging.getLogger(__name__)
 SECOND = 1_000_000
-SECRETS = "secrets"
-"""The folder of the data directory that has a file for each secret which a definition names."""
 MOST_GATEWAYS = 8
 """So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
 
@@ -74,7 +74,8 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
 
 def within(settings: Settings, data: Path) -> Within:
     """What parts, and cells that are added, are told of the system."""
-    return Within(settings.tenant, data, int(settings.collectors.bound_s * SECOND))
+    bound_us = int(settings.collectors.bound_s * SECOND)
+    return Within(settings.tenant, data, bound_us, data / SECRETS, settings.fetching.allow_private)
 
 
 def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
@@ -92,6 +93,12 @@ def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
         owner = part.name if part.name in parts().plug_ins else ""
         found[part.name] = [replace(cell, part=owner) for cell in cells]
     return found
+
+
+def webhooks(settings: Settings) -> tuple[tuple[str, Endpoint], ...]:
+    """The endpoints that take webhooks, by name."""
+    sections = (section for _, section in settings.asked_parts() if isinstance(section, WebhooksSection))
+    return tuple(endpoint for section in sections for endpoint in section.endpoints.items())
 
 
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:

@@ -29,6 +29,7 @@ from serve.routes import (
     read,
     segment,
     session,
+    webhooks,
 )
 from serve.spec import GatewaySpec
 
@@ -65,7 +66,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
     asked = (read, query, questions, optimizing, interactions)
-    for routes in (commands, notifications, session, *asked, definitions, operation, placement):
+    for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
     app.include_router(segment.settings_router)
     page.install(app)

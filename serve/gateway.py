@@ -11,6 +11,7 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from events.catalog import USER_INTERACTIONS
+from events.collected import BUSINESS_EVENTS
 from events.log import LogReader, LogUpkeep
 from query.optimizing.optimizer import AnalyticsOptimizer
 from serve.access import Access, Denied, NoKey, Principal
@@ -19,6 +20,7 @@ from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.querying import Queries
 from serve.spec import GatewaySpec
+from serve.webhooks.door import WebhookDoor
 
 
 @dataclass(slots=True)
@@ -44,6 +46,8 @@ class Gateway:
         self.queries = Queries(spec.queries)
         cache_bytes = spec.queries.cache_mb << 20
         self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits, cache_bytes)
+        cell = f"{spec.tenant}/{BUSINESS_EVENTS.name}/0"
+        self.webhooks = WebhookDoor(self.hosts, cell, dict(spec.webhooks), spec.secrets)
         self.counters = Counters()
         self.started = time.time()
 

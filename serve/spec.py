@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from actors.parts import PlugIn
 from actors.topology import HostMap
 from events.catalog import Stream
 from events.log import LogSpec
+from serve.webhooks.part import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class GatewaySpec:
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
     queries: QueryBounds = QueryBounds()
+    webhooks: tuple[tuple[str, Endpoint], ...] = ()
+    """The endpoints that take webhooks, by name."""
+    secrets: Path = Path("secrets")
+    """The folder of the secrets that ``file:NAME`` names."""
     plug_ins: tuple[PlugIn, ...] = ()
     """The parts of installed packages, those that failed included."""
     left: tuple[Stream, ...] = ()

@@ -11,6 +11,7 @@ from pydantic import (
     PlainValidator,
     SecretStr,
     SerializeAsAny,
+    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -26,6 +27,8 @@ IN_CONFIGURATION = "configuration"
 """Stands for a secret that a configuration file has in clear: it is never shown, and never on ``control``."""
 REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 """Where a secret is: a variable of the environment of ``hindcast up``, or a file in ``secrets/`` of the data directory."""
+Reference = Annotated[str, StringConstraints(pattern=f"^(?:{REFERENCE.pattern})$")]
+"""A field that never has the secret itself."""
 
 
 class ChannelSection(Section):

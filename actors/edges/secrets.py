@@ -7,6 +7,9 @@ from pathlib import Path
 
 from events.errors import Rejected
 
+SECRETS = "secrets"
+"""The folder of the data directory that has a file for each secret which a definition names."""
+
 
 def secret_at(reference: str, folder: Path, field: str) -> str:
     """The secret that ``env:NAME`` (a variable of this process) or ``file:NAME`` (a file of ``folder``) stands for.
