@@ -17,13 +17,16 @@ from events.memory_log import MemorySpec
 from events.sqlite_log import SqliteSpec
 from hindcast.placement import Reconciler
 from tests.laws.fleet import DOOR, ECHO, Echo, LocalFleet, Sender, cells
+from tests.laws.machine import redis_spec
 from tests.laws.oracle import History, consumes_everything_once, replay_equals_live
 
 PAUSE_S = 2.0
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("valkey", marks=pytest.mark.slow)])
 def spec(request: pytest.FixtureRequest, tmp_path: Path) -> LogSpec:
+    if request.param == "valkey":
+        return redis_spec()
     return MemorySpec(str(tmp_path)) if request.param == "memory" else SqliteSpec(tmp_path / "log")
 
 
