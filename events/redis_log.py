@@ -20,9 +20,9 @@ from events.entry import Entry
 from events.errors import Corrupt, Rejected, Transient
 from events.log import JOURNAL_COMMITS, Commit, Cursor, JournalRow, Lease, Room, Snapshot, SnapshotRef, Verdict
 from events.redis_keys import CellKeys
+from events.redis_place import RedisPlace
 from events.redis_position import FIELDS, Blob, Saved, Stand, decode_stand
 from events.redis_server import Server
-from events.redis_spec import RedisSpec
 from events.redis_verify import verify
 from events.redis_watch import LOOK_S, Watch, room_of
 from events.redis_writer import RedisWriter, entry_of
@@ -38,14 +38,18 @@ _trimmed = msgspec.msgpack.Decoder(tuple[int, bytes, int]).decode
 
 
 class RedisLog:
-    """``EventLog`` on a server. ``woken``: it listens for the commits of other processes, once somebody waits."""
+    """``EventLog`` on a server. ``woken``: it listens for the commits of other processes, once somebody waits.
 
-    def __init__(self, spec: RedisSpec, *, woken: bool = True) -> None:
+    ``at_close`` is called when it is closed: by whoever started a server for this handle alone.
+    """
+
+    def __init__(self, spec: RedisPlace, *, woken: bool = True, at_close: Callable[[], None] | None = None) -> None:
         self._server = Server(spec)
         self._writer = RedisWriter(self._server)
         self._bell = Doorbell(None)
         self._watch = Watch(self._server, self._bell)
         self._woken = woken
+        self._at_close = at_close
         self._mutex = threading.Lock()
         self._follower = (0, Follower())
         self._entry_bytes: dict[tuple[str, str], int] = {}
@@ -285,7 +289,11 @@ class RedisLog:
         self._writer.trim(stream, producer, below)
 
     def close(self) -> None:
+        if self._closed:
+            return
         self._closed = True
         self._bell.close()
         self._watch.close()
         self._server.close()
+        if self._at_close is not None:
+            self._at_close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,8 +16,8 @@ from redis.retry import Retry
 
 from events.errors import Corrupt, Rejected, Transient
 from events.redis_keys import Keys
+from events.redis_place import RedisPlace
 from events.redis_script import Value
-from events.redis_spec import RedisSpec
 
 R = TypeVar("R")
 FORMAT = "1"
@@ -24,6 +25,8 @@ FORMAT = "1"
 CONNECT_S = 2.0
 ANSWER_S = 5.0
 """A server that says nothing for so long is treated like one that is gone."""
+SILENT_S = 0.5
+"""Nobody else waits for it in the moment after somebody did in vain."""
 CONFIRM_MS = 2_000
 """How long a commit waits for the disks that have to confirm it."""
 MOST_BYTES = 500 << 20
@@ -35,12 +38,13 @@ _PASSING = ("MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE", "CLUSTERDOWN", "MASTE
 class Server:
     """Safe for several threads. Every method raises ``Transient`` where the server cannot do it now."""
 
-    def __init__(self, spec: RedisSpec) -> None:
+    def __init__(self, spec: RedisPlace) -> None:
         self.keys = Keys(spec.name)
         self._spec = spec
         self._mutex = threading.Lock()
         self._client: Any = None
         self._checked = False
+        self._silent_until = 0.0
         self.losses = 0
         """How often the connection was lost: what was known of the server before may not hold any more."""
 
@@ -51,6 +55,8 @@ class Server:
         return self._guarded(deed)
 
     def _guarded(self, deed: Callable[[Any], R]) -> R:
+        if monotonic() < self._silent_until:
+            raise self.translated(wrong.TimeoutError())
         for last in (False, True):
             try:
                 return deed(self._connected())
@@ -60,6 +66,7 @@ class Server:
                     raise self.translated(error) from error
             except wrong.TimeoutError as error:
                 self._lost()
+                self._silent_until = monotonic() + SILENT_S
                 raise self.translated(error) from error
             except wrong.RedisError as error:
                 if isinstance(error, wrong.ReadOnlyError):

@@ -16,11 +16,17 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
+from events import runtime_folder
 from events.errors import Rejected, Transient
+from events.redis_spec import RedisSpec
+
+if TYPE_CHECKING:
+    from events.redis_log import RedisLog
 
 logger = logging.getLogger(__name__)
 START_S = 120.0
@@ -183,3 +189,36 @@ def end_orphan(directory: Path) -> None:
         if not psutil.pid_exists(owner) and str(directory) in process.cmdline():
             os.kill(server, signal.SIGTERM)
             process.wait(STOP_S)
+
+
+@dataclass(frozen=True, slots=True)
+class ValkeySpec:
+    """The embedded log of a data directory."""
+
+    data_dir: Path
+
+    @property
+    def directory(self) -> Path:
+        return self.data_dir / "valkey"
+
+    @property
+    def socket(self) -> Path:
+        return runtime_folder.of_data(self.data_dir) / "v"
+
+    def __str__(self) -> str:
+        return f"valkey in {self.directory}"
+
+    def exists(self) -> bool:
+        return (self.directory / "appendonlydir").is_dir()
+
+    def open(self, *, woken: bool = True) -> RedisLog:
+        """The log on the server of the system that runs on the directory; where none does, on one for this process, which
+        ends with ``close``."""
+        from events.redis_log import RedisLog
+        from hindcast.datadir import DataDir
+
+        if DataDir(self.data_dir).claimed():
+            return RedisLog(RedisSpec(f"unix://{self.socket}"), woken=woken)
+        server = ValkeyServer(self.directory, self.socket)
+        server.start()
+        return RedisLog(RedisSpec(server.url), woken=woken, at_close=server.stop)
