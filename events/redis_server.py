@@ -32,7 +32,18 @@ CONFIRM_MS = 2_000
 MOST_BYTES = 500 << 20
 """Of one value: Redis ends at 512 MiB."""
 _OLDEST = (7, 0)
-_PASSING = ("MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "LOADING")
+_WITH_WAITAOF = (7, 2)
+_PASSING = (
+    "MISCONF",
+    "NOREPLICAS",
+    "BUSY",
+    "UNKILLABLE",
+    "CLUSTERDOWN",
+    "MASTERDOWN",
+    "TRYAGAIN",
+    "LOADING",
+    "WAITAOF cannot",
+)
 
 
 class Server:
@@ -106,13 +117,19 @@ class Server:
 
     def judge(self) -> list[str]:
         """What an operator should know of how the server keeps things. Raises ``Rejected`` where it cannot be used."""
+        self._knock()
         warnings: list[str] = []
         for info in self.infos("server", "memory", "persistence", "replication"):
             version = str(info.get("redis_version", "0"))
-            if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+            release = tuple(int(part) for part in version.split(".")[:2])
+            if release < _OLDEST:
                 raise Rejected(
                     "log.place", f"{self._spec} is Redis {version}; Redis 7.0 or newer, or Valkey, is needed"
                 )
+            if self._waits and release < _WITH_WAITAOF:
+                raise Rejected("log.wait_disk", f"{self._spec} has no WAITAOF; use Redis 7.2 or newer, or leave it out")
+            if self._spec.wait_disk and not info.get("aof_enabled"):
+                raise Rejected("log.wait_disk", f"{self._spec} writes no append-only file; set `appendonly yes` there")
             if info.get("role") == "slave":
                 raise Rejected("log.place", f"{self._spec} is a replica, which takes no writes; name its primary")
             if info.get("maxmemory") and info.get("maxmemory_policy") != "noeviction":
@@ -131,6 +148,22 @@ class Server:
                     "always, or `log.wait_disk: true`"
                 )
         return warnings
+
+    @property
+    def _waits(self) -> bool:
+        return self._spec.wait_disk or self._spec.wait_replicas > 0
+
+    def _knock(self) -> None:
+        """Does it let us in?"""
+        try:
+            self._connected().ping()
+        except (wrong.AuthenticationError, wrong.NoPermissionError) as error:
+            raise Rejected(
+                "log.password",
+                f"{self._spec} refuses the user or the password ({error}); mend log.place or log.password",
+            ) from error
+        except (wrong.RedisError, OSError) as error:
+            raise self.translated(error) from error
 
     def infos(self, *sections: str) -> list[dict[str, Any]]:
         """``INFO`` of the server; of each primary in a cluster."""
