@@ -23,10 +23,12 @@ from events.redis_keys import CellKeys
 from events.redis_place import RedisPlace
 from events.redis_position import FIELDS, Blob, Saved, Stand, decode_stand
 from events.redis_server import Server
+from events.redis_transfer import copy_of
 from events.redis_verify import verify
 from events.redis_watch import LOOK_S, Watch, room_of
 from events.redis_writer import RedisWriter, entry_of
 from events.stored_position import decode_journal
+from events.transfer import CellCopy
 
 R = TypeVar("R")
 FIRST_ENTRIES = 4
@@ -284,6 +286,10 @@ class RedisLog:
         if stand is None:
             raise Rejected("cell", f"{cell!r} is not in this log")
         return verify(self._server, keys, cell, stand)
+
+    def copy(self, cell: str) -> CellCopy:
+        """See ``events.transfer``."""
+        return copy_of(self._server, cell)
 
     def trim(self, stream: str, producer: str, below: int) -> None:
         self._writer.trim(stream, producer, below)

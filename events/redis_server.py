@@ -63,9 +63,10 @@ class Server:
         """What ``deed`` makes of the client. It is done again where a connection turns out to be dead: repeating it must
         be harmless. Raises ``Rejected`` or ``Corrupt`` where the name space holds what is no log of this version."""
         self._check()
-        return self._guarded(deed)
+        return self.guarded(deed)
 
-    def _guarded(self, deed: Callable[[Any], R]) -> R:
+    def guarded(self, deed: Callable[[Any], R]) -> R:
+        """As ``call``, whatever is in the name space."""
         if monotonic() < self._silent_until:
             raise self.translated(wrong.TimeoutError())
         for last in (False, True):
@@ -96,17 +97,30 @@ class Server:
             raise Transient(f"{self._spec}: written, but after {CONFIRM_MS / 1000:g} s only {held}")
         return done
 
+    def begin(self, state: str) -> None:
+        """Nobody but this handle may use the name space, until ``end_state``."""
+        self.guarded(lambda client: client.hset(self.keys.system, mapping={"format": FORMAT, "state": state}))
+        self._checked = True
+
+    def end_state(self) -> None:
+        self.guarded(lambda client: client.hdel(self.keys.system, "state"))
+
+    def state(self) -> str | None:
+        """What keeps the name space from being used; empty where nothing does, None where there is no log."""
+        found, state = self.guarded(lambda client: client.hmget(self.keys.system, "format", "state"))
+        return None if found is None else (state or b"").decode()
+
     # -- is it one of ours? ----------------------------------------------------------------------------------------
 
     def holds_log(self) -> bool:
-        return bool(self._guarded(lambda client: client.exists(self.keys.system)))
+        return bool(self.guarded(lambda client: client.exists(self.keys.system)))
 
     def _check(self) -> None:
         """Once: is this server new enough, and what is in the name space a log that this code understands?"""
         if self._checked:
             return
-        self._guarded(lambda client: client.hsetnx(self.keys.system, "format", FORMAT))
-        found, state = self._guarded(lambda client: client.hmget(self.keys.system, "format", "state"))
+        self.guarded(lambda client: client.hsetnx(self.keys.system, "format", FORMAT))
+        found, state = self.guarded(lambda client: client.hmget(self.keys.system, "format", "state"))
         if found != FORMAT.encode():
             raise Corrupt(
                 f"{self._spec} has format {(found or b'').decode()}, not {FORMAT}; use the Hindcast that wrote it"
@@ -174,12 +188,12 @@ class Server:
             nodes = client.get_primaries()
             return [_merged(client.info(section, target_nodes=node) for section in sections) for node in nodes]
 
-        return self._guarded(ask)
+        return self.guarded(ask)
 
     def _appendfsync(self) -> str | None:
         """None where the server does not tell."""
         try:
-            return self._guarded(lambda client: client.config_get("appendfsync")).get("appendfsync")
+            return self.guarded(lambda client: client.config_get("appendfsync")).get("appendfsync")
         except Transient:
             return None
 
@@ -244,8 +258,8 @@ def connect(url: str) -> Any:
         "client_name": "hindcast",
     }
     if how == "cluster":
-        del options["retry"]
-        return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), cluster_error_retry_attempts=3, **options)
+        options["retry"] = Retry(NoBackoff(), 3)  # of commands that went to a node which has handed the slot over
+        return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **options)
     if how != "sentinel":
         if kind == "unix":
             del options["socket_connect_timeout"]

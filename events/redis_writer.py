@@ -25,7 +25,7 @@ AT_ONCE_BYTES = 1 << 20
 """Saved states up to this size go with the commit; larger ones are stored before it, for a script holds up everybody."""
 CHUNK_BYTES = 32 << 20
 _TRIES = 20
-_JOURNAL_BYTES = 40
+JOURNAL_BYTES = 40
 """About what a commit takes beside its journal rows."""
 
 
@@ -103,7 +103,7 @@ class RedisWriter:
         streams = list(position.streams)
         sizes = dict(old.sizes)
         journal = encode_journal(commit.journal, position.cursor) or b""
-        sizes[""] = sizes.get("", 0) + len(journal) + _JOURNAL_BYTES
+        sizes[""] = sizes.get("", 0) + len(journal) + JOURNAL_BYTES
         added: list[tuple[int, str, bytes, bytes]] = []
         for entry in entries:
             stream, header = entry.header.stream, encode_header(entry.header)

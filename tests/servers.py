@@ -45,7 +45,7 @@ class RedisServer:
             **({"requirepass": password} if password else {}),
             **{name.replace("_", "-"): value for name, value in options.items()},
         }  # fmt: skip
-        self._binary = binary(kind)
+        self.binary = binary(kind)
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -56,7 +56,7 @@ class RedisServer:
     def start(self) -> None:
         words = [word for name, value in self.options.items() for word in (f"--{name}", *value.split("|"))]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([self._binary, *words], stdout=log, stderr=log)
+            self.process = subprocess.Popen([self.binary, *words], stdout=log, stderr=log)
         deadline = time.monotonic() + START_S
         with self.client() as client:
             while True:
