@@ -41,7 +41,7 @@ class CellCopy(NamedTuple):
 
 
 def digest(copy: CellCopy) -> bytes:
-    """Of all that no chain hash covers: the position, the commits with their journals, the saved states with their pieces."""
+    """Of all that no chain hash covers: position, commits with their journals, saved states with their pieces."""
     hashed = xxhash.xxh3_128()
     hashed.update(b"".join(map(_encode, encode_position(copy.position))))
     hashed.update(_encode((copy.position.epoch, copy.position.number, copy.position.committed)))

@@ -53,6 +53,7 @@ class System:
     >>> with System("demo", data_dir="data") as system:  # doctest: +SKIP
     ...     system.client.send([...])
 
+    ``log``: where the log is, if it is not to be in files of the data directory (see ``docs/redis.md``).
     ``config``: a preset's name, a YAML file, or ``Settings``. Everything it writes is below the data directory; a second
     start on the same directory resumes where the first one was. One system a process; not thread-safe.
     """
