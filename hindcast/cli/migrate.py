@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from events.errors import Rejected
-from events.log import Verdict
 from hindcast.cli.output import note, size
 from hindcast.cli.target import data_dir_option
+
+if TYPE_CHECKING:
+    from events.log import Verdict
 
 _KINDS = ("sqlite", "valkey")
 
