@@ -204,7 +204,8 @@ class Host:
     async def health(self) -> list[Health]:
         if self._where is None:
             raise Transient("it has just started, and does not know its cells yet", 0.1)
-        running = [worker.health() for worker in list(self._workers.values())]
+        workers = list(self._workers.values())
+        running = await asyncio.to_thread(lambda: [worker.health() for worker in workers])  # it asks the log
         return running + [Health(cell, "halted", why, 0, 0, settled=True) for cell, why in self._failed.items()]
 
     async def drain(self) -> None:

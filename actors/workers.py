@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -76,6 +77,7 @@ class Worker:
         self.settled = threading.Event()
         self.stopping = threading.Event()
         self.state, self.detail = "starting", ""
+        self._behind = 0
         self._thread = threading.Thread(target=self._run, name=cell.name, daemon=True)
 
     def start(self) -> None:
@@ -115,12 +117,14 @@ class Worker:
 
     def health(self) -> Health:
         progress = self.cell.progress if self.state == "rebuilding" else None
+        with suppress(Transient):  # the log cannot be asked now: as it was
+            self._behind = self.behind()
         return Health(
             self.cell.name,
             self.state,
             str(progress) if progress else self.detail,
             self.cell.seq,
-            self.behind(),
+            self._behind,
             self.notes,
             progress.share if progress else None,
             self.stale(),
@@ -224,7 +228,11 @@ class StreamWorker(Worker):
 
     def failed(self, reason: str) -> None:
         if self._views:
-            self._views.lost(self.cell.last_shown)
+            try:
+                shown = self.cell.last_shown
+            except (Transient, Corrupt):  # the log cannot be read now: what was known of it still holds
+                shown = self._views.shown
+            self._views.lost(shown)
             self._changed()
 
     def step(self) -> None:

@@ -1,6 +1,6 @@
 """Entries: one committed Arrow record batch of one producer's stream, with its header.
 
-On the wire (Redis, archive, golden files) an entry is ``to_bytes``: a msgpack map for the header, then the payload.
+On the wire (archive, golden files) an entry is ``to_bytes``: a msgpack map for the header, then the payload.
 The payload is the Arrow IPC stream of the batch *without* its schema message (the catalog has it), compressed.
 """
 

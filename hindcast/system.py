@@ -33,7 +33,7 @@ from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
 from hindcast.definition_warnings import definition_warnings
 from hindcast.fleet import Ask, Fleet
-from hindcast.log_place import log_of
+from hindcast.log_place import LogHold, wanted
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
 from hindcast.workflow import Setup, Workflow
@@ -57,6 +57,7 @@ class System:
     >>> with System("demo", data_dir="data") as system:  # doctest: +SKIP
     ...     system.client.send([...])
 
+    ``log``: where the log is, if it is not to be in files of the data directory (see ``docs/redis.md``).
     ``config``: a preset's name, a YAML file, or ``Settings``. Everything it writes is below the data directory; a second
     start on the same directory resumes where the first one was. One system a process; not thread-safe.
     """
@@ -69,10 +70,12 @@ class System:
         address: str | None = None,
         port: int | None = None,
         placement: Placement | None = None,
+        log: str | None = None,
     ) -> None:
         server = {name: value for name, value in (("address", address), ("port", port)) if value is not None}
         arguments: dict[str, Any] = {"server": server} if server else {}
         arguments |= {"placement": placement} if placement else {}
+        arguments |= {"log": {"place": log}} if log else {}
         arguments |= {"data_dir": str(data_dir)} if data_dir else {}
         self._arguments = arguments
         if isinstance(config, Settings):
@@ -83,6 +86,8 @@ class System:
         self._fleet: Fleet | None = None
         self._reconciler: Reconciler | None = None
         self._orders: Orders | None = None
+        self._hold: LogHold | None = None
+        self._log_spec: LogSpec | None = None
         self._stop_asked = threading.Event()
         self._running = False
         self._port = self.settings.server.port
@@ -100,10 +105,12 @@ class System:
         """
         self.data.claim()
         try:
-            self.data.keep_partitions(self.settings.log.partitions, self._log.exists())
+            hold = self._hold = LogHold(wanted(self.settings.log, self.data.path), self.data)
+            self.data.keep_partitions(self.settings.log.partitions, hold.exists)
             self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
+            self._log_spec = hold.take()
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
             runtime.start_ray(self.data.path)
             fleet, placement = self._place_cells()
@@ -126,7 +133,9 @@ class System:
 
     @property
     def _log(self) -> LogSpec:
-        return log_of(self.data.path)
+        if self._log_spec is None:
+            raise Transient("the system does not run; start it", 1.0)
+        return self._log_spec
 
     def _free_port(self) -> int:
         server = self.settings.server
@@ -293,7 +302,10 @@ class System:
             if self._fleet and (late := self._fleet.end(self._fleet.names, STOP_S)):
                 logger.warning("%d hosts did not drain in %.0f s", late, STOP_S)
             runtime.stop_ray()
+        if self._hold:
+            self._hold.end()
             runtime.forget_sockets(self.data.path)
+        self._hold = self._log_spec = None
         self._fleet = self._reconciler = self._orders = None
         self._running = False
         self.data.release()
