@@ -17,6 +17,7 @@ from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.interactions import Interactions
+from serve.otlp.door import OtlpDoor
 from serve.spec import GatewaySpec
 from serve.webhooks.door import WebhookDoor
 
@@ -43,6 +44,7 @@ class Gateway:
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
         cell = f"{spec.tenant}/{BUSINESS_EVENTS.name}/0"
         self.webhooks = WebhookDoor(self.hosts, cell, dict(spec.webhooks), spec.secrets)
+        self.otlp = OtlpDoor(self.hosts, spec.tenant) if spec.otlp else None
         self.counters = Counters()
         self.started = time.time()
 
