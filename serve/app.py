@@ -75,7 +75,6 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         operation,
         placement,
         webhooks,
-        otlp,
     ):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
