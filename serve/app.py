@@ -23,6 +23,7 @@ from serve.routes import (
     notifications,
     operation,
     optimizing,
+    otlp,
     placement,
     query,
     questions,
@@ -68,6 +69,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     asked = (read, query, questions, optimizing, interactions)
     for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
+    app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)
     page.install(app)
     for left in spec.left:
