@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import redis
 from redis import exceptions as wrong
@@ -23,6 +23,7 @@ R = TypeVar("R")
 FORMAT = "1"
 """Of the keys and what is in them; a higher one was written by a newer Hindcast."""
 CONNECT_S = 2.0
+SENTINEL_PORT = 26379
 ANSWER_S = 5.0
 """A server that says nothing for so long is treated like one that is gone."""
 SILENT_S = 0.5
@@ -119,8 +120,10 @@ class Server:
         """Once: is this server new enough, and what is in the name space a log that this code understands?"""
         if self._checked:
             return
-        self.guarded(lambda client: client.hsetnx(self.keys.system, "format", FORMAT))
         found, state = self.guarded(lambda client: client.hmget(self.keys.system, "format", "state"))
+        if found is None:  # looked at first: a replica, or a full server, can still be read
+            self.guarded(lambda client: client.hsetnx(self.keys.system, "format", FORMAT))
+            found, state = self.guarded(lambda client: client.hmget(self.keys.system, "format", "state"))
         if found != FORMAT.encode():
             raise Corrupt(
                 f"{self._spec} has format {(found or b'').decode()}, not {FORMAT}; use the Hindcast that wrote it"
@@ -266,14 +269,15 @@ def connect(url: str) -> Any:
         return redis.Redis.from_url(url, **options)
     from redis.sentinel import Sentinel
 
-    hosts = [host.rpartition(":") for host in parts.netloc.rpartition("@")[2].split(",")]
+    hosts = [host.partition(":") for host in parts.netloc.rpartition("@")[2].split(",")]
     primary, _, database = parts.path.strip("/").partition("/")
     tls = {name: values[0] for name, values in parse_qs(parts.query).items()} | (
         {"ssl": True} if kind == "rediss" else {}
     )
-    who = {"username": parts.username, "password": parts.password}
+    who = {"username": parts.username, "password": unquote(parts.password) if parts.password else None}
     sentinel = Sentinel(
-        [(host, int(port)) for host, _, port in hosts], sentinel_kwargs={"socket_timeout": CONNECT_S, **tls}
+        [(host, int(port or SENTINEL_PORT)) for host, _, port in hosts],
+        sentinel_kwargs={"socket_timeout": CONNECT_S, **tls},
     )
     return sentinel.master_for(primary, db=int(database or 0), **who, **tls, **options)
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -158,6 +159,11 @@ def test_what_is_no_place_is_refused(url: str, name: str, field: str) -> None:
     with pytest.raises(Rejected) as told:
         RedisSpec(url, name)
     assert told.value.field == field
+
+
+def test_a_system_on_files_does_not_load_the_client() -> None:
+    code = "import sys, hindcast.log_place, hindcast.cli, events.sqlite_log, actors.host; assert 'redis' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # -- several servers -----------------------------------------------------------------------------------------------------

@@ -142,6 +142,9 @@ def test_a_replica_takes_nothing_until_it_is_the_primary(own: RedisServer, log: 
     with own.client() as client:
         client.execute_command("REPLICAOF", "127.0.0.1", "1")
         refused(log, writer, "read-only")
+        reader = RedisSpec(own.url).open(woken=False)
+        assert times(reader) == [0, 1, 2]
+        reader.close()
         client.execute_command("REPLICAOF", "NO", "ONE")
     writer.commit(tick(1, 3))
     assert times(log) == [0, 1, 2, 3]
