@@ -77,6 +77,29 @@ ANOMALIES = stream_of(
     pa.field("is_anomaly", pa.bool_()),
     pa.field("status", LABEL),
 )
+INSIGHTS = stream_of(
+    "insights",
+    "trend.judged: whether the newest windows of a metric rise or fall (`value`: slope an hour). correlation.judged: "
+    "whether two series move together (`value`: coefficient), and by how much the second follows the first (`lag_us`). "
+    "Told when `status` changes.",
+    pa.field("watch", LABEL),
+    pa.field("status", LABEL),
+    pa.field("metric", LABEL),
+    pa.field("aggregate", LABEL),
+    pa.field("key", LABEL),
+    pa.field("with_metric", LABEL),
+    pa.field("with_aggregate", LABEL),
+    pa.field("with_key", LABEL),
+    pa.field("start", TIME),
+    pa.field("value", pa.float64()),
+    pa.field("lower", pa.float64()),
+    pa.field("upper", pa.float64()),
+    pa.field("change", pa.float64()),  # over the whole span, as a share of the mean
+    pa.field("lag_us", pa.int64()),
+    pa.field("p_value", pa.float64()),
+    pa.field("n", pa.int64()),
+    pa.field("message", pa.string()),
+)
 ALERTS = stream_of(
     "alerts",
     "alert.pending | alert.calmed | alert.fired | alert.resolved | alert.acknowledged: the life of each alert. "
@@ -173,6 +196,7 @@ _known: dict[str, Stream] = {
         METRICS,
         LATE_ROWS,
         ANOMALIES,
+        INSIGHTS,
         ALERTS,
         OUTBOX,
         NOTIFICATIONS,

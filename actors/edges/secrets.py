@@ -5,37 +5,28 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from actors.webhook_signing import secret_bytes
 from events.errors import Rejected
 
 SECRETS = "secrets"
 """The folder of the data directory that has a file for each secret which a definition names."""
 
 
-def secret_at(reference: str, folder: Path) -> str:
-    """The webhook secret that ``reference`` stands for, as ``text_at`` has it. Raises ``Rejected`` also where it is none."""
-    said = text_at(reference, folder)
-    try:
-        secret_bytes(said)
-    except ValueError as error:
-        raise Rejected("secret", f"is in {_where(reference, folder)}, which {error}") from None
-    return said
+def secret_at(reference: str, folder: Path, field: str) -> str:
+    """The secret that ``env:NAME`` (a variable of this process) or ``file:NAME`` (a file of ``folder``) stands for.
 
-
-def text_at(reference: str, folder: Path) -> str:
-    """What ``env:NAME`` (a variable of this process) or ``file:NAME`` (a file of ``folder``, whose last line break does not
-    count) holds. Raises ``Rejected``, which says what to do and shows nothing of the secret."""
+    The last line break of a file does not count. Raises ``Rejected`` about ``field`` where there is none.
+    """
     place, _, name = reference.partition(":")
-    said = os.environ.get(name) if place == "env" else _read(folder / name)
+    if place == "env":
+        said, where = os.environ.get(name), f"the environment variable {name}"
+        remedy = "set it, then start again"
+    else:
+        path = folder / name
+        said, where = _read(path), f"the file {path}"
+        remedy = "write the secret into it"
     if said is None:
-        remedy = "set it, then start again" if place == "env" else "write the secret into it"
-        raise Rejected("secret", f"is in {_where(reference, folder)}, which is not there; {remedy}")
+        raise Rejected(field, f"is in {where}, which is not there; {remedy}")
     return said
-
-
-def _where(reference: str, folder: Path) -> str:
-    place, _, name = reference.partition(":")
-    return f"the environment variable {name}" if place == "env" else f"the file {folder / name}"
 
 
 def _read(path: Path) -> str | None:

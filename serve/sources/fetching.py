@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints
 from actors.definitions.channel import Reference
 from actors.definitions.schema import Section, Word
 from actors.edges.retry_after import seconds_of
-from actors.edges.secrets import text_at
+from actors.edges.secrets import secret_at
 from actors.parts import SourceSection, Within
 from events.errors import Transient
 from serve.ingest.times import parse_time
@@ -96,7 +96,7 @@ class FetchSpec:
         auth = self.auth
         if auth is None:
             return {}, {}
-        secret = text_at(auth.secret, self.secrets)
+        secret = secret_at(auth.secret, self.secrets, "secret")
         if auth.param:
             return {}, {auth.param: secret}
         if auth.user is not None:

@@ -22,7 +22,7 @@ import xxhash
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from actors.edges.secrets import text_at
+from actors.edges.secrets import secret_at
 from actors.parts import Within
 from actors.source import Read
 from events.collected import BUSINESS_EVENTS
@@ -180,7 +180,7 @@ class Poll:
     def _url(self) -> URL:
         url = make_url(self._said.url)
         if self._said.password:
-            url = url.set(password=text_at(self._said.password, self._database.within.secrets))
+            url = url.set(password=secret_at(self._said.password, self._database.within.secrets, "password"))
         if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
             # Else SQLite would make a database where there is none.
             url = url.set(database=f"file:{quote(url.database)}", query={"mode": "ro", "uri": "true"})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from actors.collectors.arrivals import CONFLICT, DUPLICATE, REUSED
-from actors.edges.secrets import text_at
+from actors.edges.secrets import secret_at
 from events.catalog import DEAD_LETTERS, rows
 from events.collected import BUSINESS_EVENTS
 from events.errors import Rejected, Transient
@@ -44,7 +44,7 @@ class WebhookDoor:
         """
         endpoint, now_s = self.endpoints[name], time.time()
         try:
-            secret = text_at(endpoint.secret, self._secrets)
+            secret = secret_at(endpoint.secret, self._secrets, "secret")
         except Rejected as error:
             raise Transient(f"webhooks.{name}.{error}", 60.0) from None
         try:

@@ -13,7 +13,7 @@ from actors.definitions.channel import WebhookChannel
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
 from actors.edges.sources.machine import MachineSection
-from config.sections import Collectors, Fetching, LogBounds, Server
+from config.sections import Collectors, Fetching, LogBounds, Queries, Server
 from config.settings import Document
 from serve.sources.feed import FeedSection, MastodonSection
 from serve.sources.fetching import Auth
@@ -35,6 +35,7 @@ PAGE = (PAGES / "configuring.md").read_text(encoding="utf-8")
         (Server, "server."),
         (LogBounds, "log."),
         (Collectors, "collectors."),
+        (Queries, "queries."),
         (Fetching, "fetching."),
         (MachineSection, "sources.machine."),
         (FileSection, ""),
@@ -46,7 +47,7 @@ PAGE = (PAGES / "configuring.md").read_text(encoding="utf-8")
     ],
 )
 def test_every_setting_is_told(model: type[BaseModel], prefix: str) -> None:
-    sections = {"server", "log", "collectors", "fetching", "sources"} if model is Document else set[str]()
+    sections = {"server", "log", "collectors", "queries", "fetching", "sources"} if model is Document else set[str]()
     missing = [name for name in model.model_fields if name not in sections and f"`{prefix}{name}`" not in PAGE]
     assert [name for name in missing if f"`{name}: " not in PAGE] == []
 
@@ -66,7 +67,14 @@ def test_every_setting_of_a_source_is_told(model: type[BaseModel]) -> None:
 
 @pytest.mark.parametrize(
     ("model", "prefix"),
-    [(Server, "server."), (LogBounds, "log."), (Collectors, "collectors."), (Metric, ""), (Anomaly, "")],
+    [
+        (Server, "server."),
+        (LogBounds, "log."),
+        (Collectors, "collectors."),
+        (Queries, "queries."),
+        (Metric, ""),
+        (Anomaly, ""),
+    ],
 )
 def test_numbers_are_the_defaults(model: type[BaseModel], prefix: str) -> None:
     for name, field in model.model_fields.items():
