@@ -24,6 +24,7 @@ from actors.packing import unpack
 from actors.topology import CellSpec, HostMap, HostSpec, Surroundings
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
+from events import catalog
 from events.errors import Elsewhere, Rejected, Transient
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ class Host:
 
     def __init__(self, spec: HostSpec) -> None:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        for left in spec.left:
+            catalog.join(left)
         parts.load(spec.plug_ins)
         self._spec = spec
         self._log = spec.log.open()

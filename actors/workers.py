@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from actors.cell import AnyCell
-from actors.fold import Viewed
+from actors.fold import Noted, Viewed
 from actors.source import SourceHealth
 from actors.views import Frame, Place, Views
 from events.errors import Corrupt, Fenced, Transient
@@ -214,6 +214,8 @@ class StreamWorker(Worker):
     def __init__(self, cell: AnyCell, log: LogReader, generation: str, changed: Callable[[], None]) -> None:
         super().__init__(cell, log)
         self._viewed = cell.fold if isinstance(cell.fold, Viewed) else None
+        self._noted = cell.fold if isinstance(cell.fold, Noted) else None
+        self._notes: tuple[str, ...] = ()
         self._views = Views(self._viewed, generation, cell.fold.version) if self._viewed else None
         self._changed = changed
         self._current_at = time.monotonic()
@@ -248,6 +250,17 @@ class StreamWorker(Worker):
             self.log.wait(self.cell.waiting_for(), WAIT_S)
         elif consumed < BULK_ROWS:
             self.stopping.wait(max(0.0, begun + PACE_S - time.monotonic()))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the fold says of the committed state; as it last was, while a step is at work."""
+        if self._noted and self.lock.acquire(blocking=False):
+            try:
+                if self.loaded and self.cell.has_state:
+                    self._notes = tuple(self._noted.notes(self.cell.state))
+            finally:
+                self.lock.release()
+        return self._notes
 
     def stale(self) -> str:
         if not self._views or self.state == "starting":

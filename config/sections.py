@@ -61,6 +61,22 @@ class LogBounds(Section):
     """Of disk, or of the server's ``maxmemory``, in MiB. A reader that lags holds nothing back."""
 
 
+class Queries(Section):
+    """Where one query ends, and how many each process that serves takes; those beyond are told to come again."""
+
+    rows: int = Field(default=1_000_000, ge=1, le=100_000_000)
+    """Rows of one answer at most; what is beyond is cut off, and the answer says so."""
+    result_mb: int = Field(default=256, ge=1, le=65_536)
+    """MiB of one answer at most, likewise."""
+    seconds: float = Field(default=30.0, gt=0, le=86_400, allow_inf_nan=False)
+    memory_mb: int = Field(default=512, ge=32, le=1_048_576)
+    """MiB that one query may need meanwhile."""
+    at_once: int = Field(default=4, ge=1, le=256)
+    waiting: int = Field(default=16, ge=0, le=10_000)
+    cache_mb: int = Field(default=64, ge=0, le=65_536)
+    """MiB for answers that are given again while nothing they depend on has moved."""
+
+
 class Collectors(Section):
     """What the collectors remember and wait for."""
 
@@ -68,3 +84,11 @@ class Collectors(Section):
     """How far out of order events may come before they count as late."""
     dedup_window: int = Field(default=1 << 22, ge=1)
     """A repeated event is known as such among this many accepted rows at least, and among all of the last hour."""
+
+
+class Fetching(Section):
+    """Where sources may fetch from."""
+
+    allow_private: tuple[str, ...] = ()
+    """Hosts, as URLs name them, that may be fetched from though they are no part of the public internet; each with or
+    without a port: ``localhost:9100``, ``10.0.0.7``, ``shop.internal``."""

@@ -19,23 +19,27 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.edges.secrets import SECRETS
+from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
+from events.catalog import Stream
 from events.errors import Rejected, Transient
 from events.log import LogSpec
-from hindcast import runtime, topology, workflow
+from hindcast import kept_streams, runtime, topology, workflow
+from hindcast.added_cells import AddedCells
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
+from hindcast.definition_warnings import definition_warnings
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
-from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
 from serve.deployed import gateway_app, live_app
 from serve.keys import key_hash
-from serve.spec import GatewaySpec
+from serve.spec import GatewaySpec, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
@@ -87,6 +91,8 @@ class System:
         self._stop_asked = threading.Event()
         self._running = False
         self._port = self.settings.server.port
+        self._left: tuple[Stream, ...] = ()
+        """The streams of plug-ins that are not there any more."""
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -101,6 +107,7 @@ class System:
         try:
             hold = self._hold = LogHold(wanted(self.settings.log, self.data.path), self.data)
             self.data.keep_partitions(self.settings.log.partitions, hold.exists)
+            self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
             self._log_spec = hold.take()
@@ -151,20 +158,40 @@ class System:
             generation=self.data.generation,
             min_free_bytes=self.settings.log.min_free_mb << 20,
             plug_ins=parts().where,
+            left=self._left,
         )
         self._fleet = Fleet(spec, runtime.NAMESPACE)
+        cells = topology.cells(self.settings, self.data.path, self.url)
+        added = [(cell, host) for cell, host in self._added.made(parts()) if cell.name not in {c.name for c in cells}]
         self._reconciler = Reconciler(
             self._fleet,
-            topology.cells(self.settings, self.data.path, self.url),
+            (*cells, *(cell for cell, _ in added)),
             self.settings.placement,
             cores=usable_cores(),
             namespace=runtime.NAMESPACE,
+            hosts={cell.name: host_named(host, cell.kind, cell.name) for cell, host in added if host},
         )
         return self._fleet, self._reconciler
 
     @property
+    def _added(self) -> AddedCells:
+        return AddedCells(self.data.path, topology.within(self.settings, self.data.path))
+
+    def add_cell(self, made_by: str, settings: Mapping[str, Any] | None = None, host: str | None = None) -> str:
+        """Run another cell from now on, also after a restart; answers its name.
+
+        ``made_by``: ``module:function``. The function takes ``settings`` (plain JSON values) and an ``actors.parts.Within``,
+        and answers an ``actors.topology.CellSpec``. ``host``: a host's name, or ``own``. Raises ``Rejected``, ``Transient``.
+        """
+        return self._added.add(self.placement, made_by, settings or {}, host)
+
+    def remove_cell(self, cell: str) -> None:
+        """Let a cell that was added end, for good; what it wrote stays. Raises ``Rejected`` and ``Transient``."""
+        self._added.remove(self.placement, cell)
+
+    @property
     def placement(self) -> Reconciler:
-        """Where the cells run, and how to add, move and remove one. Raises ``Transient`` where the system does not run."""
+        """Where the cells run, and how to move one. Raises ``Transient`` where the system does not run."""
         if self._reconciler is None:
             raise Transient("the system does not run; start it", 1.0)
         return self._reconciler
@@ -185,15 +212,16 @@ class System:
             placement.give_up(part)
 
     def _tell_configuration(self) -> None:
-        """Make the configured key and definitions known, and say which rules, also those of people, may never fire."""
+        """Make the configured key and definitions known, and say of those that hold which of them may be a mistake."""
         try:
             self._control.tell_configuration(self.settings, self.data.admin_key)
             known = self._control.known("definitions")["definitions"]
         except Transient as error:
             logger.warning("the configured definitions are as they were at the last start: %s", error)
             return
-        for name, why in rule_warnings(self.settings, known, self._log):
-            logger.warning("alert rule %r: %s", name, why)
+        topics = {topic.name for topic in self.placement.where.topics}
+        for name, why in definition_warnings(self.settings, known, self._log, topics):
+            logger.warning("%s: %s", name, why)
 
     def _deploy(self) -> None:
         server = self.settings.server
@@ -207,7 +235,12 @@ class System:
             bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
+            queries=QueryBounds(**self.settings.queries.model_dump()),
+            otlp="otlp" in {part.name for part, _ in self.settings.asked_parts()},
+            webhooks=topology.webhooks(self.settings),
+            secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),
+            left=self._left,
         )
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))

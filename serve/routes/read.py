@@ -1,4 +1,4 @@
-"""Reading: streams as they are in the log, SQL over them, metrics, alerts, dashboards."""
+"""Reading: streams as they are in the log, metrics, alerts, dashboards. SQL has a module of its own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from actors.fold import Topic
 from events.errors import Rejected, Transient
 from events.nearest import did_you_mean
-from query.engine import Engine
+from query.engine import Engine, columns_of
 from query.history import History
 from query.rows import as_objects
 from serve.gateway import Gateway, gateway_of, principal
@@ -44,6 +44,8 @@ class StreamStatus(BaseModel):
     about: str
     rows: int
     producers: list[Producer]
+    columns: list[str]
+    """As SQL names them."""
 
 
 class Streams(BaseModel):
@@ -54,17 +56,6 @@ class Rows(BaseModel):
     stream: str
     rows: list[dict[str, Any]]
     next: dict[str, int]
-
-
-class Sql(BaseModel):
-    sql: Annotated[str, Field(min_length=1, max_length=100_000)]
-    limit: Annotated[int | None, Field(ge=1, le=10_000)] = None
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"sql": "SELECT type, count(*) AS n FROM user_interactions GROUP BY type ORDER BY n DESC"}]
-        }
-    )
 
 
 class ResultColumn(BaseModel):
@@ -119,6 +110,7 @@ async def streams(request: Request) -> Streams:
                 about=s.about,
                 rows=s.rows,
                 producers=[Producer(producer=p, head=h) for p, h in s.heads.items()],
+                columns=columns_of(s.name).names,
             )
             for s in found
         ]
@@ -146,13 +138,6 @@ async def stream_rows(
         return Rows(stream=stream, rows=as_objects(page.rows), next=page.next)
 
     return await asyncio.to_thread(read)
-
-
-@router.post("/v1/query", response_model=Result)
-async def query(request: Request, wanted: Sql) -> Result:
-    """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin."""
-    who = await principal(request, "query")
-    return await sql_answer(gateway_of(request), wanted.sql, wanted.limit, commands=who.may("admin"))
 
 
 async def sql_answer(gateway: Gateway, sql: str, limit: int | None, *, commands: bool = False) -> Result:

@@ -152,6 +152,36 @@ def test_a_cell_comes_late_goes_and_comes_again(fleet: LocalFleet, spec: LogSpec
     all_is_right(spec, sender)
 
 
+def test_who_looks_sees_which_cells_are_on_their_way_and_when_an_order_is_done(
+    fleet: LocalFleet, spec: LogSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconciler = placed(fleet, "packed")
+    seen: list[tuple[dict[str, str], str]] = []
+    ask = fleet.ask
+
+    def asked(asks: Any, timeout_s: float) -> Any:
+        seen.extend(
+            (dict(one.arguments[0].going), one.arguments[0].cells[ECHO]) for one in asks if one.method == "told"
+        )
+        return ask(asks, timeout_s)
+
+    monkeypatch.setattr(fleet, "ask", asked)
+    assert (reconciler.where.going, reconciler.where.done) == ({}, -1)
+    reconciler.move(ECHO, "alone")
+    reconciler.carried_out(7)
+    assert ({ECHO: "alone"}, "analyzers") in seen, "told before it moves"
+    assert (reconciler.where.going, reconciler.where.cells[ECHO], reconciler.where.done) == ({}, "alone", 7)
+    with pytest.raises(Rejected) as error:
+        reconciler.move("t/nobody/0", "alone")
+    reconciler.carried_out(9, str(error.value))
+    assert reconciler.where.done == 9 and "there is no cell 't/nobody/0'" in reconciler.where.failed
+    reconciler.move(ECHO, "analyzers")
+    reconciler.carried_out(11)
+    assert (reconciler.where.done, reconciler.where.failed) == (11, "")
+    assert all(host._where == reconciler.where for host in fleet.hosts.values()), "and every host knows"
+    reconciler.stop()
+
+
 class Breaks(Echo):
     """A fold of a plug-in that raises as it arrives."""
 
