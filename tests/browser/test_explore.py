@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 STEPS = [
     {"step": 1, "name": "Page Viewed", "users": 400, "rate": 1.0, "rate_from_previous": None, "dropped": 150, "still_in": 50,
      "excluded": 0, "median_s": 0.0},
-    {"step": 2, "name": "Course Purchased", "users": 200, "rate": 0.5, "rate_from_previous": 0.5, "dropped": 0, "still_in": 0,
-     "excluded": 0, "median_s": 7200.0},
+    {"step": 2, "name": "Course Purchased", "users": 200, "rate": 0.5, "rate_from_previous": 0.5, "dropped": 0,
+     "still_in": 0, "excluded": 0, "median_s": 7200.0},
 ]  # fmt: skip
 ANSWERS: dict[str, dict[str, Any]] = {
     "funnel": {"groups": [
