@@ -21,6 +21,7 @@ from analytics.window_memory import (
     CLOSED,
     COUNT,
     DIRTY,
+    DUE,
     FREE,
     KEY,
     LAST_HEAD,
@@ -30,6 +31,7 @@ from analytics.window_memory import (
     NEXT,
     OPEN,
     OUT,
+    REFUSED,
     REVISION,
     ROOM,
     ROWS,
@@ -262,7 +264,7 @@ def scan(
     for i in range(begin, time.shape[0]):
         if sketched and registers[CHUNKS_TOP] + ROOM > words.shape[0]:
             registers[WANT] = CHUNKS
-            registers[WATERMARK] = watermark
+            registers[WATERMARK], registers[DUE] = watermark, due
             return i
         t = min(max(time[i], -FAR), FAR)
         reach = min(t, min(max(received[i], -FAR), FAR)) - bound
@@ -283,6 +285,7 @@ def scan(
         closed = start + width <= watermark
         if closed and start + width + lateness <= watermark:
             m.too_late[k] += 1
+            registers[REFUSED] += 1
             refused[i] = True
             continue
         cell = int64(last[k])
@@ -312,7 +315,7 @@ def scan(
             registers[STALE] += 1
             registers[WATERMARK] = watermark
             due = _due(m, width, lateness)
-    registers[WATERMARK] = watermark
+    registers[WATERMARK], registers[DUE] = watermark, due
     return time.shape[0]
 
 
@@ -322,7 +325,25 @@ def punctuate(m: Memory, to: int, width: int, lateness: int, sketched: bool) -> 
     m.registers[WANT] = ROWS
     m.registers[AT] = FAR
     to = min(max(to, -FAR), FAR)
-    return to <= m.registers[WATERMARK] or _raise_watermark(m, to, width, lateness, sketched)
+    if to > m.registers[WATERMARK] and not _raise_watermark(m, to, width, lateness, sketched):
+        return False
+    m.registers[DUE] = _due(m, width, lateness)
+    return True
+
+
+@per_row(types.void(MEMORY, int64, int64))
+def note_due(m: Memory, width: int, lateness: int) -> None:
+    """Note at which watermark something happens next: the windows were not made by rows, but are remembered."""
+    m.registers[DUE] = _due(m, width, lateness)
+
+
+@per_row(types.UniTuple(int64, 2)(reads(int32)))
+def extremes(key: I32) -> tuple[int, int]:
+    """The least and the greatest of at least one."""
+    least = greatest = int64(key[0])
+    for i in range(1, key.shape[0]):
+        least, greatest = min(least, int64(key[i])), max(greatest, int64(key[i]))
+    return least, greatest
 
 
 @kernel(types.boolean(MEMORY, int64, types.boolean))

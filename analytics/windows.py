@@ -22,22 +22,21 @@ import numpy as np
 
 from analytics.kernels import F64, I32, I64, U64, column
 from analytics.window_dump import FLOATS, INTS, live, pack_cells, pack_sketches, unpack
-from analytics.window_kernel import NEVER, glance, punctuate, scan
+from analytics.window_kernel import FAR, NEVER, extremes, glance, note_due, punctuate, scan
 from analytics.window_memory import (
     CELLS,
     CHUNKS,
     CHUNKS_TOP,
-    CLOSED,
     COLUMNS,
+    DUE,
     FREE,
     KEY,
-    OPEN,
     OUT,
+    REFUSED,
+    REGISTERS_HELD,
     ROOM,
-    STALE,
     WANT,
     WATERMARK,
-    WIN,
     Memory,
     enter_all,
 )
@@ -189,6 +188,7 @@ class WindowState:
         state.memory.too_late[late] = dump["late_rows"]
         state.memory.registers[WATERMARK] = dump["watermark"]
         unpack(state.memory, spec.width_us, spec.sketches, ints, floats, column(words, np.uint32))
+        note_due(state.memory, spec.width_us, spec.lateness_us)
         return state
 
 
@@ -206,11 +206,13 @@ def advance(state: WindowState, time: I64, received: I64, key: I32, value: F64, 
     if not n == len(received) == len(key) == len(value) == len(distinct_hash):
         raise ValueError("the columns differ in length")
     keys = column(key, np.int32)
-    _know_keys(state, int(keys.max()), int(keys.min()))
+    least, greatest = extremes(keys)
+    _know_keys(state, greatest, least)
     time, received = column(time, np.int64), column(received, np.int64)
     value, hashes = column(value, np.float64), column(distinct_hash, np.uint64)
     spec, at = state.spec, 0
     refused = np.zeros(n, np.bool_)
+    state.memory.registers[REFUSED] = 0
     while True:
         at = scan(
             state.memory,
@@ -227,13 +229,30 @@ def advance(state: WindowState, time: I64, received: I64, key: I32, value: F64, 
             refused,
         )
         if at == n:
-            return _samples(state.memory, np.flatnonzero(refused))
+            some = state.memory.registers[REFUSED] > 0
+            return _samples(state.memory, np.flatnonzero(refused) if some else None)
         _grow(state)
+
+
+def pass_by(state: WindowState, watermark_us: int) -> bool:
+    """Raise the watermark if nothing closes, is emitted again or goes on the way; else do nothing and say False.
+
+    So rows that are no row of these windows cost one comparison, however many they are.
+    """
+    registers = state.memory.registers
+    to = min(max(watermark_us, -FAR), FAR)
+    if to >= registers[DUE]:
+        return False
+    if to > registers[WATERMARK]:
+        registers[WATERMARK] = to
+    return True
 
 
 def advance_watermark(state: WindowState, watermark_us: int) -> Samples:
     """Take a punctuation of an idle producer: no row will come whose min(time, received) is less."""
     spec, to = state.spec, max(watermark_us, NO_WATERMARK)
+    if pass_by(state, to):
+        return NOTHING
     while not punctuate(state.memory, to, spec.width_us, spec.lateness_us, spec.sketches):
         _grow(state)
     return _samples(state.memory)
@@ -241,15 +260,7 @@ def advance_watermark(state: WindowState, watermark_us: int) -> Samples:
 
 def due(state: WindowState) -> int:
     """The least watermark, us UTC, at which a window closes, is emitted again or is let go; ``NEVER``: at none."""
-    m, spec, found = state.memory, state.spec, NEVER
-    if m.registers[OPEN]:
-        found = (int(m.cells[m.lists[0, 0], WIN]) + 1) * spec.width_us
-    if m.registers[CLOSED]:
-        keep = -(-spec.lateness_us // spec.width_us) * spec.width_us
-        found = min(found, (int(m.cells[m.lists[1, 0], WIN]) + 1) * spec.width_us + keep)
-    if m.registers[STALE]:
-        found = min(found, (int(m.registers[WATERMARK]) // spec.width_us + 1) * spec.width_us)
-    return found
+    return int(state.memory.registers[DUE])
 
 
 def peek(state: WindowState) -> Samples:
@@ -260,8 +271,8 @@ def peek(state: WindowState) -> Samples:
 
 
 def _memory(cells: int, words: int) -> Memory:
-    registers = np.zeros(11, np.int64)
-    registers[WATERMARK], registers[FREE] = NO_WATERMARK, -1
+    registers = np.zeros(REGISTERS_HELD, np.int64)
+    registers[WATERMARK], registers[FREE], registers[DUE] = NO_WATERMARK, -1, NEVER
     ints = np.zeros((cells, COLUMNS), np.int64)
     ints[:, KEY] = -2
     chunks = np.zeros(words, np.uint32)

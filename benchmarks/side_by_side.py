@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
@@ -22,12 +22,16 @@ BEFORE = "708b5b0"
 Figures = dict[str, tuple[float, str]]
 
 
+def run(root: Path, module: str, arguments: Sequence[str] = ()) -> str:
+    """What a module of the checkout at ``root`` prints."""
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    return subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
 def figures(root: Path, name: str, arguments: list[str]) -> Iterator[tuple[str, float, str]]:
     """(name, value, unit) of each line that the benchmark prints."""
-    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": ""}
-    command = [sys.executable, "-P", "-m", f"benchmarks.{name}", *arguments]
-    done = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    for line in done.stdout.splitlines():
+    for line in run(root, f"benchmarks.{name}", arguments).splitlines():
         if line.startswith("{"):
             said = json.loads(line)
             yield said["name"], said["value"], said["unit"]
@@ -53,6 +57,7 @@ def main() -> None:
         subprocess.run([*git, "add", "--detach", "--quiet", str(other), options.commit], check=True)
         try:
             shutil.copy(HERE / "benchmarks" / f"{options.name}.py", other / "benchmarks")
+            run(other, "analytics.warm")  # what is compiled once is in no figure
             before: Figures = {}
             now: Figures = {}
             for _ in range(options.rounds):
