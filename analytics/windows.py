@@ -22,7 +22,7 @@ import numpy as np
 
 from analytics.kernels import F64, I32, I64, U64, column
 from analytics.window_dump import FLOATS, INTS, live, pack_cells, pack_sketches, unpack
-from analytics.window_kernel import FAR, NEVER, extremes, glance, note_due, punctuate, scan
+from analytics.window_kernel import FAR, NEVER, extremes, glance, note_due, punctuate, scan, watermarks
 from analytics.window_memory import (
     CELLS,
     CHUNKS,
@@ -203,34 +203,41 @@ def advance(state: WindowState, time: I64, received: I64, key: I32, value: F64, 
     n = len(time)
     if n == 0:
         return NOTHING
-    if not n == len(received) == len(key) == len(value) == len(distinct_hash):
+    if len(received) != n:
+        raise ValueError("the columns differ in length")
+    time, received, marks = column(time, np.int64), column(received, np.int64), np.empty(n, np.int64)
+    watermarks(state.watermark, state.spec.bound_us, time, received, marks)
+    return take(state, marks, np.arange(n), time, key, value, distinct_hash)
+
+
+def take(state: WindowState, marks: I64, rows: I64, time: I64, key: I32, value: F64, distinct_hash: U64) -> Samples:
+    """As ``advance``, where only some rows are about these windows, and the watermark at each row is known.
+
+    ``marks``: int64[n], not falling. ``rows``: int64[m], ascending, which of the n are taken; ``key``: int32[m].
+    """
+    n, m = len(marks), len(rows)
+    if n == 0:
+        return NOTHING
+    if m == 0 and pass_by(state, int(marks[-1])):
+        return NOTHING
+    if not (len(time) == len(value) == len(distinct_hash) == n and len(key) == m and (m == 0 or rows[-1] < n)):
         raise ValueError("the columns differ in length")
     keys = column(key, np.int32)
-    least, greatest = extremes(keys)
-    _know_keys(state, greatest, least)
-    time, received = column(time, np.int64), column(received, np.int64)
+    if m:
+        least, greatest = extremes(keys)
+        _know_keys(state, greatest, least)
+    marks, rows, time = column(marks, np.int64), column(rows, np.int64), column(time, np.int64)
     value, hashes = column(value, np.float64), column(distinct_hash, np.uint64)
-    spec, at = state.spec, 0
-    refused = np.zeros(n, np.bool_)
+    spec, at, refused = state.spec, 0, np.zeros(m, np.bool_)
+    width, lateness, sketches = spec.width_us, spec.lateness_us, spec.sketches
     state.memory.registers[REFUSED] = 0
     while True:
         at = scan(
-            state.memory,
-            spec.width_us,
-            spec.lateness_us,
-            spec.bound_us,
-            spec.sketches,
-            at,
-            time,
-            received,
-            keys,
-            value,
-            hashes,
-            refused,
-        )
-        if at == n:
-            some = state.memory.registers[REFUSED] > 0
-            return _samples(state.memory, np.flatnonzero(refused) if some else None)
+            state.memory, width, lateness, sketches, at, marks, rows, time, keys, value, hashes, refused
+        )  # fmt: skip
+        registers = state.memory.registers
+        if not registers[WANT]:
+            return _samples(state.memory, rows[refused] if registers[REFUSED] else None)
         _grow(state)
 
 

@@ -139,7 +139,7 @@ def spent(batches: list[Batch]) -> dict[str, list[float]]:
                 begin = process_time()
                 _, outputs = fold.fold(state, batch)
                 if fold.name in shown:
-                    cast("Viewed[Any]", fold).changes(state)
+                    cast(Viewed, fold).changes(state)
                 took[fold.name][-1] += process_time() - begin
                 for stream, emission in outputs.items():
                     committed = batch.header.committed

@@ -1,8 +1,9 @@
 """One benchmark on this checkout and on another commit, in turns: what each costs, and the ratio.
 
-``python -m benchmarks.side_by_side folds [--commit 708b5b0] [--rounds 3] [-- ARGUMENTS]``. The other commit is checked out
-into a temporary folder and gets the benchmark's own file, so both are measured in the same way; of each figure the best of
-the rounds counts, for a neighbour on the machine only ever makes it worse. Both run with this Python's packages.
+``python -m benchmarks.side_by_side folds [--commit 708b5b0] [--rounds 3] [ARGUMENTS]``; the benchmark gets the arguments
+that are not known here. The other commit is checked out into a temporary folder and gets the benchmark's own file, so both
+are measured in the same way; of each figure the best of the rounds counts, for a neighbour on the machine only ever makes
+it worse. Both run with this Python's packages.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--commit", default=BEFORE)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("arguments", nargs="*")
-    options = parser.parse_args()
+    options, rest = parser.parse_known_args()
+    arguments = [argument for argument in rest if argument != "--"]
     with tempfile.TemporaryDirectory(prefix="hc-") as folder:
         other = Path(folder) / "other"
         git = ["git", "-C", str(HERE), "worktree"]
@@ -61,8 +62,8 @@ def main() -> None:
             before: Figures = {}
             now: Figures = {}
             for _ in range(options.rounds):
-                take(before, figures(other, options.name, options.arguments))
-                take(now, figures(HERE, options.name, options.arguments))
+                take(before, figures(other, options.name, arguments))
+                take(now, figures(HERE, options.name, arguments))
         finally:
             subprocess.run([*git, "remove", "--force", str(other)], check=True)
     for name, (value, unit) in now.items():
