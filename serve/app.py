@@ -23,6 +23,7 @@ from serve.routes import (
     interactions,
     notifications,
     operation,
+    past,
     placement,
     read,
     segment,
@@ -63,7 +64,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    for routes in (commands, notifications, session, read, interactions, definitions, operation, placement):
+    for routes in (commands, notifications, session, read, interactions, definitions, operation, past, placement):
         app.include_router(routes.router)
     app.include_router(segment.settings_router)
     _include_plug_ins(app, spec)

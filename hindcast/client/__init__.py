@@ -11,6 +11,7 @@ carry the same ids every time, so a repeat counts once.
 from __future__ import annotations
 
 from hindcast.client.answers import (
+    Backtest,
     Definition,
     DefinitionChange,
     DefinitionVersion,
@@ -40,6 +41,7 @@ from hindcast.client.synchronous import Client
 __all__ = [
     "ApiError",
     "AsyncClient",
+    "Backtest",
     "Client",
     "Definition",
     "DefinitionChange",

@@ -298,3 +298,27 @@ class Status(TypedDict):
 class Readiness(TypedDict):
     ready: bool
     waiting: dict[str, str]
+
+
+class Difference(TypedDict):
+    """Pages of one rule and key that overlap are the same one."""
+
+    both: int
+    only_here: list[dict[str, str]]
+    only_there: list[dict[str, str]]
+
+
+class Backtest(TypedDict):
+    """What would have fired. ``fit`` (within it, and within ``rules`` and ``against``) needs labelled incidents."""
+
+    fold: str
+    samples: int
+    timeline: list[dict[str, Any]]
+    truncated: bool
+    pages: int
+    pages_per_week: float | None
+    firing_s: float
+    fit: dict[str, Any] | None
+    rules: list[dict[str, Any]]
+    against: dict[str, Any]
+    difference: Difference

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from hindcast.client.answers import (
+    Backtest,
     Definition,
     DefinitionChange,
     DefinitionVersion,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import httpx
 
 PAGE_ROWS = 1000
+BACKTEST_S = 600.0
 
 
 class Operations:
@@ -164,6 +166,35 @@ class Operations:
     def resend_notification(self, key: str) -> Call[None]:
         """Send a message that was given up again, under the same key."""
         return Call("POST", f"{_path('/v1/notifications', key)}/resend", _nothing)
+
+    # -- the past ----------------------------------------------------------------------------------------------------
+
+    @operation()
+    def backtest(
+        self,
+        rules: Sequence[Event] | None = None,
+        *,
+        fold: Literal["alert_evaluator", "anomaly"] = "alert_evaluator",
+        anomalies: Sequence[Event] | None = None,
+        changes: Event | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        incidents: Sequence[Event] = (),
+        tolerance_s: float = 300.0,
+        against: Event | Literal["live"] = "live",
+        limit: int = 1000,
+    ) -> Call[Backtest]:
+        """Say what these alert rules (or, with the fold ``anomaly``, these watches) would have done in the past.
+
+        Without any it takes those that hold now; ``changes`` sets a field of each of them. ``incidents``: spans (``from``,
+        ``to``) in which something was really wrong. ``against``: other ``rules``, ``anomalies`` or ``set`` to compare
+        with, or what really happened. Nobody is told of anything. Raises ``ApiError``.
+        """
+        asked = {"fold": fold, "rules": rules, "anomalies": anomalies, "set": changes, "from": _moment(start)}
+        asked |= {"to": _moment(end), "incidents": [{**i, **_ends(i)} for i in incidents], "tolerance_s": tolerance_s}
+        said = {name: value for name, value in asked.items() if value not in (None, [])}
+        body = encoded({**said, "against": against, "limit": limit})
+        return Call("POST", "/v1/backtest", _json, content=body, timeout_s=BACKTEST_S)
 
     # -- definitions -------------------------------------------------------------------------------------------------
 
@@ -308,6 +339,14 @@ def tail(stream: str, last: int, follow: bool, every_s: float) -> Generator[Call
 def _path(base: str, *names: str) -> str:
     """``base`` and the names below it, whatever characters they have."""
     return "/".join([base, *(quote(name, safe="") for name in names)])
+
+
+def _moment(at: datetime | str | None) -> str | None:
+    return at.isoformat() if isinstance(at, datetime) else at
+
+
+def _ends(span: Event) -> dict[str, Any]:
+    return {name: _moment(span[name]) for name in ("from", "to") if name in span}
 
 
 def _dry(dry_run: bool) -> dict[str, str | int | float]:
