@@ -23,6 +23,8 @@ from events.catalog import STREAMS
 from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
+from query import as_of
+from query.as_of import Moment
 from query.history import History, schema_of
 from query.rows import as_objects, as_rows
 
@@ -67,7 +69,9 @@ class Limits:
     result_bytes: int = 64 << 20
     seconds: float = 30.0
     memory_bytes: int = 512 << 20
-    threads: int = 2
+    threads: int = 1
+    """One reads a stream in its order, so sums of fractions come out the same to the last bit each time; a stream is decoded
+    by one thread anyway."""
 
 
 class Column(NamedTuple):
@@ -85,6 +89,8 @@ class Answer:
     truncated: bool
     elapsed_ms: float
     cut: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    as_of: str = ""
+    """The token of the moment that this was answered at: asked ``as_of`` it, the same is answered."""
 
     def rows(self) -> list[list[Any]]:
         """JSON-able values, a list a row."""
@@ -102,18 +108,29 @@ class Engine:
         self._log = log
         self._limits = limits or Limits()
 
-    def run(self, sql: str, *, tenant: str, rows: int | None = None, commands: bool = True) -> Answer:
+    def run(
+        self,
+        sql: str,
+        *,
+        tenant: str,
+        rows: int | None = None,
+        commands: bool = True,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
+    ) -> Answer:
         """The answer to ``sql`` over what ``tenant`` has; at most ``rows`` of it, and never above the engine's limit.
 
         ``commands``: whether the stream ``control`` may be read (see ``History``); else such a query is ``Withheld``.
-        Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
+        ``moment``: what was known then; None: now. ``valid_at``: only rows of events up to that time (us UTC), whenever they
+        became known. Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
         """
         limits = self._limits
         wanted = limits.rows if rows is None else min(rows, limits.rows)
         if wanted < 1:
             raise Rejected("limit", f"must be 1 or more, got {wanted}")
         started = perf_counter()
-        tables = _Tables(History(self._log, tenant, commands=commands))
+        moment = moment or as_of.now(self._log, tenant)
+        tables = _Tables(History(self._log, tenant, commands=commands, moment=moment), valid_at)
         with closing(_database(limits)) as db:
             statement = _admitted(db, sql)
             with _deadline(db, limits.seconds) as late:
@@ -124,14 +141,16 @@ class Engine:
                     if tables.failure is not None:
                         raise tables.failure from error
                     raise _refused(statement, error, limits, late.is_set()) from None
-        return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut)
+        elapsed_ms = (perf_counter() - started) * 1000
+        return Answer(columns, table, truncated, elapsed_ms, tables.cut, moment.token)
 
 
 class _Tables:
     """The streams as DuckDB sees them. What goes wrong in the log meanwhile is kept: it is not the caller's fault."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, valid_at: int | None = None) -> None:
         self._history = history
+        self._valid_at = valid_at
         self.failure: Exception | None = None
         self.cut: dict[str, Mapping[str, int]] = {}
 
@@ -139,7 +158,12 @@ class _Tables:
         from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
 
         for name in STREAMS:
-            db.register(name, StreamTable(columns_of(name), lambda name=name: self._read(name)))
+            stored = name if self._valid_at is None else f"{name} of all times"
+            db.register(stored, StreamTable(columns_of(name), lambda name=name: self._read(name)))
+            if self._valid_at is not None:
+                db.execute(
+                    f'CREATE TEMP VIEW {name} AS SELECT * FROM "{stored}" WHERE epoch_us(time) <= {self._valid_at}'
+                )
         db.execute(_LATEST_SQL)
         db.execute("BEGIN TRANSACTION READ ONLY")
 

@@ -16,6 +16,7 @@ from events.catalog import CONTROL, LABEL, STREAMS, Stream
 from events.entry import Entry, EntryHeader
 from events.errors import Rejected
 from events.log import LogReader
+from query.as_of import Moment
 
 READ_BYTES = 4 << 20
 """Stored bytes read of a producer at once."""
@@ -68,10 +69,12 @@ class History:
     """What ``tenant`` has in ``log``, up to the moment this was made.
 
     ``commands``: whether the commands may be read, and what became of them (all that the cell ``control`` wrote). Where
-    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there.
+    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there. ``moment``: an
+    earlier one to stop at.
     """
 
-    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True) -> None:
+    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True, moment: Moment | None = None) -> None:
+        self._moment = moment
         self._log = log
         self._tenant = tenant
         self._commands = commands
@@ -89,7 +92,10 @@ class History:
             producers = [p for p in self._log.producers(stream_of(stream).name) if p.startswith(prefix)]
             if not self._commands:
                 producers = [p for p in producers if not p.startswith(f"{prefix}{CONTROL.name}/")]
-            heads = self._heads[stream] = {p: self._log.head(stream, p) for p in producers}
+            moment = self._moment
+            log = self._log
+            heads = {p: moment.head(log, stream, p) if moment else log.head(stream, p) for p in producers}
+            self._heads[stream] = heads
         return heads
 
     def streams(self) -> list[StreamInfo]:

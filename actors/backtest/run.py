@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +17,12 @@ from actors.backtest import alerting, watching
 from actors.backtest.alerting import Found
 from actors.backtest.asked import RULES, Asked, Other, Setting, setting
 from actors.definitions.inventory import Inventory
-from actors.directory import Directory
-from actors.slices import slices_of
+from actors.definitions.then import definitions_then
 from analytics.episodes import Fit, Share, Span, a_week, fit
-from events.catalog import ALERTS, ANOMALIES, CONTROL
+from events.catalog import ALERTS, ANOMALIES
 from events.log import LogReader
+from query.as_of import iso
 from query.history import History
-from query.rows import plain
 
 pc: Any = compute  # its functions are made at import, where no type checker sees them
 SHOWN = ("time", "type", "rule", "key", "metric", "value", "threshold", "severity", "alert", "message")
@@ -58,20 +56,6 @@ class Page(NamedTuple):
     span: Span
 
 
-def inventory_of(log: LogReader, tenant: str) -> Inventory:
-    """The definitions that hold at the end of the log."""
-    fold = Directory()
-    state = fold.initial()
-    for producer, head in History(log, tenant).heads(CONTROL.name).items():
-        after = 0
-        while after < head:
-            for entry in log.read(CONTROL.name, producer, after, 4 << 20):
-                for batch in slices_of(entry, after, entry.header.end):
-                    state, _ = fold.fold(state, batch)
-                after = entry.header.end
-    return Inventory.of(fold.view(state, "definitions"))
-
-
 def backtest(
     log: LogReader,
     tenant: str,
@@ -86,7 +70,7 @@ def backtest(
     ``parts``: into how many the work is divided for ``runs``; without it all is folded here, one after the other. Raises
     ``Rejected`` with field, reason and remedy.
     """
-    among = inventory_of(log, tenant)
+    among = Inventory.of(definitions_then(log, tenant))
     start, end = asked.span
     wanted = setting(asked.fold, asked.rules, asked.anomalies, asked.changes, among)
     runs = runs or (lambda found: [part.run(log) for part in found])
@@ -110,8 +94,8 @@ def backtest(
     pages, against = (_pages(turns, end) for turns in (mine, others))
     return {
         "fold": asked.fold,
-        "from": _iso(start),
-        "to": _iso(end),
+        "from": iso(start),
+        "to": iso(end),
         "samples": here.samples,
         "timeline": [_shown(turn) for turn in mine[: asked.limit]],
         "truncated": len(mine) > asked.limit,
@@ -239,12 +223,8 @@ def _difference(pages: Sequence[Page], others: Sequence[Page]) -> dict[str, Any]
 
 
 def _page(page: Page) -> dict[str, Any]:
-    return {"rule": page.rule, "key": page.key, "from": _iso(page.span.start), "to": _iso(page.span.end)}
+    return {"rule": page.rule, "key": page.key, "from": iso(page.span.start), "to": iso(page.span.end)}
 
 
 def _shown(turn: Mapping[str, Any]) -> dict[str, Any]:
-    return {"time": _iso(turn["at"]), **{name: turn.get(name) for name in SHOWN if name != "time"}}
-
-
-def _iso(us: int) -> str:
-    return plain(datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000))
+    return {"time": iso(turn["at"]), **{name: turn.get(name) for name in SHOWN if name != "time"}}

@@ -56,6 +56,8 @@ class Rows(TypedDict):
     stream: str
     rows: list[dict[str, Any]]
     next: dict[str, int]
+    as_of: str
+    """The token of the moment of this answer."""
 
 
 class ResultColumn(TypedDict):
@@ -68,6 +70,8 @@ class Result(TypedDict):
     rows: list[list[Any]]
     truncated: bool
     elapsed_ms: float
+    as_of: str
+    """The token of the moment of this answer."""
 
 
 class Sample(TypedDict):
@@ -181,6 +185,8 @@ class TopicData(TypedDict):
     data: dict[str, Any]
     stale: str
     """Why this is not what the log has now; empty while it is."""
+    as_of: str
+    """The token of the moment of this answer."""
 
 
 class Key(TypedDict):

@@ -90,11 +90,21 @@ class Operations:
     # -- what is in the log ------------------------------------------------------------------------------------------
 
     @operation()
-    def result(self, sql: str, *, limit: int | None = None) -> Call[Result]:
-        """Run one statement like ``query``: with the columns' types, the time taken, and whether rows were cut off."""
-        return Call(
-            "POST", "/v1/query", _json, content=encoded({"sql": sql} | ({} if limit is None else {"limit": limit}))
-        )
+    def result(
+        self,
+        sql: str,
+        *,
+        limit: int | None = None,
+        as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
+    ) -> Call[Result]:
+        """Run one statement like ``query``: with the columns' types, the time taken, and whether rows were cut off.
+
+        ``as_of`` in the answer is the token of its moment: asked ``as_of`` that, the same is answered.
+        """
+        asked = {"sql": sql, "limit": limit, "as_of": _moment(as_of), "valid_at": _moment(valid_at)}
+        said = {name: value for name, value in asked.items() if value is not None}
+        return Call("POST", "/v1/query", _json, content=encoded(said))
 
     @operation()
     def streams(self) -> Call[list[StreamStatus]]:
@@ -102,29 +112,36 @@ class Operations:
         return Call("GET", "/v1/streams", _part("streams"))
 
     @operation()
-    def rows(self, stream: str, *, last: int = 100) -> Call[Rows]:
+    def rows(self, stream: str, *, last: int = 100, as_of: datetime | str | None = None) -> Call[Rows]:
         """Read the newest rows of a stream."""
-        return Call("GET", _path("/v1/streams", stream), _json, params={"last": last})
+        return Call("GET", _path("/v1/streams", stream), _json, params={"last": last, **_then(as_of)})
 
     @operation()
     def metrics(
-        self, metric: str = "", *, key: str = "", since: datetime | float | str = 0.0, limit: int = 1000
+        self,
+        metric: str = "",
+        *,
+        key: str = "",
+        since: datetime | float | str = 0.0,
+        limit: int = 1000,
+        as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
     ) -> Call[list[Sample]]:
         """List the samples of a metric, newest window first, each in its latest revision.
 
-        ``since``: a moment, seconds since 1970, or text: ISO 8601, or how long ago (``1h``).
+        ``since``: a moment, seconds since 1970, or text: ISO 8601, or how long ago (``1h``). ``as_of``: what was known then.
+        ``valid_at``: all that is known now of what happened up to then.
         """
         at = since.timestamp() if isinstance(since, date) else since
-        return Call(
-            "GET", "/v1/metrics", _part("metrics"), params={"metric": metric, "key": key, "since": at, "limit": limit}
-        )
+        asked: Mapping[str, str | int | float] = {"metric": metric, "key": key, "since": at, "limit": limit}
+        return Call("GET", "/v1/metrics", _part("metrics"), params={**asked, **_then(as_of, valid_at)})
 
     # -- alerts ------------------------------------------------------------------------------------------------------
 
     @operation(Command("alerts list", columns=("id", "state", "severity", "t", "title", "detail"), times=("t",)))
-    def alerts(self) -> Call[list[dict[str, Any]]]:
-        """List the alerts that are open, and those that were resolved of late."""
-        return Call("GET", "/v1/alerts", _part("alerts"))
+    def alerts(self, *, as_of: str = "") -> Call[list[dict[str, Any]]]:
+        """List the alerts that are open, and those that were resolved of late; ``as_of``: those that were then."""
+        return Call("GET", "/v1/alerts", _part("alerts"), params=_then(as_of))
 
     @operation(Command("alerts acknowledge", done="{alert} is acknowledged"))
     def acknowledge(self, alert: str) -> Call[None]:
@@ -196,6 +213,30 @@ class Operations:
         body = encoded({**said, "against": against, "limit": limit})
         return Call("POST", "/v1/backtest", _json, content=body, timeout_s=BACKTEST_S)
 
+    @operation()
+    def explain(
+        self,
+        metric: str = "",
+        *,
+        key: str | None = None,
+        start: datetime | str | None = None,
+        alert: str = "",
+        as_of: datetime | str | None = None,
+    ) -> Call[dict[str, Any]]:
+        """Say where a value of a metric comes from: its definition and version, and the rows that sum up to it.
+
+        ``start`` of its window; without it, the newest. With ``alert`` instead: the turns of an alert, its rule as it was
+        then, and the windows that were judged. Raises ``ApiError`` with what there is for what is not there.
+        """
+        said: dict[str, str | int | float] = {"metric": metric} if metric else {}
+        if key is not None:
+            said["key"] = key
+        if alert:
+            said["alert"] = alert
+        if start:
+            said["start"] = str(_moment(start))
+        return Call("GET", "/v1/explain", _json, params={**said, **_then(as_of)})
+
     # -- definitions -------------------------------------------------------------------------------------------------
 
     @operation(Command("definitions list", columns=("kind", "name", "version", "owner", "by", "at"), times=("at",)))
@@ -241,9 +282,9 @@ class Operations:
         return Call("GET", "/v1/dashboards", _part("topics"))
 
     @operation()
-    def dashboard(self, topic: str) -> Call[TopicData]:
-        """Read all that a topic shows now."""
-        return Call("GET", _path("/v1/dashboards", topic), _json)
+    def dashboard(self, topic: str, *, as_of: datetime | str | None = None) -> Call[TopicData]:
+        """Read all that a topic shows now, or showed then."""
+        return Call("GET", _path("/v1/dashboards", topic), _json, params=_then(as_of))
 
     # -- operation ---------------------------------------------------------------------------------------------------
 
@@ -343,6 +384,11 @@ def _path(base: str, *names: str) -> str:
 
 def _moment(at: datetime | str | None) -> str | None:
     return at.isoformat() if isinstance(at, datetime) else at
+
+
+def _then(as_of: datetime | str | None, valid_at: datetime | str | None = None) -> dict[str, str | int | float]:
+    said = {"as_of": _moment(as_of), "valid_at": _moment(valid_at)}
+    return {name: value for name, value in said.items() if value}
 
 
 def _ends(span: Event) -> dict[str, Any]:

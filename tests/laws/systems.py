@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from actors.alerts.evaluator import AlertEvaluator
@@ -54,13 +54,17 @@ class System:
             told = [json.dumps({"spec": spec, "owner": "api", "by": "ada"}) for spec in specs]
             self.says("control", 0, NO_WATERMARK, type=f"{kind}.defined", subject=names, data=told, time=BASE_US)
         expected = {STREAM: tuple(f"t/{STREAM}/{p}" for p in range(producers))} if producers > 1 else {}
-        limits = Limits(read_bytes=self.rng.choice((300, 3000, 300_000)))
+        limits = Limits(
+            read_bytes=self.rng.choice((300, 3000, 300_000)), snapshot_commits=self.rng.choice((3, 20, 10_000))
+        )
         made: list[Any] = [MetricsAnalyzer(expected=expected), AnomalyAnalyzer(), AlertEvaluator(), *folds]
         self.cells: list[Cell[Any]] = [
             Cell(fold, self.log, tenant="t", now=lambda: self.now, limits=limits) for fold in made
         ]
         for cell in self.cells:
             cell.recover()
+            while cell.advance():
+                pass  # all that is defined holds from the first row on
 
     def says(self, stream: str, producer: int, watermark: int, /, **columns: Any) -> None:
         cell = f"t/{stream}/{producer}"
@@ -73,8 +77,11 @@ class System:
         commit = self.log.commit(lease, Commit(commit, str(commit).encode(), self.now, outputs=(output,)))
         self._leases[cell] = lease, commit, mark
 
-    def lives(self, steps: int) -> None:
-        """Events come and stop coming, gauges fall silent, cells read when they please, somebody acknowledges."""
+    def lives(self, steps: int, look: Callable[[], None] = lambda: None) -> None:
+        """Events come and stop coming, gauges fall silent, cells read when they please, somebody acknowledges.
+
+        ``look`` is called now and then.
+        """
         busy = 1.0
         for _ in range(steps):
             self.now += self.rng.choice((1, 1, 1, 3, 10)) * SECOND
@@ -92,6 +99,8 @@ class System:
                 self._acknowledge()
             for cell in self.rng.sample(self.cells, self.rng.randint(0, 3)):
                 cell.advance()
+            if self.rng.random() < 0.15:
+                look()
         while sum(cell.advance() for cell in self.cells):
             pass
 

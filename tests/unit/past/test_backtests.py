@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,47 +11,11 @@ import yaml
 from click.testing import CliRunner, Result
 from fastapi.testclient import TestClient
 
-from actors.topology import HostMap
 from analytics.episodes import Span, fit
-from events.sqlite_log import SqliteLog, SqliteSpec
 from hindcast.cli import main
-from serve.access import Principal
-from serve.app import create_gateway
-from serve.spec import GatewaySpec
 from tests.laws.systems import System
 
 MANY = {"name": "many", "condition": "events.count > threshold", "threshold": 6, "for_s": 20}
-
-
-class Gateway:
-    """As ``serve.gateway.Gateway``, without hosts: whoever asks may."""
-
-    def __init__(self, spec: GatewaySpec, log: SqliteLog) -> None:
-        self.spec, self.log, self.access = spec, log, self
-
-    def key_of(self, _: object) -> str:
-        return ""
-
-    async def principal(self, _: object) -> Principal:
-        return Principal("a", "ada", frozenset(("admin",)))
-
-
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, System]]:
-    directory = tmp_path_factory.mktemp("lived")
-    system = System(5, 1, SqliteLog(directory / "log", doorbell=False))
-    system.lives(80)
-    yield directory, system
-    system.log.close()
-
-
-@pytest.fixture(scope="module")
-def http(lived: tuple[Path, System]) -> TestClient:
-    directory, system = lived
-    spec = GatewaySpec("t", HostMap("nowhere", {}), SqliteSpec(directory / "log"), "g", "1")
-    app = create_gateway(spec)
-    app.state.gateway = Gateway(spec, system.log)  # type: ignore[arg-type]
-    return TestClient(app)
 
 
 def run(lived: tuple[Path, System], *args: str) -> Result:
