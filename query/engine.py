@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -23,6 +23,8 @@ from events.catalog import STREAMS
 from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
+from query import as_of
+from query.as_of import Moment
 from query.history import Cut, History, schema_of
 from query.partitions import DataPartitioner, Part
 from query.rows import as_objects, as_rows
@@ -68,7 +70,9 @@ class Limits:
     result_bytes: int = 64 << 20
     seconds: float = 30.0
     memory_bytes: int = 512 << 20
-    threads: int = 2
+    threads: int = 1
+    """One reads a stream in its order, so sums of fractions come out the same to the last bit each time; a stream is decoded
+    by one thread anyway. Streams that are divided (``Engine.open``) get a thread for each part."""
 
 
 class Column(NamedTuple):
@@ -86,6 +90,8 @@ class Answer:
     truncated: bool
     elapsed_ms: float
     cut: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    as_of: str = ""
+    """The token of the moment that this was answered at: asked ``as_of`` it, the same is answered."""
 
     def rows(self) -> list[list[Any]]:
         """JSON-able values, a list a row."""
@@ -137,14 +143,23 @@ class Engine:
         self._limits = limits or Limits()
 
     def run(
-        self, sql: str, *, tenant: str, rows: int | None = None, commands: bool = True, stop: Stop | None = None
+        self,
+        sql: str,
+        *,
+        tenant: str,
+        rows: int | None = None,
+        commands: bool = True,
+        stop: Stop | None = None,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
     ) -> Answer:
         """The answer to ``sql`` over what ``tenant`` has; at most ``rows`` of it, and never above the engine's limit.
 
         ``commands``: whether the stream ``control`` may be read (see ``History``); else such a query is ``Withheld``.
-        Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
+        ``moment``: what was known then; None: now. ``valid_at``: only rows of events up to that time (us UTC), whenever they
+        became known. Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
         """
-        with self.open(tenant=tenant, commands=commands, stop=stop) as session:
+        with self.open(tenant=tenant, commands=commands, stop=stop, moment=moment, valid_at=valid_at) as session:
             return session.run(sql, rows=rows)
 
     @contextmanager
@@ -156,28 +171,43 @@ class Engine:
         cut: Cut | None = None,
         stop: Stop | None = None,
         partitions: int = 1,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
     ) -> Generator[Session, None, None]:
         """Several statements on one cut and one deadline. ``cut``: the one of an earlier answer; None: all there is now.
 
         ``partitions``: into so many parts that are scanned at the same time is each stream divided that ``cut`` names.
+        ``moment`` and ``valid_at`` as for ``run``; where there are both, ``cut`` limits a moment further.
         """
         stop = stop or Stop()
-        tables = _Tables(History(self._log, tenant, commands=commands, cut=cut), cut or {}, partitions)
-        with closing(database(self._limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
-            yield Session(db, tables, self._limits, late, stop)
+        if moment is None and cut is None:
+            moment = as_of.now(self._log, tenant)
+        history = History(self._log, tenant, commands=commands, cut=cut, moment=moment)
+        tables = _Tables(history, cut or {}, partitions, valid_at)
+        limits = replace(self._limits, threads=max(self._limits.threads, partitions))
+        with closing(database(limits)) as db, _deadline(db, limits.seconds) as late, stop.over(db):
+            yield Session(db, tables, limits, late, stop, "" if cut is not None or moment is None else moment.token)
 
 
 class Session:
     """Statements on one cut of the log; what one of them read, the next one sees, too, and nothing newer."""
 
     def __init__(
-        self, db: duckdb.DuckDBPyConnection, tables: _Tables, limits: Limits, late: threading.Event, stop: Stop
+        self,
+        db: duckdb.DuckDBPyConnection,
+        tables: _Tables,
+        limits: Limits,
+        late: threading.Event,
+        stop: Stop,
+        token: str,
     ) -> None:
+        """``token``: of the moment that the cut is of; "" where it is of none."""
         self._db = db
         self._tables = tables
         self._limits = limits
         self._late = late
         self._stop = stop
+        self._token = token
         self._registered = False
 
     @property
@@ -205,40 +235,50 @@ class Session:
             if self._stop.asked:
                 raise Stopped from None
             raise _refused(statement, error, limits, self._late.is_set()) from None
-        return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut)
+        return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut, self._token)
 
 
 class _Tables:
     """The streams as DuckDB sees them. What goes wrong in the log meanwhile is kept: it is not the caller's fault."""
 
-    def __init__(self, history: History, divided: Collection[str] = (), partitions: int = 1) -> None:
-        """``divided``: the streams that are scanned in ``partitions`` parts."""
+    def __init__(
+        self,
+        history: History,
+        divided: Collection[str] = (),
+        partitions: int = 1,
+        valid_at: int | None = None,
+    ) -> None:
+        """``divided``: the streams that are scanned in ``partitions`` parts. ``valid_at``: only rows up to that time."""
         self._history = history
         self._divided = divided if partitions > 1 else ()
         self._partitioner = DataPartitioner(partitions)
+        self._valid_at = valid_at
         self.failure: Exception | None = None
         self.cut: dict[str, Mapping[str, int]] = {}
 
     def register(self, db: duckdb.DuckDBPyConnection) -> None:
-        from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
-
         for name in STREAMS:
-            if name in self._divided:
-                self._register_parts(db, name)
-            else:
-                db.register(name, StreamTable(columns_of(name), lambda name=name: self._read(name, None)))
+            parts = self._parts(name)
+            if parts is None and self._valid_at is None:
+                db.register(name, self._table(name, None))
+                continue
+            tables = {f"part_{i}_of_{name}": self._table(name, part) for i, part in enumerate(parts or [None])}
+            for part, table in tables.items():
+                db.register(part, table)
+            every = " UNION ALL ".join(f"FROM {part}" for part in tables)
+            valid = "" if self._valid_at is None else f" WHERE epoch_us(time) <= {self._valid_at}"
+            db.execute(f"CREATE TEMP VIEW {name} AS FROM ({every}){valid}")
         register_latest(db)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
-    def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str) -> None:
-        from query.scan import StreamTable
+    def _parts(self, name: str) -> list[Part] | None:
+        """None: in one piece, and how far it goes is not asked before it is read."""
+        return self._partitioner.partition_data(self._history.heads(name)) or [()] if name in self._divided else None
 
-        parts = self._partitioner.partition_data(self._history.heads(name)) or [()]
-        for i, part in enumerate(parts):
-            table = StreamTable(columns_of(name), lambda part=part: self._read(name, part))
-            db.register(f"part_{i}_of_{name}", table)
-        every = " UNION ALL ".join(f"FROM part_{i}_of_{name}" for i in range(len(parts)))
-        db.execute(f"CREATE TEMP VIEW {name} AS {every}")
+    def _table(self, name: str, part: Part | None) -> Any:
+        from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
+
+        return StreamTable(columns_of(name), lambda: self._read(name, part))
 
     def _read(self, stream: str, part: Part | None) -> Iterator[pa.RecordBatch]:
         try:

@@ -23,6 +23,7 @@ from serve.routes import (
     notifications,
     operation,
     optimizing,
+    past,
     placement,
     query,
     questions,
@@ -65,7 +66,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, optimizing, interactions)
+    asked = (read, query, questions, optimizing, interactions, past)
     for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
     app.include_router(segment.settings_router)
