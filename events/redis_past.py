@@ -14,8 +14,8 @@ from events.log import Snapshot, SnapshotRef
 from events.redis_keys import CellKeys
 from events.redis_server import Server
 
-MOST_PACKED_BYTES = 32 << 20
-"""A larger one is not kept for looks back: it goes with its commit, and a script holds up everybody."""
+MOST_PACKED_BYTES = 1 << 20
+"""A larger one is not kept for looks back: it goes with its commit, a script holds up everybody, and memory is dear."""
 
 
 class Lasting(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from events.errors import Corrupt
-from events.log import EventLog, Snapshot
+from events.errors import Corrupt, Fenced
+from events.log import EventLog, Snapshot, SnapshotRef
 from hindcast.testing.log_words import CELL, FEED, Writer, ate, saved, tick, times
 
 SOURCE = ("clock", CELL)
@@ -55,6 +55,18 @@ def test_lasting_snapshots_are_kept_for_looks_back_and_thinned_as_they_age(log: 
     }
     writer.commit(tick(), saves=Snapshot(1, "x86_64", b"a year later", (), True), at=365 * 1440 * minute)
     assert [log.snapshot_at(CELL, n, 1, "x86_64") is None for n in (40, 41, 42)] == [True, True, False]
+
+
+def test_a_commit_that_is_refused_leaves_no_lasting_snapshot(log: EventLog) -> None:
+    old, new = Writer(log), Writer(log)
+    state = Snapshot(1, "x86_64", b"of a zombie", (), True)
+    with pytest.raises(Fenced):
+        old.commit(tick(), saves=state)
+    new.commit(tick())
+    assert log.snapshot_at(CELL, 9, 1, "x86_64") is None
+    sent = new.commit(tick(), saves=state)
+    assert log.commit(new.lease, sent) == 2  # a retry
+    assert log.snapshot_at(CELL, 9, 1, "x86_64") == SnapshotRef(2, state)
 
 
 def test_a_piece_is_stored_once_and_stays_as_long_as_a_kept_snapshot_has_it(log: EventLog) -> None:

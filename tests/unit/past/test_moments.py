@@ -111,7 +111,12 @@ def test_streams_in_parts_have_their_moments_too(lived: Lived, partitions: int) 
     engine, history = Engine(system.log), History(system.log, "t")
     cut = {name: history.heads(name) for name in ("user_interactions", "metrics")}
     seen: list[Any] = []
-    for then in ({"moment": moment}, {"valid_at": at}, {"moment": moment, "valid_at": at - 40 * SECOND}):
+    thens: list[dict[str, Any]] = [
+        {"moment": moment},
+        {"valid_at": at},
+        {"moment": moment, "valid_at": at - 40 * SECOND},
+    ]
+    for then in thens:
         with engine.open(tenant="t", cut=cut, partitions=partitions, **then) as session:
             found = session.run(sql)
         assert found.rows() == engine.run(sql, tenant="t", **then).rows()
