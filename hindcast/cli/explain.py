@@ -81,5 +81,5 @@ def _show_alert(told: dict[str, Any]) -> None:
     columns = ["start", "count", "sum", "mean", "min", "max", "revision"]
     print_table([[window[name] for name in columns] for window in told["windows"]], columns)
     about = told["explain"]
-    key = f" --key {about['key']}" if about["key"] else ""
+    key = f" --series {about['key']}" if about["key"] else ""
     note(f"hindcast explain {about['metric']}{key} --start START explains one of these windows")
