@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -25,7 +25,8 @@ from events.log import LogReader
 from events.nearest import did_you_mean
 from query import as_of
 from query.as_of import Moment
-from query.history import History, schema_of
+from query.history import Cut, History, schema_of
+from query.partitions import DataPartitioner, Part
 from query.rows import as_objects, as_rows
 
 logger = logging.getLogger(__name__)
@@ -69,9 +70,7 @@ class Limits:
     result_bytes: int = 64 << 20
     seconds: float = 30.0
     memory_bytes: int = 512 << 20
-    threads: int = 1
-    """One reads a stream in its order, so sums of fractions come out the same to the last bit each time; a stream is decoded
-    by one thread anyway."""
+    threads: int = 2
 
 
 class Column(NamedTuple):
@@ -101,6 +100,39 @@ class Answer:
         return as_objects(self.table)
 
 
+class Stop:
+    """Ends queries from another thread: when whoever asked is gone, nobody needs the answer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[duckdb.DuckDBPyConnection] = set()
+        self.asked = False
+
+    def now(self) -> None:
+        """Interrupt what runs; what begins later ends at once."""
+        with self._lock:
+            self.asked = True
+            for db in self._running:
+                db.interrupt()
+
+    @contextmanager
+    def over(self, db: duckdb.DuckDBPyConnection) -> Generator[None, None, None]:
+        """While this lasts, ``now`` interrupts ``db``. Raises ``Stopped`` where that was asked for already."""
+        with self._lock:
+            if self.asked:
+                raise Stopped
+            self._running.add(db)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(db)
+
+
+class Stopped(Exception):
+    """The query was stopped from outside; there is nobody to tell."""
+
+
 class Engine:
     """Answers SQL over one log. Safe for several threads; every query stands on its own cut."""
 
@@ -115,6 +147,7 @@ class Engine:
         tenant: str,
         rows: int | None = None,
         commands: bool = True,
+        stop: Stop | None = None,
         moment: Moment | None = None,
         valid_at: int | None = None,
     ) -> Answer:
@@ -124,33 +157,87 @@ class Engine:
         ``moment``: what was known then; None: now. ``valid_at``: only rows of events up to that time (us UTC), whenever they
         became known. Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
         """
+        moment = moment or as_of.now(self._log, tenant)
+        with self.open(tenant=tenant, commands=commands, stop=stop, moment=moment, valid_at=valid_at) as session:
+            return replace(session.run(sql, rows=rows), as_of=moment.token)
+
+    @contextmanager
+    def open(
+        self,
+        *,
+        tenant: str,
+        commands: bool = True,
+        cut: Cut | None = None,
+        stop: Stop | None = None,
+        partitions: int = 1,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
+    ) -> Generator[Session, None, None]:
+        """Several statements on one cut and one deadline. ``cut``: the one of an earlier answer; None: all there is now.
+
+        ``partitions``: into so many parts that are scanned at the same time is each stream divided that ``cut`` names.
+        In one part a stream is read in its order by one thread, so that sums of fractions are the same to the last bit.
+        """
+        stop = stop or Stop()
+        history = History(self._log, tenant, commands=commands, cut=cut, moment=moment)
+        tables = _Tables(history, cut or {}, partitions, valid_at)
+        limits = self._limits if partitions > 1 else replace(self._limits, threads=1)
+        with closing(database(limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
+            yield Session(db, tables, self._limits, late, stop)
+
+
+class Session:
+    """Statements on one cut of the log; what one of them read, the next one sees, too, and nothing newer."""
+
+    def __init__(
+        self, db: duckdb.DuckDBPyConnection, tables: _Tables, limits: Limits, late: threading.Event, stop: Stop
+    ) -> None:
+        self._db = db
+        self._tables = tables
+        self._limits = limits
+        self._late = late
+        self._stop = stop
+        self._registered = False
+
+    @property
+    def cut(self) -> Cut:
+        """How far each stream that was read so far goes: the next offset of each producer."""
+        return self._tables.cut
+
+    def run(self, sql: str, parameters: Mapping[str, Any] | None = None, rows: int | None = None) -> Answer:
+        """The answer to one statement; ``parameters`` are what ``$name`` stands for in it. Raises as ``Engine.run``."""
         limits = self._limits
         wanted = limits.rows if rows is None else min(rows, limits.rows)
         if wanted < 1:
             raise Rejected("limit", f"must be 1 or more, got {wanted}")
         started = perf_counter()
-        moment = moment or as_of.now(self._log, tenant)
-        tables = _Tables(History(self._log, tenant, commands=commands, moment=moment), valid_at)
-        with closing(_database(limits)) as db:
-            statement = _admitted(db, sql)
-            with _deadline(db, limits.seconds) as late:
-                try:
-                    tables.register(db)
-                    columns, table, truncated = _fetch(db, statement, wanted, limits.result_bytes)
-                except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
-                    if tables.failure is not None:
-                        raise tables.failure from error
-                    raise _refused(statement, error, limits, late.is_set()) from None
-        elapsed_ms = (perf_counter() - started) * 1000
-        return Answer(columns, table, truncated, elapsed_ms, tables.cut, moment.token)
+        statement = admitted(self._db, sql)
+        tables = self._tables
+        try:
+            if not self._registered:
+                tables.register(self._db)
+                self._registered = True
+            columns, table, truncated = _fetch(self._db, statement, parameters, wanted, limits.result_bytes)
+        except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
+            if tables.failure is not None:
+                raise tables.failure from error
+            if self._stop.asked:
+                raise Stopped from None
+            raise _refused(statement, error, limits, self._late.is_set()) from None
+        return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut)
 
 
 class _Tables:
     """The streams as DuckDB sees them. What goes wrong in the log meanwhile is kept: it is not the caller's fault."""
 
-    def __init__(self, history: History, valid_at: int | None = None) -> None:
+    def __init__(
+        self, history: History, divided: Collection[str] = (), partitions: int = 1, valid_at: int | None = None
+    ) -> None:
+        """``divided``: the streams that are scanned in ``partitions`` parts."""
         self._history = history
         self._valid_at = valid_at
+        self._divided = divided if partitions > 1 else ()
+        self._partitioner = DataPartitioner(partitions)
         self.failure: Exception | None = None
         self.cut: dict[str, Mapping[str, int]] = {}
 
@@ -158,19 +245,30 @@ class _Tables:
         from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
 
         for name in STREAMS:
-            stored = name if self._valid_at is None else f"{name} of all times"
-            db.register(stored, StreamTable(columns_of(name), lambda name=name: self._read(name)))
+            stored = name if self._valid_at is None else f"{name}_of_all_times"
+            if name in self._divided:
+                self._register_parts(db, name, stored)
+            else:
+                db.register(stored, StreamTable(columns_of(name), lambda name=name: self._read(name, None)))
             if self._valid_at is not None:
-                db.execute(
-                    f'CREATE TEMP VIEW {name} AS SELECT * FROM "{stored}" WHERE epoch_us(time) <= {self._valid_at}'
-                )
-        db.execute(_LATEST_SQL)
+                db.execute(f"CREATE TEMP VIEW {name} AS FROM {stored} WHERE epoch_us(time) <= {self._valid_at}")
+        register_latest(db)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
-    def _read(self, stream: str) -> Iterator[pa.RecordBatch]:
+    def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str, stored: str) -> None:
+        from query.scan import StreamTable
+
+        parts = self._partitioner.partition_data(self._history.heads(name)) or [()]
+        for i, part in enumerate(parts):
+            table = StreamTable(columns_of(name), lambda part=part: self._read(name, part))
+            db.register(f"part_{i}_of_{name}", table)
+        every = " UNION ALL ".join(f"FROM part_{i}_of_{name}" for i in range(len(parts)))
+        db.execute(f"CREATE TEMP VIEW {stored} AS {every}")
+
+    def _read(self, stream: str, part: Part | None) -> Iterator[pa.RecordBatch]:
         try:
             self.cut[stream] = self._history.heads(stream)
-            for batch in self._history.batches(stream):
+            for batch in self._history.batches(stream, part):
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=columns_of(stream))
         except Exception as error:
             self.failure = error
@@ -184,15 +282,20 @@ def columns_of(stream: str) -> pa.Schema:
     return pa.schema([column.with_name(names.get(column.name, column.name)) for column in schema_of(stream)])
 
 
-def _database(limits: Limits) -> duckdb.DuckDBPyConnection:
+def database(limits: Limits | None = None, **more: str) -> duckdb.DuckDBPyConnection:
+    """An empty database in memory that reaches nothing outside of it, and whose settings (``more`` of them) cannot be
+    changed."""
+    limits = limits or Limits()
     memory = f"{limits.memory_bytes}B"
-    db = duckdb.connect(":memory:", config={**_SETTINGS, "threads": str(limits.threads), "memory_limit": memory})
+    db = duckdb.connect(
+        ":memory:", config={**_SETTINGS, **more, "threads": str(limits.threads), "memory_limit": memory}
+    )
     db.execute("SET TimeZone = 'UTC'")
     db.execute("SET lock_configuration = true")
     return db
 
 
-def _admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
+def admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The statement to run. Raises ``Rejected`` where it is none, more than one, or of a kind that is not for reading."""
     try:
         statements = db.extract_statements(sql)
@@ -202,7 +305,7 @@ def _admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
         raise Rejected("sql", f"has {len(statements)} statements; {_ALLOWED}")
     statement = statements[0]
     if statement.type == duckdb.StatementType.EXPLAIN:
-        _admitted(db, _explained(statement.query))
+        admitted(db, _explained(statement.query))
     elif statement.type != duckdb.StatementType.SELECT:
         raise Rejected("sql", f"is {statement.type.name}, and queries only read; {_ALLOWED}")
     return statement.query
@@ -219,15 +322,25 @@ def _explained(sql: str) -> str:
     return sql[starts[at] :]
 
 
+def words_of(sql: str) -> list[str]:
+    """The words of a statement in lower case, without their quotes; comments are none."""
+    return [word.strip('"') for word in _tokens(sql)[1]]
+
+
+def register_latest(db: duckdb.DuckDBPyConnection) -> None:
+    """Define ``metrics_latest`` where there is a table ``metrics``."""
+    db.execute(_LATEST_SQL)
+
+
 def _tokens(sql: str) -> tuple[list[int], list[str]]:
     starts = [start for start, _ in duckdb.tokenize(sql)]
     return starts, [sql[a:b].strip().lower() for a, b in zip(starts, [*starts[1:], len(sql)], strict=True)]
 
 
 def _fetch(
-    db: duckdb.DuckDBPyConnection, statement: str, rows: int, result_bytes: int
+    db: duckdb.DuckDBPyConnection, statement: str, parameters: Mapping[str, Any] | None, rows: int, result_bytes: int
 ) -> tuple[list[Column], pa.Table, bool]:
-    relation = db.sql(statement)
+    relation = db.sql(statement, params=dict(parameters)) if parameters else db.sql(statement)
     columns = [Column(name, str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True)]
     reader = relation.to_arrow_reader(_BATCH_ROWS)
     found: list[pa.RecordBatch] = []

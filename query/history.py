@@ -17,6 +17,7 @@ from events.entry import Entry, EntryHeader
 from events.errors import Rejected
 from events.log import LogReader
 from query.as_of import Moment
+from query.partitions import Part
 
 READ_BYTES = 4 << 20
 """Stored bytes read of a producer at once."""
@@ -24,6 +25,10 @@ BLOCK_ROWS = 1_024
 """Places in the first block that is read backwards; each further one has twice as many, up to ``CHUNK_ROWS``."""
 CHUNK_ROWS = 65_536
 """Small entries are handed on together, up to so many rows."""
+
+
+Cut = Mapping[str, Mapping[str, int]]
+"""A moment of the log: of each stream, the next offset of each producer."""
 
 
 class Withheld(Rejected):
@@ -69,12 +74,21 @@ class History:
     """What ``tenant`` has in ``log``, up to the moment this was made.
 
     ``commands``: whether the commands may be read, and what became of them (all that the cell ``control`` wrote). Where
-    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there. ``moment``: an
-    earlier one to stop at.
+    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there. ``cut``: an earlier
+    moment to stop at, for the streams that it names. ``moment``: the same, of all streams.
     """
 
-    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True, moment: Moment | None = None) -> None:
+    def __init__(
+        self,
+        log: LogReader,
+        tenant: str,
+        *,
+        commands: bool = True,
+        cut: Cut | None = None,
+        moment: Moment | None = None,
+    ) -> None:
         self._moment = moment
+        self._cut = cut or {}
         self._log = log
         self._tenant = tenant
         self._commands = commands
@@ -92,9 +106,10 @@ class History:
             producers = [p for p in self._log.producers(stream_of(stream).name) if p.startswith(prefix)]
             if not self._commands:
                 producers = [p for p in producers if not p.startswith(f"{prefix}{CONTROL.name}/")]
-            moment = self._moment
-            log = self._log
+            log, moment = self._log, self._moment
             heads = {p: moment.head(log, stream, p) if moment else log.head(stream, p) for p in producers}
+            if (then := self._cut.get(stream)) is not None:
+                heads = {p: min(head, then[p]) for p, head in heads.items() if p in then}
             self._heads[stream] = heads
         return heads
 
@@ -104,10 +119,11 @@ class History:
             StreamInfo(s.name, s.about, sum(self.heads(s.name).values()), self.heads(s.name)) for s in STREAMS.values()
         ]
 
-    def batches(self, stream: str) -> Iterator[pa.RecordBatch]:
-        """All rows of ``stream`` in bounded batches, producer after producer."""
-        for producer, head in self.heads(stream).items():
-            yield from _chunks(self._entries(stream, producer, 0, head))
+    def batches(self, stream: str, part: Part | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of ``stream``, or of one ``part`` of it, in bounded batches, producer after producer."""
+        heads = self.heads(stream)
+        for producer, start, end in [(p, 0, head) for p, head in heads.items()] if part is None else part:
+            yield from _chunks(self._entries(stream, producer, start, end), start, end)
 
     def after(self, stream: str, producer: str, offset: int, limit: int) -> Page:
         """At most ``limit`` rows of one producer from ``offset`` on."""
@@ -207,12 +223,19 @@ def _offset(batch: pa.RecordBatch, row: int) -> int:
     return batch.column(batch.num_columns - 2)[row].as_py()  # the added columns come last
 
 
-def _chunks(entries: Iterator[Entry]) -> Iterator[pa.RecordBatch]:
-    """The rows of one producer's entries, small ones together: a scan costs per batch, and so do the added columns."""
+def _chunks(entries: Iterator[Entry], start: int, end: int) -> Iterator[pa.RecordBatch]:
+    """The rows of one producer's entries within ``[start, end)``, small ones together: a scan costs per batch, and so do the
+    added columns."""
     held: list[Entry] = []
     rows = size = 0
     for entry in entries:
-        if entry.header.rows:
+        if entry.header.rows and not start <= entry.header.first < entry.header.end <= end:
+            if held:
+                yield _joined(held)
+                held, rows, size = [], 0, 0
+            if (cut := _rows_of(entry, start, end)) is not None and cut.num_rows:
+                yield cut
+        elif entry.header.rows:
             held.append(entry)
             rows += entry.header.rows
             size += entry.header.size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import time
@@ -46,6 +45,7 @@ def streams(data_dir: Path, address: str | None, key: str | None, tenant: str | 
 
 
 def _streams(log: LogReader, tenant: str | None) -> list[StreamStatus]:
+    from query.engine import columns_of
     from query.history import History
 
     found = History(log, tenant_of(log, tenant)).streams()
@@ -55,6 +55,7 @@ def _streams(log: LogReader, tenant: str | None) -> list[StreamStatus]:
             "about": s.about,
             "rows": s.rows,
             "producers": [{"producer": p, "head": h} for p, h in s.heads.items()],
+            "columns": columns_of(s.name).names,
         }
         for s in found
     ]
@@ -192,15 +193,15 @@ def _query(
     }
 
 
-def _print_result(result: Result, as_json: bool, as_csv: bool) -> None:
+def _print_result(result: Result, as_json: bool, wants_csv: bool) -> None:
+    from query.rows import as_csv
+
     names = [column["name"] for column in result["columns"]]
     rows = result["rows"]
     if as_json:
         print_json([dict(zip(names, row, strict=True)) for row in rows])
-    elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([[json.dumps(v) if isinstance(v, (dict, list)) else v for v in row] for row in rows])
+    elif wants_csv:
+        click.echo(as_csv(names, rows), nl=False)
     elif names[:2] == ["explain_key", "explain_value"]:
         click.echo("\n".join(row[1] for row in rows))
     else:

@@ -11,7 +11,9 @@ carry the same ids every time, so a repeat counts once.
 from __future__ import annotations
 
 from hindcast.client.answers import (
+    Answer,
     Backtest,
+    Behind,
     Definition,
     DefinitionChange,
     DefinitionVersion,
@@ -19,6 +21,7 @@ from hindcast.client.answers import (
     Key,
     MadeKey,
     MadeRule,
+    OptimizedAnswer,
     PlugInStatus,
     PulledStatus,
     Readiness,
@@ -39,9 +42,11 @@ from hindcast.client.exchange import ApiError, Unreachable
 from hindcast.client.synchronous import Client
 
 __all__ = [
+    "Answer",
     "ApiError",
     "AsyncClient",
     "Backtest",
+    "Behind",
     "Client",
     "Definition",
     "DefinitionChange",
@@ -50,6 +55,7 @@ __all__ = [
     "Key",
     "MadeKey",
     "MadeRule",
+    "OptimizedAnswer",
     "PlugInStatus",
     "PulledStatus",
     "Readiness",

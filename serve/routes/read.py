@@ -1,4 +1,4 @@
-"""Reading: streams as they are in the log, SQL over them, metrics, alerts, dashboards."""
+"""Reading: streams as they are in the log, metrics, alerts, dashboards. SQL has a module of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from actors.definitions.inventory import Inventory
 from actors.definitions.then import definitions_then
@@ -15,7 +15,7 @@ from events.errors import Rejected, Transient
 from events.nearest import did_you_mean
 from query import as_of as moments
 from query.as_of import Moment
-from query.engine import Engine
+from query.engine import Engine, columns_of
 from query.history import History
 from query.rows import as_objects
 from serve.gateway import Gateway, gateway_of, principal
@@ -48,6 +48,8 @@ class StreamStatus(BaseModel):
     about: str
     rows: int
     producers: list[Producer]
+    columns: list[str]
+    """As SQL names them."""
 
 
 class Streams(BaseModel):
@@ -60,21 +62,6 @@ class Rows(BaseModel):
     next: dict[str, int]
     as_of: str = ""
     """The moment of this answer: asked `as_of` it, the same is answered."""
-
-
-class Sql(BaseModel):
-    sql: Annotated[str, Field(min_length=1, max_length=100_000)]
-    limit: Annotated[int | None, Field(ge=1, le=10_000)] = None
-    as_of: Annotated[str | None, Field(max_length=100_000)] = None
-    """What was known then: ISO 8601, seconds since 1970, how long ago (`1h`), or the `as_of` of an earlier answer."""
-    valid_at: Annotated[str | None, Field(max_length=100)] = None
-    """Only rows of events up to that time, whenever they became known."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"sql": "SELECT type, count(*) AS n FROM user_interactions GROUP BY type ORDER BY n DESC"}]
-        }
-    )
 
 
 class ResultColumn(BaseModel):
@@ -135,6 +122,7 @@ async def streams(request: Request, as_of: AsOf = "") -> Streams:
                 about=s.about,
                 rows=s.rows,
                 producers=[Producer(producer=p, head=h) for p, h in s.heads.items()],
+                columns=columns_of(s.name).names,
             )
             for s in found
         ]
@@ -165,15 +153,6 @@ async def stream_rows(
         return Rows(stream=stream, rows=as_objects(page.rows), next=page.next, as_of=moment.token)
 
     return await asyncio.to_thread(read)
-
-
-@router.post("/v1/query", response_model=Result)
-async def query(request: Request, wanted: Sql) -> Result:
-    """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin."""
-    who = await principal(request, "query")
-    gateway = gateway_of(request)
-    about = await asked(gateway, wanted.as_of, wanted.valid_at)
-    return await sql_answer(gateway, wanted.sql, wanted.limit, commands=who.may("admin"), about=about)
 
 
 async def sql_answer(

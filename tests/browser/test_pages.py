@@ -18,6 +18,9 @@ from .test_accessibility import AXE, violations
 pytestmark = pytest.mark.slow
 
 PAGES = {
+    "insights": "/#/insights",
+    "SQL": "/#/sql?q=SELECT%201",
+    "a kept query": "/#/sql/What%20happens%20most",
     "events": "/#/events",
     "event": "/#/events/e118?at=main/user_interactions/0@118",
     "user": "/#/users/user-1@example.org",
@@ -210,6 +213,23 @@ def test_a_phone_reaches_every_page(visit: Visit) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def test_insights_say_what_moves_and_lead_to_what_it_rests_on(visit: Visit) -> None:
+    fake = server()
+    page = visit(fake, path="/#/insights")
+    live(page)
+    found = page.get_by_role("list", name="Findings").get_by_role("listitem")
+    expect(found).to_have_count(3)
+    expect(found.first).to_contain_text("events.count rises by 21 %")
+    expect(found.first).to_contain_text("slope 360 an hour (291 to 421)")
+    expect(page.get_by_label("Still learning")).to_contain_text("trials.count")
+    found.filter(has_text="move together").get_by_role("link", name="api_errors", exact=True).click()
+    page.wait_for_url(re.compile("/metrics/api_errors"))
+    page.go_back()
+    for key in ("a", "b", "c", "d"):
+        fake.push("insights", {key: None})
+    expect(page.get_by_text("Nothing moves beyond chance")).to_be_visible()
+
+
 # -- every page ----------------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +240,11 @@ def everything() -> FakeLive:
     fake.topics["definitions"].data |= {
         key: held for key, held in more.topics["definitions"].data.items() if key == "dashboard/shop"
     }
+    fake.define("query", "What happens most", {"name": "What happens most", "sql": "SELECT kept FROM metrics"})
+    fake.answers["SELECT kept"], fake.columns["SELECT kept"] = (
+        [["a", 1.5], ["b", 2]],
+        [("a", "VARCHAR"), ("b", "DOUBLE")],
+    )
     return fake
 
 

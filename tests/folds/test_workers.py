@@ -415,3 +415,15 @@ def test_a_log_without_a_bound_of_its_own_holds_nothing_back() -> None:
     worker.start()
     assert worker.push(command(0)).result(10).verdict == b"\x00"
     worker.stop()
+
+
+def test_what_a_fold_has_to_say_to_its_operator_is_in_the_health_of_its_cell(world: World) -> None:
+    class Saying(Board):
+        def notes(self, state: list[int]) -> list[str]:
+            return [f"{state[0]} rows are many"] if state[0] > 2 else []
+
+    worker = world.board(Saying())
+    until(lambda: worker.state == "running")
+    assert worker.health().notes == ()
+    world.send(5)
+    until(lambda: worker.health().notes == ("5 rows are many",))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from actors.cell import Cell, Limits
 from actors.fold import Batch, Outputs
@@ -16,11 +20,13 @@ from events.entry import EMPTY, encode
 from events.errors import Conflict, Transient
 from events.log import Commit, EventLog, Lease, Output
 from events.memory_log import MemoryLog
+from events.redis_spec import RedisSpec
 from events.sqlite_log import SqliteLog
 from tests.laws.feeds import Feed, plain
 from tests.laws.folds import Case
+from tests.servers import RedisServer
 
-BACKENDS = ("memory", "sqlite")
+BACKENDS = ("memory", "sqlite", pytest.param("valkey", marks=pytest.mark.slow))
 FAULTS = ("calm", "calm", "refused", "lost", "before", "after")
 
 
@@ -29,12 +35,32 @@ def a_log(backend: str) -> Iterator[EventLog]:
     if backend == "memory":
         yield MemoryLog()
         return
+    if backend == "valkey":
+        log = redis_spec().open(woken=False)
+        try:
+            yield log
+        finally:
+            log.close()
+        return
     with tempfile.TemporaryDirectory() as folder:
         log = SqliteLog(folder, doorbell=False)
         try:
             yield log
         finally:
             log.close()
+
+
+@cache
+def _valkey() -> RedisServer:
+    """One server for all that are asked for in this process: each log has a name space of its own."""
+    server = RedisServer(appendfsync="everysec")
+    atexit.register(server.close)
+    return server
+
+
+def redis_spec() -> RedisSpec:
+    """An empty log of its own."""
+    return RedisSpec(_valkey().url, f"t{secrets.token_hex(6)}")
 
 
 class Crash(BaseException):

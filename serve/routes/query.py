@@ -1,0 +1,125 @@
+"""SQL over the streams, answered as JSON, CSV or Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import pyarrow as pa
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from query.engine import Answer
+from query.rows import as_csv
+from serve.gateway import gateway_of, principal
+from serve.moments import asked
+from serve.parameters import known_parameters
+from serve.problems import REFUSALS, Failure, NotAcceptable
+from serve.routes.read import Result, ResultColumn
+
+router = APIRouter(tags=["read"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
+ROWS = 10_000
+"""Rows of JSON, where the request names no limit."""
+JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
+EXAMPLE: JsonDict = {"sql": "SELECT type, count(*) AS n FROM user_interactions GROUP BY type ORDER BY n DESC"}
+
+
+class Sql(BaseModel):
+    """``limit``: rows of the answer at most; without it 10,000 of JSON, else as many as ``queries.rows`` allows."""
+
+    sql: Annotated[str, Field(min_length=1, max_length=100_000)]
+    limit: Annotated[int | None, Field(ge=1, le=100_000_000)] = None
+    as_of: Annotated[str | None, Field(max_length=100_000)] = None
+    """What was known then: ISO 8601, seconds since 1970, how long ago (`1h`), or the `as_of` of an earlier answer."""
+    valid_at: Annotated[str | None, Field(max_length=100)] = None
+    """Only rows of events up to that time, whenever they became known."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+
+@router.post(
+    "/v1/query",
+    response_model=Result,
+    responses={
+        200: {
+            "content": {CSV: {"schema": {"type": "string"}}, ARROW: {"schema": {"type": "string", "format": "binary"}}}
+        },
+        406: {"model": Failure, "description": "`Accept` asks for a form that there is not"},
+    },
+)
+async def query(request: Request, wanted: Sql) -> Response:
+    """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin.
+
+    `Accept` chooses the form: JSON, `text/csv`, or Arrow's stream format. The header `hindcast-truncated` says whether
+    rows were cut off, `hindcast-as-of` the moment of the answer.
+    """
+    who = await principal(request, "query")
+    form = form_of(request.headers.get("accept", ""))
+    gateway = gateway_of(request)
+    rows = wanted.limit if wanted.limit is not None or form != JSON else ROWS
+    write, commands = WRITERS[form], who.may("admin")
+
+    about = await asked(gateway, wanted.as_of, wanted.valid_at)
+
+    def work(stop: Any) -> tuple[bytes, Answer]:
+        answer: Answer = gateway.optimizer.sql(
+            wanted.sql, rows=rows, commands=commands, stop=stop, moment=about.moment, valid_at=about.valid_at
+        ).result
+        return write(answer), answer
+
+    body, answer = await gateway.queries.run(request, work)
+    headers = {"hindcast-truncated": str(answer.truncated).lower(), "hindcast-as-of": answer.as_of}
+    return Response(body, media_type=form, headers=headers)
+
+
+def form_of(accept: str) -> str:
+    """The content type to answer with: the best of those that ``Accept`` names. Raises ``NotAcceptable`` (406)."""
+    if not accept.strip():
+        return JSON
+    asked: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accept.split(",")):
+        name, *parameters = (word.strip().lower() for word in part.split(";"))
+        asked.append((_quality(parameters), -place, name))
+    for quality, _, name in sorted(asked, reverse=True):
+        for form in WRITERS:
+            if quality > 0 and name in (form, "*/*", f"{form.partition('/')[0]}/*"):
+                return form
+    raise NotAcceptable("accept", f"asks for {accept[:100]!r}; there are {', '.join(WRITERS)}")
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _json(answer: Answer) -> bytes:
+    columns = [ResultColumn(name=c.name, type=c.type) for c in answer.columns]
+    result = Result(
+        columns=columns,
+        rows=answer.rows(),
+        truncated=answer.truncated,
+        elapsed_ms=answer.elapsed_ms,
+        as_of=answer.as_of,
+    )
+    return result.model_dump_json().encode()
+
+
+def _csv(answer: Answer) -> bytes:
+    return as_csv(answer.table.column_names, answer.rows()).encode()
+
+
+def _arrow(answer: Answer) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, answer.table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(answer.table)
+    return sink.getvalue().to_pybytes()
+
+
+WRITERS: dict[str, Callable[[Answer], bytes]] = {JSON: _json, CSV: _csv, ARROW: _arrow}
