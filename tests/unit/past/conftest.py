@@ -12,8 +12,10 @@ from actors.definitions.inventory import Inventory
 from actors.topology import HostMap
 from events.log import LogReader
 from events.sqlite_log import SqliteLog, SqliteSpec
+from query.optimizing.optimizer import AnalyticsOptimizer
 from serve.access import Principal
 from serve.app import create_gateway
+from serve.querying import Queries
 from serve.spec import GatewaySpec
 from tests.laws.systems import System
 
@@ -24,6 +26,8 @@ class Gateway:
     def __init__(self, spec: GatewaySpec, log: LogReader) -> None:
         self.spec, self.log, self.access = spec, log, self
         self.inventory = Inventory({})
+        self.queries = Queries(spec.queries)
+        self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits)
 
     def key_of(self, _: object) -> str:
         return ""
