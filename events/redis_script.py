@@ -26,7 +26,7 @@ several(4, function(i) redis.call('XADD', KEYS[2], ARGV[i], 't', ARGV[i + 1], 'n
 several(4, function(i) redis.call('XADD', KEYS[tonumber(ARGV[i])], ARGV[i + 1], 'h', ARGV[i + 2], 'p', ARGV[i + 3]) end)
 several(2, function(i) redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end)
 several(1, function(i) redis.call('HDEL', KEYS[3], ARGV[i]) end)
-several(2, function(i) redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end)
+redis.call('HSET', KEYS[1], unpack(ARGV, at))
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1
 """
@@ -75,11 +75,10 @@ class Move(NamedTuple):
         made.append(len(self.entries))
         for entry in self.entries:
             made += entry
-        for fields in (self.blobs, None, self.position):
-            if fields is None:
-                made += [len(self.dropped), *self.dropped]
-                continue
-            made.append(len(fields))
-            for pair in fields.items():
-                made += pair
+        made.append(len(self.blobs))
+        for blob in self.blobs.items():
+            made += blob
+        made += [len(self.dropped), *self.dropped]
+        for field in self.position.items():
+            made += field
         return made

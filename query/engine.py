@@ -172,15 +172,17 @@ class Engine:
         partitions: int = 1,
         moment: Moment | None = None,
         valid_at: int | None = None,
+        keep_bytes: int = 0,
     ) -> Generator[Session, None, None]:
         """Several statements on one cut and one deadline. ``cut``: the one of an earlier answer; None: all there is now.
 
         ``partitions``: into so many parts that are scanned at the same time is each stream divided that ``cut`` names.
         In one part a stream is read in its order by one thread, so that sums of fractions are the same to the last bit.
+        ``keep_bytes``: so much of what a statement has read is kept for the next ones, which then need not read it.
         """
         stop = stop or Stop()
         history = History(self._log, tenant, commands=commands, cut=cut, moment=moment)
-        tables = _Tables(history, cut or {}, partitions, valid_at)
+        tables = _Tables(history, cut or {}, partitions, keep_bytes, valid_at)
         limits = self._limits if partitions > 1 else replace(self._limits, threads=1)
         with closing(database(limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
             yield Session(db, tables, self._limits, late, stop)
@@ -231,9 +233,16 @@ class _Tables:
     """The streams as DuckDB sees them. What goes wrong in the log meanwhile is kept: it is not the caller's fault."""
 
     def __init__(
-        self, history: History, divided: Collection[str] = (), partitions: int = 1, valid_at: int | None = None
+        self,
+        history: History,
+        divided: Collection[str] = (),
+        partitions: int = 1,
+        keep_bytes: int = 0,
+        valid_at: int | None = None,
     ) -> None:
-        """``divided``: the streams that are scanned in ``partitions`` parts."""
+        """``divided``: the streams that are scanned in ``partitions`` parts. ``keep_bytes``: of rows read before."""
+        self._keep_bytes = keep_bytes
+        self._kept: dict[tuple[str, Part | None], list[pa.RecordBatch]] = {}
         self._history = history
         self._valid_at = valid_at
         self._divided = divided if partitions > 1 else ()
@@ -266,10 +275,25 @@ class _Tables:
         db.execute(f"CREATE TEMP VIEW {stored} AS {every}")
 
     def _read(self, stream: str, part: Part | None) -> Iterator[pa.RecordBatch]:
+        kept = self._kept.get((stream, part))
+        if kept is not None:
+            yield from kept
+            return
+        read: list[pa.RecordBatch] = []
+        room = self._keep_bytes
         try:
             self.cut[stream] = self._history.heads(stream)
-            for batch in self._history.batches(stream, part):
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=columns_of(stream))
+            for found in self._history.batches(stream, part):
+                batch = pa.RecordBatch.from_arrays(found.columns, schema=columns_of(stream))
+                room -= batch.nbytes
+                if room > 0:
+                    read.append(batch)
+                else:
+                    read.clear()
+                yield batch
+            if room > 0:  # all of it was asked for, and it is small enough
+                self._keep_bytes = room
+                self._kept[stream, part] = read
         except Exception as error:
             self.failure = error
             raise
