@@ -8,6 +8,7 @@ from actors.dashboards import alert_system, insights, system_health, user_activi
 from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
+from serve.otlp import part as otlp
 from serve.sources import feed, file, http, logs, prometheus, sql
 from serve.webhooks import part as webhooks
 
@@ -22,6 +23,7 @@ BUILT_IN: tuple[Part, ...] = (
     feed.PART,
     logs.PART,
     webhooks.PART,
+    otlp.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,

@@ -177,7 +177,10 @@ class LogReader(Protocol):
         ...
 
     def snapshot_at(self, cell: str, commit: int, fold_version: int, arch: str) -> SnapshotRef | None:
-        """The newest lasting snapshot of that generation that stands at ``commit`` or below; None where none is left."""
+        """The newest lasting snapshot of that generation that stands at ``commit`` or below; None where none is left.
+
+        A log may keep fewer than ``events.append.thinned`` says; what is missing is folded.
+        """
         ...
 
     def piece(self, cell: str, name: str) -> bytes:

@@ -83,11 +83,15 @@ class Claim:
         self._server.call(lambda client: client.set(self._server.keys.alive, self._mine, ex=ALIVE_S))
 
     def _renew(self) -> None:
+        told = False
         while not self._ended.wait(RENEW_S):
             try:
                 self._sign()
+                told = False
             except Transient as error:
-                logger.warning("%s", error)
+                if not told:
+                    logger.warning("%s", error)
+                told = True
 
     def end(self) -> None:
         """Somebody else may take it from here on."""

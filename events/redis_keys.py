@@ -58,8 +58,12 @@ class Keys:
         self.bell = f"{name}:bell"
         """Channel: a message a commit."""
         self._name = name
+        self._cells: dict[str, CellKeys] = {}
 
     def of(self, cell: str) -> CellKeys:
         """Raises ``Rejected``: no cell's name."""
-        CellName.parse(cell)
-        return CellKeys(f"{self._name}:{{{quote(cell, safe='/')}}}")
+        known = self._cells.get(cell)
+        if known is None:
+            CellName.parse(cell)
+            known = self._cells[cell] = CellKeys(f"{self._name}:{{{quote(cell, safe='/')}}}")
+        return known

@@ -46,19 +46,19 @@ class Stand(msgspec.Struct, frozen=True):
     """Bytes ever written to each stream; ``""``: to the journal."""
     saved: tuple[Saved, ...] = ()
 
-    def fields(self) -> dict[str, Value]:
-        """As ``FIELDS``."""
+    def fields(self, before: Stand | None = None) -> dict[str, Value]:
+        """As ``FIELDS``; without those that are as they were ``before``."""
         position = self.position
         streams, cursor = encode_position(position)
-        return {
-            "epoch": position.epoch,
-            "number": position.number,
-            "at": position.committed,
-            "streams": streams,
-            "cursor": cursor,
-            "sizes": _encode(self.sizes),
-            "saved": _encode(self.saved),
-        }
+        made: dict[str, Value] = {"number": position.number, "at": position.committed, "streams": streams}
+        made["sizes"] = _encode(self.sizes)
+        if before is None or before.position.epoch != position.epoch:
+            made["epoch"] = position.epoch
+        if before is None or before.position.cursor is not position.cursor:
+            made["cursor"] = cursor
+        if before is None or before.saved is not self.saved:
+            made["saved"] = _encode(self.saved)
+        return made
 
     @property
     def heads(self) -> dict[str, int]:

@@ -28,7 +28,7 @@ several(2, function(i) redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end)
 several(1, function(i) redis.call('HDEL', KEYS[3], ARGV[i]) end)
 several(2, function(i) redis.call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end)
 several(1, function(i) redis.call('HDEL', KEYS[4], ARGV[i]) end)
-several(2, function(i) redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end)
+redis.call('HSET', KEYS[1], unpack(ARGV, at))
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1
 """
@@ -81,10 +81,11 @@ class Move(NamedTuple):
         made.append(len(self.entries))
         for entry in self.entries:
             made += entry
-        for fields, gone in ((self.blobs, self.dropped), (self.lasting, self.forgotten), (self.position, None)):
+        for fields, gone in ((self.blobs, self.dropped), (self.lasting, self.forgotten)):
             made.append(len(fields))
             for pair in fields.items():
                 made += pair
-            if gone is not None:
-                made += [len(gone), *gone]
+            made += [len(gone), *gone]
+        for field in self.position.items():
+            made += field
         return made

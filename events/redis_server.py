@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 import redis
 from redis import exceptions as wrong
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from events.errors import Corrupt, Rejected, Transient
+from events.redis_connect import ANSWER_S, connect
 from events.redis_keys import Keys
 from events.redis_place import RedisPlace
 from events.redis_script import Value
@@ -22,9 +20,6 @@ from events.redis_script import Value
 R = TypeVar("R")
 FORMAT = "1"
 """Of the keys and what is in them; a higher one was written by a newer Hindcast."""
-CONNECT_S = 2.0
-ANSWER_S = 5.0
-"""A server that says nothing for so long is treated like one that is gone."""
 SILENT_S = 0.5
 """Nobody else waits for it in the moment after somebody did in vain."""
 CONFIRM_MS = 2_000
@@ -119,8 +114,10 @@ class Server:
         """Once: is this server new enough, and what is in the name space a log that this code understands?"""
         if self._checked:
             return
-        self.guarded(lambda client: client.hsetnx(self.keys.system, "format", FORMAT))
         found, state = self.guarded(lambda client: client.hmget(self.keys.system, "format", "state"))
+        if found is None:  # looked at first: a replica, or a full server, can still be read
+            self.guarded(lambda client: client.hsetnx(self.keys.system, "format", FORMAT))
+            found, state = self.guarded(lambda client: client.hmget(self.keys.system, "format", "state"))
         if found != FORMAT.encode():
             raise Corrupt(
                 f"{self._spec} has format {(found or b'').decode()}, not {FORMAT}; use the Hindcast that wrote it"
@@ -244,38 +241,6 @@ class Server:
         if isinstance(error, wrong.ClusterError | wrong.AskError) or said.startswith(_PASSING):
             return Transient(f"{self._spec}: {said}")
         return error
-
-
-def connect(url: str) -> Any:
-    """A client that repeats nothing by itself: ``Server`` decides what may be repeated."""
-    parts = urlsplit(url)
-    kind, _, how = parts.scheme.partition("+")
-    options: dict[str, Any] = {
-        "retry": Retry(NoBackoff(), 0),
-        "socket_timeout": ANSWER_S,
-        "socket_connect_timeout": CONNECT_S,
-        "health_check_interval": 0,
-        "client_name": "hindcast",
-    }
-    if how == "cluster":
-        options["retry"] = Retry(NoBackoff(), 3)  # of commands that went to a node which has handed the slot over
-        return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **options)
-    if how != "sentinel":
-        if kind == "unix":
-            del options["socket_connect_timeout"]
-        return redis.Redis.from_url(url, **options)
-    from redis.sentinel import Sentinel
-
-    hosts = [host.rpartition(":") for host in parts.netloc.rpartition("@")[2].split(",")]
-    primary, _, database = parts.path.strip("/").partition("/")
-    tls = {name: values[0] for name, values in parse_qs(parts.query).items()} | (
-        {"ssl": True} if kind == "rediss" else {}
-    )
-    who = {"username": parts.username, "password": parts.password}
-    sentinel = Sentinel(
-        [(host, int(port)) for host, _, port in hosts], sentinel_kwargs={"socket_timeout": CONNECT_S, **tls}
-    )
-    return sentinel.master_for(primary, db=int(database or 0), **who, **tls, **options)
 
 
 def _evaluated(client: Any, text: str, keys: Sequence[str], arguments: Sequence[Value]) -> int:

@@ -56,10 +56,11 @@ class Watch:
 
     def start(self) -> None:
         with self._mutex:
-            if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(target=self._run, name="redis-watch", daemon=True)
-                self._thread.start()
-                self._hears.wait(LOOK_S)
+            if self._thread is not None or self._closed.is_set():
+                return
+            self._thread = threading.Thread(target=self._run, name="redis-watch", daemon=True)
+            self._thread.start()
+        self._hears.wait(LOOK_S)
 
     def tell(self, cell: str, heads: _Heads) -> None:
         """A commit of this process, or one that was heard of."""

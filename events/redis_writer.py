@@ -129,9 +129,18 @@ class RedisWriter:
         number = position.number
         stored = (f"{number}-0", position.committed, commit.nonce, journal)
         move = Move(
-            old.position.epoch, number - 1, self._server.keys.bell, told, new.fields(), stored, added, blobs, dropped,
-            lasting, forgotten,
-        )  # fmt: skip
+            old.position.epoch,
+            number - 1,
+            self._server.keys.bell,
+            told,
+            new.fields(old),
+            stored,
+            added,
+            blobs,
+            dropped,
+            lasting,
+            forgotten,
+        )
         if not self._moved(keys, move, [keys.stream(stream) for stream in streams]):
             return None
         if commit.snapshot is not None:

@@ -70,9 +70,7 @@ class Limits:
     result_bytes: int = 64 << 20
     seconds: float = 30.0
     memory_bytes: int = 512 << 20
-    threads: int = 1
-    """One reads a stream in its order, so sums of fractions come out the same to the last bit each time; a stream is decoded
-    by one thread anyway. Streams that are divided (``Engine.open``) get a thread for each part."""
+    threads: int = 2
 
 
 class Column(NamedTuple):
@@ -159,8 +157,9 @@ class Engine:
         ``moment``: what was known then; None: now. ``valid_at``: only rows of events up to that time (us UTC), whenever they
         became known. Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
         """
+        moment = moment or as_of.now(self._log, tenant)
         with self.open(tenant=tenant, commands=commands, stop=stop, moment=moment, valid_at=valid_at) as session:
-            return session.run(sql, rows=rows)
+            return replace(session.run(sql, rows=rows), as_of=moment.token)
 
     @contextmanager
     def open(
@@ -173,41 +172,33 @@ class Engine:
         partitions: int = 1,
         moment: Moment | None = None,
         valid_at: int | None = None,
+        keep_bytes: int = 0,
     ) -> Generator[Session, None, None]:
         """Several statements on one cut and one deadline. ``cut``: the one of an earlier answer; None: all there is now.
 
         ``partitions``: into so many parts that are scanned at the same time is each stream divided that ``cut`` names.
-        ``moment`` and ``valid_at`` as for ``run``; where there are both, ``cut`` limits a moment further.
+        In one part a stream is read in its order by one thread, so that sums of fractions are the same to the last bit.
+        ``keep_bytes``: so much of what a statement has read is kept for the next ones, which then need not read it.
         """
         stop = stop or Stop()
-        if moment is None and cut is None:
-            moment = as_of.now(self._log, tenant)
         history = History(self._log, tenant, commands=commands, cut=cut, moment=moment)
-        tables = _Tables(history, cut or {}, partitions, valid_at)
-        limits = replace(self._limits, threads=max(self._limits.threads, partitions))
-        with closing(database(limits)) as db, _deadline(db, limits.seconds) as late, stop.over(db):
-            yield Session(db, tables, limits, late, stop, "" if cut is not None or moment is None else moment.token)
+        tables = _Tables(history, cut or {}, partitions, keep_bytes, valid_at)
+        limits = self._limits if partitions > 1 else replace(self._limits, threads=1)
+        with closing(database(limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
+            yield Session(db, tables, self._limits, late, stop)
 
 
 class Session:
     """Statements on one cut of the log; what one of them read, the next one sees, too, and nothing newer."""
 
     def __init__(
-        self,
-        db: duckdb.DuckDBPyConnection,
-        tables: _Tables,
-        limits: Limits,
-        late: threading.Event,
-        stop: Stop,
-        token: str,
+        self, db: duckdb.DuckDBPyConnection, tables: _Tables, limits: Limits, late: threading.Event, stop: Stop
     ) -> None:
-        """``token``: of the moment that the cut is of; "" where it is of none."""
         self._db = db
         self._tables = tables
         self._limits = limits
         self._late = late
         self._stop = stop
-        self._token = token
         self._registered = False
 
     @property
@@ -235,7 +226,7 @@ class Session:
             if self._stop.asked:
                 raise Stopped from None
             raise _refused(statement, error, limits, self._late.is_set()) from None
-        return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut, self._token)
+        return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut)
 
 
 class _Tables:
@@ -246,45 +237,63 @@ class _Tables:
         history: History,
         divided: Collection[str] = (),
         partitions: int = 1,
+        keep_bytes: int = 0,
         valid_at: int | None = None,
     ) -> None:
-        """``divided``: the streams that are scanned in ``partitions`` parts. ``valid_at``: only rows up to that time."""
+        """``divided``: the streams that are scanned in ``partitions`` parts. ``keep_bytes``: of rows read before."""
+        self._keep_bytes = keep_bytes
+        self._kept: dict[tuple[str, Part | None], list[pa.RecordBatch]] = {}
         self._history = history
+        self._valid_at = valid_at
         self._divided = divided if partitions > 1 else ()
         self._partitioner = DataPartitioner(partitions)
-        self._valid_at = valid_at
         self.failure: Exception | None = None
         self.cut: dict[str, Mapping[str, int]] = {}
 
     def register(self, db: duckdb.DuckDBPyConnection) -> None:
+        from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
+
         for name in STREAMS:
-            parts = self._parts(name)
-            if parts is None and self._valid_at is None:
-                db.register(name, self._table(name, None))
-                continue
-            tables = {f"part_{i}_of_{name}": self._table(name, part) for i, part in enumerate(parts or [None])}
-            for part, table in tables.items():
-                db.register(part, table)
-            every = " UNION ALL ".join(f"FROM {part}" for part in tables)
-            valid = "" if self._valid_at is None else f" WHERE epoch_us(time) <= {self._valid_at}"
-            db.execute(f"CREATE TEMP VIEW {name} AS FROM ({every}){valid}")
+            stored = name if self._valid_at is None else f"{name}_of_all_times"
+            if name in self._divided:
+                self._register_parts(db, name, stored)
+            else:
+                db.register(stored, StreamTable(columns_of(name), lambda name=name: self._read(name, None)))
+            if self._valid_at is not None:
+                db.execute(f"CREATE TEMP VIEW {name} AS FROM {stored} WHERE epoch_us(time) <= {self._valid_at}")
         register_latest(db)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
-    def _parts(self, name: str) -> list[Part] | None:
-        """None: in one piece, and how far it goes is not asked before it is read."""
-        return self._partitioner.partition_data(self._history.heads(name)) or [()] if name in self._divided else None
+    def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str, stored: str) -> None:
+        from query.scan import StreamTable
 
-    def _table(self, name: str, part: Part | None) -> Any:
-        from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
-
-        return StreamTable(columns_of(name), lambda: self._read(name, part))
+        parts = self._partitioner.partition_data(self._history.heads(name)) or [()]
+        for i, part in enumerate(parts):
+            table = StreamTable(columns_of(name), lambda part=part: self._read(name, part))
+            db.register(f"part_{i}_of_{name}", table)
+        every = " UNION ALL ".join(f"FROM part_{i}_of_{name}" for i in range(len(parts)))
+        db.execute(f"CREATE TEMP VIEW {stored} AS {every}")
 
     def _read(self, stream: str, part: Part | None) -> Iterator[pa.RecordBatch]:
+        kept = self._kept.get((stream, part))
+        if kept is not None:
+            yield from kept
+            return
+        read: list[pa.RecordBatch] = []
+        room = self._keep_bytes
         try:
             self.cut[stream] = self._history.heads(stream)
-            for batch in self._history.batches(stream, part):
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=columns_of(stream))
+            for found in self._history.batches(stream, part):
+                batch = pa.RecordBatch.from_arrays(found.columns, schema=columns_of(stream))
+                room -= batch.nbytes
+                if room > 0:
+                    read.append(batch)
+                else:
+                    read.clear()
+                yield batch
+            if room > 0:  # all of it was asked for, and it is small enough
+                self._keep_bytes = room
+                self._kept[stream, part] = read
         except Exception as error:
             self.failure = error
             raise

@@ -74,8 +74,8 @@ class History:
     """What ``tenant`` has in ``log``, up to the moment this was made.
 
     ``commands``: whether the commands may be read, and what became of them (all that the cell ``control`` wrote). Where
-    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there. ``moment``: an
-    earlier one to stop at. ``cut``: where to stop, before that, in the streams that it names.
+    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there. ``cut``: an earlier
+    moment to stop at, for the streams that it names. ``moment``: the same, of all streams.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class History:
             producers = [p for p in self._log.producers(stream_of(stream).name) if p.startswith(prefix)]
             if not self._commands:
                 producers = [p for p in producers if not p.startswith(f"{prefix}{CONTROL.name}/")]
-            moment, log = self._moment, self._log
+            log, moment = self._log, self._moment
             heads = {p: moment.head(log, stream, p) if moment else log.head(stream, p) for p in producers}
             if (then := self._cut.get(stream)) is not None:
                 heads = {p: min(head, then[p]) for p, head in heads.items() if p in then}

@@ -23,6 +23,7 @@ from serve.routes import (
     notifications,
     operation,
     optimizing,
+    otlp,
     past,
     placement,
     query,
@@ -69,6 +70,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     asked = (read, query, questions, optimizing, interactions, past)
     for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
+    app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)
     page.install(app)
     for left in spec.left:

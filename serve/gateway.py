@@ -18,6 +18,7 @@ from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.interactions import Interactions
+from serve.otlp.door import OtlpDoor
 from serve.querying import Queries
 from serve.spec import GatewaySpec
 from serve.webhooks.door import WebhookDoor
@@ -48,6 +49,7 @@ class Gateway:
         self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits, cache_bytes)
         cell = f"{spec.tenant}/{BUSINESS_EVENTS.name}/0"
         self.webhooks = WebhookDoor(self.hosts, cell, dict(spec.webhooks), spec.secrets)
+        self.otlp = OtlpDoor(self.hosts, spec.tenant) if spec.otlp else None
         self.counters = Counters()
         self.started = time.time()
 

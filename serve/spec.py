@@ -45,6 +45,8 @@ class GatewaySpec:
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
     queries: QueryBounds = QueryBounds()
+    otlp: bool = False
+    """Whether OpenTelemetry may send here."""
     webhooks: tuple[tuple[str, Endpoint], ...] = ()
     """The endpoints that take webhooks, by name."""
     secrets: Path = Path("secrets")

@@ -18,6 +18,7 @@ from actors.alerts.samples import CLOSED
 from actors.alerts.state import Rule, State
 from actors.alerts.wording import Wording
 from actors.backtest.taken import Block, blocks, joined, taken
+from actors.backtest.thinning import kept
 from actors.columns import labels, times
 from actors.fold import Batch, Outputs
 from events.catalog import ALERTS, CLOCK, CONTROL, METRICS, rows
@@ -73,7 +74,9 @@ class _Group:
         if len(chosen) and block.rows and not self._may_stand_still(block, place):
             before = np.searchsorted(block.tick_place, place[-1])
             self._tick(block.ticks[:before][-1:])  # the others would only be forgotten
-            self._fold(_part(block.rows, chosen))
+            part = _part(block.rows, chosen)
+            some = kept(part.table, tuple(self.state.rules.values()), self.state)
+            self._fold(part if some is None else _part(part, some))
             self._tick(block.ticks[before:])
             return sampled
         for rows_from, rows_to, ticks in _turns(place, block):

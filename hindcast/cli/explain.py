@@ -15,7 +15,10 @@ from hindcast.cli.target import Target, json_option, target_options
 @click.command()
 @click.argument("metric", required=False, default="")
 @click.option(
-    "--key", "of_key", help="The series of a metric that has keys.  [default: the one with the newest window]"
+    "--series",
+    "of_key",
+    metavar="KEY",
+    help="The series of a metric that has keys.  [default: the one with the newest window]",
 )
 @click.option("--start", help="Start of the window: ISO 8601.  [default: the newest window]")
 @click.option("--alert", default="", help="An alert instead of a metric: its id, as `hindcast alerts list` shows it.")
@@ -81,5 +84,5 @@ def _show_alert(told: dict[str, Any]) -> None:
     columns = ["start", "count", "sum", "mean", "min", "max", "revision"]
     print_table([[window[name] for name in columns] for window in told["windows"]], columns)
     about = told["explain"]
-    key = f" --key {about['key']}" if about["key"] else ""
+    key = f" --series {about['key']}" if about["key"] else ""
     note(f"hindcast explain {about['metric']}{key} --start START explains one of these windows")

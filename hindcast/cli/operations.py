@@ -48,7 +48,7 @@ class Document(click.ParamType[Any]):
         return found
 
 
-TYPES: Mapping[str, Any] = {"str": str, "int": int, "float": float, "Event": Document()}
+TYPES: Mapping[str, Any] = {"str": str, "int": int, "float": float, "Event": Document(), "str | Event": str}
 
 
 class OperationGroup(click.Group):

@@ -204,8 +204,8 @@ class Operations:
     # -- alerts ------------------------------------------------------------------------------------------------------
 
     @operation(Command("alerts list", columns=("id", "state", "severity", "t", "title", "detail"), times=("t",)))
-    def alerts(self, *, as_of: str = "") -> Call[list[dict[str, Any]]]:
-        """List the alerts that are open, and those that were resolved of late; ``as_of``: those that were then."""
+    def alerts(self, *, as_of: str | None = None) -> Call[list[dict[str, Any]]]:
+        """List the alerts that are open, and those that were resolved of late; now, or as known then (``as_of``)."""
         return Call("GET", "/v1/alerts", _part("alerts"), params=_then(as_of))
 
     @operation(Command("alerts acknowledge", done="{alert} is acknowledged"))

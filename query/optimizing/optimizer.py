@@ -77,7 +77,7 @@ class AnalyticsOptimizer:
         moment: Moment | None = None,
         valid_at: int | None = None,
     ) -> Optimized:
-        """The answer to SQL, an ``Answer``. What else there is to say, from ``rows`` on, is as for ``Engine.run``."""
+        """The answer to SQL, an ``Answer``. What is not of the query itself is as for ``Engine.run``."""
         started = perf_counter()
         moment = moment or as_of.now(self._log, self._tenant)
         history = History(self._log, self._tenant, commands=commands, moment=moment)

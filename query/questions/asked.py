@@ -49,9 +49,11 @@ class Asking(Generic[Q]):
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What is behind a cell: common table expressions that end in ``hit(u, p, o)``, a row of it an event."""
+    """What is behind a cell: common table expressions that end in ``hit(u, t, p, o)``, a row of it an event of ``stream``;
+    None: of the question's."""
 
     ctes: str
+    stream: str | None = None
 
 
 def ratio(part: float | None, whole: float | None) -> float | None:

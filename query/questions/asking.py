@@ -75,6 +75,7 @@ class Questions:
         limits: Limits = LIMITS,
     ) -> None:
         self._engine = Engine(log, limits)
+        self._limits = limits
         self._tenant = tenant
         self._cohorts = cohorts or {}
 
@@ -102,7 +103,7 @@ class Questions:
             question = asking.question
             figures = KINDS[said["ask"]].answer(asking)
             refuse_unknown(asking.session, asking.sql)
-            warnings = unseen(asking.session, asking.sql, list(_matches(question)))
+            warnings = unseen(asking.session, question.stream, list(_matches(question)))
             then = {name: dict(heads) for name, heads in asking.session.cut.items()}
             span = asking.span
         return {
@@ -145,9 +146,10 @@ class Questions:
             found = refused(error, kind.cell, f"a cell of {said['ask']}")
             raise Rejected(f"cell.{found.field}", found.reason) from None
         with self._asked(said, now, cut, stop) as asking:
-            ctes = kind.behind(asking, chosen).ctes
+            behind = kind.behind(asking, chosen)
+            ctes, stream = behind.ctes, behind.stream or question.stream
             totals = asking.run(f"WITH {ctes} SELECT count(*), count(DISTINCT u) FROM hit")[0]
-            text = _users(ctes, limit) if show == "users" else _events(ctes, question.stream, asking, limit)
+            text = _users(ctes, limit) if show == "users" else _events(ctes, stream, limit)
             shown = as_objects(run(asking.session, asking.sql, text).table)
         return {"cell": dict(cell), "events_total": totals[0], "users_total": totals[1], show: shown,
                 "truncated": len(shown) < (totals[1] if show == "users" else totals[0])}  # fmt: skip
@@ -158,7 +160,12 @@ class Questions:
     ) -> Generator[Asking[Any]]:
         question, cohorts, span = self.read(said, now)
         with self._engine.open(
-            tenant=self._tenant, commands=False, cut=cut, stop=stop, partitions=partitions
+            tenant=self._tenant,
+            commands=False,
+            cut=cut,
+            stop=stop,
+            partitions=partitions,
+            keep_bytes=self._limits.memory_bytes // 4,
         ) as session:
             yield Asking(question, span, session, cohorts)
 
@@ -175,7 +182,9 @@ class Questions:
 
 
 def _matches(part: Any) -> Iterator[Match]:
-    """Every description of events in a question."""
+    """Every description of events of the question's stream; a cohort may be of another one."""
+    if isinstance(part, Cohort):
+        return
     if isinstance(part, Match):
         yield part
     if isinstance(part, BaseModel):
@@ -191,7 +200,7 @@ def _users(ctes: str, limit: int) -> str:
       FROM hit WHERE u IS NOT NULL GROUP BY u ORDER BY u LIMIT {limit}"""
 
 
-def _events(ctes: str, stream: str, asking: Asking[Any], limit: int) -> str:
+def _events(ctes: str, stream: str, limit: int) -> str:
     place = "row_producer" if "row_producer" in columns_of(stream).names else "producer"
     return f"""WITH {ctes} SELECT s.* FROM {stream} s SEMI JOIN hit ON s.{place} = hit.p AND s.row_offset = hit.o
       ORDER BY s.time, s.{place}, s.row_offset LIMIT {limit}"""

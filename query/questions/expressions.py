@@ -182,14 +182,14 @@ def refuse_unknown(session: Session, sql: Expressions) -> None:
                        f"properties there are {listed}")  # fmt: skip
 
 
-def unseen(session: Session, sql: Expressions, asked: Sequence[Match]) -> list[str]:
+def unseen(session: Session, stream: str, asked: Sequence[Match]) -> list[str]:
     """What to warn of: types of events that the stream has never had."""
-    types = list(dict.fromkeys(type_ for match in asked for type_ in match.types))
-    if not types:
-        return []
-    known = [t for (t,) in session.run(f"SELECT DISTINCT CAST(type AS VARCHAR) FROM {sql.stream}").rows() if t]
-    return [
-        f"no event of type {type_!r} has come to {sql.stream}{did_you_mean(type_, known)}"
-        for type_ in types
-        if type_ not in known
+    missing = [
+        type_
+        for type_ in dict.fromkeys(type_ for match in asked for type_ in match.types)
+        if not session.run(f"SELECT 1 FROM {stream} WHERE type = $type LIMIT 1", {"type": type_}).table.num_rows
     ]
+    if not missing:
+        return []
+    known = [t for (t,) in session.run(f"SELECT DISTINCT CAST(type AS VARCHAR) FROM {stream}").rows() if t]
+    return [f"no event of type {type_!r} has come to {stream}{did_you_mean(type_, known)}" for type_ in missing]

@@ -53,5 +53,6 @@ def behind(asking: Asking[Membership], cell: MembershipCell) -> Behind:
     over = asking.sql.over(cohort.stream)
     user = f"nullif({over.text(cohort.user, 'user')}, '')"
     one = "" if cell.user is None else f"AND {user} = {asking.sql.bind(cell.user)}"
-    return Behind(f"""{sql}, hit AS (SELECT {user} AS u, time AS t, {over.place()} FROM {cohort.stream}
-      WHERE time < {asking.sql.at(asking.span.until_us)} AND {user} IN (SELECT u FROM members) {one})""")
+    hit = f"""hit AS (SELECT {user} AS u, time AS t, {over.place()} FROM {cohort.stream}
+      WHERE time < {asking.sql.at(asking.span.until_us)} AND {user} IN (SELECT u FROM members) {one})"""
+    return Behind(f"{sql}, {hit}", cohort.stream)

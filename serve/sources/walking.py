@@ -91,6 +91,7 @@ class Walk:
         self._next = jmespath.compile(api.said.pages.next) if api.said.pages and api.said.pages.next else None
         self._items = jmespath.compile(api.said.items)
         self._since = jmespath.compile(api.said.since.find) if api.said.since else None
+        self._newest = mark_of(place.newest)
         self._note = ""
 
     def read(self) -> Read:
@@ -117,7 +118,7 @@ class Walk:
 
     def _take(self, item: object, gathered: Gathered) -> None:
         said = self._since.search(item) if self._since else None
-        mark, newest = mark_of(said), mark_of(self._place.newest)
+        mark, newest = mark_of(said), self._newest
         try:
             id = self._mapper.id_of(item)
         except ValueError as error:
@@ -128,7 +129,7 @@ class Walk:
         elif id is None or not self._seen.knows(id, mark):
             self._mapper.take(item, gathered, id)
         if mark is not None and (newest is None or newest[0] != mark[0] or mark > newest):
-            self._place.newest = said
+            self._place.newest, self._newest = said, mark
 
     # -- pages -----------------------------------------------------------------------------------------------------
 
@@ -196,7 +197,7 @@ class Walk:
         place.etag = headers.get("etag", "")[:_LONGEST] if alone else ""
         place.modified = headers.get("last-modified", "")[:_LONGEST] if alone else ""
         place.page, place.pages = "", 0
-        place.since, place.newest = self._newer(place.since, place.newest), None
+        place.since, place.newest, self._newest = self._newer(place.since, place.newest), None, None
         if len(self._seen) > KEPT and self._since is None:
             self._note = (
                 f"{len(self._seen):,} ids were read, and {KEPT:,} are remembered over a restart; say `since`, or older "

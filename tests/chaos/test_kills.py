@@ -15,10 +15,11 @@ import yaml
 
 from actors.topology import CellSpec
 from config.settings import Settings
-from events.sqlite_log import SqliteLog
+from events.log import EventLog
 from hindcast import topology
+from hindcast.log_place import log_in
 from tests.chaos import oracle
-from tests.chaos.killer import Killer
+from tests.chaos.killer import ON_VALKEY, TARGETS, Killer
 from tests.chaos.load import Event, Load
 from tests.laws.oracle import History, replay_equals_live
 from tests.receiver import SECRET, Receiver
@@ -46,11 +47,13 @@ class Form(NamedTuple):
     first: tuple[str, ...] = ()
     placement: str = "packed"
     partitions: int = 1
+    log: str = "sqlite"
     power_cuts: int = 0
     """How often the whole system is killed and started again."""
 
 
 SHORT = Form(12_000, 600, 3, (3.0, 5.0), ("collectors", "analyzers", "gateway"))
+VALKEY = Form(24_000, 600, 9, (2.0, 5.0), ("valkey", "host", "valkey"), log="valkey")
 LONG = Form(120_000, 900, 27, (2.0, 5.0), power_cuts=1)
 
 
@@ -61,6 +64,7 @@ def forms() -> list[Any]:
     return [
         pytest.param(LONG, id="packed"),
         pytest.param(LONG._replace(placement="spread", partitions=4), id="spread-4-partitions"),
+        pytest.param(VALKEY, id="valkey"),
     ]
 
 
@@ -76,7 +80,7 @@ def test_nothing_is_lost_or_counted_twice(form: Form, tmp_path: Path) -> None:
     finally:
         receiver.close()
     began = time.monotonic()
-    log = SqliteLog(killed.data / "log", doorbell=False)
+    log = log_in(killed.data).open(woken=False)
     try:
         told = verify(log, killed, [d.id for d in receiver.deliveries], config)
     finally:
@@ -122,7 +126,7 @@ def under_fire(form: Form, seed: int, folder: Path, config: Path) -> Killed:
     port, systems = free_port(), list[Running]()
 
     def up() -> Running:
-        systems.append(start(folder, str(config), "--placement", form.placement, port=port))
+        systems.append(start(folder, str(config), "--placement", form.placement, "--log", form.log, port=port))
         return systems[-1]
 
     try:
@@ -143,7 +147,14 @@ def shoot(form: Form, seed: int, up: Callable[[], Running]) -> tuple[Load, dict[
     load = Load(system.url, system.key, form.events, form.rate, seed)
     rounds, cuts, kills = form.power_cuts + 1, list[float](), Counter[str]()
     for part in range(rounds):
-        killer = Killer(system, form.kills // rounds, form.pause_s, seed + part, form.first)
+        killer = Killer(
+            system,
+            form.kills // rounds,
+            form.pause_s,
+            seed + part,
+            form.first,
+            TARGETS if form.log == "sqlite" else ON_VALKEY,
+        )
         killer.start()
         killer.join()
         kills += killer.counted()
@@ -180,7 +191,7 @@ def settled(system: Running, newest_us: int) -> None:
     system.until(lambda: system.sql(owed), [[True]], timeout_s=60)
 
 
-def verify(log: SqliteLog, killed: Killed, delivered: list[str], config: Path) -> dict[str, Any]:
+def verify(log: EventLog, killed: Killed, delivered: list[str], config: Path) -> dict[str, Any]:
     """Every law, over the log that is left."""
     history, sent = History(log), killed.sent
     for cell in log.cells():

@@ -49,7 +49,7 @@ def test_a_value_is_explained_by_client_and_command(running: Running) -> None:
         paid(running, "MXN", 9.0)
         assert client.explain("orders", key="MXN", as_of=token)["figures"]["count"] == 3
         assert client.metrics("orders", key="MXN", as_of=token)[0]["count"] == 3
-    assert asked(running, "explain", "orders", "--key", "MXN", "--as-of", token)["figures"] == told["figures"]
+    assert asked(running, "explain", "orders", "--series", "MXN", "--as-of", token)["figures"] == told["figures"]
 
 
 def test_a_rule_is_tried_on_what_happened(running: Running, tmp_path: Any) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
+from serve.routes.otlp import EXAMPLES
 from tests.answering import Answering, Asked, Says
 from tests.running import Running, free_port, start
 
@@ -17,9 +21,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 COUNTED = {
     "api_metrics": "SELECT count(*) > 0, max(value) FROM api_metrics WHERE type = 'visits_total'",
     "external_apis": "SELECT count(*), count(DISTINCT id) FROM external_apis",
-    "business_events": "SELECT count(*), sum(amount)::BIGINT FROM business_events",
+    "business_events": "SELECT count(*), sum(amount)::BIGINT FROM business_events WHERE source = 'orders'",
     "social_media": "SELECT count(*), count(DISTINCT id) FROM social_media",
-    "system_logs": "SELECT count(*), count(DISTINCT message) FROM system_logs",
+    "system_logs": "SELECT count(*), count(DISTINCT message) FROM system_logs WHERE source = 'app'",
     "website_analytics": "SELECT count(*), count(DISTINCT path) FROM website_analytics",
 }
 
@@ -76,6 +80,25 @@ def counted(system: Running) -> dict[str, list[Any]]:
     return {stream: system.sql(question)[0] for stream, question in COUNTED.items()}
 
 
+def pushed(system: Running, *, again: bool = False) -> None:
+    """What is pushed is committed with its answer; sent again, also to a system that was killed since, it adds nothing."""
+    (system.data / "secrets").mkdir(exist_ok=True)
+    (system.data / "secrets" / "crm").write_text("s3cret")
+    body = b'{"key": 7, "kind": "deal.won", "amount": 10, "currency": "THB"}'
+    signed = {"x-signature": hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()}
+    answer = httpx.post(f"{system.url}/v1/webhooks/crm", content=body, headers=signed, timeout=30)
+    assert answer.json() == {"success": True, "outcome": "duplicate" if again else "accepted"}, answer.text
+    forged = httpx.post(f"{system.url}/v1/webhooks/crm", content=body, headers={"x-signature": "00"}, timeout=30)
+    assert forged.status_code == 401, forged.text
+    for signal, example in EXAMPLES.items():
+        assert system.post(f"/v1/{signal}", json=example).status_code == 200
+    assert system.sql("SELECT id, type, amount FROM business_events WHERE source = 'crm'") == [["7", "deal.won", 1000]]
+    assert system.sql("SELECT message, severity FROM system_logs WHERE subject = 'shop'") == [["no stock", "error"]]
+    assert system.sql("SELECT count(*) FROM api_metrics WHERE subject = 'shop'") == [[2]]
+    audit = "SELECT source, field FROM dead_letters WHERE type = 'signature.refused' GROUP BY ALL"
+    assert system.sql(audit) == [["crm", "x-signature"]]
+
+
 def test_every_kind_is_read_once_over_a_power_cut_and_what_fails_says_why(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +126,10 @@ def test_every_kind_is_read_once_over_a_power_cut_and_what_fails_says_why(
     config = {
         "extends": "base", "sources": sources, "metrics": [metric],
         "fetching": {"allow_private": [f"localhost:{world.server.port}"]},
+        "parts": {
+            "otlp": {"enabled": True},
+            "webhooks": {"endpoints": {"crm": {"scheme": "hmac", "secret": "file:crm", "id": "key", "type_from": "kind"}}},
+        },
     }  # fmt: skip
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
     options = str(tmp_path / "mine.yaml"), "--placement", "packed"
@@ -111,10 +138,12 @@ def test_every_kind_is_read_once_over_a_power_cut_and_what_fails_says_why(
     system = start(tmp_path, *options, port=port)
     try:
         system.until(lambda: counted(system), world.expected(), timeout_s=90)
+        pushed(system)
         world.grow(7)
         system.kill()
         world.grow(8)
         system = start(tmp_path, *options, port=port)
+        pushed(system, again=True)
         system.until(lambda: counted(system), world.expected(), timeout_s=90)
         world.grow(3)
         system.until(lambda: counted(system), world.expected(), timeout_s=90)
@@ -126,7 +155,7 @@ def test_every_kind_is_read_once_over_a_power_cut_and_what_fails_says_why(
         assert "127.0.0.1 is not an address of the public internet" in said["inside"]["last_error"]
         assert "hush" not in system.get("/v1/status").text + system.output.read_text()
         total = "SELECT sum(sum)::BIGINT FROM metrics_latest WHERE metric = 'shop_orders' AND key = 'THB'"
-        system.until(lambda: system.sql(total), [[50 * world.n]], timeout_s=120)
+        system.until(lambda: system.sql(total), [[50 * world.n + 1000]], timeout_s=120)
     finally:
         code = system.stop()
     assert code == 0, system.output.read_text()[-3000:]

@@ -43,3 +43,11 @@ def log(spec: LogSpec) -> Iterator[EventLog]:
     made = spec.open()
     yield made
     made.close()
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def own(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """A server that the test may do anything to."""
+    server = RedisServer(request.param)
+    yield server
+    server.close()

@@ -47,6 +47,7 @@ def test_lasting_snapshots_are_kept_for_looks_back_and_thinned_as_they_age(log: 
     assert [ref and ref.snapshot.data for ref in found[:4]] == [b"state 0", b"state 0", b"state 2", b"state 2"]
     assert {ref.commit for ref in found if ref} == set(range(1, 41, 2))
     assert log.snapshot_at(CELL, 40, 2, "x86_64") is None
+    assert log.snapshot_at(CELL, 40, 1, "arm64") is None
     assert len(log.snapshots(CELL)) == 2
     writer.commit(tick(), saves=Snapshot(1, "x86_64", b"a week later", (), True), at=7 * 1440 * minute)
     assert {ref.commit for n in range(1, 42) if (ref := log.snapshot_at(CELL, n, 1, "x86_64"))} == {

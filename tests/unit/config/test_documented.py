@@ -10,8 +10,11 @@ from pydantic import BaseModel
 
 from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import WebhookChannel
+from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
+from actors.definitions.query import Query
+from actors.definitions.trend import Trend
 from actors.edges.sources.machine import MachineSection
 from config.sections import Collectors, Fetching, LogBounds, Queries, Server
 from config.settings import Document
@@ -41,6 +44,9 @@ PAGE = (PAGES / "configuring.md").read_text(encoding="utf-8")
         (FileSection, ""),
         (Metric, ""),
         (Anomaly, ""),
+        (Trend, ""),
+        (Correlation, ""),
+        (Query, ""),
         (WebhookChannel, ""),
         (Dashboard, ""),
         (Widget, ""),
@@ -74,6 +80,9 @@ def test_every_setting_of_a_source_is_told(model: type[BaseModel]) -> None:
         (Queries, "queries."),
         (Metric, ""),
         (Anomaly, ""),
+        (Trend, ""),
+        (Correlation, ""),
+        (Query, ""),
     ],
 )
 def test_numbers_are_the_defaults(model: type[BaseModel], prefix: str) -> None:

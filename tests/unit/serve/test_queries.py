@@ -86,6 +86,8 @@ def test_rows_beyond_the_limit_are_cut_and_the_answer_says_so(http: TestClient) 
         assert ask(http, "FROM range(60000)", accept).headers["hindcast-truncated"] == "true"
         assert ask(http, "FROM range(50000)", accept).headers["hindcast-truncated"] == "false"
     assert len(ask(http, "FROM range(60000)", "text/csv", limit=3).text.splitlines()) == 4
+    wide = ask(http, "SELECT range, range::HUGEINT << 70 AS wide FROM range(25000)", limit=25_000).json()
+    assert wide["rows"] == [[n, n << 70] for n in range(25_000)]
 
 
 @pytest.mark.parametrize("form", ["arrow", "pandas"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from events.catalog import SYSTEM_METRICS
 from tests.unit.query.questions.words import DAY, Shop, column, us
 
 DAYS = {"since": "2026-03-20", "until": "2026-04-02"}
@@ -76,6 +77,19 @@ def test_who_is_in_a_cohort(peopled: Shop, criteria: list[Any], match: str, memb
     assert peopled.ask("funnel", steps=["buy", "refund"], cohort="them", **DAYS)["groups"][0]["users"] == len(
         set(members) - {"none"}
     )
+
+
+def test_a_cohort_of_another_stream(shop: Shop) -> None:
+    from tests.unit.query.test_engine import Filled  # a machine that fell silent, by its gauges
+
+    filled = Filled.__new__(Filled)
+    filled.log, filled._at = shop.log, {}
+    filled.put("shop/machine/0", SYSTEM_METRICS, 2, subject=["m1", "m2"], type=["cpu", "disk"], time=us("2026-03-21"))
+    shop.did(("m1", "page", "2026-03-21"), ("m2", "page", "2026-03-21"))
+    shop.cohorts["with cpu"] = {"name": "with cpu", "stream": "system_metrics", "criteria": [{"event": "cpu"}]}
+    assert shop.users({}, "trends", cohort="with cpu", **DAYS) == ["m1"]
+    behind = shop.drill({}, "cohort", show="events", cohort="with cpu")
+    assert [event["type"] for event in behind["events"]] == ["cpu"]
 
 
 def test_a_cohort_that_is_not_there_or_cannot_be(peopled: Shop) -> None:
