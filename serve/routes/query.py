@@ -103,7 +103,7 @@ def _quality(parameters: list[str]) -> float:
 
 def _json(answer: Answer) -> bytes:
     told = {"columns": [column._asdict() for column in answer.columns], "truncated": answer.truncated,
-            "elapsed_ms": answer.elapsed_ms}  # fmt: skip
+            "elapsed_ms": answer.elapsed_ms, "as_of": answer.as_of}  # fmt: skip
     rows = b",".join(_json_rows(piece)[1:-1] for piece in in_pieces(answer.table))
     return orjson.dumps(told)[:-1] + b',"rows":[' + rows + b"]}"
 
