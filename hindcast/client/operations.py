@@ -6,12 +6,12 @@ command, and the ``Call`` that it returns says what is sent and what is made of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from events.errors import Rejected
 from hindcast.client import frames
 from hindcast.client.answers import (
     Answer,
@@ -159,7 +159,7 @@ class Operations:
         """
         said: Any = query if isinstance(query, str) else dict(query)
         if isinstance(said, str) and said.lstrip().startswith("{"):
-            said = json.loads(said)
+            said = _question(said)
         return Call("POST", "/v1/optimize", _json, content=encoded({"query": said, "data_size": data_size}))
 
     @operation(Command("questions list"))
@@ -460,6 +460,16 @@ def _then(as_of: datetime | str | None, valid_at: datetime | str | None = None) 
 
 def _ends(span: Event) -> dict[str, Any]:
     return {name: _moment(span[name]) for name in ("from", "to") if name in span}
+
+
+def _question(text: str) -> Any:
+    """A question as JSON or YAML. Raises ``Rejected``."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Rejected("query", f"is neither SQL nor a question in JSON or YAML: {error}") from None
 
 
 def _dry(dry_run: bool) -> dict[str, str | int | float]:
