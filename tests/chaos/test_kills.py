@@ -92,8 +92,8 @@ def test_nothing_is_lost_or_counted_twice(form: Form, tmp_path: Path) -> None:
 
 
 def settings(hook: str, form: Form) -> dict[str, Any]:
-    """Windows to check, and rules whose thresholds lie in the middle of what comes, so that they turn often. That on pages lies
-    a little below: the short form has three whole windows of it, and in one at least it has to hold."""
+    """Windows to check, and rules whose thresholds lie in the middle of what comes, so that they turn often. That on pages
+    lies a little below: the short form has three whole windows of it, and in one at least it has to hold."""
     sales, pages = form.rate * 6 / 20 / 3, 0.8 * form.rate * 5 * 8 / 20
     return {
         "log": {"partitions": form.partitions},
