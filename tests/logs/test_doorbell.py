@@ -76,7 +76,7 @@ def test_the_bell_of_a_dead_process_is_taken_down(tmp_path: Path) -> None:
     there.close()
     assert here.recv() == "waiting"
     deadline = monotonic() + 5
-    while not list((tmp_path / "bells").iterdir()) and monotonic() < deadline:
+    while not list((tmp_path / "bells").glob("*.at")) and monotonic() < deadline:  # before that it is being put up
         sleep(0.005)
     process.kill()
     process.join()
