@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import pickle
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from actors import parts
@@ -20,6 +20,7 @@ from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.edges.intake import Ack, PushWorker
+from actors.fold import Fold
 from actors.followers import Followed, Follower, Followers
 from actors.looking_back import view_at
 from actors.packing import unpack
@@ -69,7 +70,7 @@ class Host:
         self._failed: dict[str, str] = {}
         """Cells that could not be made, and why."""
         self._where: HostMap | None = None
-        self._folds: dict[str, bytes] = {}
+        self._folds: dict[str, Fold[Any]] = {}
         """Of each cell, as it came: a look back takes a fold of its own."""
         self._looking_back = 0
 
@@ -85,7 +86,7 @@ class Host:
             return
         self._failed.pop(spec.name, None)
         try:
-            fold = pickle.dumps(spec.fold)
+            fold = deepcopy(spec.fold)
             worker = self._worker(spec)
         except Exception as error:  # a part that raises as its cell is made: named, and the other cells run
             logger.exception("%s cannot be made", spec.name)
@@ -197,7 +198,7 @@ class Host:
             raise Overloaded("others look back already; try again in a moment", 1.0)
         self._looking_back += 1
         try:
-            return await asyncio.to_thread(view_at, self._log, cell, pickle.loads(fold), topic, commit)
+            return await asyncio.to_thread(view_at, self._log, cell, deepcopy(fold), topic, commit)
         finally:
             self._looking_back -= 1
 

@@ -6,7 +6,6 @@ what is new in each series given its own past, with control of the false discove
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +13,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from actors.analyzers.findings import Finding, Said, finding_rows, parts_of_time
+from actors.analyzers.findings import LETS_GO, PARTS, Finding, Said, commands, finding_rows, parts_of_time, spec_of
 from actors.analyzers.recent import Closing, Recent, Sample, read
 from actors.definitions.correlation import parted
 from actors.fold import Batch, Outputs
 from events.catalog import CONTROL, INSIGHTS, METRICS
-
-DEFINED, REMOVED = "correlation.defined", "correlation.removed"
-PARTS = 12
-LETS_GO = 5.0
 
 
 class CorrelationWatch(msgspec.Struct):
@@ -63,9 +58,7 @@ class CorrelationAnalyzer:
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
         outputs = Outputs()
         if batch.stream == CONTROL.name:
-            columns = batch.table.select(["type", "subject", "data", "time"])
-            commands = [row for row in columns.to_pylist() if row["type"] in (DEFINED, REMOVED)]
-            found = [each for row in commands for each in self._command(state, row)]
+            found = [each for row in commands(batch, "correlation") for each in self._command(state, row)]
         else:
             found = [each for row in read(batch, _wanted(state)) for each in self._take(state, row)]
         if found:
@@ -74,7 +67,8 @@ class CorrelationAnalyzer:
 
     def _command(self, state: State, row: Mapping[str, Any]) -> Iterator[Finding]:
         name, now = row["subject"], state.get(row["subject"])
-        fresh = CorrelationWatch.of(json.loads(row["data"])["spec"]) if row["type"] == DEFINED else None
+        spec = spec_of(row)
+        fresh = CorrelationWatch.of(spec) if spec is not None else None
         if now is not None and fresh is not None and now.says() == fresh.says():
             return
         if now is not None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import pyarrow as pa
 
+from actors.fold import Batch
+from actors.ledger import DEFINED
 from events.catalog import INSIGHTS, rows
 
 Status = Literal["rising", "falling", "steady", "together", "opposed", "apart", "learning", "withdrawn"]
 FOUND = ("rising", "falling", "together", "opposed")
 """What is worth a reader's time; the others say that there is nothing, or nothing yet."""
+
+PARTS = 12
+"""So many times within its windows a watch is judged."""
+LETS_GO = 5.0
+"""What was said is taken back once its error rate is so many times the one at which it is said."""
 
 
 class Said(msgspec.Struct):
@@ -60,6 +68,18 @@ def withdrawn(watch: str, metric: str, aggregate: str, said: Mapping[str, Said],
     """What was said by key holds no more: nobody watches it, or it is silent."""
     for key in sorted(said):
         yield Finding(watch, "withdrawn", metric, aggregate, key, at, "it is no longer watched, or silent")
+
+
+def commands(batch: Batch, kind: str) -> Iterator[Mapping[str, Any]]:
+    """Rows of ``control`` by which a watch of that kind is defined or removed."""
+    for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():
+        if row["type"] in (f"{kind}.defined", f"{kind}.removed"):
+            yield row
+
+
+def spec_of(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The spec that such a row says; None where it removes the watch."""
+    return json.loads(row["data"])["spec"] if row["type"].endswith(DEFINED) else None
 
 
 def finding_rows(type_: str, found: Sequence[Finding]) -> pa.RecordBatch:

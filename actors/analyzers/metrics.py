@@ -327,6 +327,8 @@ class MetricsAnalyzer:
         told_to = past.watermark
         try:
             joined = [(held, *past.take_held(held)) for held in state.held[spec.stream].above(joining.cut)]
+        except MemoryError:
+            raise  # says something of this machine, and a replay elsewhere would go on
         except Exception as error:  # noqa: BLE001 - a row that this metric cannot take: it fails, the others count on
             joining.failed = told_why("metric", spec.name, f"rows of {spec.stream} from {joining.cut} on", error)
             state.forget_hold(spec.stream)

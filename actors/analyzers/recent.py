@@ -20,7 +20,7 @@ CLOSED = "window.closed"
 COUNTED = ("count", "sum", "distinct")
 """Aggregates of which silence has a figure."""
 MOST_KEYS = 1_000
-"""Keys of one metric that a watch follows; what comes beyond is left out, and said."""
+"""Keys of one metric that a watch follows; what comes beyond is left out, and its findings say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class Closing:
 
 
 def read(batch: Batch, wanted: Mapping[str, Set[str]]) -> Iterator[Sample | Closing]:
-    """What a batch of ``metrics`` says of the metrics ``wanted``, each with its aggregates; of closings, all. In order."""
+    """What a batch of ``metrics`` says of the metrics ``wanted``, each with its aggregates, in order; of closings, also
+    those of families such as ``{type}``, which any of them may be of."""
     table = batch.table
     if not batch.rows or not wanted:
         return
@@ -56,7 +57,8 @@ def read(batch: Batch, wanted: Mapping[str, Set[str]]) -> Iterator[Sample | Clos
     closed = np.array([name == CLOSED for name in type_names], np.bool_)[types]
     metrics, names = labels(table, "metric")
     ours = np.array([name in wanted for name in names], np.bool_)[metrics]
-    chosen = np.flatnonzero(closed | ours)
+    family = np.array([name.startswith("{") for name in names], np.bool_)[metrics]
+    chosen = np.flatnonzero(ours | (closed & family))
     if not len(chosen):
         return
     starts, ends, widths = times(table, "start"), times(table, "time"), times(table, "width_us")

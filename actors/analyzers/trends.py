@@ -7,7 +7,6 @@ to rise or fall are chosen by Benjamini and Hochberg (1995), so that with many k
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,22 +14,28 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from actors.analyzers.findings import Finding, Said, finding_rows, parts_of_time, percent, withdrawn
-from actors.analyzers.recent import Closing, Recent, Sample, read
+from actors.analyzers.findings import (
+    LETS_GO,
+    PARTS,
+    Finding,
+    Said,
+    commands,
+    finding_rows,
+    parts_of_time,
+    percent,
+    spec_of,
+    withdrawn,
+)
+from actors.analyzers.recent import MOST_KEYS, Closing, Recent, Sample, read
 from actors.fold import Batch, Outputs
 from analytics.kernels import F64
 from events.catalog import CONTROL, INSIGHTS, METRICS
 
-DEFINED, REMOVED = "trend.defined", "trend.removed"
-PARTS = 12
-"""So many times within its windows a watch is judged."""
 LEAST = 16
 """Windows without which nothing is said."""
 LOOKS = 4.0
 """Judging twelve times within a span gives chance about as many occasions as four independent looks: on steady Poisson
 counts, 60 windows, the share of spans with a false trend is 0.9 % at ``alpha`` 0.01 with this divisor, and 3.1 % without."""
-LETS_GO = 5.0
-"""What was said is taken back once its error rate is so many times the one at which it is said."""
 HOUR_US = 3_600_000_000
 
 
@@ -68,7 +73,7 @@ class TrendAnalyzer:
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
         outputs = Outputs()
         if batch.stream == CONTROL.name:
-            found = [each for row in _commands(batch) for each in self._command(state, row)]
+            found = [each for row in commands(batch, "trend") for each in self._command(state, row)]
         else:
             found = [each for row in read(batch, _wanted(state)) for each in self._take(state, row)]
         if found:
@@ -77,7 +82,8 @@ class TrendAnalyzer:
 
     def _command(self, state: State, row: Mapping[str, Any]) -> Iterator[Finding]:
         name, now = row["subject"], state.get(row["subject"])
-        fresh = TrendWatch.of(json.loads(row["data"])["spec"]) if row["type"] == DEFINED else None
+        spec = spec_of(row)
+        fresh = TrendWatch.of(spec) if spec is not None else None
         if now is not None and fresh is not None and (now.windows, now.alpha) == (fresh.windows, fresh.alpha):
             return
         if now is not None:
@@ -103,12 +109,6 @@ class TrendAnalyzer:
 
     def load(self, data: bytes) -> State:
         return msgspec.msgpack.decode(data, type=State)
-
-
-def _commands(batch: Batch) -> Iterator[Mapping[str, Any]]:
-    for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():
-        if row["type"] in (DEFINED, REMOVED):
-            yield row
 
 
 def _wanted(state: State) -> dict[str, set[str]]:
@@ -169,7 +169,8 @@ def _least_rates(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _learning(name: str, watch: TrendWatch, key: str, known: int) -> Finding:
-    message = f"not enough data: {known} windows are known, at least {LEAST} with a value are needed"
+    windows = "1 window is" if known == 1 else f"{known} windows are"
+    message = f"not enough data: {windows} known, at least {LEAST} with a value are needed"
     return Finding(
         name, "learning", watch.metric, watch.recent.aggregate, key, watch.recent.closed_to, message, n=known
     )
@@ -185,6 +186,8 @@ def _finding(name: str, watch: TrendWatch, key: str, start: Any, value: F64, ans
     series = f"{watch.metric}.{recent.aggregate}" + (f" of {key}" if key else "")
     by = f" by {percent(abs(change))} of its mean" if change is not None else ""
     message = f"{series} {'rises' if slope.value > 0 else 'falls'}{by} in {parts_of_time(span + recent.width)}"
+    if recent.left_out:
+        message += f" (there are more keys than the {MOST_KEYS:,} that are followed)"
     return Finding(
         name,
         status,
