@@ -162,6 +162,24 @@ QUARANTINE = _stream(
     pa.field("offset", pa.int64()),
     pa.field("error", pa.string()),
 )
+SEGMENTS = _stream(
+    "segments",
+    "segment.written: a range of a stream's offsets that is in the archive, in which file, and how to tell that it is whole.",
+    pa.field("stream", LABEL),
+    pa.field("producer", LABEL),
+    pa.field("first_offset", pa.int64()),
+    pa.field("end_offset", pa.int64()),  # the offset after the last one
+    pa.field("row_count", pa.int64()),
+    pa.field("file", pa.string()),  # below the archive's folder
+    pa.field("bytes", pa.int64()),
+    pa.field("checksum", pa.string()),  # xxh3-128 of the file, hexadecimal
+    pa.field("entries_checksum", pa.string()),  # and of the file with the entries' headers
+    pa.field("earliest", TIME),  # of the rows' `time`; null where there are no rows
+    pa.field("latest", TIME),
+    pa.field("earliest_received", TIME),
+    pa.field("latest_received", TIME),
+    pa.field("chain", pa.string()),  # the log's chain hash after the last entry that begins in the range, hexadecimal
+)
 
 STREAMS: Mapping[str, Stream] = {
     s.name: s
@@ -179,6 +197,7 @@ STREAMS: Mapping[str, Stream] = {
         CLOCK,
         DEAD_LETTERS,
         QUARANTINE,
+        SEGMENTS,
     )
 }
 

@@ -1,7 +1,7 @@
 """SQL over the streams of a log: DuckDB, read-only, locked down and bounded.
 
-Every query has a database of its own, in memory and empty but for the streams. It can reach no file, network, setting
-or extension; it is one SELECT, SHOW, DESCRIBE or EXPLAIN; and it ends at its limits of time, memory and rows.
+Every query has a connection of its own, to a database in memory that is empty but for its streams. It can reach no file,
+network, setting or extension; it is one SELECT, SHOW, DESCRIBE or EXPLAIN; and it ends at its limits of time, memory and rows.
 """
 
 from __future__ import annotations
@@ -13,33 +13,32 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
+from events.archive.log import ArchivedLog
 from events.catalog import STREAMS
 from events.errors import Rejected
 from events.log import EventLog
 from events.nearest import did_you_mean
-from query.history import History, schema_of
+from events.tables import columns_of
+from query.history import Archived, History
 from query.rows import as_objects, as_rows
 
 logger = logging.getLogger(__name__)
 
 LATEST = "metrics_latest"
 """Of each window of ``metrics`` the sample with the highest revision."""
-_IN_SQL = {
-    "alerts": {"by": "acknowledged_by"},
-    "metrics": {"distinct": "distinct_count"},
-    "quarantine": {"offset": "at_offset"},
-}
-"""What SQL calls the columns whose names are words of its own."""
 _LATEST_SQL = f"""
 CREATE TEMP VIEW {LATEST} AS FROM metrics WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
   PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, row_offset DESC
 )"""
+_WHAT_THERE_IS = ("show", "describe", "summarize", "information_schema", "duckdb_", "pg_", "sqlite_", "pragma", "query")
+"""Words of statements that may look at tables which they do not name."""
 _BATCH_ROWS = 2048
 _NO_TABLE = re.compile(r"Table with name (\S+) does not exist")
 _ALLOWED = "send one SELECT (or WITH, FROM, VALUES), SHOW, DESCRIBE, SUMMARIZE or EXPLAIN of such a statement"
@@ -107,12 +106,13 @@ class Engine:
         if wanted < 1:
             raise Rejected("limit", f"must be 1 or more, got {wanted}")
         started = perf_counter()
-        tables = _Tables(History(self._log, tenant, commands=commands))
-        with closing(_database(limits)) as db:
+        root = self._log.root if isinstance(self._log, ArchivedLog) else Path()
+        tables = _Tables(History(self._log, tenant, commands=commands), root)
+        with closing(_instance(limits.memory_bytes, limits.threads).cursor()) as db:
             statement = _admitted(db, sql)
             with _deadline(db, limits.seconds) as late:
                 try:
-                    tables.register(db)
+                    tables.register(db, statement)
                     columns, table, truncated = _fetch(db, statement, wanted, limits.result_bytes)
                 except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
                     if tables.failure is not None:
@@ -124,39 +124,43 @@ class Engine:
 class _Tables:
     """The streams as DuckDB sees them. What goes wrong in the log meanwhile is kept: it is not the caller's fault."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, root: Path) -> None:
         self._history = history
+        self._root = root
         self.failure: Exception | None = None
         self.cut: dict[str, Mapping[str, int]] = {}
 
-    def register(self, db: duckdb.DuckDBPyConnection) -> None:
+    def register(self, db: duckdb.DuckDBPyConnection, statement: str) -> None:
+        """Make the streams known that ``statement`` may read; all of them where it may ask what there is."""
         from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
 
+        said = statement.lower()
+        all_of_them = any(word in said for word in _WHAT_THERE_IS)
         for name in STREAMS:
-            db.register(name, StreamTable(columns_of(name), lambda name=name: self._read(name)))
-        db.execute(_LATEST_SQL)
+            if all_of_them or name in said:
+                db.register(
+                    name, StreamTable(columns_of(name), self._root, lambda name=name: self._read(name), self._keep)
+                )
+        if all_of_them or LATEST in said:
+            db.execute(_LATEST_SQL)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
-    def _read(self, stream: str) -> Iterator[pa.RecordBatch]:
-        try:
-            self.cut[stream] = self._history.heads(stream)
-            for batch in self._history.batches(stream):
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=columns_of(stream))
-        except Exception as error:
-            self.failure = error
-            raise
+    def _read(self, stream: str) -> Iterator[Archived | pa.RecordBatch]:
+        self.cut[stream] = self._history.heads(stream)
+        yield from self._history.parts(stream)
+
+    def _keep(self, failure: Exception) -> None:
+        self.failure = failure
 
 
 @cache
-def columns_of(stream: str) -> pa.Schema:
-    """The columns of a stream's table in SQL: those of the stream, none named by a word of SQL, and where a row stands."""
-    names = _IN_SQL.get(stream, {}) | ({} if stream == "quarantine" else {"offset": "row_offset"})
-    return pa.schema([column.with_name(names.get(column.name, column.name)) for column in schema_of(stream)])
+def _instance(memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
+    """An empty database in memory. To make one takes ten times as long as to ask it a small question, so it is kept.
 
-
-def _database(limits: Limits) -> duckdb.DuckDBPyConnection:
-    memory = f"{limits.memory_bytes}B"
-    db = duckdb.connect(":memory:", config={**_SETTINGS, "threads": str(limits.threads), "memory_limit": memory})
+    Each query has a connection of its own: the streams are temporary tables of that, and no other query sees them.
+    """
+    limits = {"threads": str(threads), "memory_limit": f"{memory_bytes}B"}
+    db = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
     db.execute("SET TimeZone = 'UTC'")
     db.execute("SET lock_configuration = true")
     return db
@@ -240,9 +244,13 @@ def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Re
         )
     if isinstance(error, duckdb.OutOfMemoryException):
         mib = limits.memory_bytes >> 20
-        return Rejected("sql", f"needs more than {mib} MiB of memory; ask for less time, fewer columns or fewer groups")
+        return Rejected(
+            "sql",
+            f"needs more than {mib} MiB of memory, with what others ask at this moment; ask for less time, fewer columns or fewer groups",
+        )
     if isinstance(error, (duckdb.InternalException, duckdb.FatalException)):
         logger.error("DuckDB failed at %r: %s", statement, error)
+        _instance.cache_clear()  # a database that met such an error answers nothing any more
     if isinstance(error, duckdb.CatalogException):
         return Rejected("sql", _no_such_name(_words(error)))
     if isinstance(error, duckdb.BinderException):

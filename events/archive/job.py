@@ -1,0 +1,139 @@
+"""One run of the archiver, in a process of its own that ends when it is done: `python -m events.archive.job`.
+
+The libraries that it needs take 80 MB, and what it does keeps a core busy; so neither is in a host, and it is nice to the rest.
+It takes an ``Order`` (JSON) from standard input and prints each ``Done`` (JSON, a line each) once that range is in the archive.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from events.archive.segments import Segment
+from events.errors import Conflict, Corrupt, Transient
+from events.log import EventLog
+
+if TYPE_CHECKING:
+    from events.archive.delta import StreamTable
+
+_NICE = 10
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Offsets ``[first, end)`` of one producer's stream."""
+
+    stream: str
+    producer: str
+    first: int
+    end: int
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What a run is to archive: the log's folder, the archive's, and ranges in the order of each stream's offsets."""
+
+    log: str
+    root: str
+    ranges: tuple[Range, ...]
+
+
+class Done(msgspec.Struct, frozen=True):
+    """``segment`` of a range that is archived, or why the run ends before the rest: ``corrupt`` where waiting is no help."""
+
+    segment: Segment | None = None
+    failure: str = ""
+    corrupt: bool = False
+
+
+def archive(log: EventLog, root: Path, ranges: Sequence[Range]) -> Generator[Segment, None, None]:
+    """Archive one range after the other. A range that is in its table already is not written again, but answered all the same.
+
+    Raises ``Transient`` (full disk, another archiver at work) and ``Corrupt`` (the log lacks rows, or is not the log of this
+    archive); what was answered before is in the archive.
+    """
+    from events.archive.delta import StreamTable
+
+    tables: dict[str, StreamTable] = {}
+    with _alone(root):
+        for wanted in ranges:
+            try:
+                table = tables.get(wanted.stream) or tables.setdefault(wanted.stream, StreamTable(root, wanted.stream))
+                yield _archived(log, root, table, wanted)
+            except Conflict as error:
+                raise Transient(str(error), 5.0) from error
+            except OSError as error:
+                raise Transient(
+                    f"{root}: disk full or not writable ({error}); make room for the archive", 30.0
+                ) from error
+
+
+def _archived(log: EventLog, root: Path, table: StreamTable, wanted: Range) -> Segment:
+    from events.archive.files import write
+
+    end = table.end(wanted.producer)
+    if end > wanted.first:
+        segment = table.recorded(wanted.producer, wanted.first)
+        if segment is None or not _agrees(log, segment):
+            raise Corrupt(
+                f"the archive has {wanted.stream} of {wanted.producer} up to offset {end}, and the log records it up to "
+                f"{wanted.first}: they are not of one system; restore both from one backup, or move {root} away"
+            )
+        return segment
+    if end < wanted.first:
+        raise Corrupt(
+            f"the archive's table has {wanted.stream} of {wanted.producer} up to offset {end}, and the log records it up to "
+            f"{wanted.first}; restore {root} from a backup"
+        )
+    segment = write(log, root, (wanted.stream, wanted.producer), wanted.first, wanted.end)
+    table.add(segment, time.time_ns() // 1_000_000)
+    return segment
+
+
+def _agrees(log: EventLog, segment: Segment) -> bool:
+    """Whether the log has the entry that the segment ends with."""
+    entries = log.read(segment.stream, segment.producer, segment.end - 1, 1)
+    return bool(entries) and entries[0].header.first < segment.end and entries[0].header.chain.hex() == segment.chain
+
+
+@contextmanager
+def _alone(root: Path) -> Generator[None, None, None]:
+    """Raises ``Transient`` where another process archives to ``root``."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (root / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Transient(f"another process archives to {root}; one is enough", 5.0) from None
+        yield
+
+
+def main() -> None:
+    """Do what standard input asks for."""
+    os.nice(_NICE)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    from events.sqlite_log import SqliteLog
+
+    log = SqliteLog(order.log, doorbell=False)
+    try:
+        for segment in archive(log, Path(order.root), order.ranges):
+            _tell(Done(segment))
+    except (Transient, Corrupt) as error:
+        _tell(Done(failure=str(error), corrupt=isinstance(error, Corrupt)))
+    finally:
+        log.close()
+
+
+def _tell(done: Done) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
