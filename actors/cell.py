@@ -22,7 +22,7 @@ from events.catalog import QUARANTINE, STREAMS
 from events.entry import EMPTY, NO_WATERMARK, encode
 from events.envelope import CellName
 from events.errors import Corrupt
-from events.log import Commit, EventLog, JournalRow, Lease, Output, Piece, Snapshot, Source
+from events.log import CellLog, Commit, JournalRow, Lease, Output, Piece, Snapshot, Source
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -39,7 +39,7 @@ class Cell(Generic[S]):
     def __init__(
         self,
         fold: Fold[S],
-        log: EventLog,
+        log: CellLog,
         *,
         tenant: str,
         partition: int = 0,
@@ -186,7 +186,7 @@ class Cell(Generic[S]):
         return [(s, p) for s in self.fold.reads for p in self._log.producers(s) if p.startswith(prefix)]
 
     def waiting_for(self) -> dict[Source, int]:
-        """What ``EventLog.wait`` needs to wake this cell."""
+        """What ``LogReader.wait`` needs to wake this cell."""
         return {source: self._cursor.get(source, 0) for source in self.sources()}
 
     def advance(self) -> int:

@@ -18,7 +18,7 @@ from actors.cell import AnyCell
 from actors.channels import Channel, Undelivered
 from actors.notifier import Message, Notifier, Outcome, State
 from actors.workers import Worker
-from events.log import EventLog
+from events.log import LogReader
 
 logger = logging.getLogger(__name__)
 SECOND = 1_000_000
@@ -81,7 +81,7 @@ class Attempt(NamedTuple):
 class NotifierWorker(Worker):
     """Sends what is owed, by channel; ``now`` gives microseconds UTC."""
 
-    def __init__(self, cell: AnyCell, log: EventLog, channels: Mapping[str, Channel], now: Callable[[], int]) -> None:
+    def __init__(self, cell: AnyCell, log: LogReader, channels: Mapping[str, Channel], now: Callable[[], int]) -> None:
         super().__init__(cell, log)
         self._notifier = cast(Notifier, cell.fold)
         self._channels = channels

@@ -24,7 +24,6 @@ from actors.topology import CellSpec, HostSpec, Notify, Polled, Push
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events.errors import Rejected, Transient
-from events.sqlite_log import SqliteLog
 
 READY_S = 30.0
 LOOK_S = 1.0
@@ -42,8 +41,8 @@ class Host:
     def __init__(self, spec: HostSpec) -> None:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
         self._spec = spec
-        self._log = SqliteLog(spec.log)
-        self._admission = Admission(spec.log, min_free_bytes=spec.min_free_bytes)
+        self._log = spec.log.open()
+        self._admission = Admission(self._log, min_free_bytes=spec.min_free_bytes)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._moved = asyncio.Event()
         self._followers = Followers(spec.name)

@@ -16,7 +16,7 @@ from actors.collectors.arrivals import Arrivals
 from actors.collectors.pull import PullCollector
 from actors.workers import CLOSED, Worker
 from events.errors import Overloaded, Transient
-from events.log import EventLog
+from events.log import LogReader
 
 if TYPE_CHECKING:
     from actors.collectors.push import PushCollector
@@ -42,7 +42,7 @@ class PushWorker(Worker):
     def __init__(
         self,
         cell: AnyCell,
-        log: EventLog,
+        log: LogReader,
         now: Callable[[], int],
         admission: Callable[[], None],
         max_rows: int = 50_000,
@@ -139,7 +139,7 @@ class Poll(Protocol):
 class PollWorker(Worker):
     """Polls a source at a fixed rate and records what it answers."""
 
-    def __init__(self, cell: AnyCell, log: EventLog, source: Poll, every_s: float, now: Callable[[], int]) -> None:
+    def __init__(self, cell: AnyCell, log: LogReader, source: Poll, every_s: float, now: Callable[[], int]) -> None:
         super().__init__(cell, log)
         self._collector = cast(PullCollector, cell.fold)
         self._source = source

@@ -19,7 +19,7 @@ import msgspec
 from actors.fold import Batch, Fold, Pieced, Recorded
 from actors.slices import Ahead, journal_above, own_entries
 from events.entry import Entry
-from events.log import Cursor, EventLog, JournalRow, SnapshotRef, Source
+from events.log import Cursor, JournalRow, LogReader, SnapshotRef, Source
 
 S = TypeVar("S")
 ARCH = platform.machine()
@@ -84,7 +84,7 @@ class Progress(NamedTuple):
 class Recovery(Generic[S]):
     """One cell's way to its last commit. ``step`` until it answers False; then ``state`` and ``cursor`` are whole."""
 
-    def __init__(self, cell: str, fold: Fold[S], log: EventLog, limits: Limits) -> None:
+    def __init__(self, cell: str, fold: Fold[S], log: LogReader, limits: Limits) -> None:
         self._cell = cell
         self._fold = fold
         self._log = log
@@ -201,7 +201,7 @@ def content_of(ref: SnapshotRef) -> Saved:
     return msgspec.msgpack.decode(ref.snapshot.data, type=Saved)
 
 
-def last_shown(log: EventLog, cell: str) -> Shown | None:
+def last_shown(log: LogReader, cell: str) -> Shown | None:
     """What the cell's views showed when the newest snapshot was made that has kept it, of whatever generation."""
     for ref in reversed(log.snapshots(cell)):
         try:

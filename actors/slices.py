@@ -10,7 +10,7 @@ from itertools import pairwise
 from actors.fold import Batch
 from events.entry import Entry
 from events.errors import Corrupt
-from events.log import EventLog, JournalRow, Source
+from events.log import JournalRow, LogReader, Source
 
 READ_BYTES = 4 << 20
 
@@ -40,7 +40,7 @@ def gapless(entries: Sequence[Entry], source: Source, after: int) -> Sequence[En
 class Ahead:
     """Entries as a journal names them, one source after the other: read ahead, for a refold asks for every one of them."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: LogReader) -> None:
         self._log = log
         self._read: dict[Source, deque[Entry]] = {}
 
@@ -65,7 +65,7 @@ class Ahead:
         return read[0]
 
 
-def journal_above(log: EventLog, cell: str, commit: int) -> Iterator[JournalRow]:
+def journal_above(log: LogReader, cell: str, commit: int) -> Iterator[JournalRow]:
     """The cell's journal rows of commits above ``commit``, in order, however many there are."""
     while rows := log.journal(cell, commit):
         yield from rows
@@ -73,7 +73,7 @@ def journal_above(log: EventLog, cell: str, commit: int) -> Iterator[JournalRow]
 
 
 def own_entries(
-    log: EventLog, cell: str, streams: Sequence[str], heads: Mapping[str, int], above: int
+    log: LogReader, cell: str, streams: Sequence[str], heads: Mapping[str, int], above: int
 ) -> Iterator[Entry]:
     """The cell's own entries of commits above ``above``, by commit number, then in order of ``streams``."""
 

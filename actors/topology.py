@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from actors.fold import Fold
 from actors.intake import Poll
 from events.envelope import CellName
+from events.log import LogSpec
 
 if TYPE_CHECKING:
     from actors.channels import Channel
@@ -75,16 +75,16 @@ class HostSpec:
     """One Ray actor and the cells it runs."""
 
     name: str
-    log: Path
+    log: LogSpec
     generation: str
     """Identity of the log: a live view of another log is another epoch."""
     cells: tuple[CellSpec, ...]
     min_free_bytes: int = 256 << 20
-    """New work is refused while the disk has less."""
+    """New work is refused while the log can take less."""
 
 
 def placed(
-    cells: Sequence[CellSpec], placement: Placement, *, cores: int, log: Path, generation: str, min_free_bytes: int
+    cells: Sequence[CellSpec], placement: Placement, *, cores: int, log: LogSpec, generation: str, min_free_bytes: int
 ) -> tuple[HostSpec, ...]:
     """The hosts for ``cells`` on a machine where this process may use so many ``cores``: ``auto`` is packed below four."""
     packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)

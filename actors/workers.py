@@ -17,7 +17,7 @@ from actors.cell import AnyCell
 from actors.fold import Viewed
 from actors.views import Frame, Place, Views
 from events.errors import Corrupt, Fenced, Transient
-from events.log import EventLog
+from events.log import LogReader
 
 logger = logging.getLogger(__name__)
 WAIT_S = 1.0
@@ -63,7 +63,7 @@ class Worker:
 
     door = False
 
-    def __init__(self, cell: AnyCell, log: EventLog) -> None:
+    def __init__(self, cell: AnyCell, log: LogReader) -> None:
         self.cell = cell
         self.log = log
         self.lock = threading.Lock()
@@ -184,7 +184,7 @@ class Worker:
 class StreamWorker(Worker):
     """Drives a cell that reads the log; keeps the live views of one that is looked at."""
 
-    def __init__(self, cell: AnyCell, log: EventLog, generation: str, changed: Callable[[], None]) -> None:
+    def __init__(self, cell: AnyCell, log: LogReader, generation: str, changed: Callable[[], None]) -> None:
         super().__init__(cell, log)
         self._viewed = cell.fold if isinstance(cell.fold, Viewed) else None
         self._views = Views(self._viewed, generation, cell.fold.version) if self._viewed else None

@@ -3,6 +3,10 @@
 A *cell* (``tenant/fold/partition``) is the single writer of its outputs, journal and snapshots. A commit is all or
 nothing: outputs, journal rows, cursor and snapshot together, and only if the lease's epoch is the newest and the commit
 stands on the cell's last one.
+
+Three small protocols, by who needs what: ``LogReader`` (whoever answers questions), ``LogWriter`` (a cell, beside the
+reader), ``LogUpkeep`` (operators and their tools). ``EventLog`` is all three. A ``LogSpec`` says where a log is: it crosses
+between processes, and each process opens the log for itself.
 """
 
 from __future__ import annotations
@@ -74,7 +78,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     arch: str
     data: bytes
     pieces: tuple[Piece, ...] = ()
-    """All that belong to it. ``EventLog.snapshots`` leaves them out; ``EventLog.piece`` reads one."""
+    """All that belong to it. ``LogReader.snapshots`` leaves them out; ``LogReader.piece`` reads one."""
 
 
 class SnapshotRef(NamedTuple):
@@ -97,21 +101,34 @@ class Commit(msgspec.Struct, frozen=True):
     snapshot: Snapshot | None = None
 
 
-class EventLog(Protocol):
-    """The port. Readers never block writers; no read transaction outlives one ``read``."""
+class Room(NamedTuple):
+    """How much more a log can take."""
 
-    def acquire(self, cell: str, writes: Sequence[str]) -> Lease:
-        """Take the cell over: epoch + 1. Whoever held it is fenced from here on. ``writes`` names its streams."""
-        ...
+    free_bytes: int | None
+    """None: it has no bound of its own."""
+    of: str
+    """What would be full: ``disk | memory``."""
 
-    def commit(self, lease: Lease, commit: Commit) -> int:
-        """Append everything or nothing; answers the commit number, also when the same commit comes again.
 
-        Raises ``Fenced`` (a newer epoch), ``Conflict`` (not on the last commit), ``Transient`` (full disk), ``Corrupt``
-        (a journal row does not begin where the last one of its source ended, or a piece that the snapshot only names is
-        not stored) and ``ValueError`` (a stream that the cell did not declare); nothing of the commit is kept then.
-        """
-        ...
+class Verdict(msgspec.Struct):
+    """What ``LogUpkeep.verify`` counted of a cell, and what is wrong with it (the first hundred problems, in words)."""
+
+    cell: str
+    commits: int = 0
+    entries: int = 0
+    rows: int = 0
+    payload_bytes: int = 0
+    journal_rows: int = 0
+    snapshots: int = 0
+    problems: list[str] = []
+
+    @property
+    def sound(self) -> bool:
+        return not self.problems
+
+
+class LogReader(Protocol):
+    """To read a log. Readers never block writers; no read transaction outlives one ``read``. Safe for several threads."""
 
     def read(self, stream: str, producer: str, after: int, max_bytes: int) -> Sequence[Entry]:
         """Committed entries that hold offset ``after`` or a later one, oldest first; at least one if there is one."""
@@ -159,6 +176,46 @@ class EventLog(Protocol):
         """True as soon as one of the sources has an entry at or beyond its offset; False after ``timeout_s``."""
         ...
 
+    def close(self) -> None:
+        """Release files and sockets; a commit after it raises."""
+        ...
+
+
+class LogWriter(Protocol):
+    """To write for a cell: take it over, then commit."""
+
+    def acquire(self, cell: str, writes: Sequence[str]) -> Lease:
+        """Take the cell over: epoch + 1. Whoever held it is fenced from here on. ``writes`` names its streams."""
+        ...
+
+    def commit(self, lease: Lease, commit: Commit) -> int:
+        """Append everything or nothing; answers the commit number, also when the same commit comes again.
+
+        Raises ``Fenced`` (a newer epoch), ``Conflict`` (not on the last commit), ``Transient`` (full disk), ``Corrupt``
+        (a journal row does not begin where the last one of its source ended, or a piece that the snapshot only names is
+        not stored) and ``ValueError`` (a stream that the cell did not declare); nothing of the commit is kept then.
+        """
+        ...
+
+
+class LogUpkeep(Protocol):
+    """To look after a log: what it holds, whether that is whole, how much more it takes, and what it may forget."""
+
+    def size(self) -> int:
+        """Bytes that the log takes up."""
+        ...
+
+    def room(self) -> Room:
+        """How much more it can take. Cheap enough to be asked once a second."""
+        ...
+
+    def verify(self, cell: str) -> Verdict:
+        """Read all that is stored of ``cell``: are offsets dense, chain hashes right, entries readable, the journal whole?
+
+        It holds up nobody; what is committed meanwhile is not looked at. Raises ``Rejected`` for a cell that is not there.
+        """
+        ...
+
     def trim(self, stream: str, producer: str, below: int) -> None:
         """Forget entries that lie wholly below offset ``below``, but never the newest: it carries the watermark.
 
@@ -166,6 +223,26 @@ class EventLog(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Release files and sockets; a commit after it raises."""
+
+class CellLog(LogReader, LogWriter, Protocol):
+    """What a cell needs: to read its inputs, and to write its own."""
+
+
+class EventLog(CellLog, LogUpkeep, Protocol):
+    """The whole port, as a backend implements it."""
+
+
+class LogSpec(Protocol):
+    """Where a log is. Small and picklable: what is handed to hosts and gateways, which open the log for themselves.
+
+    As text it is what people are told of the place, without secrets.
+    """
+
+    def exists(self) -> bool:
+        """Whether there is a log; ``open`` makes one where there is none."""
+        ...
+
+    def open(self, *, woken: bool = True) -> EventLog:
+        """The log, for this process. ``woken``: commits of other processes end a ``wait`` at once; else it looks once a
+        second."""
         ...

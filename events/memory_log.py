@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from threading import Condition
 
@@ -12,8 +13,9 @@ import msgspec
 from events.append import Position, admit, appended, kept, missing_piece, taken_over
 from events.entry import Entry
 from events.envelope import CellName
-from events.errors import Fenced
-from events.log import JOURNAL_COMMITS, Commit, Cursor, JournalRow, Lease, Snapshot, SnapshotRef, Source
+from events.errors import Fenced, Rejected
+from events.log import JOURNAL_COMMITS, Commit, Cursor, JournalRow, Lease, Room, Snapshot, SnapshotRef, Source, Verdict
+from events.verification import Start, StoredCommit, commit_problems, judged, stream_problems
 
 
 class _Stored:
@@ -22,17 +24,48 @@ class _Stored:
     def __init__(self) -> None:
         self.position = Position()
         self.entries: dict[str, list[Entry]] = {}
+        self.starts: dict[str, Start] = {}
+        """Of the streams that were trimmed."""
         self.commits: list[tuple[int, bytes, tuple[JournalRow, ...]]] = []
         self.snapshots: list[SnapshotRef] = []
         self.pieces: dict[str, bytes] = {}
 
 
-class MemoryLog:
-    """``EventLog`` without disk: what it holds is gone with the process."""
+class _Memory:
+    """What every handle on one log shares."""
 
     def __init__(self) -> None:
-        self._cells: dict[str, _Stored] = {}
-        self._changed = Condition()
+        self.cells: dict[str, _Stored] = {}
+        self.changed = Condition()
+
+
+_NAMED: dict[str, _Memory] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySpec:
+    """A log of that name in the memory of this process, for as long as the process lives."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} in memory"
+
+    def exists(self) -> bool:
+        return self.name in _NAMED
+
+    def open(self, *, woken: bool = True) -> MemoryLog:
+        """One of any number of handles on the log; all of them are woken, for they share a process."""
+        return MemoryLog(_NAMED.setdefault(self.name, _Memory()))
+
+
+class MemoryLog:
+    """``EventLog`` without disk: what it holds is gone with the process. ``memory``: of another handle on the same log."""
+
+    def __init__(self, memory: _Memory | None = None) -> None:
+        memory = memory or _Memory()
+        self._cells = memory.cells
+        self._changed = memory.changed
         self._closed = False
 
     def acquire(self, cell: str, writes: Sequence[str]) -> Lease:
@@ -156,7 +189,26 @@ class MemoryLog:
             stored = self._cells.get(producer)
             entries = stored.entries.get(stream, []) if stored else []
             keep = bisect_right(entries, below, key=lambda e: e.header.end)
-            del entries[: min(keep, len(entries) - 1)]
+            gone = entries[: min(keep, len(entries) - 1)]
+            if stored and gone:
+                stored.starts[stream] = Start(gone[-1].header.end, gone[-1].header.chain)
+                del entries[: len(gone)]
+
+    def size(self) -> int:
+        """Bytes of payloads, snapshots and their pieces; what Python needs around them is not counted."""
+        with self._changed:
+            return sum(map(_size, self._cells.values()))
+
+    def room(self) -> Room:
+        return Room(None, "memory")
+
+    def verify(self, cell: str) -> Verdict:
+        with self._changed:
+            stored = self._cells.get(cell)
+            if stored is None:
+                raise Rejected("cell", f"{cell!r} is not in this log")
+            verdict = Verdict(cell, snapshots=len(stored.snapshots))
+            return judged(verdict, _problems(stored, verdict))
 
     def close(self) -> None:
         with self._changed:
@@ -165,6 +217,20 @@ class MemoryLog:
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("the log is closed")
+
+
+def _size(stored: _Stored) -> int:
+    payloads = sum(len(entry.payload) for entries in stored.entries.values() for entry in entries)
+    snapshots = sum(len(ref.snapshot.data) for ref in stored.snapshots)
+    return payloads + snapshots + sum(map(len, stored.pieces.values()))
+
+
+def _problems(stored: _Stored, verdict: Verdict) -> Iterator[str]:
+    position = stored.position
+    for stream, entries in stored.entries.items():
+        yield from stream_problems(entries, stream, stored.starts.get(stream, Start()), position, verdict)
+    commits = (StoredCommit(n, at, rows) for n, (at, _, rows) in enumerate(stored.commits, 1))
+    yield from commit_problems(commits, position, verdict)
 
 
 def _numbered(row: JournalRow, commit: int) -> JournalRow:

@@ -7,8 +7,11 @@ Every process opens the directory for itself. What ``commit`` has answered survi
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import time_ns
 
@@ -16,19 +19,38 @@ from events.append import Follower, Position, missing_piece
 from events.doorbell import SETTLED_NS, Doorbell, Rung
 from events.entry import Entry
 from events.errors import Rejected
-from events.log import Commit, Cursor, JournalRow, Lease, SnapshotRef
+from events.log import Commit, Cursor, JournalRow, Lease, Room, SnapshotRef, Verdict
 from events.sqlite_reader import CellReader
 from events.sqlite_schema import SUFFIX, cell_name, file_name
-from events.sqlite_verify import Verdict, verify
+from events.sqlite_verify import verify
 from events.sqlite_writer import CellWriter
+
+CELLS = "cells"
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteSpec:
+    """A log in a directory of this machine."""
+
+    directory: Path
+
+    def __str__(self) -> str:
+        return str(self.directory)
+
+    def exists(self) -> bool:
+        return (self.directory / CELLS).is_dir()
+
+    def open(self, *, woken: bool = True) -> SqliteLog:
+        """Opens, or makes, the log. One that is not ``woken`` does not wake others either: for those who only read."""
+        return SqliteLog(self.directory, doorbell=woken)
 
 
 class SqliteLog:
     """``EventLog`` in a directory. ``doorbell=False``: waiters of other processes look once a second."""
 
     def __init__(self, directory: Path | str, *, doorbell: bool = True) -> None:
-        root = Path(directory)
-        self._cells_dir = root / "cells"
+        root = self._root = Path(directory)
+        self._cells_dir = root / CELLS
         bells = root / "bells"
         for folder in (root, self._cells_dir, bells):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,10 +75,6 @@ class SqliteLog:
         number = self._writer(lease.cell).commit(lease, commit)
         self._bell.ring(lease.cell)
         return number
-
-    def trim(self, stream: str, producer: str, below: int) -> None:
-        if self._path(producer).exists():
-            self._writer(producer).trim(stream, below)
 
     def _writer(self, cell: str) -> CellWriter:
         with self._mutex:
@@ -149,12 +167,28 @@ class SqliteLog:
         streams = reader.position().streams
         return any(stream in streams and streams[stream].head > offset for stream, offset in wanted)
 
+    # -- upkeep --------------------------------------------------------------------------------------------------
+
+    def size(self) -> int:
+        total = 0
+        for path in self._root.rglob("*"):
+            with suppress(FileNotFoundError):  # a bell that was taken down meanwhile
+                total += path.stat().st_size if path.is_file() else 0
+        return total
+
+    def room(self) -> Room:
+        return Room(shutil.disk_usage(self._root).free, "disk")
+
     def verify(self, cell: str) -> Verdict:
-        """Walk everything that is stored of ``cell``: see ``events.sqlite_verify``."""
+        """See ``events.sqlite_verify``."""
         path = self._path(cell)
         if not path.exists():
             raise Rejected("cell", f"{cell!r} is not in this log")
         return verify(path, cell)
+
+    def trim(self, stream: str, producer: str, below: int) -> None:
+        if self._path(producer).exists():
+            self._writer(producer).trim(stream, below)
 
     def close(self) -> None:
         with self._mutex:

@@ -41,7 +41,6 @@ class DataDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.log = path / "log"
         self._runtime = path / "runtime.json"
         self._lock: IO[str] | None = None
 

@@ -206,12 +206,12 @@ def _user_of(port: int) -> str:
 
 def log(data_dir: Path, read: bool) -> Check:
     """Every cell's file: structure, dense offsets, chain hashes, readable entries."""
-    from events.sqlite_log import SqliteLog
+    from hindcast.log_place import log_of
 
-    folder = data_dir / "log"
-    if not (folder / "cells").is_dir():
+    spec = log_of(data_dir)
+    if not spec.exists():
         return Check("Log", "ok", "none yet")
-    log = SqliteLog(folder, doorbell=False)
+    log = spec.open(woken=False)
     try:
         cells = log.cells()
         if not read:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from actors.alerts.checking import check
@@ -12,17 +11,17 @@ from actors.sources.machine import UNITS
 from analytics.rules import ParseError, parse
 from config.settings import Settings
 from events.errors import Rejected
-from events.sqlite_log import SqliteLog
+from events.log import LogSpec
 from query.history import History
 from query.series import seen_series
 
 
-def rule_warnings(settings: Settings, definitions: Mapping[str, Any], log: Path) -> Iterator[tuple[str, str]]:
+def rule_warnings(settings: Settings, definitions: Mapping[str, Any], log: LogSpec) -> Iterator[tuple[str, str]]:
     """(rule, what is wrong with it) of the rules among the ``definitions`` that the directory has, by name.
 
     A rule that people made is kept when the metric it is about leaves the configuration, so it may be wrong by now.
     """
-    reader = SqliteLog(log, doorbell=False)
+    reader = log.open(woken=False)
     try:
         seen = seen_series(History(reader, settings.tenant))
     finally:

@@ -22,9 +22,11 @@ from actors.fold import Topic, Viewed
 from actors.topology import HostMap, HostSpec, placed
 from config.settings import Settings
 from events.errors import Rejected, Transient
+from events.log import LogSpec
 from hindcast import runtime, topology, workflow
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
+from hindcast.log_place import log_of
 from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
 from serve.deployed import gateway_of, live_of
@@ -104,6 +106,10 @@ class System:
         self._running = True
         return self
 
+    @property
+    def _log(self) -> LogSpec:
+        return log_of(self.data.path)
+
     def _free_port(self) -> int:
         server = self.settings.server
         with socket.socket(socket.AF_INET6 if ":" in server.address else socket.AF_INET) as probe:
@@ -123,7 +129,7 @@ class System:
             topology.cells(self.settings, self.data.path, self.url),
             self.settings.placement,
             cores=usable_cores(),
-            log=self.data.log,
+            log=self._log,
             generation=self.data.generation,
             min_free_bytes=self.settings.log.min_free_mb << 20,
         )
@@ -149,7 +155,7 @@ class System:
         except Transient as error:
             logger.warning("the configured definitions are as they were at the last start: %s", error)
             return
-        for name, why in rule_warnings(self.settings, known, self.data.log):
+        for name, why in rule_warnings(self.settings, known, self._log):
             logger.warning("alert rule %r: %s", name, why)
 
     def _host_of(self, cell: str) -> Any:
@@ -160,7 +166,7 @@ class System:
         spec = GatewaySpec(
             tenant=self.settings.tenant,
             hosts=HostMap(runtime.NAMESPACE, {cell.name: host.name for host in specs for cell in host.cells}),
-            log=self.data.log,
+            log=self._log,
             generation=self.data.generation,
             placement="packed" if any(host.name == "collectors" for host in specs) else "spread",
             version=version("hindcast"),

@@ -23,7 +23,7 @@ import pyarrow as pa
 from events.archive.log import ArchivedLog
 from events.catalog import STREAMS
 from events.errors import Rejected
-from events.log import EventLog
+from events.log import LogReader
 from events.nearest import did_you_mean
 from events.tables import columns_of
 from query.history import Archived, History
@@ -91,7 +91,7 @@ class Answer:
 class Engine:
     """Answers SQL over one log. Safe for several threads; every query stands on its own cut."""
 
-    def __init__(self, log: EventLog, limits: Limits | None = None) -> None:
+    def __init__(self, log: LogReader, limits: Limits | None = None) -> None:
         self._log = log
         self._limits = limits or Limits()
 

@@ -12,7 +12,7 @@ from events.archive.segments import Segment
 from events.catalog import CONTROL, STREAMS, Stream
 from events.entry import Entry
 from events.errors import Rejected
-from events.log import EventLog, Source
+from events.log import LogReader, Source
 from events.tables import named_in_sql, rows_within, schema_of
 
 READ_BYTES = 4 << 20
@@ -71,7 +71,7 @@ class History:
     not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there.
     """
 
-    def __init__(self, log: EventLog, tenant: str, *, commands: bool = True) -> None:
+    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True) -> None:
         self._log = log
         self._tenant = tenant
         self._commands = commands

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 from starlette.requests import HTTPConnection
 
-from events.sqlite_log import SqliteLog
+from events.log import LogReader, LogUpkeep
 from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
@@ -32,7 +32,9 @@ class Backstage:
         self.spec = spec
         self.hosts = Hosts(spec.hosts)
         self.access = Access(self.hosts, spec.tenant)
-        self.log = SqliteLog(spec.log, doorbell=False)
+        log = spec.log.open(woken=False)
+        self.log: LogReader = log
+        self.upkeep: LogUpkeep = log
         self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0", spec.max_ahead_us)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
         self.counters = Counters()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from actors.fold import Topic
 from actors.topology import HostMap
+from events.log import LogSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class GatewaySpec:
 
     tenant: str
     hosts: HostMap
-    log: Path
+    log: LogSpec
     generation: str
     placement: str
     version: str

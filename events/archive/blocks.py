@@ -17,7 +17,7 @@ import xxhash
 
 from events.entry import Entry
 from events.envelope import CellName
-from events.log import EventLog, Source
+from events.log import LogReader, Source
 from events.tables import named_in_sql, rows_within
 
 LEVELS = (1_024, 16_384)
@@ -77,7 +77,7 @@ class Blocks:
         stream, producer = source
         return self._root / stream / "+".join(map(str, CellName.parse(producer)))
 
-    def seal(self, log: EventLog, source: Source, after: int, head: int) -> int:
+    def seal(self, log: LogReader, source: Source, after: int, head: int) -> int:
         """Make the blocks of ``[after, head)`` that are missing and worth their while; answers where the next one may begin.
 
         Raises ``OSError`` where the disk is full.
@@ -146,7 +146,7 @@ def _rows(entries: list[Entry], first: int, end: int) -> pa.Table:
     return pa.Table.from_batches([named_in_sql(rows_within(entries, first, end), entries[0].header.stream)])
 
 
-def _entries(log: EventLog, source: Source, first: int, end: int) -> Iterator[Entry]:
+def _entries(log: LogReader, source: Source, first: int, end: int) -> Iterator[Entry]:
     at = first
     while at < end:
         entries = log.read(*source, at, _READ_BYTES)

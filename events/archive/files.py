@@ -18,7 +18,7 @@ from events.archive.segments import Segment
 from events.entry import Entry, EntryHeader
 from events.envelope import CellName
 from events.errors import Corrupt
-from events.log import EventLog, Source
+from events.log import LogReader, Source
 from events.tables import columns_of, rows_within
 
 pc: Any = compute  # its functions are made at import, where no type checker sees them
@@ -76,7 +76,7 @@ class _Spans:
         return (None, None) if name in self._open else self._of.get(name, (None, None))
 
 
-def write(log: EventLog, root: Path, source: Source, first: int, end: int) -> Segment:
+def write(log: LogReader, root: Path, source: Source, first: int, end: int) -> Segment:
     """Write what ``log`` has of ``source`` in ``[first, end)`` to ``root``; the files are durable when this returns.
 
     Files of an attempt before are written over. Raises ``Corrupt`` where the log lacks some of it, ``OSError`` (disk full).
@@ -135,7 +135,7 @@ def _properties(schema: pa.Schema) -> dict[str, Any]:
     }
 
 
-def _groups(log: EventLog, source: Source, first: int, end: int) -> Iterator[list[Entry]]:
+def _groups(log: LogReader, source: Source, first: int, end: int) -> Iterator[list[Entry]]:
     """All entries with a place in the range, some 65,536 rows at a time."""
     at, held, n = first, list[Entry](), 0
     while at < end:

@@ -19,7 +19,7 @@ import msgspec
 
 from events.archive.segments import Segment
 from events.errors import Conflict, Corrupt, Transient
-from events.log import EventLog
+from events.log import LogReader
 
 if TYPE_CHECKING:
     from events.archive.delta import StreamTable
@@ -52,7 +52,7 @@ class Done(msgspec.Struct, frozen=True):
     corrupt: bool = False
 
 
-def archive(log: EventLog, root: Path, ranges: Sequence[Range]) -> Generator[Segment, None, None]:
+def archive(log: LogReader, root: Path, ranges: Sequence[Range]) -> Generator[Segment, None, None]:
     """Archive one range after the other. A range that is in its table already is not written again, but answered all the same.
 
     Raises ``Transient`` (full disk, another archiver at work) and ``Corrupt`` (the log lacks rows, or is not the log of this
@@ -74,7 +74,7 @@ def archive(log: EventLog, root: Path, ranges: Sequence[Range]) -> Generator[Seg
                 ) from error
 
 
-def _archived(log: EventLog, root: Path, table: StreamTable, wanted: Range) -> Segment:
+def _archived(log: LogReader, root: Path, table: StreamTable, wanted: Range) -> Segment:
     from events.archive.files import write
 
     end = table.end(wanted.producer)
@@ -96,7 +96,7 @@ def _archived(log: EventLog, root: Path, table: StreamTable, wanted: Range) -> S
     return segment
 
 
-def _agrees(log: EventLog, segment: Segment) -> bool:
+def _agrees(log: LogReader, segment: Segment) -> bool:
     """Whether the log has the entry that the segment ends with."""
     entries = log.read(segment.stream, segment.producer, segment.end - 1, 1)
     return bool(entries) and entries[0].header.first < segment.end and entries[0].header.chain.hex() == segment.chain

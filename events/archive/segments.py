@@ -18,7 +18,7 @@ import pyarrow as pa
 from events.catalog import SEGMENTS, rows
 from events.entry import decode_together
 from events.errors import Corrupt
-from events.log import EventLog, Source
+from events.log import LogReader, Source
 
 WRITTEN = "segment.written"
 ARCHIVER = "archiver"
@@ -121,7 +121,7 @@ class Shelf:
 class Segments:
     """All segments that a log records, of every tenant. Safe for several threads; ``refresh`` reads only what is new."""
 
-    def __init__(self, log: EventLog, root: Path) -> None:
+    def __init__(self, log: LogReader, root: Path) -> None:
         self.root = root
         self._log = log
         self._mutex = threading.Lock()

@@ -16,7 +16,7 @@ from hindcast.cli.output import Option, each, note, print_json, print_table
 from hindcast.cli.target import Target, json_option, target_options, tenant_of
 
 if TYPE_CHECKING:
-    from events.sqlite_log import SqliteLog
+    from events.log import LogReader
     from hindcast.client import Result, StreamStatus
 
 LIMIT = 10_000
@@ -45,7 +45,7 @@ def streams(data_dir: Path, address: str | None, key: str | None, tenant: str | 
         print_table(rows, ["stream", "rows", "producers", "about"], cell=100)
 
 
-def _streams(log: SqliteLog, tenant: str | None) -> list[StreamStatus]:
+def _streams(log: LogReader, tenant: str | None) -> list[StreamStatus]:
     from query.history import History
 
     found = History(log, tenant_of(log, tenant)).streams()
@@ -91,7 +91,7 @@ def tail(
         _print_rows(_tail(log, stream, n, follow, tenant), as_json)
 
 
-def _tail(log: SqliteLog, stream: str, n: int, follow: bool, tenant: str | None) -> Iterator[dict[str, Any]]:
+def _tail(log: LogReader, stream: str, n: int, follow: bool, tenant: str | None) -> Iterator[dict[str, Any]]:
     from query.history import History
     from query.rows import as_objects
 
@@ -163,7 +163,7 @@ def query(
     _print_result(result, as_json, as_csv)
 
 
-def _query(log: SqliteLog, sql: str, limit: int | None, tenant: str | None) -> Result:
+def _query(log: LogReader, sql: str, limit: int | None, tenant: str | None) -> Result:
     from query.engine import Engine
 
     answer = Engine(log).run(sql, tenant=tenant_of(log, tenant), rows=limit)

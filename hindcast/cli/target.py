@@ -14,7 +14,7 @@ from events.errors import Rejected
 from hindcast.cli.output import Option, each
 
 if TYPE_CHECKING:
-    from events.sqlite_log import SqliteLog
+    from events.log import LogReader
     from hindcast.client import Client
 
 data_dir_option: Option = click.option(
@@ -68,25 +68,18 @@ class Target:
         return self.address is not None or DataDir(self.data_dir).started() is not None
 
     @contextmanager
-    def log(self) -> Generator[SqliteLog, None, None]:
+    def log(self) -> Generator[LogReader, None, None]:
         """The directory's log, read without a system. Raises ``Rejected`` where there is none."""
-        from events.sqlite_log import SqliteLog
+        from hindcast.log_place import log_in
 
-        folder = self.data_dir / "log"
-        if not (folder / "cells").is_dir():
-            raise Rejected(
-                "data_dir",
-                f"there is no log in {self.data_dir}; name the right one with --data-dir, or start a system "
-                "(`hindcast up`)",
-            )
-        log = SqliteLog(folder, doorbell=False)
+        log = log_in(self.data_dir).open(woken=False)
         try:
             yield log
         finally:
             log.close()
 
 
-def tenant_of(log: SqliteLog, wanted: str | None) -> str:
+def tenant_of(log: LogReader, wanted: str | None) -> str:
     """The tenant to read: the one that was named, or the only one that there is."""
     tenants = sorted({cell.partition("/")[0] for cell in log.cells()})
     if wanted is None and len(tenants) > 1:

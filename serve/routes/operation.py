@@ -53,6 +53,8 @@ class FollowerStatus(BaseModel):
 
 class LogStatus(BaseModel):
     bytes: int
+    free_bytes: int | None = None
+    """How much more the log can take, of disk or memory; null where it has no bound of its own."""
 
 
 class TooLate(BaseModel):
@@ -142,7 +144,7 @@ async def status(request: Request) -> Status:
         placement=spec.placement,
         cells=[CellStatus.model_validate(h._asdict()) for h in cells],
         followers=[FollowerStatus.model_validate(f._asdict()) for f in followers],
-        log=LogStatus(bytes=_log_bytes(stage)),
+        log=await asyncio.to_thread(_log_status, stage),
         late_rows=await _too_late(stage),
         sources=await _sources(stage),
     )
@@ -201,7 +203,10 @@ def _exposition(
     yield from _family("hindcast_late_rows_total", "counter", about, late)
     yield from _of_sources(sources)
     yield from _family("hindcast_stream_head", "gauge", "Next offset of each producer's stream", heads)
-    yield from _family("hindcast_log_bytes", "gauge", "Bytes of the log on disk", [({}, _log_bytes(stage))])
+    log = _log_status(stage)
+    yield from _family("hindcast_log_bytes", "gauge", "Bytes that the log takes up", [({}, log.bytes)])
+    free = [] if log.free_bytes is None else [({}, log.free_bytes)]
+    yield from _family("hindcast_log_free_bytes", "gauge", "Bytes that the log can still take", free)
 
 
 def _of_sources(sources: list[SourceStatus]) -> Iterator[str]:
@@ -228,5 +233,5 @@ def _family(name: str, kind: str, about: str, samples: Sequence[tuple[dict[str, 
         yield f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
 
 
-def _log_bytes(stage: Backstage) -> int:
-    return sum(path.stat().st_size for path in stage.spec.log.rglob("*") if path.is_file())
+def _log_status(stage: Backstage) -> LogStatus:
+    return LogStatus(bytes=stage.upkeep.size(), free_bytes=stage.upkeep.room().free_bytes)

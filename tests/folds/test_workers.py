@@ -21,8 +21,9 @@ from actors.views import Place, Ring
 from actors.workers import StreamWorker, Worker
 from events.catalog import CONTROL, rows
 from events.errors import Corrupt, Transient
-from events.log import Commit, Lease
+from events.log import Commit, EventLog, Lease
 from events.memory_log import MemoryLog
+from events.sqlite_log import SqliteLog
 from tests.laws.test_cell import cell_of, send
 from tests.laws.toys import Door, Toy
 
@@ -237,7 +238,7 @@ def test_a_board_that_lags_says_so_and_holds_nothing_back(
     world.send(30)
     told = until(lambda: (f := shown(worker, Place(frame.epoch, frame.seq))) and f)
     assert (told.op, told.stale) == ("stale", "over 30 rows behind")
-    Admission(tmp_path, min_free_bytes=0)()
+    Admission(SqliteLog(tmp_path), min_free_bytes=0)()
     world.send(1)
     fold.permits.release(100)
     place = Place(told.epoch, told.seq, told.stale)
@@ -283,7 +284,7 @@ def command(n: int) -> Arrivals:
     return Arrivals(rows(CONTROL, {**columns, "data": "{}"}, 1), None)
 
 
-def door_on(log: MemoryLog, admission: Callable[[], None] = lambda: None) -> PushWorker:
+def door_on(log: EventLog, admission: Callable[[], None] = lambda: None) -> PushWorker:
     cell: Cell[Any] = Cell(control(), log, tenant="t", now=lambda: 1)
     return PushWorker(cell, log, lambda: 1, admission)
 
@@ -403,6 +404,14 @@ def test_a_door_that_rebuilds_refuses_at_once_and_says_how_far_it_is(monkeypatch
 
 
 def test_the_disk_is_what_holds_new_work_back(tmp_path: Path) -> None:
-    log = MemoryLog()
-    worker = door_on(log, Admission(tmp_path, min_free_bytes=1 << 62))
+    log = SqliteLog(tmp_path)
+    worker = door_on(log, Admission(log, min_free_bytes=1 << 62))
     assert "disk nearly full" in answered(worker.push(command(0)))
+
+
+def test_a_log_without_a_bound_of_its_own_holds_nothing_back() -> None:
+    log = MemoryLog()
+    worker = door_on(log, Admission(log, min_free_bytes=1 << 62))
+    worker.start()
+    assert worker.push(command(0)).result(10).verdict == b"\x00"
+    worker.stop()

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from events.log import EventLog
-from events.memory_log import MemoryLog
-from events.sqlite_log import SqliteLog
+from events.log import EventLog, LogSpec
+from events.memory_log import MemorySpec
+from events.sqlite_log import SqliteSpec
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
-    """Every backend. A new one joins by being made here and passing the contract."""
-    made: EventLog = MemoryLog() if request.param == "memory" else SqliteLog(tmp_path / "log")
+def spec(request: pytest.FixtureRequest, tmp_path: Path) -> LogSpec:
+    """Every backend. A new one joins by being named here and passing the contract."""
+    return MemorySpec(str(tmp_path)) if request.param == "memory" else SqliteSpec(tmp_path / "log")
+
+
+@pytest.fixture
+def log(spec: LogSpec) -> Iterator[EventLog]:
+    made = spec.open()
     yield made
     made.close()

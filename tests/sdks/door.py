@@ -18,6 +18,7 @@ from actors.collectors.push import user_interactions
 from actors.intake import Ack
 from actors.topology import HostMap
 from actors.views import Frame, Place
+from events.sqlite_log import SqliteSpec
 from serve.access import Access
 from serve.app import create_gateway
 from serve.backstage import Backstage
@@ -85,7 +86,7 @@ class Door:
             thread.join(10)
 
     def _app(self, folder: Path) -> FastAPI:
-        spec = GatewaySpec("t", self.where, folder, "g", "packed", "1", cors_origins=self._origins)
+        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "packed", "1", cors_origins=self._origins)
         app = create_gateway(spec)
 
         @asynccontextmanager

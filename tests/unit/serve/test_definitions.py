@@ -21,7 +21,7 @@ from actors.topology import HostMap
 from actors.views import Frame, Place
 from config.settings import Settings
 from events.catalog import CONTROL, rows
-from events.sqlite_log import SqliteLog
+from events.sqlite_log import SqliteLog, SqliteSpec
 from hindcast.control import changes
 from serve.access import Access, Principal
 from serve.app import create_gateway
@@ -87,7 +87,7 @@ def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[TestClien
     monkeypatch.setattr(Access, "principal", principal)
     host = Host(tmp_path)
     host.starts(Settings.load("base"))
-    spec = GatewaySpec("t", host.where, tmp_path, "g", "packed", "1")
+    spec = GatewaySpec("t", host.where, SqliteSpec(tmp_path), "g", "packed", "1")
     app = create_gateway(spec)
 
     @asynccontextmanager

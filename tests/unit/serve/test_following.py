@@ -22,6 +22,7 @@ from actors.topology import HostMap
 from actors.views import Frame, Place
 from actors.workers import Health
 from events.errors import Corrupt, Transient
+from events.sqlite_log import SqliteSpec
 from serve.access import Access, Denied, Forbidden, Principal
 from serve.app import create_gateway
 from serve.following import Following
@@ -44,7 +45,7 @@ def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spec(folder: Path) -> GatewaySpec:
-    return GatewaySpec("t", WHERE, folder, "g", "packed", "1", topics=(Topic("board", "latest"),))
+    return GatewaySpec("t", WHERE, SqliteSpec(folder), "g", "packed", "1", topics=(Topic("board", "latest"),))
 
 
 @pytest.fixture(autouse=True)

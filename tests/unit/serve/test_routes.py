@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from actors.topology import HostMap
 from events.errors import Rejected
+from events.memory_log import MemorySpec
 from serve.app import create_gateway
 from serve.page import HEADERS
 from serve.parameters import seconds_since
@@ -18,7 +18,7 @@ from serve.spec import GatewaySpec
 
 @pytest.fixture(scope="module")
 def http() -> TestClient:
-    spec = GatewaySpec("t", HostMap("nowhere", {}), Path("nowhere"), "g", "packed", "1")
+    spec = GatewaySpec("t", HostMap("nowhere", {}), MemorySpec("nowhere"), "g", "packed", "1")
     return TestClient(create_gateway(spec))  # not entered: nothing is started
 
 

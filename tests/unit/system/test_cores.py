@@ -13,6 +13,7 @@ from actors import cores
 from actors.cores import granted_cores, usable_cores
 from actors.topology import Placement, placed
 from config.settings import Settings
+from events.sqlite_log import SqliteSpec
 from hindcast import topology
 
 NO_LIMIT = float("inf")
@@ -84,7 +85,7 @@ def test_a_process_that_is_kept_to_one_core_counts_one() -> None:
 )
 def test_usable_cores_choose_the_placement(tmp_path: Path, n: int, placement: Placement, spread: bool) -> None:
     cells = topology.cells(Settings.load("base"), tmp_path)
-    hosts = placed(cells, placement, cores=n, log=tmp_path, generation="g", min_free_bytes=0)
+    hosts = placed(cells, placement, cores=n, log=SqliteSpec(tmp_path), generation="g", min_free_bytes=0)
     assert (len(hosts) == len(cells)) == spread
     assert sorted(cell.name for host in hosts for cell in host.cells) == sorted(cell.name for cell in cells)
 

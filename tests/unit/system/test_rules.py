@@ -8,8 +8,8 @@ from typing import Any
 from config.settings import Settings
 from events.catalog import METRICS, rows
 from events.entry import encode
-from events.log import Commit, Output
-from events.sqlite_log import SqliteLog
+from events.log import Commit, LogSpec, Output
+from events.sqlite_log import SqliteLog, SqliteSpec
 from hindcast.rules import rule_warnings
 
 
@@ -23,7 +23,7 @@ def held(settings: Settings, rules: dict[str, Any]) -> dict[str, Any]:
     return metrics | {f"rule/{name}": {"spec": said} for name, said in rules.items()}
 
 
-def sampled(folder: Path, *series: tuple[str, str]) -> Path:
+def sampled(folder: Path, *series: tuple[str, str]) -> LogSpec:
     """A log with a sample of each (metric, key)."""
     log = SqliteLog(folder, doorbell=False)
     lease = log.acquire("main/metrics/0", [METRICS.name])
@@ -32,7 +32,7 @@ def sampled(folder: Path, *series: tuple[str, str]) -> Path:
     payload = encode(METRICS, rows(METRICS, columns, 2 * len(series)))
     log.commit(lease, Commit(0, b"1", 1, outputs=(Output(METRICS.name, payload),)))
     log.close()
-    return folder
+    return SqliteSpec(folder)
 
 
 def test_what_may_never_fire_is_said_by_name(tmp_path: Path) -> None:

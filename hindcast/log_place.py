@@ -1,0 +1,28 @@
+"""Where a system's log is: the one place that knows which log a data directory has.
+
+Everybody below is handed a ``LogSpec`` and opens what it names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from events.errors import Rejected
+from events.log import LogSpec
+from events.sqlite_log import SqliteSpec
+
+
+def log_of(data_dir: Path) -> LogSpec:
+    """The log of the system on ``data_dir``, which need not be there yet."""
+    return SqliteSpec(data_dir / "log")
+
+
+def log_in(data_dir: Path) -> LogSpec:
+    """The log that ``data_dir`` has. Raises ``Rejected`` where there is none."""
+    log = log_of(data_dir)
+    if not log.exists():
+        raise Rejected(
+            "data_dir",
+            f"there is no log in {data_dir}; name the right one with --data-dir, or start a system (`hindcast up`)",
+        )
+    return log
