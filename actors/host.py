@@ -20,9 +20,10 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.followers import Followed, Follower, Followers
 from actors.intake import Ack, PollWorker, PushWorker
-from actors.topology import CellSpec, HostSpec, Notify, Polled, Push
+from actors.topology import Archive, CellSpec, HostSpec, Notify, Polled, Push
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
+from events.archive.log import ArchivedLog, ArchivedSpec
 from events.errors import Rejected, Transient
 
 READY_S = 30.0
@@ -61,6 +62,12 @@ class Host:
                 from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
 
                 return NotifierWorker(cell, self._log, channels, wall_clock)
+            case Archive() as settings:
+                from actors.archiving import ArchiverWorker  # here: no other host needs it
+
+                if not isinstance(self._log, ArchivedLog) or not isinstance(self._spec.log, ArchivedSpec):
+                    raise ValueError(f"{spec.name} archives, and its log {self._spec.log} has no archive")
+                return ArchiverWorker(cell, self._log, self._spec.log, settings, wall_clock)
             case _:
                 return StreamWorker(cell, self._log, self._spec.generation, self._changed)
 

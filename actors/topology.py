@@ -52,7 +52,21 @@ class Notify:
     channels: Mapping[str, Channel]
 
 
-Drive = Stream | Push | Polled | Notify
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Drive the cell by how far the log has grown."""
+
+    segment_rows: int
+    """Offsets in each segment."""
+    every_s: float = 5.0
+    """How often it looks."""
+    trim: bool = False
+    """Whether the log forgets what is archived."""
+    keep_s: float = 86_400.0
+    """How long the log has what it may forget."""
+
+
+Drive = Stream | Push | Polled | Notify | Archive
 
 
 @dataclass(frozen=True, slots=True)

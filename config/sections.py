@@ -47,6 +47,18 @@ class LogBounds(Section):
     """Of disk, in MiB. A reader that lags holds nothing back: what was accepted is in the log."""
 
 
+class ArchiveSection(Section):
+    """When cold events go from the log into Parquet files. The archive lies in `archive/` of the data directory."""
+
+    enabled: bool = True
+    segment_rows: int = Field(default=262_144, ge=1_024, le=16_777_216, multiple_of=1_024)
+    """Offsets in each file: a stream's rows are archived once so many more have come."""
+    trim: bool = False
+    """Whether the log forgets what is archived and every cell has read."""
+    hot_h: float = Field(default=24.0, ge=0, le=24 * 3660)
+    """How many hours the log has it nevertheless."""
+
+
 class Collectors(Section):
     """What the collectors remember and wait for."""
 

@@ -26,7 +26,7 @@ from actors.ledger import FILE, OLD_CONFIGURATION
 from config import documents
 from config.complete import from_complete
 from config.explain import refuse
-from config.sections import Collectors, LogBounds, Server, Sources
+from config.sections import ArchiveSection, Collectors, LogBounds, Server, Sources
 from events.errors import Rejected
 
 PREFIX = "HINDCAST_"
@@ -42,6 +42,7 @@ class Document(BaseModel):
     data_dir: Path = Path("data")
     placement: Literal["auto", "packed", "spread"] = "auto"
     log: LogBounds = LogBounds()
+    archive: ArchiveSection = ArchiveSection()
     collectors: Collectors = Collectors()
     sources: Sources = Sources()
     metrics: tuple[Metric, ...] = ()

@@ -164,7 +164,7 @@ QUARANTINE = _stream(
 )
 SEGMENTS = _stream(
     "segments",
-    "segment.written: a range of a stream's offsets that is in the archive, in which file, and how to tell that it is whole.",
+    "segment.written: which offsets of a stream are in the archive, in which file, and how to tell that it is whole.",
     pa.field("stream", LABEL),
     pa.field("producer", LABEL),
     pa.field("first_offset", pa.int64()),

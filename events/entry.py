@@ -145,8 +145,8 @@ def decode(header: EntryHeader, payload: bytes) -> pa.RecordBatch:
 def decode_together(entries: Sequence[Entry]) -> pa.Table:
     """The rows of entries of one stream, in order, in its newest schema: what ``Entry.batch`` gives of each, as one table.
 
-    Where entries are small this takes a third of the time, since Arrow reads all payloads as one IPC stream. The table's columns
-    have one dictionary each. Raises ``Corrupt`` for the first entry that is not what was written.
+    Where entries are small this takes a third of the time, since Arrow reads all payloads as one IPC stream. Each column
+    has one dictionary. Raises ``Corrupt`` for the first entry that is not what was written.
     """
     stream = STREAMS[entries[0].header.stream]
     held = [entry for entry in entries if entry.header.rows]

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from events.archive.log import ArchivedSpec
 from events.errors import Rejected
 from events.log import LogSpec
 from events.sqlite_log import SqliteSpec
 
 
-def log_of(data_dir: Path) -> LogSpec:
-    """The log of the system on ``data_dir``, which need not be there yet."""
-    return SqliteSpec(data_dir / "log")
+def log_of(data_dir: Path) -> ArchivedSpec:
+    """The log of the system on ``data_dir``, which need not be there yet, together with its archive."""
+    return ArchivedSpec(SqliteSpec(data_dir / "log"), data_dir / "archive")
 
 
 def log_in(data_dir: Path) -> LogSpec:

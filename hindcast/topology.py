@@ -10,6 +10,7 @@ from actors.alerts.evaluator import AlertEvaluator
 from actors.alerts.wording import MONEY, Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.archiver import Archiver
 from actors.channels import Channel, DashboardChannel, WebhookChannel, secret_bytes
 from actors.clock import Clock
 from actors.collectors.pull import PullCollector
@@ -24,7 +25,7 @@ from actors.definitions.metric import Metric
 from actors.directory import Directory
 from actors.notifier import Notifier
 from actors.sources.machine import Machine
-from actors.topology import CellSpec, Notify, Polled, Push
+from actors.topology import Archive, CellSpec, Notify, Polled, Push
 from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
 from events.errors import Rejected
@@ -64,6 +65,11 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     if settings.sources.machine.enabled:
         machine = Polled(partial(Machine, data), settings.sources.machine.every_s)
         found.append(CellSpec("collectors", PullCollector("system_metrics", SYSTEM_METRICS), tenant, machine))
+    if settings.archive.enabled:
+        kept = settings.archive
+        found.append(
+            CellSpec("edges", Archiver(), tenant, Archive(kept.segment_rows, 5.0, kept.trim, kept.hot_h * 3600))
+        )
     return tuple(found)
 
 

@@ -1,7 +1,7 @@
 """SQL over the streams of a log: DuckDB, read-only, locked down and bounded.
 
 Every query has a connection of its own, to a database in memory that is empty but for its streams. It can reach no file,
-network, setting or extension; it is one SELECT, SHOW, DESCRIBE or EXPLAIN; and it ends at its limits of time, memory and rows.
+network, setting or extension; it is one SELECT, SHOW, DESCRIBE or EXPLAIN; it ends at its limits of time, memory and rows.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Re
         mib = limits.memory_bytes >> 20
         return Rejected(
             "sql",
-            f"needs more than {mib} MiB of memory, with what others ask at this moment; ask for less time, fewer columns or fewer groups",
+            f"needs more than {mib} MiB of memory, with what others ask now; ask for less time, or fewer columns or groups",
         )
     if isinstance(error, (duckdb.InternalException, duckdb.FatalException)):
         logger.error("DuckDB failed at %r: %s", statement, error)

@@ -101,8 +101,8 @@ class History:
     def parts(self, stream: str) -> Iterator[Archived | pa.RecordBatch]:
         """All rows of ``stream`` up to its cut, each of them once, producer after producer in the order of their offsets.
 
-        What is archived is only named; the rest comes in bounded batches with the columns ``columns_of``. The archive may grow
-        and the log be trimmed meanwhile.
+        What is archived is only named; the rest comes in bounded batches, with the names that SQL has for the columns. The
+        archive may grow and the log be trimmed meanwhile.
         """
         for producer, head in self.heads(stream).items():
             yield from self._parts((stream, producer), head)

@@ -1,7 +1,7 @@
 """Blocks: what the log has in small entries, again as one file for each thousand offsets or sixteen thousand.
 
-To decode an entry of three rows costs nearly as much as one of three thousand. A block is a copy for readers: it may be deleted
-at any time, costs a little time then, and is made again. It goes once its range is in the archive.
+To decode an entry of three rows costs nearly as much as one of three thousand. A block is a copy for readers: where it is
+missing or damaged, the log is read instead. It goes once its range is in the archive.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Block(NamedTuple):
 
 
 class Blocks:
-    """The blocks below ``root``. Reading and sealing are safe in several processes: a file appears whole, and never changes."""
+    """The blocks below ``root``. Safe in several processes: a file appears whole, and never changes."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -128,17 +128,16 @@ def _entry(opened: _Open, n: int, table: pa.Table | None) -> Entry:
         raise Corrupt(
             f"{segment.stream} of {segment.producer} at {said['first']}: {payload.rows} rows, not {said['rows']}"
         )
-    codec = {"codec": payload.codec} if payload.codec else {}
     return Entry(
         EntryHeader(
             stream=segment.stream,
             producer=segment.producer,
             tenant=CellName.parse(segment.producer).tenant,
-            version=stream.version,
+            version=payload.version,
             size=payload.size,
             encrypted=tuple(opened.encrypted[n]),
+            codec=payload.codec,
             **said,
-            **codec,
         ),
         payload.data,
     )

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -115,12 +116,7 @@ def write(log: LogReader, root: Path, source: Source, first: int, end: int) -> S
     )
     with _Draft(root / segment.entries_file) as aside:
         pq.write_table(_headers_table(headers), aside.file, compression="zstd", write_page_checksum=True)
-    return _with_entries(segment, aside.checksum)
-
-
-def _with_entries(segment: Segment, checksum: str) -> Segment:
-    values = {name: getattr(segment, name) for name in segment.__struct_fields__}
-    return Segment(**{**values, "entries_checksum": checksum})
+    return msgspec.structs.replace(segment, entries_checksum=aside.checksum)
 
 
 def _properties(schema: pa.Schema) -> dict[str, Any]:
@@ -192,7 +188,7 @@ class _Draft:
             if kind is None:
                 self.file.flush()
                 os.fsync(self.file.fileno())
-                self.size = os.path.getsize(self._part)
+                self.size = self._part.stat().st_size
                 self.checksum = checksum_of(self._part)
                 self.file.close()
                 self._part.rename(self._path)
@@ -220,10 +216,10 @@ def checksum_of(path: Path) -> str:
 
 
 def damaged(segment: Segment, root: Path, why: object) -> Corrupt:
-    """The error for a segment whose files cannot be read as they were written: it names the file, the range and the remedy."""
+    """The error for a segment whose files are not as they were written: it names file, range and remedy."""
     return Corrupt(
-        f"archived {segment.stream} of {segment.producer}, offsets {segment.first} to {segment.end}: {root / segment.file} {why}; "
-        "restore this file from a backup, `hindcast doctor` names all that are damaged"
+        f"the archive of {segment.stream}, offsets {segment.first} to {segment.end} of {segment.producer}: {why}; "
+        f"files of the archive are below {root}, and `hindcast doctor` names all that are damaged"
     )
 
 

@@ -1,22 +1,25 @@
 """One run of the archiver, in a process of its own that ends when it is done: `python -m events.archive.job`.
 
-The libraries that it needs take 80 MB, and what it does keeps a core busy; so neither is in a host, and it is nice to the rest.
-It takes an ``Order`` (JSON) from standard input and prints each ``Done`` (JSON, a line each) once that range is in the archive.
+The libraries that it needs take 80 MB, and what it does keeps a core busy: neither is in a host, and it is nice to the rest.
+It takes an ``Order`` (pickled) from standard input, and prints a ``Done`` (JSON, a line) for each range that it archived.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import pickle
 import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from events.archive.log import ArchivedSpec
 from events.archive.segments import Segment
 from events.errors import Conflict, Corrupt, Transient
 from events.log import LogReader
@@ -36,11 +39,11 @@ class Range(msgspec.Struct, frozen=True):
     end: int
 
 
-class Order(msgspec.Struct, frozen=True):
-    """What a run is to archive: the log's folder, the archive's, and ranges in the order of each stream's offsets."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is to archive: ranges of one log, those of a stream in the order of their offsets."""
 
-    log: str
-    root: str
+    log: ArchivedSpec
     ranges: tuple[Range, ...]
 
 
@@ -53,7 +56,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 def archive(log: LogReader, root: Path, ranges: Sequence[Range]) -> Generator[Segment, None, None]:
-    """Archive one range after the other. A range that is in its table already is not written again, but answered all the same.
+    """Archive one range after the other. One that is in its table already is not written again, but answered all the same.
 
     Raises ``Transient`` (full disk, another archiver at work) and ``Corrupt`` (the log lacks rows, or is not the log of this
     archive); what was answered before is in the archive.
@@ -117,12 +120,10 @@ def _alone(root: Path) -> Generator[None, None, None]:
 def main() -> None:
     """Do what standard input asks for."""
     os.nice(_NICE)
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    from events.sqlite_log import SqliteLog
-
-    log = SqliteLog(order.log, doorbell=False)
+    order: Order = pickle.load(sys.stdin.buffer)  # from the host that started this process
+    log = order.log.open(woken=False)
     try:
-        for segment in archive(log, Path(order.root), order.ranges):
+        for segment in archive(log, order.log.root, order.ranges):
             _tell(Done(segment))
     except (Transient, Corrupt) as error:
         _tell(Done(failure=str(error), corrupt=isinstance(error, Corrupt)))

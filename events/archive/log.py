@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,27 @@ from events.archive.blocks import Blocks
 from events.archive.segments import Segments
 from events.entry import Entry
 from events.errors import Corrupt
-from events.log import Commit, Cursor, EventLog, JournalRow, Lease, SnapshotRef
+from events.log import Commit, Cursor, EventLog, JournalRow, Lease, LogSpec, Room, SnapshotRef, Verdict
 
 if TYPE_CHECKING:
     from events.archive.entries import ArchivedEntries
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedSpec:
+    """``LogSpec`` of a log with its archive below ``root``."""
+
+    log: LogSpec
+    root: Path
+
+    def __str__(self) -> str:
+        return str(self.log)
+
+    def exists(self) -> bool:
+        return self.log.exists()
+
+    def open(self, *, woken: bool = True) -> ArchivedLog:
+        return ArchivedLog(self.log.open(woken=woken), self.root)
 
 
 class ArchivedLog:
@@ -40,8 +58,8 @@ class ArchivedLog:
                 return archived
         if found:
             raise Corrupt(
-                f"{stream} of {producer}: the archive ends at offset {shelf.end}, the log begins at {found[0].header.first}, and "
-                f"{after} is wanted; restore the log from a backup"
+                f"{stream} of {producer}: offset {after} is wanted, the archive ends at {shelf.end}, and the log begins at "
+                f"{found[0].header.first}; restore the log from a backup"
             )
         return found
 
@@ -51,13 +69,20 @@ class ArchivedLog:
         self._entries = self._entries or ArchivedEntries(self.root)
         return self._entries
 
-    def unsound(self) -> Iterator[str]:
-        """What is wrong with the archive's files, in words; reads all of them."""
-        from events.archive.files import unsound
+    def verify(self, cell: str) -> Verdict:
+        """What ``LogUpkeep.verify`` finds, and what is wrong with the archive's files of what the cell wrote."""
+        verdict = self.log.verify(cell)
+        verdict.problems += self._unsound(cell)
+        return verdict
 
+    def _unsound(self, cell: str) -> Iterator[str]:
         self.segments.refresh()
-        for segment in self.segments.all():
-            yield from unsound(segment, self.root)
+        mine = [segment for segment in self.segments.all() if segment.producer == cell]
+        if mine:
+            from events.archive.files import unsound
+
+            for segment in mine:
+                yield from unsound(segment, self.root)
 
     # -- as the log has it -----------------------------------------------------------------------------------------
 
@@ -93,6 +118,12 @@ class ArchivedLog:
 
     def wait(self, after: Cursor, timeout_s: float) -> bool:
         return self.log.wait(after, timeout_s)
+
+    def size(self) -> int:
+        return self.log.size()
+
+    def room(self) -> Room:
+        return self.log.room()
 
     def trim(self, stream: str, producer: str, below: int) -> None:
         self.log.trim(stream, producer, below)

@@ -27,7 +27,7 @@ _READ_BYTES = 4 << 20
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """The rows of one producer's stream with offsets in ``[first, end)``, as one Parquet file. Times are microseconds UTC."""
+    """The rows of one producer's stream with offsets in ``[first, end)``, as one Parquet file. Times are in us UTC."""
 
     stream: str
     producer: str
@@ -106,8 +106,8 @@ class Shelf:
         """Raises ``Corrupt`` where the segment does not begin where the last one ended."""
         if segment.first != self.end:
             raise Corrupt(
-                f"{segment.stream} of {segment.producer}: a segment begins at offset {segment.first}, the one before it ends at "
-                f"{self.end}; restore the log from a backup"
+                f"{segment.stream} of {segment.producer}: a segment begins at offset {segment.first}, and the one before it "
+                f"ends at {self.end}; restore the log from a backup"
             )
         self.segments.append(segment)
 

@@ -1,0 +1,151 @@
+"""Archiving: the worker that moves what is cold from the log into the archive, and what is small into blocks.
+
+Every few seconds it looks how far each producer of its tenant has come. Whole ranges go to the archive in a process of their
+own; what is left over lies in blocks. Then the log is trimmed, where that is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import cast
+
+import msgspec
+
+from actors.archiver import Archiver, State
+from actors.cell import AnyCell
+from actors.topology import Archive
+from actors.workers import Worker
+from events.archive.blocks import LEVELS
+from events.archive.job import Done, Order, Range
+from events.archive.log import ArchivedLog, ArchivedSpec
+from events.archive.segments import Segment
+from events.catalog import SEGMENTS, STREAMS
+from events.errors import Corrupt, Transient
+from events.log import Source
+
+logger = logging.getLogger(__name__)
+SECOND = 1_000_000
+MOST_RANGES = 64
+"""Archived in one run, so that what is done is recorded now and then."""
+TRIM_STEP = 4_096
+"""Offsets that the log forgets at once: the producer's commits wait so long."""
+
+
+class ArchiverWorker(Worker):
+    """Drives the cell of an ``Archiver``; ``now`` gives microseconds UTC."""
+
+    def __init__(
+        self, cell: AnyCell, log: ArchivedLog, spec: ArchivedSpec, settings: Archive, now: Callable[[], int]
+    ) -> None:
+        super().__init__(cell, log)
+        self._archiver = cast(Archiver, cell.fold)
+        self._archived = log
+        self._spec = spec
+        self._settings = settings
+        self._now = now
+        self._sealed: dict[Source, int] = {}
+        """Where the next block of each source may begin."""
+        self._trimmed: dict[Source, int] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._door = threading.Lock()
+        """Held while a process starts and while it is ended: none is left behind."""
+
+    def wake(self) -> None:
+        with self._door:
+            if self._process is not None:
+                self._process.terminate()
+
+    def step(self) -> None:
+        heads = dict(self._heads())
+        due = list(self._due(heads))[:MOST_RANGES]
+        if due:
+            self._archive(due)
+        self._seal(heads)
+        if self._settings.trim:
+            self._trim(heads)
+        self.detail = ""
+        if len(due) < MOST_RANGES:
+            self.stopping.wait(self._settings.every_s)
+
+    def _heads(self) -> Iterator[tuple[Source, int]]:
+        """Where each producer of the tenant stands. ``segments`` stays in the log: it says what is in the archive."""
+        prefix = f"{self.cell.tenant}/"
+        for stream in STREAMS:
+            if stream != SEGMENTS.name:
+                for producer in self.log.producers(stream):
+                    if producer.startswith(prefix):
+                        yield (stream, producer), self.log.head(stream, producer)
+
+    def _due(self, heads: Mapping[Source, int]) -> Iterator[Range]:
+        """Ranges that are full: between two multiples of ``segment_rows``."""
+        state, rows = cast(State, self.cell.state), self._settings.segment_rows
+        for (stream, producer), head in heads.items():
+            first = state.end(stream, producer)
+            while (end := (first // rows + 1) * rows) <= head:
+                yield Range(stream, producer, first, end)
+                first = end
+
+    def _archive(self, due: list[Range]) -> None:
+        """Let a process of its own archive ``due``, and record what it did. Raises ``Transient`` or ``Corrupt``."""
+        done, failure = self._in_a_process(due)
+        if done:
+            with self.lock:
+                self.cell.record(lambda state: self._archiver.written(state, done, self._now()))
+        for segment in done:
+            self._archived.blocks.forget((segment.stream, segment.producer), segment.end)
+        if failure is not None:
+            raise failure
+
+    def _in_a_process(self, due: list[Range]) -> tuple[list[Segment], Exception | None]:
+        with self._door:
+            if self.stopping.is_set():
+                return [], None
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "events.archive.job"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        said, _ = self._process.communicate(pickle.dumps(Order(self._spec, tuple(due))))
+        code = self._process.returncode
+        with self._door:
+            self._process = None
+        told = [msgspec.json.decode(line, type=Done) for line in said.splitlines(keepends=True) if line.endswith(b"\n")]
+        done = [one.segment for one in told if one.segment is not None]
+        for one in told:
+            if one.failure:
+                return done, Corrupt(one.failure) if one.corrupt else Transient(one.failure, 30.0)
+        if code and not self.stopping.is_set():
+            return done, Transient(
+                f"the archiver's process ended with {code}; what it wrote is whole, it begins again", 30.0
+            )
+        return done, None
+
+    def _seal(self, heads: Mapping[Source, int]) -> None:
+        state = cast(State, self.cell.state)
+        for source, head in heads.items():
+            after = max(state.end(*source), self._sealed.get(source, 0))
+            if head - after >= LEVELS[0] and not self.stopping.is_set():
+                try:
+                    self._sealed[source] = self._archived.blocks.seal(self.log, source, after, head)
+                except OSError as error:
+                    raise Transient(f"{self._archived.root}: {error}; make room for the archive", 30.0) from error
+
+    def _trim(self, heads: Mapping[Source, int]) -> None:
+        """Let the log forget what is archived, older than ``keep_s``, and consumed by every cell at work."""
+        before = self._now() - int(self._settings.keep_s * SECOND)
+        consumed: dict[Source, int] = {}
+        for cell in self.log.cells():
+            if self.log.last_commit(cell)[1] < before:
+                continue  # it may never run again; if it does, it reads from the archive
+            for source, offset in self.log.cursor(cell).items():
+                consumed[source] = min(offset, consumed.get(source, offset))
+        self._archived.segments.refresh()
+        for source in heads:
+            old = [s for s in self._archived.segments.of(*source).segments if (s.latest_received or 0) < before]
+            below = min(old[-1].end if old else 0, consumed.get(source, heads[source]))
+            while self._trimmed.get(source, 0) < below and not self.stopping.is_set():
+                self._trimmed[source] = min(below, self._trimmed.get(source, 0) + TRIM_STEP)
+                self._archived.trim(*source, self._trimmed[source])
