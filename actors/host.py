@@ -18,8 +18,8 @@ import pyarrow as pa
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
+from actors.edges.intake import Ack, PollWorker, PushWorker
 from actors.followers import Followed, Follower, Followers
-from actors.intake import Ack, PollWorker, PushWorker
 from actors.topology import Archive, CellSpec, HostSpec, Notify, Polled, Push
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
@@ -59,11 +59,13 @@ class Host:
             case Polled(open_, every_s):
                 return PollWorker(cell, self._log, open_(), every_s, wall_clock)
             case Notify(channels):
-                from actors.delivery import NotifierWorker  # here: its HTTP client takes 11 MB that no other host needs
+                from actors.edges.delivery import (
+                    NotifierWorker,  # here: its HTTP client takes 11 MB that no other host needs
+                )
 
                 return NotifierWorker(cell, self._log, channels, wall_clock)
             case Archive() as settings:
-                from actors.archiving import ArchiverWorker  # here: no other host needs it
+                from actors.edges.archiving import ArchiverWorker  # here: no other host needs it
 
                 if not isinstance(self._log, ArchivedLog) or not isinstance(self._spec.log, ArchivedSpec):
                     raise ValueError(f"{spec.name} archives, and its log {self._spec.log} has no archive")

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
+from actors.edges.intake import Poll
 from actors.fold import Fold
-from actors.intake import Poll
 from events.envelope import CellName
 from events.log import LogSpec
 
 if TYPE_CHECKING:
-    from actors.channels import Channel
+    from actors.edges.channels import Channel
 
 Kind = Literal["collectors", "analyzers", "dashboards", "alerts", "edges"]
 Placement = Literal["auto", "packed", "spread"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analytics.typed import F64, I32, I64
+from analytics.kernels import F64, I32, I64
 
 
 def equal_mass(values: F64, most: int) -> tuple[I32, I64, F64]:

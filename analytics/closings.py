@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analytics.typed import I64
+from analytics.kernels import I64
 from analytics.window_kernel import FAR
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.typed import F64, I64
+from analytics.kernels import F64, I64
 
 
 def numeric(type_: pa.DataType) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.typed import F64, I64, Bools
+from analytics.kernels import F64, I64, Bools
 
 DAY = 86_400_000_000
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",

@@ -21,7 +21,7 @@ import numpy as np
 from numba import int32, int64, types, uint8, uint16, uint64, void
 
 from analytics.dedup_segment import Segment, sealed
-from analytics.typed import I32, I64, U8, U16, U64, column, per_row, reads, writes
+from analytics.kernels import I32, I64, U8, U16, U64, column, per_row, reads, writes
 
 ACCEPTED, DUPLICATE, CONFLICT = 0, 1, 2
 MINUTES = 60

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import int32, int64, uint8, uint16, uint32, uint64, void
 
-from analytics.typed import I32, U8, U16, U32, U64, per_row, reads, writes
+from analytics.kernels import I32, U8, U16, U32, U64, per_row, reads, writes
 
 _MAGIC = 0x32505544  # "DUP2"
 _LEAST_BITS = 8  # of the directory: seven bytes of an id and these make eight

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import int32, int64, types, uint8, uint64
 
-from analytics.typed import I32, I64, U8, U64, column, per_row, reads, writes
+from analytics.kernels import I32, I64, U8, U64, column, per_row, reads, writes
 
 OTHER = "(other)"
 """The name of the last id, which stands for all names once the limit is reached."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analytics.typed import F64, I8, Bools
+from analytics.kernels import F64, I8, Bools
 
 AGGREGATES = ("count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct", "rate")
 """``rate`` is count per second of the window."""

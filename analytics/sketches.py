@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numba import float64, int64, uint8, uint32, uint64, void
 
-from analytics.typed import F64, I64, U8, U32, U64, column, kernel, reads, writes
+from analytics.kernels import F64, I64, U8, U32, U64, column, kernel, reads, writes
 
 OCTAVE = 35
 LOWEST, HIGHEST = -40, 60

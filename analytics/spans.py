@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.typed import F64, I64, Bools
+from analytics.kernels import F64, I64, Bools
 
 ADDED = ("sum", "count")
 """Of which a span without rows is zero."""

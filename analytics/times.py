@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from analytics import dates
 from analytics.column_values import numeric, parsed, textual, trimmed
 from analytics.dates import Form
-from analytics.typed import I64, Bools
+from analytics.kernels import I64, Bools
 
 _OFFSET = r"(Z|z|[+-]\d\d(:?\d\d)?)$"
 _ZONED = re.compile(r"(Z|z|:\S*[+-]\d\d(:?\d\d)?)$")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import int64, types, uint32
 
-from analytics.typed import F64, I64, U32, kernel, reads, writes
+from analytics.kernels import F64, I64, U32, kernel, reads, writes
 from analytics.window_kernel import push
 from analytics.window_memory import (
     CLOSED,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numba import float64, int32, int64, types, uint64
 
+from analytics.kernels import F64, I32, I64, U64, Bools, kernel, per_row, reads, writes
 from analytics.sketches import bucket_of, sparse_entry
-from analytics.typed import F64, I32, I64, U64, Bools, kernel, per_row, reads, writes
 from analytics.window_memory import (
     AT,
     CELLS,

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import float64, int32, int64, types, uint8, uint32, uint64
 
+from analytics.kernels import F64, I32, I64, U8, U32, kernel, per_row, writes
 from analytics.sketches import BUCKETS, MIDDLES, REGISTERS, SPARSE, bucket_of, estimate, into_registers
-from analytics.typed import F64, I32, I64, U8, U32, kernel, per_row, writes
 
 COLUMNS = 16
 WIN, KEY, COUNT, VALUES, SUM, MIN, MAX, NEXT, REVISION, DIRTY, QAT, QCAP, QBASE, HAT, HCAP, HN = range(COLUMNS)

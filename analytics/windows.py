@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from analytics.typed import F64, I32, I64, U64, column
+from analytics.kernels import F64, I32, I64, U64, column
 from analytics.window_dump import FLOATS, INTS, live, pack_cells, pack_sketches, unpack
 from analytics.window_kernel import glance, punctuate, scan
 from analytics.window_memory import (

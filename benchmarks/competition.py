@@ -14,7 +14,7 @@ import numpy as np
 from analytics.forecast.calendar import Frequency
 from analytics.forecast.engine import one
 from analytics.forecast.evaluation import smape
-from analytics.typed import F64
+from analytics.kernels import F64
 from benchmarks.data import data_set
 
 LEVELS = (80.0, 95.0)

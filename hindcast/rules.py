@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.alerts.checking import check
 from actors.definitions.inventory import Inventory
-from actors.sources.machine import UNITS
+from actors.gauges import UNITS
 from analytics.rules import ParseError, parse
 from config.settings import Settings
 from events.errors import Rejected

@@ -29,7 +29,7 @@ from hindcast.datadir import DataDir, Running
 from hindcast.log_place import log_of
 from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
-from serve.deployed import gateway_of, live_of
+from serve.deployed import gateway_app, live_app
 from serve.keys import key_hash
 from serve.spec import GatewaySpec
 
@@ -176,7 +176,7 @@ class System:
             max_ahead_us=int(server.max_ahead_s * 1e6),
         )
         self._placement = spec.placement
-        apps = {"live": (partial(live_of, spec), "/live"), "gateway": (partial(gateway_of, spec), "/")}
+        apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))
 
     def _await_ready(self) -> None:

@@ -11,8 +11,6 @@ from actors.alerts.wording import MONEY, Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from actors.archiver import Archiver
-from actors.channels import Channel, DashboardChannel, WebhookChannel, secret_bytes
-from actors.clock import Clock
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
@@ -23,9 +21,12 @@ from actors.definitions.channel import IN_CONFIGURATION
 from actors.definitions.channel import WebhookChannel as WebhookSection
 from actors.definitions.metric import Metric
 from actors.directory import Directory
+from actors.edges.channels import Channel, DashboardChannel, WebhookChannel
+from actors.edges.sources.clock import Clock
+from actors.edges.sources.machine import Machine
 from actors.notifier import Notifier
-from actors.sources.machine import Machine
 from actors.topology import Archive, CellSpec, Notify, Polled, Push
+from actors.webhook_signing import secret_bytes
 from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
 from events.errors import Rejected

@@ -10,8 +10,8 @@ from functools import partial
 from fastapi import FastAPI
 
 from serve import page, problems
-from serve.backstage import Backstage
 from serve.description import described
+from serve.gateway import Gateway
 from serve.limits import BodyLimit
 from serve.origins import Origins
 from serve.routes import commands, definitions, ingest, interactions, notifications, operation, read, segment, session
@@ -24,15 +24,15 @@ send it as their write key. **Authorize** on this page takes either."""
 
 
 def create_gateway(spec: GatewaySpec) -> FastAPI:
-    """Routes, errors and the page. Its backstage is made when the application starts."""
+    """Routes, errors and the page. What its routes work with is made when the application starts."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        stage = app.state.backstage = Backstage(spec)
-        following = asyncio.create_task(stage.access.follow())
+        gateway = app.state.gateway = Gateway(spec)
+        following = asyncio.create_task(gateway.access.follow())
         yield
         following.cancel()
-        stage.log.close()
+        gateway.log.close()
 
     app = FastAPI(
         title="Hindcast",

@@ -17,7 +17,7 @@ from events.errors import Rejected
 from events.nearest import did_you_mean
 from query.history import History
 from query.series import seen_series
-from serve.backstage import Backstage
+from serve.gateway import Gateway
 from serve.problems import Missing, Owned
 from serve.telling import Command, tell
 
@@ -55,26 +55,26 @@ class Change(BaseModel):
     """As it holds now; null where it was removed, or only asked about."""
 
 
-def found(stage: Backstage, key: Key) -> Mapping[str, Any]:
+def found(gateway: Gateway, key: Key) -> Mapping[str, Any]:
     """A definition that holds. Raises ``Missing``."""
     kind_of(key.kind)
-    entry = stage.access.definitions.get(key.text)
+    entry = gateway.access.definitions.get(key.text)
     if entry is None:
-        names = stage.access.inventory.names(key.kind)
+        names = gateway.access.inventory.names(key.kind)
         raise Missing("name", f"there is no {key.kind} {key.name!r}{did_you_mean(key.name, names)}")
     return entry
 
 
-async def define(stage: Backstage, wanted: Sequence[Wanted], by: str, dry_run: bool = False) -> list[Change]:
+async def define(gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: bool = False) -> list[Change]:
     """Check ``wanted`` together and commit what differs from what holds, all or nothing; returns once it is in effect.
 
     Raises ``Rejected`` (field, reason, remedy), ``Owned`` for what a file declares, ``Transient``.
     """
-    await stage.access.refresh()
-    held = stage.access.definitions
-    among = stage.access.inventory
+    await gateway.access.refresh()
+    held = gateway.access.definitions
+    among = gateway.access.inventory
     if any(one.kind == "rule" for one in wanted):
-        seen = await asyncio.to_thread(lambda: seen_series(History(stage.log, stage.spec.tenant)))
+        seen = await asyncio.to_thread(lambda: seen_series(History(gateway.log, gateway.spec.tenant)))
         among = Inventory(among.specs, seen)
     accepted = await asyncio.to_thread(accept, wanted, among)
     changes = [_change(one, held.get(one.key.text)) for one in accepted]
@@ -89,28 +89,28 @@ async def define(stage: Backstage, wanted: Sequence[Wanted], by: str, dry_run: b
             Command(one.key.kind + ledger.DEFINED, one.key.name, {"spec": one.spec, "by": by, "owner": ledger.API})
             for one in told
         ]
-        committed = await tell(stage, commands)
+        committed = await tell(gateway, commands)
         for place, one in enumerate(told, committed.offset):
-            await stage.access.until("definitions", one.key.text, present=True, version=place)
+            await gateway.access.until("definitions", one.key.text, present=True, version=place)
     for change in changes:
-        entry = stage.access.definitions.get(f"{change.kind}/{change.name}")
+        entry = gateway.access.definitions.get(f"{change.kind}/{change.name}")
         change.definition = Definition.model_validate(entry) if entry else None
     return changes
 
 
-async def remove(stage: Backstage, key: Key, by: str, dry_run: bool = False) -> Change:
+async def remove(gateway: Gateway, key: Key, by: str, dry_run: bool = False) -> Change:
     """Remove a definition that nothing else needs; returns once that is in effect.
 
     Raises ``Missing``, ``Owned``, ``Rejected`` (what needs it), ``Transient``.
     """
-    await stage.access.refresh()
-    entry = found(stage, key)
+    await gateway.access.refresh()
+    entry = found(gateway, key)
     _refuse_owned(key, entry)
     _refuse_not_live(key)
-    await asyncio.to_thread(refuse_removal, key, stage.access.inventory)
+    await asyncio.to_thread(refuse_removal, key, gateway.access.inventory)
     if not dry_run:
-        await tell(stage, [Command(key.kind + ledger.REMOVED, key.name, {"by": by, "owner": ledger.API})])
-        await stage.access.until("definitions", key.text, present=False)
+        await tell(gateway, [Command(key.kind + ledger.REMOVED, key.name, {"by": by, "owner": ledger.API})])
+        await gateway.access.until("definitions", key.text, present=False)
     return Change(kind=key.kind, name=key.name, change="removed")
 
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 
-def gateway_of(spec: GatewaySpec) -> FastAPI:
+def gateway_app(spec: GatewaySpec) -> FastAPI:
     """The application of ``serve.app``: every route and the page, but not the live socket."""
     from serve.app import create_gateway
 
     return create_gateway(spec)
 
 
-def live_of(spec: GatewaySpec) -> ASGIApp:
+def live_app(spec: GatewaySpec) -> ASGIApp:
     """The application of ``serve.live``: the socket that the page listens to."""
     from serve.live import create_live
 

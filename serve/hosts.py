@@ -11,9 +11,9 @@ import ray
 from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
+from actors.edges.intake import Ack
 from actors.followers import Followed, Follower
 from actors.host import pack
-from actors.intake import Ack
 from actors.topology import HostMap
 from actors.views import Frame, Place
 from actors.workers import Health

@@ -23,8 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from actors.followers import Follower
 from actors.views import Frame, Place
 from events.errors import Rejected, Transient
-from serve.backstage import Backstage, foreign
 from serve.following import Following
+from serve.gateway import Gateway, foreign
 from serve.spec import GatewaySpec
 
 logger = logging.getLogger(__name__)
@@ -87,9 +87,9 @@ class Subscribe(msgspec.Struct):
 class Hub:
     """Follows the dashboard hosts once for all clients, and wakes the clients when something moved."""
 
-    def __init__(self, stage: Backstage) -> None:
-        self._stage = stage
-        self._hosts = stage.hosts.where.of_kind("dashboards")
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._hosts = gateway.hosts.where.of_kind("dashboards")
         self._clients: set[Client] = set()
         self._at: dict[str, Place | None] = {}
         self._wanted = asyncio.Event()
@@ -104,8 +104,8 @@ class Hub:
         if not topics:
             self._wanted.clear()
             return
-        frames = await self._stage.hosts.changes(
-            host, self._stage.spec.tenant, {t: self._at.get(t) for t in topics}, POLL_S, me
+        frames = await self._gateway.hosts.changes(
+            host, self._gateway.spec.tenant, {t: self._at.get(t) for t in topics}, POLL_S, me
         )
         for frame in frames:
             self._at[frame.topic] = Place(frame.epoch, frame.seq, frame.stale)
@@ -143,10 +143,10 @@ class Hub:
             await self._hear(client, await client.socket.receive_text())
 
     async def _refusal(self, socket: WebSocket) -> int | None:
-        if foreign(socket) and socket.headers.get("origin") not in self._stage.spec.cors_origins:
+        if foreign(socket) and socket.headers.get("origin") not in self._gateway.spec.cors_origins:
             return FORBIDDEN_ORIGIN
         try:
-            (await self._stage.access.principal(self._stage.key_of(socket))).require("query")
+            (await self._gateway.access.principal(self._gateway.key_of(socket))).require("query")
         except (Rejected, Transient):
             return UNAUTHORISED
         return None
@@ -176,7 +176,7 @@ class Hub:
     async def _subscribe(self, client: Client, wanted: Subscribe) -> None:
         if len(client.topics) >= MAX_TOPICS:
             return await client.send({"op": "error", "code": "too_many_topics", "message": f"{MAX_TOPICS} at most"})
-        if wanted.topic not in {t.name for t in self._stage.spec.topics}:
+        if wanted.topic not in {t.name for t in self._gateway.spec.topics}:
             message = f"there is no topic {wanted.topic[:80]!r}"
             return await client.send(
                 {"op": "error", "code": "unknown_topic", "message": message, "topic": wanted.topic}
@@ -204,7 +204,7 @@ class Hub:
         frames: list[Frame] = []
         for host in self._hosts:
             try:
-                frames += await self._stage.hosts.changes(host, self._stage.spec.tenant, places, 0.0)
+                frames += await self._gateway.hosts.changes(host, self._gateway.spec.tenant, places, 0.0)
             except Transient as error:
                 logger.info("live: %s", error)
                 asyncio.get_running_loop().call_later(error.retry_after_s, client.woken.set)
@@ -218,7 +218,7 @@ class Hub:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             try:
-                (await self._stage.access.principal(self._stage.key_of(client.socket))).require("query")
+                (await self._gateway.access.principal(self._gateway.key_of(client.socket))).require("query")
             except Rejected as error:
                 await client.socket.close(UNAUTHORISED)
                 raise WebSocketDisconnect(UNAUTHORISED) from error
@@ -240,13 +240,13 @@ def create_live(spec: GatewaySpec) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        stage = Backstage(spec)
-        hub = app.state.hub = Hub(stage)
-        tasks = [asyncio.create_task(stage.access.follow()), *hub.start()]
+        gateway = Gateway(spec)
+        hub = app.state.hub = Hub(gateway)
+        tasks = [asyncio.create_task(gateway.access.follow()), *hub.start()]
         yield
         for task in tasks:
             task.cancel()
-        stage.log.close()
+        gateway.log.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     install(app)

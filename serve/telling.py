@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from events.catalog import CONTROL, rows
-from serve.backstage import Backstage
 from serve.batching import Committed
+from serve.gateway import Gateway
 
 
 class Command(NamedTuple):
@@ -20,7 +20,7 @@ class Command(NamedTuple):
     data: Mapping[str, Any]
 
 
-async def tell(stage: Backstage, commands: Sequence[Command], id_: str | None = None) -> Committed:
+async def tell(gateway: Gateway, commands: Sequence[Command], id_: str | None = None) -> Committed:
     """Commit ``commands`` together, all or none; ``id_`` (of one command) makes a repeat harmless."""
     now = time.time_ns() // 1000
     columns = {
@@ -33,4 +33,4 @@ async def tell(stage: Backstage, commands: Sequence[Command], id_: str | None = 
         "partition_key": [command.subject for command in commands],
         "data": [orjson.dumps(command.data, option=orjson.OPT_SORT_KEYS).decode() for command in commands],
     }
-    return await stage.control.push(rows(CONTROL, columns, len(commands)), None)
+    return await gateway.control.push(rows(CONTROL, columns, len(commands)), None)

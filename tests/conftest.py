@@ -17,6 +17,12 @@ settings.register_profile("quick", max_examples=20)
 """For ``make check``: what says nothing of its own number of examples gets few."""
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whoever asks for the running system starts Ray: ``make check`` leaves those tests out, whether they say so or not."""
+    if "running" in getattr(item, "fixturenames", ()):
+        item.add_marker("cluster")
+
+
 @pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
     """Where the running system's channel ``ops`` sends."""

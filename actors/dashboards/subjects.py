@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
+from analytics.kernels import U64
 from analytics.sketches import HyperLogLog
-from analytics.typed import U64
 
 MOST = 20_000
 """Subjects of one span that are kept as such; with more it becomes a sketch (standard error 1.6 %)."""

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 
-from actors.channels import secret_bytes
 from actors.definitions.schema import Section, Word
+from actors.webhook_signing import secret_bytes
 
 IN_CONFIGURATION = "configuration"
 """Stands for a secret that a configuration file has in clear: it is never shown, and never on ``control``."""

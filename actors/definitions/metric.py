@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from actors.alerts.checking import Measure
 from actors.definitions.schema import MetricName, Section
-from actors.sources.machine import UNITS
+from actors.gauges import UNITS
 from events.catalog import LATE_ROWS, METRICS, STREAMS, SYSTEM_METRICS
 
 DAY_S = 86_400

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numba import boolean, float64, int64, void
 
-from analytics.typed import F64, I64, Bools, per_row, writes
+from analytics.kernels import F64, I64, Bools, per_row, writes
 
 EPISODE_ROWS = 30
 """Rows without anything unusual that end an episode."""

@@ -16,7 +16,7 @@ import math
 
 from numba import boolean, float64, int64, types, void
 
-from analytics.typed import F64, I64, per_row, writes
+from analytics.kernels import F64, I64, per_row, writes
 
 RUN = 1
 """Of the counts of a key: values in a row out of the band, negative below it."""

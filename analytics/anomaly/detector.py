@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.anomaly.kernel import AnomalySpec, AnomalyState, Scores, score
+from analytics.kernels import F64, I32, I64, U8, column
 from analytics.keys import Keys
-from analytics.typed import F64, I32, I64, U8, column
 
 MAX_KEYS = 1 << 20
 

@@ -18,7 +18,7 @@ from numba import boolean, float64, int8, int64, types, void
 
 from analytics.anomaly.band import begin, shifts
 from analytics.anomaly.period import LONGEST, PERIOD, forget, learn_phase, look
-from analytics.typed import F64, I8, I64, per_row, writes
+from analytics.kernels import F64, I8, I64, per_row, writes
 
 CHOSEN = 11
 """Of the counts of a key: the guess in use."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import float64, int64, types, uint8, void
 
-from analytics.typed import F64, I64, U8, per_row, writes
+from analytics.kernels import F64, I64, U8, per_row, writes
 
 BINS = 48
 """Hours of the day (UTC), of Monday to Friday and of the weekend."""

@@ -39,7 +39,7 @@ from analytics.anomaly.guesses import (
 from analytics.anomaly.hours import BINS, BLOCKS, USUAL, WEEK, at_hour, learn_hour
 from analytics.anomaly.period import LONGEST, RING, at_phase, learn_step, rows_on
 from analytics.anomaly.surprise import TRACE, surprise
-from analytics.typed import F64, I8, I32, I64, U8, Bools, column, per_row, reads, writes
+from analytics.kernels import F64, I8, I32, I64, U8, Bools, column, per_row, reads, writes
 
 WEEK_US = 7 * 24 * 3_600_000_000
 WARMING, READY = 0, 1

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numba import boolean, float64, int8, int64, void
 
-from analytics.typed import F64, I8, I64, kernel, per_row, writes
+from analytics.kernels import F64, I8, I64, kernel, per_row, writes
 
 RING, LONGEST = 192, 64
 """Values looked at, and rows of the longest period: three of it have to be seen."""

@@ -28,7 +28,7 @@ from __future__ import annotations
 import numpy as np
 from numba import boolean, float64, int64, types, uint8
 
-from analytics.typed import F64, U8, per_row, writes
+from analytics.kernels import F64, U8, per_row, writes
 
 BINS = 48
 """Hours of the day (UTC), of Monday to Friday and of the weekend."""

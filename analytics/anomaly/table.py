@@ -14,8 +14,8 @@ from analytics.anomaly.kernel import AnomalySpec, AnomalyState, Scores, score
 from analytics.column_values import codes
 from analytics.column_values import values as values_of
 from analytics.columns import columns
+from analytics.kernels import F64, I32, I64
 from analytics.times import times as times_of
-from analytics.typed import F64, I32, I64
 
 STATUS = ("warming", "ready")
 """By the kernel's status code."""

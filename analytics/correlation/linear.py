@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import float64, int64, void
 
-from analytics.typed import F64, I64, kernel, reads, writes
+from analytics.kernels import F64, I64, kernel, reads, writes
 
 _PERFECT = 1 - 1e-15
 _BLOCKS = 64

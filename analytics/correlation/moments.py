@@ -18,7 +18,7 @@ import numpy as np
 from analytics.correlation.report import Correlations
 from analytics.correlation.significance import Found, all_pairs, conclude, of_best, student
 from analytics.correlation.whitening import autoregressions, most_lags, redundancy
-from analytics.typed import F64, I32, I64, column
+from analytics.kernels import F64, I32, I64, column
 
 VERSION = 1
 _FINE, _LARGEST = 15, 1 << 22

@@ -12,7 +12,7 @@ from analytics.correlation.report import Correlations, Method
 from analytics.correlation.significance import Found, all_pairs, conclude, of_best, student
 from analytics.correlation.tables import DISTANCE_CELLS, Coded, coded, information_cells, search
 from analytics.correlation.whitening import evened, innovations, ranks, redundancy
-from analytics.typed import F64, I64, Bools
+from analytics.kernels import F64, I64, Bools
 
 
 def correlate(

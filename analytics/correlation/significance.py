@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analytics.correlation.report import Pair, Status
-from analytics.typed import F64, I64, Bools
+from analytics.kernels import F64, I64, Bools
 
 _NORMAL_975 = 1.959963984540054
 

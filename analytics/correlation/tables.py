@@ -16,7 +16,7 @@ import numpy as np
 from numba import float64, int32, int64, void
 
 from analytics.binning import equal_mass
-from analytics.typed import F64, I32, I64, kernel, reads, writes
+from analytics.kernels import F64, I32, I64, kernel, reads, writes
 
 DISTANCE_CELLS = 32
 

@@ -14,7 +14,7 @@ import numpy as np
 from numba import float64, void
 
 from analytics.binning import equal_mass
-from analytics.typed import F64, I64, kernel, reads, writes
+from analytics.kernels import F64, I64, kernel, reads, writes
 
 GRID = 1024
 """Frequencies at which spectra are compared."""

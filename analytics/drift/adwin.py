@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import boolean, float64, int32, int64, void
 
-from analytics.typed import F64, I32, I64, Bools, column, kernel, reads, writes
+from analytics.kernels import F64, I32, I64, Bools, column, kernel, reads, writes
 
 VERSION = 1
 BUCKETS = 5

@@ -16,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from analytics.drift.cells import Cells
-from analytics.typed import F64, I64
+from analytics.drift.contingency import CodedColumn
+from analytics.kernels import F64, I64
 
 NUMERIC = ("ks", "wasserstein", "psi", "jensen_shannon", "missing")
 CATEGORICAL = ("chi2", "psi", "jensen_shannon", "missing")
@@ -25,12 +25,12 @@ SQUARED = frozenset({"ks", "wasserstein", "jensen_shannon", "missing"})
 AT_MOST_ONE = frozenset({"ks", "jensen_shannon", "missing"})
 
 
-def names(cells: Cells) -> tuple[str, ...]:
+def names(column: CodedColumn) -> tuple[str, ...]:
     """The measures of this column, in the order of ``measure``'s columns."""
-    return NUMERIC if cells.kind == "numeric" else CATEGORICAL
+    return NUMERIC if column.kind == "numeric" else CATEGORICAL
 
 
-def measure(cells: Cells, one: npt.NDArray[np.integer], total: I64) -> tuple[F64, F64]:
+def measure(column: CodedColumn, one: npt.NDArray[np.integer], total: I64) -> tuple[F64, F64]:
     """Measures and their strengths, float64[draws, measures] each.
 
     ``one``: int[draws, width] counts of one sample; ``total``: int64[width] counts of both. Zero where one has no value.
@@ -46,11 +46,11 @@ def measure(cells: Cells, one: npt.NDArray[np.integer], total: I64) -> tuple[F64
     )
     size = _size(n[:, 0], m[:, 0]) * ((n >= 1) & (m >= 1))[:, 0]
     found: list[tuple[F64, F64]] = []
-    if cells.kind == "numeric":
+    if column.kind == "numeric":
         apart = np.abs(np.cumsum(first / n, 1) - np.cumsum(second / m, 1))
-        ks, area = apart.max(1, initial=0.0), apart[:, :-1] @ cells.gaps
+        ks, area = apart.max(1, initial=0.0), apart[:, :-1] @ column.gaps
         found += [(ks, ks * ks * size), (area, area * area * size)]
-        first, second = np.add.reduceat(first, cells.bins, 1), np.add.reduceat(second, cells.bins, 1)
+        first, second = np.add.reduceat(first, column.bins, 1), np.add.reduceat(second, column.bins, 1)
     else:
         expected = (first + second) / (n + m)
         chi2 = np.where(expected > 0, (first / n - second / m) ** 2 / np.maximum(expected, 1e-300), 0.0).sum(1) * size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import int32, uint64, void
 
-from analytics.typed import I32, U64, kernel, reads, writes
+from analytics.kernels import I32, U64, kernel, reads, writes
 
 
 @kernel(void(writes(int32), writes(uint64), writes(int32, 2)))

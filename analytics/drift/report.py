@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from analytics.drift.cells import Kind
+from analytics.drift.contingency import Kind
 
 Status = Literal["compared", "constant", "no values", "too rare"]
 

@@ -28,10 +28,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.drift import measures
-from analytics.drift.cells import COARSE, FINE, Cells, categorical, kind_of, mixed, numeric
+from analytics.drift.contingency import COARSE, FINE, CodedColumn, categorical, kind_of, mixed, numeric
 from analytics.drift.permutation import choose, count_blocks, count_rows
 from analytics.drift.report import ColumnDrift, DriftReport, Measure
-from analytics.typed import F64, I32, I64, U64, Bools
+from analytics.kernels import F64, I32, I64, U64, Bools
 
 Table = Mapping[str, npt.NDArray[Any]]
 
@@ -95,12 +95,12 @@ def _rows(sample: Table, name: str) -> int:
     return rows
 
 
-def _columns(reference: Table, current: Table, most: int) -> list[Cells]:
+def _columns(reference: Table, current: Table, most: int) -> list[CodedColumn]:
     for one, other, name in ((reference, current, "current sample"), (current, reference, "reference")):
         lacking = [c for c in one if c not in other]
         if lacking:
             raise ValueError(f"the {name} lacks {', '.join(map(repr, lacking))}: compare the columns that both have")
-    columns: list[Cells] = []
+    columns: list[CodedColumn] = []
     for name, before in reference.items():
         now = current[name]
         kinds = kind_of(name, "reference", before), kind_of(name, "current sample", now)
@@ -126,7 +126,7 @@ class _Verdict(NamedTuple):
 class _Trial(NamedTuple):
     """The observed division into two samples, and how to draw others. The smaller sample is the one that is drawn."""
 
-    columns: Sequence[Cells]
+    columns: Sequence[CodedColumn]
     units: I32
     chosen: int
     """Units of the smaller sample; they come first."""
@@ -138,12 +138,12 @@ class _Trial(NamedTuple):
     state: U64
 
     @classmethod
-    def of(cls, columns: Sequence[Cells], n: int, m: int, block: int, seed: int) -> _Trial:
+    def of(cls, columns: Sequence[CodedColumn], n: int, m: int, block: int, seed: int) -> _Trial:
         """Blocks drawn at random from rows in an order that the rows themselves give: how they came does not matter."""
         rng = np.random.default_rng(seed)
         mark = np.zeros(n + m, np.uint64)
-        for cells in columns:
-            mark = (mark ^ cells.code.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        for column in columns:
+            mark = (mark ^ column.code.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
             mark ^= mark >> np.uint64(29)
         sides = (np.argsort(mark[:n], kind="stable"), n + np.argsort(mark[n:], kind="stable"))
         # Which sample is called the reference changes nothing: the smaller one comes first.
@@ -206,24 +206,24 @@ class _Trial(NamedTuple):
         beta = float(farthest.std()) * sqrt(6) / pi
         return scales, float(farthest.mean()) - beta * (np.euler_gamma + log(-log1p(-alarm_rate)))
 
-    def _units_of(self, cells: Cells, rows: I64) -> I32:
+    def _units_of(self, column: CodedColumn, rows: I64) -> I32:
         """int32[units] cell of each row, or int32[units, width] counts of each block."""
-        code = cells.code[rows]
+        code = column.code[rows]
         if self.block == 1:
             return code
         unit = np.repeat(np.arange(len(self.units)), self.block)
-        flat = np.bincount(unit * cells.width + code, minlength=len(self.units) * cells.width)
-        return flat.reshape(len(self.units), cells.width).astype(np.int32)
+        flat = np.bincount(unit * column.width + code, minlength=len(self.units) * column.width)
+        return flat.reshape(len(self.units), column.width).astype(np.int32)
 
     def _draw(self, counts: Sequence[I32], totals: Sequence[I64], draws: int) -> list[F64]:
         """Strengths float64[draws, measures] of each column, all columns divided alike."""
         chosen = np.empty((draws, self.chosen), np.int32)
         choose(self.units, self.state, chosen)
         strengths: list[F64] = []
-        for cells, units, total in zip(self.columns, counts, totals, strict=True):
-            drawn = np.zeros((draws, cells.width), np.int32)
+        for column, units, total in zip(self.columns, counts, totals, strict=True):
+            drawn = np.zeros((draws, column.width), np.int32)
             (count_rows if self.block == 1 else count_blocks)(units, chosen, drawn)
-            strengths.append(measures.measure(cells, drawn, total)[1])
+            strengths.append(measures.measure(column, drawn, total)[1])
         return strengths
 
 
@@ -255,21 +255,21 @@ class _Scale(NamedTuple):
 
 
 def _column(
-    cells: Cells, n: int, m: int, verdict: _Verdict, place: int | None, alarm_rate: float, can_alarm: bool
+    column: CodedColumn, n: int, m: int, verdict: _Verdict, place: int | None, alarm_rate: float, can_alarm: bool
 ) -> ColumnDrift:
-    gone = cells.code == cells.width - 1
+    gone = column.code == column.width - 1
     missing = int(gone[:n].sum()), int(gone[n:].sum())
     values = n - missing[0], m - missing[1]
     shares = missing[0] / n, missing[1] / m
     if place is None:
-        status = "no values" if not sum(values) else "too rare" if cells.rare > 1 else "constant"
-        unseen = cells.unseen, cells.unseen_share, cells.rare
-        return ColumnDrift(cells.name, cells.kind, status, False, None, (), *values, *shares, *unseen)
-    total = np.bincount(cells.code, minlength=cells.width)
-    value = measures.measure(cells, np.bincount(cells.code[:n], minlength=cells.width)[None], total)[0][0]
+        status = "no values" if not sum(values) else "too rare" if column.rare > 1 else "constant"
+        unseen = column.unseen, column.unseen_share, column.rare
+        return ColumnDrift(column.name, column.kind, status, False, None, (), *values, *shares, *unseen)
+    total = np.bincount(column.code, minlength=column.width)
+    value = measures.measure(column, np.bincount(column.code[:n], minlength=column.width)[None], total)[0][0]
     p = float(verdict.adjusted[place])
     found: list[Measure] = []
-    for i, name in enumerate(measures.names(cells)):
+    for i, name in enumerate(measures.names(column)):
         a, b = (n, m) if name == "missing" else values
         strength = float(verdict.thresholds[place][i])
         if a and b and not (name == "missing" and not any(missing)):
@@ -278,15 +278,15 @@ def _column(
             found.append(Measure(name, float(value[i]), limit if within else None, float(verdict.p_values[place][i])))
     drifted = p <= alarm_rate
     return ColumnDrift(
-        cells.name,
-        cells.kind,
+        column.name,
+        column.kind,
         "compared",
         drifted,
         p,
         tuple(found),
         *values,
         *shares,
-        cells.unseen,
-        cells.unseen_share,
-        cells.rare,
+        column.unseen,
+        column.unseen_share,
+        column.rare,
     )

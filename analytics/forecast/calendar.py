@@ -13,7 +13,7 @@ from math import comb
 import numpy as np
 
 from analytics.forecast.months import DayOfMonth, rule_of
-from analytics.typed import F64, I64, Bools
+from analytics.kernels import F64, I64, Bools
 
 ORDINALS_BELOW = 10**12
 """Eleven days after 1970, in microseconds: no table of real times lies wholly within it."""

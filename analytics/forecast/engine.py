@@ -14,7 +14,7 @@ from analytics.forecast.ensemble import Combined, combine
 from analytics.forecast.intervals import half_widths
 from analytics.forecast.series import Series, Skipped, series_of
 from analytics.forecast.trading import effect, regressor
-from analytics.typed import F64, I64, Bools
+from analytics.kernels import F64, I64, Bools
 
 DEFAULT_LEVELS = (80, 95)
 

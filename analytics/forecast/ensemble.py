@@ -9,7 +9,7 @@ import numpy as np
 
 from analytics.forecast.models import SEASONAL_NAIVE, Model, pool
 from analytics.forecast.season import confirmed, detect
-from analytics.typed import F64, I64
+from analytics.kernels import F64, I64
 
 _ORIGINS = 4
 _HOPELESS = 2.0

@@ -12,7 +12,7 @@ from analytics.forecast.engine import DEFAULT_LEVELS, checked, one
 from analytics.forecast.models import SEASONAL_NAIVE
 from analytics.forecast.series import Series, Skipped, series_of
 from analytics.forecast.trading import regressor
-from analytics.typed import F64
+from analytics.kernels import F64
 
 OURS = "ensemble"
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from analytics.forecast.engine import Forecasts
-from analytics.typed import F64
+from analytics.kernels import F64
 
 Method = Literal["mint", "wls", "bottom-up"]
 

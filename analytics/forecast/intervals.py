@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from analytics.typed import F64, I64
+from analytics.kernels import F64, I64
 
 _OF_ERRORS, _OF_MOVES = 1.0, 0.4
 """Variances of the logarithm of a scale: told by the errors of one independent origin, and by the history's moves."""

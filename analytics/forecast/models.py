@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.forecast.regression import autoregress, cycle_lags, lags
-from analytics.typed import F64
+from analytics.kernels import F64
 
 Run = Callable[[F64, int, tuple[int, ...]], F64]
 

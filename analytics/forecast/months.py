@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.typed import I64
+from analytics.kernels import I64
 
 DAY = 86_400_000_000
 _LATE = 28

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analytics.typed import F64, I64
+from analytics.kernels import F64, I64
 
 _DENSE = 26
 """The longest season whose every lag is a regressor."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analytics.typed import F64
+from analytics.kernels import F64
 
 _CRITICAL = 1.645
 """The 90 % point of the normal distribution, two-sided: the test of the M4 organisers' Naive2."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.forecast.calendar import DAY, ORDINALS_BELOW, Frequency, idle, infer
-from analytics.typed import F64, I64, Bools
+from analytics.kernels import F64, I64, Bools
 
 LONGEST = 4000
 """Values of history that a forecast looks back on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from analytics.forecast.calendar import Frequency
-from analytics.typed import F64, I64
+from analytics.kernels import F64, I64
 
 _PLAIN = 3.5
 """Of the t statistic: chance passed it in 1 of 200 simulated series without the effect."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from analytics.typed import I32, I64, column
+from analytics.kernels import I32, I64, column
 
 LARGEST = 2**63 - 1
 

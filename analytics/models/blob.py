@@ -8,9 +8,14 @@ checked by the types themselves (``TreeEnsemble``).
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import zipfile
+import zlib
 from typing import Any
 
+_SCHEMA = "schema.json"
+"""Where a skops artifact names its types."""
 TRUSTED = (
     "analytics.models.conformal.Intervals",
     "analytics.models.conformal.PredictionSets",
@@ -27,10 +32,17 @@ TRUSTED = (
     "analytics.models.table.Scale",
     "analytics.models.table.TableModel",
     "analytics.models.trees.TreeEnsemble",
-    "analytics.models.views.LinearView",
-    "analytics.models.views.Lookup",
-    "analytics.models.views.TreeView",
+    "analytics.models.encoding.LinearEncoding",
+    "analytics.models.encoding.Lookup",
+    "analytics.models.encoding.TreeEncoding",
 )
+
+MOVED = {
+    "analytics.models.views.LinearView": "analytics.models.encoding.LinearEncoding",
+    "analytics.models.views.Lookup": "analytics.models.encoding.Lookup",
+    "analytics.models.views.TreeView": "analytics.models.encoding.TreeEncoding",
+}
+"""Types by the names that older versions stored them under, and where they are now. A name stays here for ever."""
 
 
 class Untrusted(ValueError):
@@ -58,11 +70,45 @@ def from_bytes(data: bytes, expected_sha256: str | None = None) -> Any:
         raise Untrusted(
             f"model: its SHA-256 is {sha256(data)[:12]}…, recorded was {expected_sha256[:12]}…: not that file"
         )
+    data = _renamed(data)
     _check(data, "is refused")
     try:
         return loads(data, trusted=list(TRUSTED))
     except (KeyError, TypeError, AttributeError, ImportError, zipfile.BadZipFile) as error:
         raise Untrusted(f"model: damaged or forged ({type(error).__name__}: {error})") from None
+
+
+def _renamed(data: bytes) -> bytes:
+    """The same model with today's names of its types; ``data`` itself where it holds no old name, or is no artifact."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as stored:
+            schema = json.loads(stored.read(_SCHEMA))
+            if not _rename(schema):
+                return data
+            today = io.BytesIO()
+            with zipfile.ZipFile(today, "w") as renamed:
+                for name in stored.namelist():
+                    renamed.writestr(name, json.dumps(schema) if name == _SCHEMA else stored.read(name))
+            return today.getvalue()
+    except (KeyError, ValueError, zipfile.BadZipFile, zlib.error):
+        return data  # what is wrong with it is said where it is checked
+
+
+def _rename(schema: Any) -> int:
+    """Give each type in a skops schema its name of today; how many had another."""
+    count = 0
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            now = MOVED.get(f"{node.get('__module__')}.{node.get('__class__')}")
+            if now is not None:
+                node["__module__"], _, node["__class__"] = now.rpartition(".")
+                count += 1
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+    return count
 
 
 def _check(data: bytes, verdict: str) -> None:

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from analytics.models.encoding import Encoding
 from analytics.models.members import Model
 from analytics.models.schema import F32
 from analytics.models.trees import TreeEnsemble
-from analytics.models.views import View
 
 F64 = npt.NDArray[np.float64]
 _TINY = 1e-9
@@ -56,7 +56,7 @@ class Member:
 class Ensemble:
     """Rows x outputs from a matrix: a value, the probability of the second of two classes, or of each of more."""
 
-    views: list[View]
+    views: list[Encoding]
     members: list[Member]
     calibration: Calibration = field(default_factory=Calibration)
     below: tuple[tuple[tuple[int, ...], ...], ...] = ()

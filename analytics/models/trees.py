@@ -12,8 +12,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from analytics.kernels import kernel, reads, writes
 from analytics.models.schema import F32
-from analytics.typed import kernel, reads, writes
 
 Link = Literal["identity", "exp", "sigmoid", "softmax"]
 LEVELS = 32

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analytics.forecast.calendar import DAY, YEAR_DAYS, Frequency, infer
+from analytics.kernels import F64, I64
 from analytics.trend import growth, seasonality
 from analytics.trend.changepoints import ChangePoint, Shape, search
 from analytics.trend.direction import PAIRED, Direction, Slope, Test, blocks, direction
 from analytics.trend.growth import Growth
 from analytics.trend.seasonality import Season
 from analytics.trend.series import ANSWERABLE, Series, places, prepare
-from analytics.typed import F64, I64
 
 UNITS = {"day": 86_400_000_000, "hour": 3_600_000_000, "minute": 60_000_000, "second": 1_000_000}
 

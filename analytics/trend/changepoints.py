@@ -20,9 +20,9 @@ from typing import Literal
 
 import numpy as np
 
+from analytics.kernels import F64, I64, column
 from analytics.trend.segments import LEVELS, LINES, cuts
 from analytics.trend.serial import inflation
-from analytics.typed import F64, I64, column
 
 SHARE = 0.1
 SHORTEST = 4

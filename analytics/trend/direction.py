@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
+from analytics.kernels import F64, I64
 from analytics.trend.serial import effective, inflation
-from analytics.typed import F64, I64
 
 Direction = Literal["up", "flat", "down"]
 PAIRED = 1000

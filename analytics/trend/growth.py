@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analytics.kernels import F64, I64
 from analytics.kpis import growth_rate
-from analytics.typed import F64, I64
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.kernels import F64, I64, Bools
 from analytics.kpis import Period, growth_rate
 from analytics.trend.analyzer import Trend, analyze
 from analytics.trend.direction import Direction
-from analytics.typed import F64, I64, Bools
 
 
 @dataclass(frozen=True, slots=True)

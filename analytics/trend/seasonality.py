@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.typed import F64, I64, Bools
+from analytics.kernels import F64, I64, Bools
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 CALENDAR = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "year": int(365.2425 * DAY)}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import float64, int64
 
-from analytics.typed import F64, I64, kernel, reads
+from analytics.kernels import F64, I64, kernel, reads
 
 LEVELS, LINES = 0, 1
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analytics.typed import F64
+from analytics.kernels import F64
 
 ORDERS = 6
 PERSISTENT = 0.99

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.typed import F64, I64, Bools, column
+from analytics.kernels import F64, I64, Bools, column
 
 ANSWERABLE = 8
 """Fewer distinct times than this answer no question about a trend."""

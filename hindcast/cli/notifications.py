@@ -50,6 +50,6 @@ def resend(keys: tuple[str, ...], channel: str | None, data_dir: Path, address: 
 @notifications.command()
 def secret() -> None:
     """Print a new secret for a webhook channel (Standard Webhooks): set it here and at the receiver."""
-    from actors.channels import new_secret
+    from actors.webhook_signing import new_secret
 
     click.echo(new_secret())

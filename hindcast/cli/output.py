@@ -15,6 +15,8 @@ F = TypeVar("F", bound=Callable[..., None])
 WRONG, USAGE, UNREACHABLE = 1, 2, 3
 """Exit codes."""
 _CELL = 60
+WHOLE_SENTENCE = 1_000
+"""Characters: longer than any first sentence, which is what a list of commands says of each; it is wrapped, never cut."""
 
 
 class Option(Protocol):
@@ -46,8 +48,7 @@ class Commands(click.Group):
                 if place:
                     formatter.write_paragraph()
                 formatter.write_text(title)
-                room = formatter.width - width - 8
-                lines = [(f"{name:<{width}}", self.commands[name].get_short_help_str(room)) for name in names]
+                lines = [(f"{name:<{width}}", self.commands[name].get_short_help_str(WHOLE_SENTENCE)) for name in names]
                 with formatter.indentation():
                     formatter.write_dl(lines)
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
-from actors.retry_after import seconds_of
+from actors.edges.retry_after import seconds_of
 from events.errors import Rejected, Transient
 
 T = TypeVar("T")

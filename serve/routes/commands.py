@@ -14,8 +14,8 @@ from actors.alerts.definition import RuleFields
 from actors.definitions import inventory
 from actors.definitions.checking import Wanted
 from events.errors import Rejected
-from serve.backstage import Backstage, backstage, principal
 from serve.defining import define, found, remove
+from serve.gateway import Gateway, gateway_of, principal
 from serve.keys import OLD_NAME, free_source, key_hash, new_key, source_of, valid_scopes
 from serve.problems import REFUSALS, Missing
 from serve.telling import Command, tell
@@ -97,7 +97,7 @@ class MadeRule(Rule):
 @router.get("/v1/keys", response_model=list[Key])
 async def list_keys(request: Request) -> list[Key]:
     await principal(request, "admin")
-    known = backstage(request).access.keys.values()
+    known = gateway_of(request).access.keys.values()
     return [_known_key(key) for key in known]
 
 
@@ -109,40 +109,40 @@ def _known_key(key: Mapping[str, Any]) -> Key:
 async def create_key(request: Request, wanted: NewKey) -> MadeKey:
     """Make an API key; it is shown only here."""
     await principal(request, "admin")
-    stage = backstage(request)
+    gateway = gateway_of(request)
     scopes = sorted(valid_scopes(wanted.scopes))
     id_ = _new_id()
     if wanted.source is None:
-        await stage.access.refresh()
-    source = wanted.source or free_source(wanted.name, id_, stage.access.keys.values())
-    return await _make_key(stage, id_, wanted.name, scopes, source)
+        await gateway.access.refresh()
+    source = wanted.source or free_source(wanted.name, id_, gateway.access.keys.values())
+    return await _make_key(gateway, id_, wanted.name, scopes, source)
 
 
 @router.post("/v1/keys/{id}/rotate", response_model=MadeKey, status_code=201)
 async def rotate_key(request: Request, id: str) -> MadeKey:
     """Make another key of the same name, scopes and source; the old one works until it is revoked."""
     await principal(request, "admin")
-    stage = backstage(request)
-    _, known = await _find_key(stage, id)
-    return await _make_key(stage, _new_id(), known["name"], known["scopes"], source_of(known))
+    gateway = gateway_of(request)
+    _, known = await _find_key(gateway, id)
+    return await _make_key(gateway, _new_id(), known["name"], known["scopes"], source_of(known))
 
 
 def _new_id() -> str:
     return "key_" + secrets.token_hex(6)
 
 
-async def _make_key(stage: Backstage, id_: str, name: str, scopes: list[str], source: str) -> MadeKey:
+async def _make_key(gateway: Gateway, id_: str, name: str, scopes: list[str], source: str) -> MadeKey:
     key = new_key()
     data: dict[str, Any] = {"id": id_, "name": name, "scopes": scopes, "source": source}
-    await command(stage, "key.created", key_hash(key), data)
-    await stage.access.until("keys", key_hash(key), present=True)
+    await command(gateway, "key.created", key_hash(key), data)
+    await gateway.access.until("keys", key_hash(key), present=True)
     return MadeKey(**data, key=key, created=time.time())
 
 
-async def _find_key(stage: Backstage, id: str) -> tuple[str, Mapping[str, Any]]:
+async def _find_key(gateway: Gateway, id: str) -> tuple[str, Mapping[str, Any]]:
     """A key by its id: its hash and what is known of it. Raises ``Missing``."""
-    await stage.access.refresh()
-    found = next(((hashed, known) for hashed, known in stage.access.keys.items() if known["id"] == id), None)
+    await gateway.access.refresh()
+    found = next(((hashed, known) for hashed, known in gateway.access.keys.items() if known["id"] == id), None)
     if found is None:
         raise Missing("id", f"there is no key {id!r}")
     return found
@@ -151,17 +151,17 @@ async def _find_key(stage: Backstage, id: str) -> tuple[str, Mapping[str, Any]]:
 @router.delete("/v1/keys/{id:path}", status_code=204)
 async def revoke_key(request: Request, id: str) -> Response:
     await principal(request, "admin")
-    stage = backstage(request)
-    hashed, _ = await _find_key(stage, id)
-    await command(stage, "key.revoked", hashed, {"id": id})
-    await stage.access.until("keys", hashed, present=False)
+    gateway = gateway_of(request)
+    hashed, _ = await _find_key(gateway, id)
+    await command(gateway, "key.revoked", hashed, {"id": id})
+    await gateway.access.until("keys", hashed, present=False)
     return Response(status_code=204)
 
 
 @router.get("/v1/alerts/rules", response_model=list[Rule])
 async def list_rules(request: Request) -> list[Rule]:
     await principal(request, "query")
-    held = backstage(request).access.definitions.values()
+    held = gateway_of(request).access.definitions.values()
     return [Rule.model_validate(entry["spec"]) for entry in held if entry["kind"] == "rule"]
 
 
@@ -172,7 +172,7 @@ async def create_rule(request: Request, rule: NewRule) -> MadeRule:
     A rule that can never fire is refused; what may be a mistake is in ``warnings``.
     """
     who = await principal(request, "control")
-    (change,) = await define(backstage(request), [Wanted("rule", None, rule.model_dump())], who.name)
+    (change,) = await define(gateway_of(request), [Wanted("rule", None, rule.model_dump())], who.name)
     return MadeRule(**rule.model_dump(), warnings=change.warnings)
 
 
@@ -180,15 +180,15 @@ async def create_rule(request: Request, rule: NewRule) -> MadeRule:
 async def read_rule(request: Request, name: str) -> Rule:
     """One rule; its name percent-encoded where it is not made of plain letters."""
     await principal(request, "query")
-    stage = backstage(request)
-    await stage.access.refresh()
-    return Rule.model_validate(found(stage, inventory.Key("rule", name))["spec"])
+    gateway = gateway_of(request)
+    await gateway.access.refresh()
+    return Rule.model_validate(found(gateway, inventory.Key("rule", name))["spec"])
 
 
 @router.delete("/v1/alerts/rules/{name:path}", status_code=204)
 async def delete_rule(request: Request, name: str) -> Response:
     who = await principal(request, "control")
-    await remove(backstage(request), inventory.Key("rule", name), who.name)
+    await remove(gateway_of(request), inventory.Key("rule", name), who.name)
     return Response(status_code=204)
 
 
@@ -196,17 +196,17 @@ async def delete_rule(request: Request, name: str) -> Response:
 async def acknowledge(request: Request, id: str, idempotency_key: IdempotencyKey = None) -> Response:
     """Say that somebody is on it. Repeats with one ``Idempotency-Key`` count once."""
     who = await principal(request, "control")
-    await command(backstage(request), "alert.acknowledged", id, {"by": who.name}, idempotency_key)
+    await command(gateway_of(request), "alert.acknowledged", id, {"by": who.name}, idempotency_key)
     return Response(status_code=204)
 
 
 async def command(
-    stage: Backstage, type_: str, subject: str, data: dict[str, Any], idempotency_key: str | None = None
+    gateway: Gateway, type_: str, subject: str, data: dict[str, Any], idempotency_key: str | None = None
 ) -> None:
     """Commit one command. The same idempotency key with the same content is accepted once.
 
     Raises ``Rejected`` where it was used for something else.
     """
-    receipt = await tell(stage, [Command(type_, subject, data)], idempotency_key)
+    receipt = await tell(gateway, [Command(type_, subject, data)], idempotency_key)
     if receipt.verdict[0] == 2:
         raise Rejected("idempotency-key", "was used before for another command; use a new one")

@@ -13,8 +13,8 @@ from actors.definitions.changes import differences
 from actors.definitions.checking import Wanted
 from actors.definitions.inventory import Key
 from actors.definitions.kinds import kind_of
-from serve.backstage import Backstage, backstage, principal
 from serve.defining import Change, Definition, Difference, define, found, remove
+from serve.gateway import Gateway, gateway_of, principal
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS, Missing
 from serve.routes.read import sql_answer
@@ -77,7 +77,7 @@ async def list_definitions(request: Request, kind: str = "") -> Definitions:
     await principal(request, "query")
     if kind:
         kind_of(kind)
-    held = backstage(request).access.definitions
+    held = gateway_of(request).access.definitions
     wanted = sorted((e for e in held.values() if kind in ("", e["kind"])), key=lambda entry: entry["version"])
     return Definitions(definitions=[Definition.model_validate(entry) for entry in wanted])
 
@@ -87,7 +87,7 @@ async def apply(request: Request, wanted: AllWanted, dry_run: DryRun = False) ->
     """Define several, all or nothing: they are checked together, so one may refer to another. Nothing is removed."""
     who = await principal(request, "control")
     all_wanted = [Wanted(one.kind, one.name, one.spec) for one in wanted.definitions]
-    return Changes(changes=await define(backstage(request), all_wanted, who.name, dry_run))
+    return Changes(changes=await define(gateway_of(request), all_wanted, who.name, dry_run))
 
 
 @router.get("/v1/definitions/{kind}/{name:path}/versions", response_model=Versions | Definition)
@@ -100,11 +100,11 @@ async def versions(
 ) -> Versions | Definition:
     """What the definition said over time, oldest first, each with what changed; also of one that was removed."""
     await principal(request, "query")
-    stage = backstage(request)
-    await stage.access.refresh()
-    if itself := stage.access.definitions.get(Key(kind, f"{name}/versions").text):
+    gateway = gateway_of(request)
+    await gateway.access.refresh()
+    if itself := gateway.access.definitions.get(Key(kind, f"{name}/versions").text):
         return Definition.model_validate(itself)  # its name ends like this address
-    told = await _versions(stage, Key(kind_of(kind).name, name))
+    told = await _versions(gateway, Key(kind_of(kind).name, name))
     for asked, field in ((first, "from"), (to, "to")):
         if asked is not None and asked not in {version.version for version in told}:
             listed = ", ".join(str(version.version) for version in told)
@@ -119,7 +119,7 @@ async def versions(
     return Versions(versions=chosen)
 
 
-async def _versions(stage: Backstage, key: Key) -> list[Version]:
+async def _versions(gateway: Gateway, key: Key) -> list[Version]:
     """Every version that the log has. Raises ``Missing`` where there never was one."""
     types = [key.kind + ledger.DEFINED, key.kind + ledger.REMOVED, *(("rule.created", "rule.deleted"))]
     if key.kind != "rule":
@@ -128,9 +128,9 @@ async def _versions(stage: Backstage, key: Key) -> list[Version]:
     subject = key.name.replace("'", "''").replace("\0", "")
     sql = f"""SELECT type, data, epoch("time") AS at, row_offset FROM control
       WHERE subject = '{subject}' AND type IN ({listed}) ORDER BY row_offset LIMIT {MOST}"""
-    answer = await sql_answer(stage, sql, MOST, commands=True)
+    answer = await sql_answer(gateway, sql, MOST, commands=True)
     if not answer.rows:
-        found(stage, key)
+        found(gateway, key)
     return [
         Version.model_validate(ledger.entry_of(type_, key.name, json.loads(data), at, offset))
         for type_, data, at, offset in answer.rows
@@ -141,9 +141,9 @@ async def _versions(stage: Backstage, key: Key) -> list[Version]:
 async def read_definition(request: Request, kind: KindName, name: Name) -> Definition:
     """One definition; its name percent-encoded where it is not made of plain letters."""
     await principal(request, "query")
-    stage = backstage(request)
-    await stage.access.refresh()
-    return Definition.model_validate(found(stage, Key(kind, name)))
+    gateway = gateway_of(request)
+    await gateway.access.refresh()
+    return Definition.model_validate(found(gateway, Key(kind, name)))
 
 
 @router.put("/v1/definitions/{kind}/{name:path}", response_model=Change)
@@ -153,7 +153,7 @@ async def put_definition(request: Request, kind: KindName, name: Name, spec: Spe
     What a configuration file declares is refused (409): it is changed there.
     """
     who = await principal(request, "control")
-    (change,) = await define(backstage(request), [Wanted(kind, name, spec)], who.name, dry_run)
+    (change,) = await define(gateway_of(request), [Wanted(kind, name, spec)], who.name, dry_run)
     return change
 
 
@@ -161,4 +161,4 @@ async def put_definition(request: Request, kind: KindName, name: Name, spec: Spe
 async def remove_definition(request: Request, kind: KindName, name: Name, dry_run: DryRun = False) -> Change:
     """Remove a definition that no other one needs."""
     who = await principal(request, "control")
-    return await remove(backstage(request), Key(kind, name), who.name, dry_run)
+    return await remove(gateway_of(request), Key(kind, name), who.name, dry_run)

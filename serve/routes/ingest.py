@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from serve.backstage import backstage, principal
+from serve.gateway import gateway_of, principal
 from serve.ingest import decode_cloudevents, decode_table, is_table, one_event, plain_source, read_body
 from serve.ingest.contract import CLOUD_EVENT, PLAIN_EVENT
 from serve.interactions import Answer, Receipt, now_us
@@ -50,22 +50,24 @@ async def events(request: Request) -> Response:
     `time`, `id`, `source` and `data`, all others being properties. 207 where some rows are refused, each with all
     its faults.
     """
-    stage = backstage(request)
+    gateway = gateway_of(request)
     who = await principal(request, "ingest")
-    limit = stage.spec.max_body_bytes
+    limit = gateway.spec.max_body_bytes
     body = read_body(await request.body(), request.headers.get("content-encoding", ""), limit)
     content_type = request.headers.get("content-type", "")
     name = request_name(request)
-    ahead_us = stage.spec.max_ahead_us
+    ahead_us = gateway.spec.max_ahead_us
     if is_table(content_type):
-        receipt = await stage.interactions.take(decode_table(body, content_type, now_us(), who.source, ahead_us, name))
+        receipt = await gateway.interactions.take(
+            decode_table(body, content_type, now_us(), who.source, ahead_us, name)
+        )
         return _answer(receipt)
     event = None if name else one_event(body, content_type, request.headers)
     if event is not None:
-        receipt = await stage.interactions.take_event(event, plain_source(content_type, who.source))
+        receipt = await gateway.interactions.take_event(event, plain_source(content_type, who.source))
     else:
         decoded = decode_cloudevents(body, content_type, request.headers, now_us(), who.source, ahead_us, name)
-        receipt = await stage.interactions.take(decoded)
+        receipt = await gateway.interactions.take(decoded)
     return _answer(receipt)
 
 

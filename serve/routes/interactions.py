@@ -13,7 +13,7 @@ from events.errors import Rejected
 from query.history import History
 from query.recent import Wanted, recent
 from query.rows import as_objects
-from serve.backstage import backstage, principal
+from serve.gateway import gateway_of, principal
 from serve.parameters import known_parameters, seconds_since
 from serve.problems import REFUSALS
 
@@ -45,12 +45,12 @@ async def interactions(
 ) -> Interactions:
     """The newest events of `user_interactions` that match, read backwards from the end of the log: never all of it."""
     await principal(request, "query")
-    stage, now = backstage(request), time.time()
+    gateway, now = gateway_of(request), time.time()
     start = seconds_since(since, now)
     end = seconds_since(until, now, "until") if until else now + AHEAD_S
     if end <= start:
         raise Rejected("until", f"must be later than since; got since={since!r}, until={until!r}")
     wanted = Wanted(int(start * 1e6), int(end * 1e6), type, source, subject, text)
-    history = History(stage.log, stage.spec.tenant, commands=False)
+    history = History(gateway.log, gateway.spec.tenant, commands=False)
     found = await asyncio.to_thread(recent, history, wanted, limit)
     return Interactions(events=as_objects(found.rows), looked_at=found.looked_at, complete=found.complete)

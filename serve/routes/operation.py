@@ -16,7 +16,7 @@ from ray.exceptions import RayError
 from actors.workers import Health
 from events.catalog import STREAMS
 from events.errors import Rejected, Transient
-from serve.backstage import Backstage, backstage, principal
+from serve.gateway import Gateway, gateway_of, principal
 from serve.problems import REFUSALS, Missing
 from serve.routes.read import topic_data
 
@@ -119,7 +119,7 @@ async def ready(request: Request) -> JSONResponse:
     whose state is rebuilt from the log, how far. Only a cell that takes requests in makes the system unready by either
     of the last two: every other one is behind, and its views say so.
     """
-    cells = await backstage(request).hosts.health()
+    cells = await gateway_of(request).hosts.health()
     found: dict[str, dict[str, str]] = {"waiting": {}, "rebuilding": {}, "down": {}}
     for h in cells:
         if h.state != "running":
@@ -135,62 +135,62 @@ async def status(request: Request) -> Status:
     """Each cell's state, its last commit and how many rows it has yet to read; who follows them; rows that came too late,
     by metric; how late each source's events come."""
     await principal(request, "query")
-    stage = backstage(request)
-    cells, followers = await asyncio.gather(stage.hosts.health(), stage.hosts.followers())
-    spec = stage.spec
+    gateway = gateway_of(request)
+    cells, followers = await asyncio.gather(gateway.hosts.health(), gateway.hosts.followers())
+    spec = gateway.spec
     return Status(
         version=spec.version,
         generation=spec.generation,
         placement=spec.placement,
         cells=[CellStatus.model_validate(h._asdict()) for h in cells],
         followers=[FollowerStatus.model_validate(f._asdict()) for f in followers],
-        log=await asyncio.to_thread(_log_status, stage),
-        late_rows=await _too_late(stage),
-        sources=await _sources(stage),
+        log=await asyncio.to_thread(_log_status, gateway),
+        late_rows=await _too_late(gateway),
+        sources=await _sources(gateway),
     )
 
 
-async def _shown(stage: Backstage, topic: str) -> Mapping[str, Any] | None:
+async def _shown(gateway: Gateway, topic: str) -> Mapping[str, Any] | None:
     """A dashboard's topic; None while it does not answer: the rest of the status is wanted all the more."""
     try:
-        return (await asyncio.wait_for(topic_data(stage, topic), 5.0)).data
+        return (await asyncio.wait_for(topic_data(gateway, topic), 5.0)).data
     except (Transient, Missing, TimeoutError, RayError) as error:
         logger.info("%s: %s", topic, error)
         return None
 
 
-async def _too_late(stage: Backstage) -> dict[str, TooLate] | None:
-    found = await _shown(stage, "late_rows")
+async def _too_late(gateway: Gateway) -> dict[str, TooLate] | None:
+    found = await _shown(gateway, "late_rows")
     return None if found is None else {m: TooLate.model_validate(late) for m, late in sorted(found.items())}
 
 
-async def _sources(stage: Backstage) -> list[SourceStatus] | None:
-    found = await _shown(stage, "sources")
+async def _sources(gateway: Gateway) -> list[SourceStatus] | None:
+    found = await _shown(gateway, "sources")
     return None if found is None else [SourceStatus.model_validate(row) for row in found.get("rows", [])]
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Prometheus text format 0.0.4. What names products (`hindcast_source_…`) is told to keys of scope `query` only."""
-    stage = backstage(request)
+    gateway = gateway_of(request)
     try:
         await principal(request, "query")
-        sources = await _sources(stage) or []
+        sources = await _sources(gateway) or []
     except Rejected:
         sources = []
-    text = "".join(_exposition(stage, await stage.hosts.health(), await _too_late(stage) or {}, sources))
+    text = "".join(_exposition(gateway, await gateway.hosts.health(), await _too_late(gateway) or {}, sources))
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _exposition(
-    stage: Backstage, cells: list[Health], too_late: Mapping[str, TooLate], sources: list[SourceStatus]
+    gateway: Gateway, cells: list[Health], too_late: Mapping[str, TooLate], sources: list[SourceStatus]
 ) -> Iterator[str]:
     heads = [
-        ({"stream": stream, "producer": producer}, stage.log.head(stream, producer))
+        ({"stream": stream, "producer": producer}, gateway.log.head(stream, producer))
         for stream in STREAMS
-        for producer in stage.log.producers(stream)
+        for producer in gateway.log.producers(stream)
     ]
-    verdicts = [({"verdict": verdict}, n) for verdict, n in stage.interactions.counts.items()]
+    verdicts = [({"verdict": verdict}, n) for verdict, n in gateway.interactions.counts.items()]
     yield from _family("hindcast_rows_total", "counter", "Rows answered by this replica, by verdict", verdicts)
     up = [({"cell": h.cell}, int(h.state == "running")) for h in cells]
     yield from _family("hindcast_cell_up", "gauge", "1 while the cell runs", up)
@@ -203,7 +203,7 @@ def _exposition(
     yield from _family("hindcast_late_rows_total", "counter", about, late)
     yield from _of_sources(sources)
     yield from _family("hindcast_stream_head", "gauge", "Next offset of each producer's stream", heads)
-    log = _log_status(stage)
+    log = _log_status(gateway)
     yield from _family("hindcast_log_bytes", "gauge", "Bytes that the log takes up", [({}, log.bytes)])
     free = [] if log.free_bytes is None else [({}, log.free_bytes)]
     yield from _family("hindcast_log_free_bytes", "gauge", "Bytes that the log can still take", free)
@@ -233,5 +233,5 @@ def _family(name: str, kind: str, about: str, samples: Sequence[tuple[dict[str, 
         yield f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
 
 
-def _log_status(stage: Backstage) -> LogStatus:
-    return LogStatus(bytes=stage.upkeep.size(), free_bytes=stage.upkeep.room().free_bytes)
+def _log_status(gateway: Gateway) -> LogStatus:
+    return LogStatus(bytes=gateway.upkeep.size(), free_bytes=gateway.upkeep.room().free_bytes)

@@ -15,7 +15,7 @@ from events.nearest import did_you_mean
 from query.engine import Engine
 from query.history import History
 from query.rows import as_objects
-from serve.backstage import Backstage, backstage, principal
+from serve.gateway import Gateway, gateway_of, principal
 from serve.parameters import known_parameters, seconds_since
 from serve.problems import REFUSALS, Missing
 
@@ -110,8 +110,8 @@ class TopicData(BaseModel):
 async def streams(request: Request) -> Streams:
     """Every stream, how many places it has, and where each of its producers stands."""
     await principal(request, "query")
-    stage = backstage(request)
-    found = await asyncio.to_thread(lambda: History(stage.log, stage.spec.tenant).streams())
+    gateway = gateway_of(request)
+    found = await asyncio.to_thread(lambda: History(gateway.log, gateway.spec.tenant).streams())
     return Streams(
         streams=[
             StreamStatus(
@@ -136,10 +136,10 @@ async def stream_rows(
 ) -> Rows:
     """The newest ``last`` rows; or rows of one ``producer`` from offset ``after`` on. ``control`` takes scope admin."""
     who = await principal(request, "query")
-    stage = backstage(request)
+    gateway = gateway_of(request)
 
     def read() -> Rows:
-        history = History(stage.log, stage.spec.tenant, commands=who.may("admin"))
+        history = History(gateway.log, gateway.spec.tenant, commands=who.may("admin"))
         page = (
             history.last(stream, last or limit) if producer is None else history.after(stream, producer, after, limit)
         )
@@ -152,13 +152,13 @@ async def stream_rows(
 async def query(request: Request, wanted: Sql) -> Result:
     """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin."""
     who = await principal(request, "query")
-    return await sql_answer(backstage(request), wanted.sql, wanted.limit, commands=who.may("admin"))
+    return await sql_answer(gateway_of(request), wanted.sql, wanted.limit, commands=who.may("admin"))
 
 
-async def sql_answer(stage: Backstage, sql: str, limit: int | None, *, commands: bool = False) -> Result:
+async def sql_answer(gateway: Gateway, sql: str, limit: int | None, *, commands: bool = False) -> Result:
     """The answer to ``sql`` over the streams; over ``control``, too, where ``commands``."""
-    engine = Engine(stage.log)
-    answer = await asyncio.to_thread(engine.run, sql, tenant=stage.spec.tenant, rows=limit, commands=commands)
+    engine = Engine(gateway.log)
+    answer = await asyncio.to_thread(engine.run, sql, tenant=gateway.spec.tenant, rows=limit, commands=commands)
     columns = [ResultColumn(name=c.name, type=c.type) for c in answer.columns]
     return Result(columns=columns, rows=answer.rows(), truncated=answer.truncated, elapsed_ms=answer.elapsed_ms)
 
@@ -167,25 +167,25 @@ async def sql_answer(stage: Backstage, sql: str, limit: int | None, *, commands:
 async def metrics(request: Request, metric: str = "", key: str = "", since: Since = "", limit: Limit = 1000) -> Objects:
     """Samples of a metric, newest window first, each in its latest revision."""
     await principal(request, "query")
-    stage = backstage(request)
+    gateway = gateway_of(request)
     start = seconds_since(since, time.time()) if since else 0.0
     sql = LATEST.format(metric=_literal(metric), key=_literal(key), since=start, limit=limit)
-    result = await sql_answer(stage, sql, limit)
-    if metric and not result.rows and metric not in _configured(stage):
-        await _known_metric(stage, metric)
+    result = await sql_answer(gateway, sql, limit)
+    if metric and not result.rows and metric not in _configured(gateway):
+        await _known_metric(gateway, metric)
     names = [c.name for c in result.columns]
     return Objects(metrics=[dict(zip(names, row, strict=True)) for row in result.rows])
 
 
-def _configured(stage: Backstage) -> set[str]:
+def _configured(gateway: Gateway) -> set[str]:
     """The metrics that are configured by name, also those without a sample yet."""
-    return {name for measure in stage.access.inventory.measures for name in measure.names or ()}
+    return {name for measure in gateway.access.inventory.measures for name in measure.names or ()}
 
 
-async def _known_metric(stage: Backstage, metric: str) -> None:
+async def _known_metric(gateway: Gateway, metric: str) -> None:
     """Raises ``Rejected`` for a metric that is not configured and has no sample either."""
-    found = await sql_answer(stage, "SELECT DISTINCT metric FROM metrics ORDER BY 1", None)
-    known = sorted({*_configured(stage), *(name for (name,) in found.rows)})
+    found = await sql_answer(gateway, "SELECT DISTINCT metric FROM metrics ORDER BY 1", None)
+    known = sorted({*_configured(gateway), *(name for (name,) in found.rows)})
     if metric not in known:
         listed = ", ".join(known) or "none yet"
         raise Rejected("metric", f"there is no metric {metric!r}{did_you_mean(metric, known)}; there are {listed}")
@@ -199,7 +199,7 @@ def _literal(text: str) -> str:
 async def alerts(request: Request) -> Alerts:
     """Alerts that are pending, firing, or were resolved within a day."""
     await principal(request, "query")
-    topic = await topic_data(backstage(request), "alerts")
+    topic = await topic_data(gateway_of(request), "alerts")
     return Alerts(alerts=sorted(topic.data.values(), key=lambda alert: -alert["t"]))
 
 
@@ -207,7 +207,7 @@ async def alerts(request: Request) -> Alerts:
 async def dashboards(request: Request) -> Topics:
     """The topics that the page (or you, over ``/live``) can follow."""
     await principal(request, "query")
-    topics: tuple[Topic, ...] = backstage(request).spec.topics
+    topics: tuple[Topic, ...] = gateway_of(request).spec.topics
     return Topics(topics=[TopicInfo(name=t.name, policy=t.policy, cap=t.cap) for t in topics])
 
 
@@ -215,14 +215,16 @@ async def dashboards(request: Request) -> Topics:
 async def dashboard(request: Request, topic: Annotated[str, Path(examples=["user_activity"])]) -> TopicData:
     """A topic's whole data, as of a commit number of its dashboard."""
     await principal(request, "query")
-    return await topic_data(backstage(request), topic)
+    return await topic_data(gateway_of(request), topic)
 
 
-async def topic_data(stage: Backstage, topic: str) -> TopicData:
+async def topic_data(gateway: Gateway, topic: str) -> TopicData:
     """A topic's whole data. Raises ``Missing`` where no dashboard has it, ``Transient`` while its dashboard starts."""
-    if topic not in {t.name for t in stage.spec.topics}:
-        raise Missing("topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in stage.spec.topics)}")
-    for host in stage.hosts.where.of_kind("dashboards"):
-        for frame in await stage.hosts.changes(host, stage.spec.tenant, {topic: None}, 0.0):
+    if topic not in {t.name for t in gateway.spec.topics}:
+        raise Missing(
+            "topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in gateway.spec.topics)}"
+        )
+    for host in gateway.hosts.where.of_kind("dashboards"):
+        for frame in await gateway.hosts.changes(host, gateway.spec.tenant, {topic: None}, 0.0):
             return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data), stale=frame.stale)
     raise Transient(f"{topic} is not there yet: its dashboard is starting")

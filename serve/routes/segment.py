@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from serve.access import Denied
-from serve.backstage import backstage, bearer, principal
+from serve.gateway import bearer, gateway_of, principal
 from serve.ingest import KINDS, PATHS, SEGMENT_BYTES, decode_segment, read_body, write_key
 from serve.ingest.contract import MESSAGES
 from serve.interactions import Receipt, now_us
@@ -50,12 +50,12 @@ def _route(path: str, kind: str) -> None:
         include_in_schema=path in KINDS,
     )
     async def segment(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        stage = backstage(request)
+        gateway = gateway_of(request)
         body = read_body(await request.body(), request.headers.get("content-encoding", ""), SEGMENT_BYTES)
         who = await principal(request, "ingest", _write_key(request, body))
-        ahead_us = stage.spec.max_ahead_us
+        ahead_us = gateway.spec.max_ahead_us
         decoded = decode_segment(kind, body, now_us(), who.source, ahead_us, request=request_name(request))
-        return receipt_response(await stage.interactions.take(decoded), 200)
+        return receipt_response(await gateway.interactions.take(decoded), 200)
 
 
 for _path, _kind in PATHS.items():

@@ -54,6 +54,7 @@ def test_a_key_is_known_from_its_first_row_on_and_by_a_rule_that_names_it() -> N
     life.says(("alert.fired", "blog", 20), ("alert.fired", "shop", 20))
 
 
+@pytest.mark.slow
 def test_a_key_sleeps_a_day_after_its_last_row_but_never_while_an_alert_of_it_fires() -> None:
     quiet = {"name": "quiet", "condition": "by_site.count < 1", "for_s": DAY / 2}
     life = Life([BY_SITE], [MANY | {"condition": "by_site.count > 5"}])

@@ -15,8 +15,8 @@ from actors.admission import Admission
 from actors.cell import Cell, Limits
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.push import control
+from actors.edges.intake import Ack, PushWorker
 from actors.fold import Batch, Outputs, Topic
-from actors.intake import Ack, PushWorker
 from actors.views import Place, Ring
 from actors.workers import StreamWorker, Worker
 from events.catalog import CONTROL, rows

@@ -15,6 +15,7 @@ from events.catalog import STREAMS, Stream, rows
 from events.entry import EMPTY, NO_WATERMARK, Entry, EntryHeader, chain, encode
 from events.log import Commit, EventLog, JournalRow, Output, Snapshot
 from events.sqlite_log import SqliteLog
+from tests.golden import models, states
 
 HERE = Path(__file__).parent
 CELL = "demo/golden/0"
@@ -132,6 +133,8 @@ def files() -> Iterator[tuple[Path, bytes]]:
         (db,) = (Path(folder) / "cells").glob("*.db")
         yield HERE / "journal.v1.db", db.read_bytes()
         yield HERE / "journal.v1.json", story
+    for name, data in (*models.files(), *states.files()):
+        yield HERE / name, data
 
 
 def main() -> None:

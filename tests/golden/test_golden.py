@@ -6,15 +6,22 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from analytics.models.blob import MOVED, TRUSTED, from_bytes
 from events.catalog import STREAMS
 from events.entry import Entry, chain
 from events.sqlite_log import SqliteLog
 from events.sqlite_schema import file_name
 from tests.golden.generate import CELL, HERE, journaled, main, plain_header, plain_rows, told
+from tests.golden.models import answers, types_in
+from tests.golden.states import PRODUCTS, definitions_of
+from tests.laws.folds import Case
 
 ENTRIES = sorted((HERE / "entries").glob("*.entry"))
+STATES = sorted((HERE / "states").glob("*.state"))
+MODELS = sorted((HERE / "models").glob("*.skops"))
 
 
 @pytest.mark.parametrize("path", ENTRIES, ids=lambda p: p.stem)
@@ -52,6 +59,49 @@ def test_todays_log_tells_the_same_story(tmp_path: Path) -> None:
     journaled(log)
     assert told(log) == json.loads((HERE / "journal.v1.json").read_text())
     log.close()
+
+
+def test_every_fold_has_a_golden_state_of_its_version() -> None:
+    there = {path.stem for path in STATES}
+    missing = {f"{f.name}.v{f.version}" for f in (case.make() for case in PRODUCTS)} - there
+    assert not missing, f"`python -m tests.golden.generate` writes the states of {sorted(missing)}"
+
+
+def test_no_fold_that_ever_saved_a_state_has_another_name_now() -> None:
+    """A cell is found by its fold's name: under another one it would begin anew, and say nothing."""
+    recorded = {path.stem.rpartition(".v")[0] for path in STATES}
+    assert recorded <= {case.make().name for case in PRODUCTS}
+
+
+@pytest.mark.parametrize("case", PRODUCTS, ids=lambda c: c.name)
+def test_a_state_that_was_saved_under_this_version_is_read_as_it_was_meant(case: Case) -> None:
+    """Where this fails, raise the fold's ``version``: its cells then fold their past anew. Or keep the state's shape."""
+    fold = case.make()
+    path = HERE / "states" / f"{fold.name}.v{fold.version}.state"
+    saved = path.read_bytes()
+    assert fold.dump(fold.load(saved)) == saved
+    known = json.loads(path.with_suffix(".json").read_text())
+    assert definitions_of(fold) == known["definitions"]
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
+def test_an_old_stored_model_answers_as_it_did(path: Path) -> None:
+    recorded = json.loads(path.with_suffix(".json").read_text())
+    said = answers(from_bytes(path.read_bytes()), recorded["columns"])
+    assert said.keys() == recorded["answers"].keys()
+    for what, value in recorded["answers"].items():
+        same = (
+            said[what] == value if what in ("labels", "sets") else np.allclose(said[what], value, rtol=1e-9, atol=0.0)
+        )
+        assert same, f"{what}: {said[what]}, recorded was {value}"
+
+
+def test_every_type_that_a_stored_model_may_hold_is_in_a_golden_one() -> None:
+    """A type that is new joins a new golden model, so that it can be moved later, and the old files are still read."""
+    held = set[str]()
+    for path in MODELS:
+        held |= {MOVED.get(name, name) for name in types_in(path.read_bytes())}
+    assert held >= set(TRUSTED)
 
 
 def test_the_generator_refuses_to_write_over_golden_files() -> None:

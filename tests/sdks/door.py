@@ -15,13 +15,13 @@ from fastapi import FastAPI
 
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.push import user_interactions
-from actors.intake import Ack
+from actors.edges.intake import Ack
 from actors.topology import HostMap
 from actors.views import Frame, Place
 from events.sqlite_log import SqliteSpec
 from serve.access import Access
 from serve.app import create_gateway
-from serve.backstage import Backstage
+from serve.gateway import Gateway
 from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.keys import key_hash
@@ -91,12 +91,12 @@ class Door:
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-            stage = app.state.backstage = Backstage(spec)
+            gateway = app.state.gateway = Gateway(spec)
             hosts = cast("Hosts", self)
-            stage.hosts, stage.access = hosts, Access(hosts, "t")
-            stage.interactions = Interactions(hosts, "t/user_interactions/0")
+            gateway.hosts, gateway.access = hosts, Access(hosts, "t")
+            gateway.interactions = Interactions(hosts, "t/user_interactions/0")
             yield
-            stage.log.close()
+            gateway.log.close()
 
         app.router.lifespan_context = lifespan
         return app

@@ -42,6 +42,7 @@ def figures(folder: Path) -> list[str]:
     return [figure["name"] for figure in json.loads((folder / "bench" / "results.json").read_text())]
 
 
+@pytest.mark.slow
 def test_what_needs_a_missing_data_set_is_skipped_and_the_rest_is_written(folder: Path) -> None:
     ran = bench(folder, "forecast_speed", "quick", HINDCAST_DATA=str(folder / "nowhere"))
     assert ran.returncode == 0, ran.stderr

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from analytics.models.blob import from_bytes
 from analytics.models.conformal import Intervals, PredictionSets
+from analytics.models.encoding import Encoding
 from analytics.models.ensemble import Calibration, Ensemble, Member
 from analytics.models.freeze import from_hist
 from analytics.models.table import Scale, TableModel
-from analytics.models.views import View
 from tuning.data.preparation import Prepared
 from tuning.ensemble.selection import Cost, calibrate
-from tuning.fitting.recipes import view_key
+from tuning.fitting.recipes import encoding_key
 from tuning.search.trials import Entry, Trials
 
 F64 = npt.NDArray[np.float64]
@@ -34,7 +34,7 @@ def cost_of(entry: Entry, trials: Trials, copies: int = 1) -> Cost:
         nodes = max(f.nodes for f in serving)
         # Cold caches included: a forest of 10^5 nodes takes a tenth of a millisecond.
         row_ms = {"neighbours": 0.03 + size / 3e6, "custom": 0.3}.get(part.candidate.kind, 0.015 + nodes * 1e-6)
-        key = view_key(part.candidate.kind, part.candidate.params)
+        key = encoding_key(part.candidate.kind, part.candidate.params)
         view_ms = 0.015 if key.startswith("trees") else 0.05
         n = copies * len(serving)
         parts[f"member {part.number}"] = (copies * sum(f.size for f in serving), n * row_ms)
@@ -48,7 +48,7 @@ def ensemble_of(sources: Sequence[tuple[Trials, Mapping[int, float]]]) -> Ensemb
 
     Members that see a fold through equal views share one.
     """
-    views: list[View] = []
+    views: list[Encoding] = []
     place: dict[tuple[str, str, int], int] = {}
     members: list[Member] = []
     below: dict[tuple[tuple[int, ...], ...], int] = {}
@@ -60,7 +60,7 @@ def ensemble_of(sources: Sequence[tuple[Trials, Mapping[int, float]]]) -> Ensemb
             at[entry.number] = tuple(range(len(members), len(members) + len(trials.parts.serving)))
             for fold in trials.parts.serving:
                 stored: Ensemble = from_bytes(trials.store.blob(trials.job(entry, fold).name))
-                key = (view_key(entry.candidate.kind, entry.candidate.params), trials.parts.name, fold)
+                key = (encoding_key(entry.candidate.kind, entry.candidate.params), trials.parts.name, fold)
                 if key not in place:
                     place[key] = len(views)
                     views.append(stored.views[0])

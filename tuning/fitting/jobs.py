@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.models.blob import to_bytes
+from analytics.models.encoding import Encoding
 from analytics.models.ensemble import Ensemble, Member
 from analytics.models.schema import F32, Feature
-from analytics.models.views import View
 from tuning.candidates import STACKED, Params
-from tuning.fitting.recipes import Fold, Task, fit, view_key, view_of
+from tuning.fitting.recipes import Fold, Task, encoding_key, encoding_of, fit
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -68,7 +68,7 @@ class Rows:
     ) -> None:
         self.x, self.y, self.task, self.in_time, self.folder = x, y, task, in_time, folder
         self._parts = dict(parts or {})
-        self._views: dict[tuple[Any, ...], tuple[View, F32, F32]] = {}
+        self._views: dict[tuple[Any, ...], tuple[Encoding, F32, F32]] = {}
 
     @classmethod
     def read(cls, folder: Path) -> Rows:
@@ -116,10 +116,10 @@ class Rows:
         began = time.perf_counter()
         train, out = self.sides(job)
         y, y_out = self.y[train], self.y[out]
-        view_name = (view_key(job.kind, job.params), job.parts, job.fold, job.rows)
+        view_name = (encoding_key(job.kind, job.params), job.parts, job.fold, job.rows)
         if view_name not in self._views:
             fold = Fold(np.asarray(self.x[train]), y, np.asarray(self.x[out]), y_out)
-            view, seen = view_of(job.kind, job.params, fold, self.task, job.seed)
+            view, seen = encoding_of(job.kind, job.params, fold, self.task, job.seed)
             if len(self._views) >= 4:
                 self._views.pop(next(iter(self._views)))
             self._views[view_name] = (view, seen, view.transform(fold.x_out))

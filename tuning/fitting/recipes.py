@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analytics.models.encoding import Encoding, TreeEncoding, fit_linear_encoding, fit_tree_encoding, targets
 from analytics.models.freeze import freeze, link_of
 from analytics.models.members import Constant, Linear, Model, Neighbours, Neural
 from analytics.models.schema import F32, Feature
-from analytics.models.views import TreeView, View, fit_linear_view, fit_tree_view, targets
 from tuning.candidates import STACKED, Params
 from tuning.fitting.boosting import boosted
 
@@ -23,7 +23,7 @@ I64 = npt.NDArray[np.int64]
 Shown = tuple[F32, F64]
 """Rows as a model is shown them, and their target."""
 _TREES = frozenset({"lightgbm", "tweedie", STACKED, "hist_boosting", "extra_trees", "random_forest", "dummy"})
-"""Kinds that look through ``TreeView``; the baseline looks at nothing, and shares it."""
+"""Kinds that look through ``TreeEncoding``; the baseline looks at nothing, and shares it."""
 _MOST = {True: 2000, False: 400}
 """Features that trees, and the others, are shown at most."""
 
@@ -72,7 +72,7 @@ def select(x: F32, y: F64, features: Sequence[Feature], classes: int, most: int)
     return np.sort(np.argsort(-scores, kind="stable")[:most])
 
 
-def view_of(kind: str, params: Params, fold: Fold, task: Task, seed: int) -> tuple[View, F32]:
+def encoding_of(kind: str, params: Params, fold: Fold, task: Task, seed: int) -> tuple[Encoding, F32]:
     """The fitted view and the training rows seen through it."""
     trees = kind in _TREES
     share = float(params.get("keep", 1.0))
@@ -80,12 +80,12 @@ def view_of(kind: str, params: Params, fold: Fold, task: Task, seed: int) -> tup
     keep = select(fold.x, fold.y, task.features, task.classes, most)
     if trees:
         native = bool(params.get("native", False))
-        return fit_tree_view(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed, native=native)
+        return fit_tree_encoding(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed, native=native)
     knots = int(params.get("knots", 0))
-    return fit_linear_view(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed, knots=knots)
+    return fit_linear_encoding(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed, knots=knots)
 
 
-def view_key(kind: str, params: Params) -> str:
+def encoding_key(kind: str, params: Params) -> str:
     """Candidates with the same key see a fold through the same view."""
     keep = params.get("keep", 1.0)
     if kind in _TREES:
@@ -94,7 +94,7 @@ def view_key(kind: str, params: Params) -> str:
 
 
 def fit(
-    kind: str, params: Params, view: View, train: Shown, out: Shown, task: Task, seed: int, limit_s: float | None
+    kind: str, params: Params, view: Encoding, train: Shown, out: Shown, task: Task, seed: int, limit_s: float | None
 ) -> Model:
     """The member. Rows are seen through ``view``; those ``out`` are for early stopping; ``limit_s`` ends what can end."""
     if kind not in _FITS:
@@ -107,7 +107,7 @@ def fit(
 @dataclass(frozen=True)
 class _Fit:
     params: Params
-    view: View
+    view: Encoding
     x: F32
     y: F64
     x_out: F32
@@ -128,7 +128,7 @@ def _dummy(f: _Fit) -> Model:
 
 
 def _lightgbm(f: _Fit) -> Model:
-    codes = f.view.codes if isinstance(f.view, TreeView) else ()
+    codes = f.view.codes if isinstance(f.view, TreeEncoding) else ()
     return boosted(
         f.x, f.y, f.x_out, f.y_out, f.params, classes=f.task.classes, absolute=f.task.absolute, codes=codes, seed=f.seed,
         limit_s=f.limit_s,

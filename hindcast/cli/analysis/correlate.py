@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analytics.correlation import Correlations
-    from analytics.typed import F64, I64
+    from analytics.kernels import F64, I64
 
 SHOWN = 50
 SPARSE = 4

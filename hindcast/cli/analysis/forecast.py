@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analytics.forecast import Evidence, Forecasts
+    from analytics.kernels import I64
     from analytics.spans import Span
-    from analytics.typed import I64
 
 SHOWN = 5
 

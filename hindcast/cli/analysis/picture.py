@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analytics.forecast import Forecasts
+    from analytics.kernels import F64, I64
     from analytics.plots import Axis, Panel
-    from analytics.typed import F64, I64
 
 SUFFIXES = (".svg",)
 SERIES = 6

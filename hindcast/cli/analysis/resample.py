@@ -11,8 +11,8 @@ from hindcast.cli.analysis.source import Clock, Source, counted, plain
 from hindcast.cli.output import each, note
 
 if TYPE_CHECKING:
+    from analytics.kernels import F64, I64
     from analytics.spans import Span
-    from analytics.typed import F64, I64
 
 _MOST = 20_000_000
 """Rows that are made at most."""

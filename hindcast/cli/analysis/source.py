@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analytics.columns import Columns
+    from analytics.kernels import F64, I64
     from analytics.times import Times
-    from analytics.typed import F64, I64
     from files.tables import Read
 
 Progress = Callable[[int, int], None]

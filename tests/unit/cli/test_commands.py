@@ -309,17 +309,20 @@ def checks_of(data: Path) -> dict[str, tuple[str, str, str]]:
 
 def test_help_groups_its_commands_and_leaves_none_out() -> None:
     shown = run("--help").stdout
-    titles = [line.strip() for line in shown.partition("Commands:")[2].splitlines() if line.strip().endswith(":")]
+    lines = shown.partition("Commands:")[2].splitlines()
+    titles = [line.strip() for line in lines if line.startswith("  ") and line[2] != " " and line.endswith(":")]
     assert titles == [
         "Run a system:",
         "Events in and out of it:",
         "Watch what comes:",
+        "Definitions of all kinds:",
         "Analyse a file, without a system:",
         "Find a model for a table, and use it:",
     ]
-    listed = [line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.startswith("    ")]
+    listed = [line.split()[0] for line in lines if line.startswith("    ") and line[4:5].strip()]
     assert "Tab completion" in shown
     assert sorted(listed) == sorted(main.commands)
+    assert not any(line.endswith("...") for line in lines), "a description is cut"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

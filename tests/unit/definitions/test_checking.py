@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from actors.channels import new_secret
 from actors.definitions.changes import differences
 from actors.definitions.checking import Accepted, Wanted, accept, read, refuse_circles, refuse_removal
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind
+from actors.webhook_signing import new_secret
 from events.errors import Rejected
 
 SEEN = Wanted("metric", "seen", {"stream": "user_interactions"})

@@ -13,12 +13,12 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from analytics.models.blob import Untrusted, from_bytes, sha256, to_bytes
+from analytics.models.encoding import fit_linear_encoding, fit_tree_encoding
 from analytics.models.ensemble import Calibration, Ensemble, Member
 from analytics.models.freeze import freeze
 from analytics.models.members import Constant, Wrapped
 from analytics.models.schema import Column, Feature, Schema
 from analytics.models.table import TableModel
-from analytics.models.views import fit_linear_view, fit_tree_view
 
 
 def model() -> tuple[TableModel, dict[str, Any]]:
@@ -28,8 +28,8 @@ def model() -> tuple[TableModel, dict[str, Any]]:
     x = schema.matrix(columns)
     y = (x[:, 0] + x[:, 1] > 0.5).astype(np.float64)
     features = [Feature("a", "a", "number"), Feature("c", "c", "category", 2)]
-    trees, seen = fit_tree_view(x, y, features, np.arange(2), classes=2, seed=0)
-    scaled, _ = fit_linear_view(x, y, features, np.arange(2), classes=2, seed=0, knots=2)
+    trees, seen = fit_tree_encoding(x, y, features, np.arange(2), classes=2, seed=0)
+    scaled, _ = fit_linear_encoding(x, y, features, np.arange(2), classes=2, seed=0, knots=2)
     forest = freeze(RandomForestClassifier(5, random_state=0).fit(seen, y.astype(int)), 2, seen.shape[1])
     members = [Member(0, forest, 0.7), Member(1, Constant(np.array([0.4])), 0.3)]
     ensemble = Ensemble([trees, scaled], members, Calibration("sigmoid", 1.2, -0.1))

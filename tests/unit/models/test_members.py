@@ -21,11 +21,11 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 
+from analytics.models.encoding import fit_linear_encoding, fit_tree_encoding
 from analytics.models.freeze import freeze
 from analytics.models.members import Neighbours, Wrapped
 from analytics.models.schema import Column, Feature, Schema, WrongInput, date_parts
 from analytics.models.trees import TreeEnsemble
-from analytics.models.views import fit_linear_view, fit_tree_view
 
 CLASSIFIERS: list[Any] = [
     LGBMClassifier(n_estimators=12, verbose=-1, num_threads=1, min_child_samples=3),
@@ -243,7 +243,7 @@ def mixed(seed: int, rows: int = 300) -> tuple[Any, Any]:
     return x.astype(np.float32), rng.integers(0, 2, rows).astype(np.float64)
 
 
-@pytest.mark.parametrize("fit_view", [fit_tree_view, fit_linear_view])
+@pytest.mark.parametrize("fit_view", [fit_tree_encoding, fit_linear_encoding])
 def test_training_rows_never_see_their_own_target_in_a_high_category(fit_view: Any) -> None:
     """Noise: mean targets that each row had a part in would predict it."""
     x, y = mixed(0)
@@ -254,7 +254,7 @@ def test_training_rows_never_see_their_own_target_in_a_high_category(fit_view: A
     assert abs(np.corrcoef(seen[:, -1], y)[0, 1]) < 0.2
 
 
-@pytest.mark.parametrize("fit_view", [fit_tree_view, fit_linear_view])
+@pytest.mark.parametrize("fit_view", [fit_tree_encoding, fit_linear_encoding])
 @given(seed=st.integers(0, 20))
 @settings(max_examples=10, deadline=None)
 def test_a_row_is_shown_alike_alone_and_among_others_and_always_finite_or_missing(fit_view: Any, seed: int) -> None:
@@ -264,6 +264,6 @@ def test_a_row_is_shown_alike_alone_and_among_others_and_always_finite_or_missin
     whole = view.transform(new)
     assert np.array_equal(view.transform(new[7:8]), whole[7:8], equal_nan=True)
     assert not np.isinf(whole).any()
-    if fit_view is fit_linear_view:
+    if fit_view is fit_linear_encoding:
         assert np.isfinite(whole).all()
         assert np.abs(whole[:, 0]).max() <= 8.0

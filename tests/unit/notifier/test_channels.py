@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from standardwebhooks import Webhook
 
-from actors.channels import Undelivered, WebhookChannel, new_secret, secret_bytes
+from actors.edges.channels import Undelivered, WebhookChannel
+from actors.webhook_signing import new_secret, secret_bytes
 from tests.receiver import SECRET, Receiver
 
 BODY = '{"alert": "a", "rule": "Zu viele Störungen", "message": "café is 203 €"}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.retry_after import seconds_of
+from actors.edges.retry_after import seconds_of
 
 AT = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 

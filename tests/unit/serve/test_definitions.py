@@ -16,7 +16,7 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.push import control
 from actors.directory import Directory
-from actors.intake import Ack
+from actors.edges.intake import Ack
 from actors.topology import HostMap
 from actors.views import Frame, Place
 from config.settings import Settings
@@ -25,8 +25,8 @@ from events.sqlite_log import SqliteLog, SqliteSpec
 from hindcast.control import changes
 from serve.access import Access, Principal
 from serve.app import create_gateway
-from serve.backstage import Backstage
 from serve.batching import CollectorBatching
+from serve.gateway import Gateway
 from serve.hosts import Hosts
 from serve.spec import GatewaySpec
 
@@ -92,12 +92,12 @@ def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[TestClien
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncGenerator[None]:
-        stage = app.state.backstage = Backstage(spec)
-        stage.hosts = cast("Hosts", host)
-        stage.access, stage.control = Access(stage.hosts, "t"), CollectorBatching(stage.hosts, "t/control/0")
-        await stage.access.refresh()
+        gateway = app.state.gateway = Gateway(spec)
+        gateway.hosts = cast("Hosts", host)
+        gateway.access, gateway.control = Access(gateway.hosts, "t"), CollectorBatching(gateway.hosts, "t/control/0")
+        await gateway.access.refresh()
         yield
-        stage.log.close()
+        gateway.log.close()
 
     app.router.lifespan_context = lifespan
     with TestClient(app) as client:

@@ -6,7 +6,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from serve.access import Denied
-from serve.backstage import bearer, foreign
+from serve.gateway import bearer, foreign
 
 
 def connection(**headers: str) -> HTTPConnection:

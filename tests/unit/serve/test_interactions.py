@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.intake import Ack
+from actors.edges.intake import Ack
 from events.errors import Rejected
 from serve.hosts import Hosts
 from serve.ingest import decode_cloudevents, one_event

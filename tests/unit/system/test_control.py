@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from actors.channels import new_secret
 from actors.directory import Directory
+from actors.webhook_signing import new_secret
 from config.settings import Settings
 from hindcast.control import Command, _first_key, changes
 from serve.keys import key_hash, new_link

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 from actors.cell import AnyCell
-from actors.channels import Channel, Undelivered
+from actors.edges.channels import Channel, Undelivered
 from actors.notifier import Message, Notifier, Outcome, State
 from actors.workers import Worker
 from events.log import LogReader

@@ -9,16 +9,8 @@ from pathlib import Path
 import psutil
 import pyarrow as pa
 
+from actors.gauges import UNITS
 from events.catalog import SYSTEM_METRICS, rows
-
-UNITS = {
-    "cpu.percent": "%",
-    "memory.percent": "%",
-    "disk.percent": "%",
-    "network.bytes_per_s": "B/s",
-    "load.1m": "1",
-    "uptime.s": "s",
-}
 
 
 class Machine:

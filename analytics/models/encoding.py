@@ -81,7 +81,7 @@ def _split(features: Sequence[Feature], keep: I64) -> tuple[I64, I64, I64, I64]:
 
 
 @dataclass
-class TreeView:
+class TreeEncoding:
     """For trees: numbers as they are, missing as NaN; low categories ordered by mean target (or their codes as they are,
     among ``plain``), high ones by out-of-fold mean targets."""
 
@@ -103,9 +103,9 @@ class TreeView:
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
-def fit_tree_view(
+def fit_tree_encoding(
     x: F32, y: F64, features: Sequence[Feature], keep: I64, *, classes: int, seed: int, native: bool = False
-) -> tuple[TreeView, F32]:
+) -> tuple[TreeEncoding, F32]:
     """The view, and the training rows as it would have shown them had they been new. ``native`` leaves low categories as
     codes, after the numbers: for trees that split sets of levels."""
     plain, category, size, _ = _split(features, keep)
@@ -118,7 +118,7 @@ def fit_tree_view(
     low_table = _ordered(x, category[~high], size[~high], y2)
     high_table = mean_targets(x, category[high], size[high], y2, 10.0) if high.any() else no_lookup(y2.shape[1])
     identity = np.array_equal(plain, np.arange(x.shape[1]))
-    view = TreeView(plain, low_table, high_table, identity, np.arange(numbers, len(plain)))
+    view = TreeEncoding(plain, low_table, high_table, identity, np.arange(numbers, len(plain)))
     seen = view.transform(x)
     if high.any():
         seen = seen.copy()
@@ -141,7 +141,7 @@ def _ordered(x: F32, at: I64, size: I64, y: F64) -> Lookup:
 
 
 @dataclass
-class LinearView:
+class LinearEncoding:
     """For linear models, neighbours and networks: scaled numbers (missing is 0 with an indicator column), optional hinges at
     quantiles, one column for each common level, mean targets for high categories. Everything is clipped to ±8."""
 
@@ -194,9 +194,9 @@ class LinearView:
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
-def fit_linear_view(
+def fit_linear_encoding(
     x: F32, y: F64, features: Sequence[Feature], keep: I64, *, classes: int, seed: int, knots: int = 0
-) -> tuple[LinearView, F32]:
+) -> tuple[LinearEncoding, F32]:
     """The view, and the training rows as it would have shown them had they been new."""
     plain, category, size, counts = _split(features, keep)
     raw = x[:, plain].astype(np.float64)
@@ -220,7 +220,7 @@ def fit_linear_view(
     lookup = mean_targets(x, high, high_size, y2, 10.0) if len(high) else no_lookup(y2.shape[1])
     seen = out_of_fold(x, high, high_size, y2, 10.0, seed) if len(high) else np.empty((len(x), 0))
     deviation = seen.std(axis=0)
-    view = LinearView(
+    view = LinearEncoding(
         plain,
         log,
         centre,
@@ -269,4 +269,4 @@ def _columns(x: F32, at: I64, size: I64) -> tuple[I64, I64, int]:
     return start, np.where(flat < 0, width, flat).astype(np.int64), width
 
 
-View = TreeView | LinearView
+Encoding = TreeEncoding | LinearEncoding

@@ -25,7 +25,7 @@ class Counters:
     requests: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
 
 
-class Backstage:
+class Gateway:
     """Made once a replica, within its event loop."""
 
     def __init__(self, spec: GatewaySpec) -> None:
@@ -59,14 +59,14 @@ class Backstage:
         return cookie
 
 
-def backstage(request: Request) -> Backstage:
-    return request.app.state.backstage
+def gateway_of(request: Request) -> Gateway:
+    return request.app.state.gateway
 
 
 async def principal(request: Request, scope: str, key: str | None = None) -> Principal:
     """Who asks, with ``scope``. Raises ``Denied`` or ``Forbidden``."""
-    stage = backstage(request)
-    who = await stage.access.principal(key or stage.key_of(request))
+    gateway = gateway_of(request)
+    who = await gateway.access.principal(key or gateway.key_of(request))
     who.require(scope)
     return who
 

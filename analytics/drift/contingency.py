@@ -1,4 +1,6 @@
-"""Two samples of a column as counts in shared cells: all that the measures of drift look at.
+"""Two samples of a column as one contingency table: all that the measures of drift look at.
+
+A cell of the table is one value, or a range of values; its two entries are how many rows of each sample lie in it.
 
 Cells are cut on the pooled sample without looking at which row is whose, so a permutation of the rows between the samples
 leaves the cells as they are: that is what makes the permutation null of every measure exact.
@@ -14,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.binning import dense, equal_mass, within_one
-from analytics.typed import F64, I32, I64
+from analytics.kernels import F64, I32, I64
 
 Kind = Literal["numeric", "categorical", "mixed"]
 
@@ -29,8 +31,8 @@ RARE = "(rare)"
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """One column of both samples, reference rows first."""
+class CodedColumn:
+    """One column of both samples, reference rows first, each row as the number of the cell that it lies in."""
 
     name: str
     kind: Kind
@@ -66,7 +68,7 @@ def kind_of(name: str, sample: str, values: npt.NDArray[Any]) -> Kind | None:
     raise ValueError(f"column {name!r} of the {sample} holds {values.dtype}: pass numbers or strings")
 
 
-def numeric(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any], most: int) -> Cells:
+def numeric(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any], most: int) -> CodedColumn:
     """Cells of equal pooled mass, equal values always together; one for each distinct value where ``most`` allows it."""
     both = within_one(np.concatenate([reference.astype(np.float64), current.astype(np.float64)]))
     code, rows, means = equal_mass(both, most)
@@ -75,10 +77,10 @@ def numeric(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any], m
     code[code < 0] = width - 1
     bin_of_cell = dense((np.cumsum(rows) - rows / 2) * BINS // max(int(rows.sum()), 1))
     bins = np.searchsorted(bin_of_cell, np.unique(bin_of_cell)).astype(np.int64)
-    return Cells(name, "numeric", code, width, np.diff(means) / deviation, bins)
+    return CodedColumn(name, "numeric", code, width, np.diff(means) / deviation, bins)
 
 
-def categorical(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Cells:
+def categorical(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> CodedColumn:
     """A cell for each category, the rare ones together in the last before that of missing values."""
     raw, labels = _codes(name, reference, current)
     split = len(reference)
@@ -96,10 +98,10 @@ def categorical(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any
     share = float(count[unseen].sum()) / (len(raw) - split)
     bins = np.arange(width - 1)
     shown = tuple(labels[i] for i in unseen[:CATEGORIES])
-    return Cells(name, "categorical", cell[raw].astype(np.int32), width, np.zeros(0), bins, shown, share, rare)
+    return CodedColumn(name, "categorical", cell[raw].astype(np.int32), width, np.zeros(0), bins, shown, share, rare)
 
 
-def mixed(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> Cells:
+def mixed(name: str, reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> CodedColumn:
     """Where some values are numbers and others text, as when a column changed its type.
 
     A category for each text and for each tenth of the pooled numbers, cut without looking at which row is whose."""
