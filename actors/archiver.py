@@ -16,6 +16,20 @@ from events.archive.segments import ARCHIVER, Segment, heard, told
 from events.catalog import SEGMENTS
 
 
+@dataclass(frozen=True, slots=True)
+class ArchiveBounds:
+    """When a stream is archived, and when the log forgets it."""
+
+    segment_rows: int
+    """Offsets in each segment."""
+    every_s: float = 5.0
+    """How often the archiver looks."""
+    trim: bool = False
+    """Whether the log forgets what is archived."""
+    hot_s: float = 86_400.0
+    """How long the log has what it may forget."""
+
+
 class State(msgspec.Struct):
     ends: dict[str, int] = {}
     """Up to which offset each source, named ``stream producer``, is archived."""

@@ -64,12 +64,12 @@ class Host:
                 )
 
                 return NotifierWorker(cell, self._log, channels, wall_clock)
-            case Archive() as settings:
+            case Archive(bounds):
                 from actors.edges.archiving import ArchiverWorker  # here: no other host needs it
 
                 if not isinstance(self._log, ArchivedLog) or not isinstance(self._spec.log, ArchivedSpec):
                     raise ValueError(f"{spec.name} archives, and its log {self._spec.log} has no archive")
-                return ArchiverWorker(cell, self._log, self._spec.log, settings, wall_clock)
+                return ArchiverWorker(cell, self._log, self._spec.log, bounds, wall_clock)
             case _:
                 return StreamWorker(cell, self._log, self._spec.generation, self._changed)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
+from actors.archiver import ArchiveBounds
 from actors.edges.intake import Poll
 from actors.fold import Fold
 from events.envelope import CellName
@@ -56,14 +57,7 @@ class Notify:
 class Archive:
     """Drive the cell by how far the log has grown."""
 
-    segment_rows: int
-    """Offsets in each segment."""
-    every_s: float = 5.0
-    """How often it looks."""
-    trim: bool = False
-    """Whether the log forgets what is archived."""
-    keep_s: float = 86_400.0
-    """How long the log has what it may forget."""
+    bounds: ArchiveBounds
 
 
 Drive = Stream | Push | Polled | Notify | Archive

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow import fs
 
-from events.archive.files import damaged, offset_column, unsound
+from events.archive.files import damaged, offset_column, require_sound
 from events.archive.segments import Segment
 from query.history import Archived
 
@@ -62,21 +62,29 @@ class StreamTable(ds.Dataset):  # pyright: ignore[reportUntypedBaseClass]
 
     def _archived(self, parts: list[Archived], columns: Sequence[str] | None, wanted: Any) -> Iterator[pa.RecordBatch]:
         for cut, some in groupby(parts, key=lambda part: None if part.whole else part):
-            segments = [part.segment for part in some]
             found = wanted
             if cut:
                 place = ds.field(offset_column(cut.segment.stream))
                 within = (place >= cut.first) & (place < cut.end)
                 found = within if wanted is None else wanted & within
+            segments = self._concerned([part.segment for part in some], found)
+            for segment in segments:
+                require_sound(segment, self._root)
             try:
                 yield from self._dataset(segments).to_batches(
                     columns=columns, filter=found, batch_size=_BATCH_ROWS, batch_readahead=4, fragment_readahead=2
                 )
             except (OSError, pa.ArrowInvalid) as error:
-                for segment in segments:
-                    for why in unsound(segment, self._root):
-                        raise damaged(segment, self._root, why) from error
-                raise
+                raise damaged(
+                    segments[0], self._root, f"or a file after it, up to {segments[-1].end}: {error}"
+                ) from error
+
+    def _concerned(self, segments: Sequence[Segment], wanted: Any) -> Sequence[Segment]:
+        """The segments that may have rows which the filter wants."""
+        if wanted is None:
+            return segments
+        paths = {fragment.path for fragment in self._dataset(segments).get_fragments(wanted)}
+        return [segment for segment in segments if str(self._root / segment.file) in paths]
 
     def _dataset(self, segments: Sequence[Segment]) -> ds.Dataset:
         labels = [field.name for field in self._columns if pa.types.is_dictionary(field.type)]

@@ -16,9 +16,8 @@ from typing import cast
 
 import msgspec
 
-from actors.archiver import Archiver, State
+from actors.archiver import ArchiveBounds, Archiver, State
 from actors.cell import AnyCell
-from actors.topology import Archive
 from actors.workers import Worker
 from events.archive.blocks import LEVELS
 from events.archive.job import Done, Order, Range
@@ -40,13 +39,13 @@ class ArchiverWorker(Worker):
     """Drives the cell of an ``Archiver``; ``now`` gives microseconds UTC."""
 
     def __init__(
-        self, cell: AnyCell, log: ArchivedLog, spec: ArchivedSpec, settings: Archive, now: Callable[[], int]
+        self, cell: AnyCell, log: ArchivedLog, spec: ArchivedSpec, bounds: ArchiveBounds, now: Callable[[], int]
     ) -> None:
         super().__init__(cell, log)
         self._archiver = cast(Archiver, cell.fold)
         self._archived = log
         self._spec = spec
-        self._settings = settings
+        self._bounds = bounds
         self._now = now
         self._sealed: dict[Source, int] = {}
         """Where the next block of each source may begin."""
@@ -66,11 +65,11 @@ class ArchiverWorker(Worker):
         if due:
             self._archive(due)
         self._seal(heads)
-        if self._settings.trim:
+        if self._bounds.trim:
             self._trim(heads)
         self.detail = ""
         if len(due) < MOST_RANGES:
-            self.stopping.wait(self._settings.every_s)
+            self.stopping.wait(self._bounds.every_s)
 
     def _heads(self) -> Iterator[tuple[Source, int]]:
         """Where each producer of the tenant stands. ``segments`` stays in the log: it says what is in the archive."""
@@ -83,7 +82,7 @@ class ArchiverWorker(Worker):
 
     def _due(self, heads: Mapping[Source, int]) -> Iterator[Range]:
         """Ranges that are full: between two multiples of ``segment_rows``."""
-        state, rows = cast(State, self.cell.state), self._settings.segment_rows
+        state, rows = cast(State, self.cell.state), self._bounds.segment_rows
         for (stream, producer), head in heads.items():
             first = state.end(stream, producer)
             while (end := (first // rows + 1) * rows) <= head:
@@ -134,8 +133,8 @@ class ArchiverWorker(Worker):
                     raise Transient(f"{self._archived.root}: {error}; make room for the archive", 30.0) from error
 
     def _trim(self, heads: Mapping[Source, int]) -> None:
-        """Let the log forget what is archived, older than ``keep_s``, and consumed by every cell at work."""
-        before = self._now() - int(self._settings.keep_s * SECOND)
+        """Let the log forget what is archived, older than ``hot_s``, and consumed by every cell at work."""
+        before = self._now() - int(self._bounds.hot_s * SECOND)
         consumed: dict[Source, int] = {}
         for cell in self.log.cells():
             if self.log.last_commit(cell)[1] < before:

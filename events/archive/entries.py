@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from events.archive.files import damaged, offset_column
+from events.archive.files import damaged, offset_column, require_sound
 from events.archive.segments import Segment
 from events.catalog import STREAMS
 from events.entry import EMPTY, Entry, EntryHeader, encode
@@ -101,6 +101,8 @@ class ArchivedEntries:
         for opened in self._open:
             if opened.segment == segment:
                 return opened
+        for entries in (False, True):
+            require_sound(segment, self._root, entries=entries)
         headers = pq.read_table(self._root / segment.entries_file, page_checksum_verification=True)
         file = pq.ParquetFile(self._root / segment.file, page_checksum_verification=True)
         place = file.schema_arrow.get_field_index(offset_column(segment.stream))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -219,8 +219,30 @@ def damaged(segment: Segment, root: Path, why: object) -> Corrupt:
     """The error for a segment whose files are not as they were written: it names file, range and remedy."""
     return Corrupt(
         f"the archive of {segment.stream}, offsets {segment.first} to {segment.end} of {segment.producer}: {why}; "
-        f"files of the archive are below {root}, and `hindcast doctor` names all that are damaged"
+        f"restore it from a backup (below {root}); `hindcast doctor` names every file that is damaged"
     )
+
+
+def require_sound(segment: Segment, root: Path, *, entries: bool = False) -> None:
+    """Raises ``Corrupt`` where the file of a segment, or the one with its entries, is not what was written.
+
+    Parquet's own checksums leave out the headers of pages and the footer, where one bit can hide half of the rows. So a file is
+    read whole when a process opens it for the first time, and again when it was changed.
+    """
+    name, checksum = (segment.entries_file, segment.entries_checksum) if entries else (segment.file, segment.checksum)
+    path = root / name
+    try:
+        found = path.stat()
+        sound = _has_checksum(str(path), found.st_mtime_ns, found.st_size, checksum)
+    except OSError as error:
+        raise damaged(segment, root, f"{path} cannot be read ({error.strerror})") from error
+    if not sound:
+        raise damaged(segment, root, f"{path} is not what was written")
+
+
+@lru_cache(maxsize=65_536)
+def _has_checksum(path: str, changed_ns: int, size: int, checksum: str) -> bool:
+    return checksum_of(Path(path)) == checksum
 
 
 def unsound(segment: Segment, root: Path) -> Iterator[str]:
@@ -230,9 +252,9 @@ def unsound(segment: Segment, root: Path) -> Iterator[str]:
         try:
             found = checksum_of(path)
         except FileNotFoundError:
-            yield f"{path} is missing; restore it from a backup"
+            yield f"{path} is missing"
         except OSError as error:
-            yield f"{path} cannot be read ({error.strerror}); restore it from a backup"
+            yield f"{path} cannot be read ({error.strerror})"
         else:
             if found != checksum:
-                yield f"{path} is not what was written: its checksum is {found}, not {checksum}; restore it from a backup"
+                yield f"{path} is not what was written: its checksum is {found}, not {checksum}"

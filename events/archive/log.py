@@ -82,7 +82,7 @@ class ArchivedLog:
             from events.archive.files import unsound
 
             for segment in mine:
-                yield from unsound(segment, self.root)
+                yield from (f"{problem}; restore it from a backup" for problem in unsound(segment, self.root))
 
     # -- as the log has it -----------------------------------------------------------------------------------------
 
