@@ -226,7 +226,7 @@ def damaged(segment: Segment, root: Path, why: object) -> Corrupt:
 def require_sound(segment: Segment, root: Path, *, entries: bool = False) -> None:
     """Raises ``Corrupt`` where the file of a segment, or the one with its entries, is not what was written.
 
-    Parquet's own checksums leave out the headers of pages and the footer, where one bit can hide half of the rows. So a file is
+    Parquet leaves the headers of pages and the footer out of its checksums, and one bit there can hide rows. So a file is
     read whole when a process opens it for the first time, and again when it was changed.
     """
     name, checksum = (segment.entries_file, segment.entries_checksum) if entries else (segment.file, segment.checksum)
