@@ -10,7 +10,7 @@ from actors.alerts.evaluator import AlertEvaluator
 from actors.alerts.wording import MONEY, Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
-from actors.archiver import Archiver
+from actors.archiver import ArchiveBounds, Archiver
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
@@ -68,9 +68,8 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         found.append(CellSpec("collectors", PullCollector("system_metrics", SYSTEM_METRICS), tenant, machine))
     if settings.archive.enabled:
         kept = settings.archive
-        found.append(
-            CellSpec("edges", Archiver(), tenant, Archive(kept.segment_rows, 5.0, kept.trim, kept.hot_h * 3600))
-        )
+        bounds = ArchiveBounds(kept.segment_rows, trim=kept.trim, hot_s=kept.hot_h * 3600)
+        found.append(CellSpec("edges", Archiver(), tenant, Archive(bounds)))
     return tuple(found)
 
 

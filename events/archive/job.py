@@ -127,6 +127,8 @@ def main() -> None:
             _tell(Done(segment))
     except (Transient, Corrupt) as error:
         _tell(Done(failure=str(error), corrupt=isinstance(error, Corrupt)))
+    except BrokenPipeError:  # whoever asked is gone; the next run finds what is written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         log.close()
 

@@ -11,7 +11,7 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import WebhookChannel
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
-from config.sections import Collectors, LogBounds, Machine, Server
+from config.sections import ArchiveSection, Collectors, LogBounds, Machine, Server
 from config.settings import Document
 
 PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encoding="utf-8")
@@ -23,6 +23,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encodin
         (Document, ""),
         (Server, "server."),
         (LogBounds, "log."),
+        (ArchiveSection, "archive."),
         (Collectors, "collectors."),
         (Machine, "sources.machine."),
         (Metric, ""),
@@ -33,14 +34,21 @@ PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encodin
     ],
 )
 def test_every_setting_is_told(model: type[BaseModel], prefix: str) -> None:
-    sections = {"server", "log", "collectors", "sources"} if model is Document else set[str]()
+    sections = {"server", "log", "archive", "collectors", "sources"} if model is Document else set[str]()
     missing = [name for name in model.model_fields if name not in sections and f"`{prefix}{name}`" not in PAGE]
     assert [name for name in missing if f"`{name}: " not in PAGE] == []
 
 
 @pytest.mark.parametrize(
     ("model", "prefix"),
-    [(Server, "server."), (LogBounds, "log."), (Collectors, "collectors."), (Metric, ""), (Anomaly, "")],
+    [
+        (Server, "server."),
+        (LogBounds, "log."),
+        (ArchiveSection, "archive."),
+        (Collectors, "collectors."),
+        (Metric, ""),
+        (Anomaly, ""),
+    ],
 )
 def test_numbers_are_the_defaults(model: type[BaseModel], prefix: str) -> None:
     for name, field in model.model_fields.items():
