@@ -13,8 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import pyarrow as pa
 
-from actors.definitions.fingerprints import differences
-from actors.fold import Batch, Defined, Fold, Outputs, Pieced, Recorded, Viewed
+from actors.fold import Batch, Choosing, Fold, Outputs, Pieced, Recorded, Viewed
 from actors.quarantine import Poison, isolate, quarantined
 from actors.recovery import ARCH, Limits, Progress, Recovery, Saved, Shown, last_shown
 from actors.slices import gapless, slices_of
@@ -57,7 +56,9 @@ class Cell(Generic[S]):
         self._stored: frozenset[str] = frozenset()
         """Pieces of the newest snapshot: the next one only names them."""
         self._viewed = fold if isinstance(fold, Viewed) else None
-        self._definitions = dict(fold.definitions) if isinstance(fold, Defined) else None
+        self._choosing = fold if isinstance(fold, Choosing) else None
+        self._wanted = tuple(fold.reads)
+        """The streams to read, in the order of ``reads``."""
         self._writes = (*fold.writes, QUARANTINE.name)
         self._crashes: dict[tuple[Source, int], int] = {}
         self._turn = 0
@@ -74,8 +75,6 @@ class Cell(Generic[S]):
         self._watermarks: dict[str, int] = {}
         self.seq = 0
         """Number of the last commit that the state stands at."""
-        self.notes: tuple[str, ...] = ()
-        """What an operator should know of the state: the definitions that began anew when it was loaded."""
         self._since_snapshot = (0, 0)
 
     # -- state ---------------------------------------------------------------------------------------------------
@@ -140,18 +139,12 @@ class Cell(Generic[S]):
         self._watermarks = {s: self._last_watermark(s, head) for s, head in self._heads.items() if head}
         self._state, self._cursor, self.seq = recovery.state, recovery.cursor, self._target
         self._since_snapshot = (recovery.rows, recovery.commits)
-        before = recovery.saved.definitions
-        if self._definitions is not None and before != self._definitions:
-            # A snapshot is due with the next commit, so that the next start knows what held here.
-            self._since_snapshot = (self._limits.snapshot_rows, recovery.commits)
-            self._say_what_began_anew(before)
+        self._choose(recovery.state)
 
-    def _say_what_began_anew(self, before: dict[str, str] | None) -> None:
-        found = differences(before, self._definitions or {}) if before is not None else ()
-        for note in found:
-            if note not in self.notes:
-                logger.warning("%s: %s", self.name, note)
-        self.notes = found or self.notes
+    def _choose(self, state: S) -> None:
+        if self._choosing:
+            wanted = self._choosing.wants(state)
+            self._wanted = tuple(stream for stream in self.fold.reads if stream in wanted)
 
     def _keep(self, recovery: Recovery[S]) -> None:
         """Save a state that is on its way, with the commit that it stands at, and what the views showed before."""
@@ -181,9 +174,9 @@ class Cell(Generic[S]):
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def sources(self) -> list[Source]:
-        """Every producer of the fold's streams within the cell's tenant, in reading order."""
+        """Every producer of the fold's streams (those it wants now) within the cell's tenant, in reading order."""
         prefix = f"{self.tenant}/"
-        return [(s, p) for s in self.fold.reads for p in self._log.producers(s) if p.startswith(prefix)]
+        return [(s, p) for s in self._wanted for p in self._log.producers(s) if p.startswith(prefix)]
 
     def waiting_for(self) -> dict[Source, int]:
         """What ``LogReader.wait`` needs to wake this cell."""
@@ -263,6 +256,7 @@ class Cell(Generic[S]):
         )
         self.seq = self._log.commit(self._held(), commit)
         self._state, self._cursor, self._heads = state, cursor, heads
+        self._choose(state)
         self._since_snapshot = (0, 0) if due else (rows, commits + 1)
         self._note_stored(commit.snapshot)
         self._consumed += sum(r.end - r.start for r in journal)
@@ -302,7 +296,7 @@ class Cell(Generic[S]):
     def _place(self, cursor: dict[Source, int], heads: dict[str, int]) -> Saved:
         """A snapshot's content, still without the state."""
         places = {f"{stream} {producer}": offset for (stream, producer), offset in cursor.items()}
-        return Saved(b"", places, heads, self._definitions)
+        return Saved(b"", places, heads)
 
     def _with_state(self, saved: Saved, state: S) -> Snapshot:
         saved.state, pieces = self._pieced.dump_apart(state) if self._pieced else (self.fold.dump(state), {})

@@ -15,9 +15,11 @@ import msgspec
 
 from actors import ledger
 from actors.fold import NONE, Batch, Outputs, Topic
-from events.catalog import CONTROL
+from events.catalog import CONTROL, PAST_REQUESTS, PASTS
 
-TOPICS = ("keys", "definitions", "configured", "links", "revoked")
+DEFINITIONS = "definitions"
+"""The one topic that everybody may see who may look at the page."""
+TOPICS = ("keys", DEFINITIONS, "configured", "links", "revoked")
 FIRST = "key_admin"
 """The id of the key that a data directory's owner has from the first start on, or how it begins."""
 
@@ -26,7 +28,7 @@ class State(msgspec.Struct):
     keys: dict[str, dict[str, Any]] = {}
     """By SHA-256 of the key: id, name, scopes, created."""
     definitions: dict[str, ledger.Entry] = {}
-    """By ``<kind>/<name>``: what holds; kind, name, spec, version, by, at, owner."""
+    """By ``<kind>/<name>``: what holds; kind, name, spec, version, by, at, owner; ``past`` while that is being folded."""
     configured: dict[str, dict[str, Any]] = {}
     """By ``<kind>/<name>``: spec and owner as the configuration last gave them, whatever became of them since."""
     links: dict[str, dict[str, Any]] = {}
@@ -37,14 +39,15 @@ class State(msgspec.Struct):
 
 @dataclass
 class Directory:
-    """The fold over ``key.created | key.revoked | link.created | link.opened | <kind>.defined | <kind>.removed``.
+    """The fold over ``key.created | key.revoked | link.created | link.opened | <kind>.defined | <kind>.removed``, and over
+    how far the pasts of definitions are folded.
 
     Other commands are not its concern.
     """
 
     name: str = "directory"
     version: int = 3
-    reads: tuple[str, ...] = (CONTROL.name,)
+    reads: tuple[str, ...] = (CONTROL.name, PAST_REQUESTS.name, PASTS.name)
     writes: tuple[str, ...] = ()
     topics: Sequence[Topic] = tuple(Topic(name, "upsert") for name in TOPICS)
     _touched: dict[str, set[str]] = field(default_factory=lambda: {t: set[str]() for t in TOPICS}, repr=False)
@@ -53,6 +56,10 @@ class Directory:
         return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
+        if batch.stream != CONTROL.name:
+            for row in batch.table.select(["type", "data"]).to_pylist():
+                self._fold_past(state, row["type"], json.loads(row["data"]))
+            return state, NONE
         for place, row in enumerate(batch.table.select(["type", "subject", "data", "time"]).to_pylist(), batch.first):
             type_: str = row["type"]
             if ledger.is_definition(type_):
@@ -68,13 +75,27 @@ class Directory:
         if defined:
             self._put(state, "definitions", key, ledger.entry_of(type_, subject, data, at, version))
             if ledger.is_file(owner):
-                self._put(state, "configured", key, {"spec": spec, "owner": owner})
+                beside = {ledger.BOUND: data[ledger.BOUND]} if ledger.BOUND in data else {}
+                self._put(state, "configured", key, {"spec": spec, "owner": owner, **beside})
             return
         taken_over = state.definitions.get(key, {}).get("owner") == ledger.API
         if ledger.is_file(owner):
             self._drop(state, "configured", key)
         if not (ledger.is_file(owner) and taken_over):
             self._drop(state, "definitions", key)
+
+    def _fold_past(self, state: State, type_: str, data: Mapping[str, Any]) -> None:
+        """``past`` of a definition: the share of its past that is folded; not there once it has it all."""
+        key = f"{data['kind']}/{data['name']}"
+        entry = state.definitions.get(key)
+        if entry is None or entry["version"] != data["version"]:
+            return
+        if type_ == "past.wanted" and "past" not in entry:
+            self._put(state, "definitions", key, {**entry, "past": 0.0})
+        elif type_ == "past.folding" and "past" in entry:
+            self._put(state, "definitions", key, {**entry, "past": data["share"]})
+        elif type_ in ("past.taken", "past.dropped") and "past" in entry:
+            self._put(state, "definitions", key, {name: said for name, said in entry.items() if name != "past"})
 
     def _take(self, state: State, type_: str, subject: str, data: dict[str, Any], at: float) -> None:
         match type_:

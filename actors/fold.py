@@ -6,7 +6,7 @@ no clock, randomness, network or environment; outputs only at points that the in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -141,16 +141,11 @@ class Recorded(Protocol):
 
 
 @runtime_checkable
-class Defined(Protocol):
-    """A fold that keeps a state for each of several definitions (metrics, what is watched), by what they say.
+class Choosing(Protocol):
+    """A fold to which only some of the streams in ``reads`` matter at a time: its definitions say which."""
 
-    Its cell saves ``definitions`` with each snapshot. A definition that is not the one saved begins anew, and its cell
-    says so.
-    """
-
-    @property
-    def definitions(self) -> Mapping[str, str]:
-        """Fingerprints by name (see ``actors.definitions.fingerprints``)."""
+    def wants(self, state: Any) -> Collection[str]:
+        """The streams to read now. One that was not read before is read from its beginning."""
         ...
 
 

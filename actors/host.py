@@ -20,7 +20,7 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.edges.intake import Ack, PollWorker, PushWorker
 from actors.followers import Followed, Follower, Followers
-from actors.topology import Archive, CellSpec, HostSpec, Notify, Polled, Push
+from actors.topology import Archive, CellSpec, FoldPasts, HostSpec, Notify, Polled, Push
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events.archive.log import ArchivedLog, ArchivedSpec
@@ -58,12 +58,16 @@ class Host:
                 return PushWorker(cell, self._log, wall_clock, self._admission if guarded else lambda: None)
             case Polled(open_, every_s):
                 return PollWorker(cell, self._log, open_(), every_s, wall_clock)
-            case Notify(channels):
+            case Notify(channels, secrets):
                 from actors.edges.delivery import (
                     NotifierWorker,  # here: its HTTP client takes 11 MB that no other host needs
                 )
 
-                return NotifierWorker(cell, self._log, channels, wall_clock)
+                return NotifierWorker(cell, self._log, channels, wall_clock, secrets)
+            case FoldPasts():
+                from actors.edges.backfill import BackfillWorker  # here: its kernels take 20 MB that few hosts need
+
+                return BackfillWorker(cell, self._log)
             case Archive(bounds):
                 from actors.edges.archiving import ArchiverWorker  # here: no other host needs it
 

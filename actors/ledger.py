@@ -17,6 +17,9 @@ FILE = "file:"
 OLD_CONFIGURATION = f"{FILE}configuration"
 """The owner of rules that older versions took from a configuration: they did not say from which file."""
 
+BOUND = "bound_s"
+"""Beside the spec of a metric: how far out of order rows normally come, which is a setting of the collectors."""
+
 Entry = dict[str, Any]
 
 
@@ -37,6 +40,11 @@ def spoken(type_: str, data: Mapping[str, Any]) -> tuple[str, bool, dict[str, An
         spec = {name: value for name, value in data.items() if name != "origin"}
         return kind, verb == "created", spec if verb == "created" else None, owner
     return kind, verb == "defined", data.get("spec"), str(data.get("owner", API))
+
+
+def beside(kind: str, bound_s: float) -> dict[str, Any]:
+    """What the event of a definition says besides its spec: what a fold needs and must not take from its own process."""
+    return {BOUND: bound_s} if kind == "metric" else {}
 
 
 def entry_of(type_: str, subject: str, data: Mapping[str, Any], at: float, version: int) -> Entry:

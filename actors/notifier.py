@@ -38,6 +38,14 @@ class Message(msgspec.Struct):
     """Not before this time, us; 0: at once."""
 
 
+class ChannelTold(msgspec.Struct):
+    """A channel as ``control`` has it: its secret is a reference."""
+
+    kind: str
+    url: str = ""
+    secret: str = ""
+
+
 class State(msgspec.Struct):
     owed: dict[str, Message] = {}
     """By idempotency key, in the order asked for."""
@@ -45,6 +53,8 @@ class State(msgspec.Struct):
     """Given up, by idempotency key; oldest first, the newest ``KEPT``."""
     down: dict[str, str] = {}
     """Channels that gave up a message and have taken none since: the alert that says so."""
+    channels: dict[str, ChannelTold] = {}
+    """Those that were defined since this is kept, by name; others are the configuration's."""
     held: dict[str, int] = {}
     """Channels that asked to be left alone until then, us."""
 
@@ -63,7 +73,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """The fold. ``channels``: those that are told of one that does not deliver.
+    """The fold. ``channels``: those of the configuration. All are told of one that does not deliver.
 
     It reads the outbox, its own rows there included, and ``notification.resent`` and ``alert.acknowledged`` of ``control``.
     """
@@ -89,6 +99,10 @@ class Notifier:
         told: list[dict[str, Any]] = []
         at = times(table, "time").tolist()
         for i, row in enumerate(table.select(["type", "subject", "data"]).to_pylist()):
+            if row["type"] == "channel.defined":
+                state.channels[row["subject"]] = msgspec.convert(json.loads(row["data"])["spec"], ChannelTold)
+            elif row["type"] == "channel.removed":
+                state.channels.pop(row["subject"], None)
             if row["type"] == "notification.resent" and row["subject"] in state.dead:
                 message = state.dead.pop(row["subject"])
                 state.owed[row["subject"]] = Message(message.channel, message.alert, message.body, at[i])
@@ -119,7 +133,7 @@ class Notifier:
             told[NOTIFICATIONS.name].append({**row, "type": f"notification.{outcome.kind}"})
             for alert in _turn(down, outcome, message):
                 told[ALERTS.name].append(alert)
-                told[OUTBOX.name] += self._effects(alert, down)
+                told[OUTBOX.name] += self._effects(alert, down, state.channels)
         outputs = Outputs()
         for stream, found in told.items():
             if found:
@@ -129,10 +143,10 @@ class Notifier:
         return state, outputs, None
 
     def retire(self, state: State, channels: Collection[str], at: int) -> tuple[State, Outputs, None]:
-        """End the alerts about channels that are none of ``channels``, those configured now: no message can end them."""
+        """End the alerts about channels that are none of ``channels``, those there are now: no message can end them."""
         down = {channel: alert for channel, alert in state.down.items() if channel in channels}
         told = [
-            _alert("alert.resolved", alert, channel, at, f"{channel} is not configured any more")
+            _alert("alert.resolved", alert, channel, at, f"{channel} is not defined any more")
             for channel, alert in sorted(state.down.items())
             if channel not in channels
         ]
@@ -140,15 +154,17 @@ class Notifier:
         if told:
             table = _table(ALERTS.name, told)
             outputs.emit(ALERTS.name, table)
-            effects = [effect for alert in told for effect in self._effects(alert, down)]
+            effects = [effect for alert in told for effect in self._effects(alert, down, state.channels)]
             if effects:
                 outputs.emit(OUTBOX.name, _table(OUTBOX.name, effects))
             self._take(state, ALERTS.name, table)
         return state, outputs, None
 
-    def _effects(self, alert: Mapping[str, Any], down: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def _effects(
+        self, alert: Mapping[str, Any], down: Mapping[str, str], defined: Collection[str]
+    ) -> Iterator[dict[str, Any]]:
         """Tell the channels that deliver; one that does not is never told of itself, nor of another."""
-        for channel in self.channels:
+        for channel in dict.fromkeys((*self.channels, *sorted(defined))):
             if channel not in down and channel != alert["key"]:
                 yield {
                     "type": "notification.requested",

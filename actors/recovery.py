@@ -60,8 +60,6 @@ class Saved(msgspec.Struct):
     state: bytes
     cursor: dict[str, int]
     heads: dict[str, int]
-    definitions: dict[str, str] | None = None
-    """Of a fold that keeps its state by definition: what each said."""
     stands_at: int | None = None
     """The commit that the state stands at, where that is not the snapshot's own: it was saved while refolding."""
     shown: Shown | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from actors.archiver import ArchiveBounds
@@ -51,6 +52,9 @@ class Notify:
     """Drive the cell by the outbox, through ``channels``."""
 
     channels: Mapping[str, Channel]
+    """Those that the configuration declares."""
+    secrets: Path
+    """The folder of the secrets that definitions name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,12 @@ class Archive:
     bounds: ArchiveBounds
 
 
-Drive = Stream | Push | Polled | Notify | Archive
+@dataclass(frozen=True, slots=True)
+class FoldPasts:
+    """Drive the cell by the pasts of definitions that are wanted."""
+
+
+Drive = Stream | Push | Polled | Notify | FoldPasts | Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,3 @@ class HostMap:
     namespace: str
     cells: Mapping[str, str]
     """Cell name to host name."""
-
-    def of_kind(self, kind: str) -> list[str]:
-        """Hosts of one kind: one when packed, several when spread."""
-        return sorted({host for host in self.cells.values() if host.split(":")[0] == kind})

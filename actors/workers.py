@@ -47,7 +47,7 @@ class Health(NamedTuple):
     commit: int
     rows_behind: int
     notes: tuple[str, ...] = ()
-    """What an operator should know besides: definitions that began anew."""
+    """What an operator should know besides: definitions whose past is being folded."""
     progress: float | None = None
     """While it rebuilds: the share of its past that is folded, 0 to 1."""
     stale: str = ""
@@ -97,6 +97,11 @@ class Worker:
     def failed(self, reason: str) -> None:
         """Called whenever the state was lost, or is not there soon."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an operator should know besides."""
+        return ()
+
     def stale(self) -> str:
         """Why what the cell shows is not what the log has now; empty where it is, or shows nothing."""
         return ""
@@ -109,7 +114,7 @@ class Worker:
             str(progress) if progress else self.detail,
             self.cell.seq,
             self.behind(),
-            self.cell.notes,
+            self.notes,
             progress.share if progress else None,
             self.stale(),
             self.door,

@@ -22,18 +22,22 @@ import numpy as np
 
 from analytics.kernels import F64, I32, I64, U64, column
 from analytics.window_dump import FLOATS, INTS, live, pack_cells, pack_sketches, unpack
-from analytics.window_kernel import glance, punctuate, scan
+from analytics.window_kernel import NEVER, glance, punctuate, scan
 from analytics.window_memory import (
     CELLS,
     CHUNKS,
     CHUNKS_TOP,
+    CLOSED,
     COLUMNS,
     FREE,
     KEY,
+    OPEN,
     OUT,
     ROOM,
+    STALE,
     WANT,
     WATERMARK,
+    WIN,
     Memory,
     enter_all,
 )
@@ -233,6 +237,19 @@ def advance_watermark(state: WindowState, watermark_us: int) -> Samples:
     while not punctuate(state.memory, to, spec.width_us, spec.lateness_us, spec.sketches):
         _grow(state)
     return _samples(state.memory)
+
+
+def due(state: WindowState) -> int:
+    """The least watermark, us UTC, at which a window closes, is emitted again or is let go; ``NEVER``: at none."""
+    m, spec, found = state.memory, state.spec, NEVER
+    if m.registers[OPEN]:
+        found = (int(m.cells[m.lists[0, 0], WIN]) + 1) * spec.width_us
+    if m.registers[CLOSED]:
+        keep = -(-spec.lateness_us // spec.width_us) * spec.width_us
+        found = min(found, (int(m.cells[m.lists[1, 0], WIN]) + 1) * spec.width_us + keep)
+    if m.registers[STALE]:
+        found = min(found, (int(m.registers[WATERMARK]) // spec.width_us + 1) * spec.width_us)
+    return found
 
 
 def peek(state: WindowState) -> Samples:

@@ -60,7 +60,8 @@ SYSTEM_METRICS = _stream(
 METRICS = _stream(
     "metrics",
     "metric.sampled: one window of one metric and key; a later `revision` replaces an earlier one. window.closed (without a "
-    "revision): all windows that end in (start, time] are closed, and keys without a sample there had no rows.",
+    "revision): all windows that end in (start, time] are closed, and keys without a sample there had no rows. `cause` "
+    "names the event that defined the metric; `subject` is `past` for windows from before that.",
     pa.field("metric", LABEL),
     pa.field("key", LABEL),
     pa.field("start", TIME),
@@ -181,6 +182,22 @@ SEGMENTS = _stream(
     pa.field("chain", pa.string()),  # the log's chain hash after the last entry that begins in the range, hexadecimal
 )
 
+PAST_REQUESTS = _stream(
+    "past_requests",
+    "past.wanted: a definition joins a fold that has read its stream already, and asks for its past below a cut. "
+    "past.taken: it has it, and counts on. past.dropped: nobody needs it any more. `data` is a JSON object.",
+    pa.field("data", pa.string()),
+)
+PASTS = _stream(
+    "pasts",
+    "past.folding: how far the past of a definition is folded. past.part: rows of it. past.folded: its state at the cut. "
+    "`data` is a JSON object.",
+    pa.field("data", pa.string()),
+    pa.field("payload", pa.binary()),
+)
+BACKSTAGE = (PAST_REQUESTS.name, PASTS.name)
+"""Streams by which cells talk to each other; nothing can be defined on them."""
+
 STREAMS: Mapping[str, Stream] = {
     s.name: s
     for s in (
@@ -197,6 +214,8 @@ STREAMS: Mapping[str, Stream] = {
         CLOCK,
         DEAD_LETTERS,
         QUARANTINE,
+        PAST_REQUESTS,
+        PASTS,
         SEGMENTS,
     )
 }

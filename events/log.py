@@ -220,6 +220,8 @@ class LogUpkeep(Protocol):
         """Forget entries that lie wholly below offset ``below``, but never the newest: it carries the watermark.
 
         Offsets do not change; a read from below gives the oldest entry that is left.
+        Whoever calls this keeps what readers still need: their cursors and snapshots, and the past below each cut that
+        is wanted on ``past_requests`` until it was taken or dropped.
         """
         ...
 

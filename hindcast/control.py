@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from actors import ledger
 from actors.definitions.inventory import Key
 from actors.definitions.kinds import KINDS
 from actors.directory import FIRST
@@ -123,17 +124,22 @@ def changes(configured: Mapping[str, Mapping[str, Any]], settings: Settings) -> 
     What people made over HTTP is not touched, unless the configuration declares one of the same name.
     """
     wanted = {
-        key: {"spec": KINDS[key.kind].told(definition), "owner": settings.owner_of(key)}
-        for key, definition in settings.definitions()
+        key: told(key, definition, settings.owner_of(key), settings) for key, definition in settings.definitions()
     }
     if not settings.dashboards:  # the page needs one
         base = Settings.load("base")
         for key, definition in base.definitions():
             if key.kind == "dashboard":
-                wanted[key] = {"spec": KINDS[key.kind].told(definition), "owner": base.owner_of(key)}
+                wanted[key] = told(key, definition, base.owner_of(key), settings)
     gone = [Key.of(text) for text in configured if Key.of(text) not in wanted]
     for key in sorted(gone, key=lambda key: [*KINDS].index(key.kind) if key.kind in KINDS else 0, reverse=True):
         yield Command(f"{key.kind}{REMOVED}", key.name, {"owner": configured[key.text]["owner"]})
     for key, said in wanted.items():
         if configured.get(key.text) != said:
             yield Command(f"{key.kind}{DEFINED}", key.name, said)
+
+
+def told(key: Key, definition: Any, owner: str, settings: Settings) -> dict[str, Any]:
+    """What the event of a definition says."""
+    beside = ledger.beside(key.kind, settings.collectors.bound_s)
+    return {"spec": KINDS[key.kind].told(definition), "owner": owner, **beside}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.directory import DEFINITIONS
 from actors.fold import Topic, Viewed
 from actors.topology import HostMap, HostSpec, placed
 from config.settings import Settings
@@ -163,6 +164,7 @@ class System:
 
     def _deploy(self, specs: tuple[HostSpec, ...]) -> None:
         server = self.settings.server
+        topics = _topics(specs)
         spec = GatewaySpec(
             tenant=self.settings.tenant,
             hosts=HostMap(runtime.NAMESPACE, {cell.name: host.name for host in specs for cell in host.cells}),
@@ -170,8 +172,10 @@ class System:
             generation=self.data.generation,
             placement="packed" if any(host.name == "collectors" for host in specs) else "spread",
             version=version("hindcast"),
-            topics=_topics(specs),
+            topics=tuple(topic for _, topic in topics),
+            cells={topic.name: cell for cell, topic in topics},
             cors_origins=server.cors_origins,
+            bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
         )
@@ -325,6 +329,8 @@ class System:
         raise Transient(f"process {running.pid} has not stopped within {timeout_s:.0f} s; look at its terminal")
 
 
-def _topics(specs: tuple[HostSpec, ...]) -> tuple[Topic, ...]:
-    folds = [cell.fold for host in specs for cell in host.cells if cell.kind == "dashboards"]
-    return tuple(topic for fold in folds if isinstance(fold, Viewed) for topic in fold.topics)
+def _topics(specs: tuple[HostSpec, ...]) -> list[tuple[str, Topic]]:
+    """What the page can follow, each with its cell. Of the directory that is the definitions: keys are nobody's to see."""
+    cells = [cell for host in specs for cell in host.cells]
+    viewed = [(cell, topic) for cell in cells if isinstance(cell.fold, Viewed) for topic in cell.fold.topics]
+    return [(cell.name, topic) for cell, topic in viewed if cell.kind == "dashboards" or topic.name == DEFINITIONS]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 
 from actors.alerts.evaluator import AlertEvaluator
-from actors.alerts.wording import MONEY, Wording
-from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
-from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.alerts.wording import Wording
+from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.anomaly_watch import AnomalySpec
+from actors.analyzers.metric_series import MetricSpec
+from actors.analyzers.metrics import MetricsAnalyzer
 from actors.archiver import ArchiveBounds, Archiver
+from actors.backfill import Backfill
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
@@ -19,20 +21,21 @@ from actors.dashboards.user_activity import UserActivity
 from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import IN_CONFIGURATION
 from actors.definitions.channel import WebhookChannel as WebhookSection
-from actors.definitions.metric import Metric
 from actors.directory import Directory
 from actors.edges.channels import Channel, DashboardChannel, WebhookChannel
+from actors.edges.secrets import secret_at
 from actors.edges.sources.clock import Clock
 from actors.edges.sources.machine import Machine
 from actors.notifier import Notifier
-from actors.topology import Archive, CellSpec, Notify, Polled, Push
-from actors.webhook_signing import secret_bytes
+from actors.topology import Archive, CellSpec, FoldPasts, Notify, Polled, Push
 from config.settings import Settings
 from events.catalog import CLOCK, SYSTEM_METRICS
 from events.errors import Rejected
 from serve.ingest.money import CURRENCY_EXPONENT
 
 SECOND = 1_000_000
+SECRETS = "secrets"
+"""The folder of the data directory that has a file for each secret which a definition names."""
 MOST_GATEWAYS = 8
 """So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
 
@@ -46,22 +49,23 @@ def gateways(cores: int) -> int:
 def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...]:
     """Every cell that ``settings`` ask for; ``page`` is where the page is, for links."""
     tenant = settings.tenant
-    metrics = tuple(_metric(m, settings.collectors.bound_s) for m in settings.metrics)
+    metrics = tuple(MetricSpec.of(m.model_dump(mode="json"), settings.collectors.bound_s) for m in settings.metrics)
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
     interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
-    notified = channels(settings)
+    notified = channels(settings, data / SECRETS)
     found = [
         CellSpec("collectors", interactions, tenant, Push()),
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
-        CellSpec("analyzers", MetricsAnalyzer(metrics), tenant),
-        CellSpec("analyzers", AnomalyAnalyzer(anomalies), tenant),
+        CellSpec("analyzers", MetricsAnalyzer(former=metrics), tenant),
+        CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
         CellSpec("dashboards", UserActivity(), tenant),
         CellSpec("dashboards", SystemHealth(), tenant),
         CellSpec("dashboards", AlertSystem(), tenant),
         CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
         CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
         CellSpec("edges", Directory(), tenant),
-        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified)),
+        CellSpec("edges", Backfill(), tenant, FoldPasts()),
+        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
     ]
     if settings.sources.machine.enabled:
         machine = Polled(partial(Machine, data), settings.sources.machine.every_s)
@@ -73,60 +77,36 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     return tuple(found)
 
 
-def _metric(metric: Metric, bound_s: float) -> MetricSpec:
-    return MetricSpec(
-        name=metric.name,
-        stream=metric.stream,
-        types=metric.types,
-        key=metric.key,
-        value=metric.value,
-        distinct=metric.distinct,
-        width_us=int(metric.width_s * SECOND),
-        lateness_us=int(metric.lateness_s * SECOND),
-        bound_us=int(bound_s * SECOND),
-        sketches=metric.sketches,
-    )
-
-
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
     of = tuple(spec.definition for spec in metrics if spec.name == anomaly.metric or spec.named_by is not None)
     return AnomalySpec(anomaly.metric, anomaly.aggregate, anomaly.false_alarms_per_week, tuple(sorted(of)))
 
 
 def _wording(settings: Settings, page: str) -> Wording:
-    units = {metric.name: metric.unit or (MONEY if _is_money(metric) else "") for metric in settings.metrics}
     address = settings.server.public_url
-    return Wording(units, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
+    return Wording({}, CURRENCY_EXPONENT, str(address).rstrip("/") if address else page)
 
 
-def _is_money(metric: Metric) -> bool:
-    return metric.value == "amount" and metric.key == "currency"
-
-
-def channels(settings: Settings) -> dict[str, Channel]:
-    """The notification channels by name; ``dashboard`` is always there."""
+def channels(settings: Settings, secrets: Path) -> dict[str, Channel]:
+    """The notification channels by name; ``dashboard`` is always there. ``secrets``: the folder of the secrets named."""
     found: dict[str, Channel] = {"dashboard": DashboardChannel()}
     for channel in settings.channels:
         if isinstance(channel, WebhookSection):
-            found[channel.name] = WebhookChannel(str(channel.url), _secret(channel))
+            found[channel.name] = WebhookChannel(str(channel.url), _secret(channel, secrets))
         else:
             found[channel.name] = DashboardChannel()
     return found
 
 
-def _secret(channel: WebhookSection) -> str:
+def _secret(channel: WebhookSection, folder: Path) -> str:
     """The secret itself. Raises ``Rejected`` where the environment that is named does not have it, or has another text."""
     said = channel.secret.get_secret_value()
-    name = said.removeprefix("env:")
-    if name == said and said != IN_CONFIGURATION:
-        return said
     where = f"channels.{channel.name}.secret"
     if said == IN_CONFIGURATION:
-        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, or `env:NAME`")
-    if name not in os.environ:
-        raise Rejected(where, f"is in the environment variable {name}, which is not set; set it, then start again")
+        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, `env:NAME` or `file:NAME`")
+    if channel.reference == IN_CONFIGURATION:
+        return said
     try:
-        secret_bytes(os.environ[name])
-    except ValueError as error:
-        raise Rejected(where, f"is in the environment variable {name}, which {error}") from None
-    return os.environ[name]
+        return secret_at(said, folder)
+    except Rejected as error:
+        raise Rejected(where, error.reason) from None

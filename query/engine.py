@@ -32,11 +32,17 @@ from query.rows import as_objects, as_rows
 logger = logging.getLogger(__name__)
 
 LATEST = "metrics_latest"
-"""Of each window of ``metrics`` the sample with the highest revision."""
+"""Of each window of ``metrics`` the sample with the highest revision, as the newest definition of the metric counts it."""
 _LATEST_SQL = f"""
-CREATE TEMP VIEW {LATEST} AS FROM metrics WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
+CREATE TEMP VIEW {LATEST} AS
+WITH newest AS (
+  SELECT source, max({{told}}) AS told FROM metrics WHERE revision IS NOT NULL GROUP BY source
+)
+SELECT metrics.* FROM metrics SEMI JOIN newest
+  ON metrics.source IS NOT DISTINCT FROM newest.source AND {{told}} = newest.told
+WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
   PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, row_offset DESC
-)"""
+)""".format(told="coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)")
 _WHAT_THERE_IS = ("show", "describe", "summarize", "information_schema", "duckdb_", "pg_", "sqlite_", "pragma", "query")
 """Words of statements that may look at tables which they do not name."""
 _BATCH_ROWS = 2048

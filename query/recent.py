@@ -17,6 +17,8 @@ pc: Any = compute  # its functions are made at import, where no type checker see
 STREAM = USER_INTERACTIONS.name
 MOST_ROWS = 1_000_000
 """So many rows of each producer are looked at before a search gives up."""
+TEXTS = tuple(f.name for f in USER_INTERACTIONS.schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type))
+"""The columns that hold text: those that a filter can name."""
 SEARCHED = ("id", "type", "subject", "anonymous_id", "properties")
 """The columns that a text is looked for in."""
 _AHEAD_US = 3_600_000_000
@@ -27,15 +29,17 @@ _AHEAD_US = 3_600_000_000
 class Wanted:
     """Which events: those whose time is in [``since_us``, ``until_us``), and that have all that is not empty here.
 
-    ``text`` is looked for in the columns ``SEARCHED``, whatever its case. Times are microseconds UTC.
+    ``types``: one of these. ``where``: columns of text by name, each with the value that it has. ``text`` is looked for
+    in the columns ``SEARCHED``, whatever its case. Times are microseconds UTC.
     """
 
     since_us: int
     until_us: int
-    type: str = ""
+    types: tuple[str, ...] = ()
     source: str = ""
     subject: str = ""
     text: str = ""
+    where: tuple[tuple[str, str], ...] = ()
 
 
 class Found(NamedTuple):
@@ -77,8 +81,11 @@ def _matches(block: pa.Table, wanted: Wanted) -> pa.ChunkedArray:
 def _conditions(block: pa.Table, wanted: Wanted) -> Iterator[pa.ChunkedArray]:
     at = block["time"].cast(pa.int64())
     yield pc.and_(pc.greater_equal(at, wanted.since_us), pc.less(at, wanted.until_us))
-    for column in ("type", "source", "subject"):
-        if said := getattr(wanted, column):
+    if wanted.types:
+        yield pc.is_in(block["type"].cast(pa.string()), pa.array(wanted.types, pa.string()))
+    same = (("source", wanted.source), ("subject", wanted.subject), *wanted.where)
+    for column, said in same:
+        if said:
             yield pc.equal(block[column].cast(pa.string()), said)
     if wanted.text:
         columns = [block[name].cast(pa.string()) for name in SEARCHED]

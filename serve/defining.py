@@ -12,8 +12,7 @@ from actors import ledger
 from actors.definitions.changes import differences
 from actors.definitions.checking import Accepted, Wanted, accept, refuse_removal
 from actors.definitions.inventory import Inventory, Key
-from actors.definitions.kinds import KINDS, kind_of
-from events.errors import Rejected
+from actors.definitions.kinds import kind_of
 from events.nearest import did_you_mean
 from query.history import History
 from query.series import seen_series
@@ -40,6 +39,8 @@ class Definition(BaseModel):
     by: str = ""
     at: float
     owner: str
+    past: float | None = None
+    """While the past of a definition is being folded: the share of it that is, 0 to 1."""
 
 
 class Change(BaseModel):
@@ -81,12 +82,20 @@ async def define(gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: b
     told = [one for one, change in zip(accepted, changes, strict=True) if change.change != "same"]
     for one in told:
         _refuse_owned(one.key, held.get(one.key.text))
-        _refuse_not_live(one.key)
     if dry_run:
         return changes
     if told:
         commands = [
-            Command(one.key.kind + ledger.DEFINED, one.key.name, {"spec": one.spec, "by": by, "owner": ledger.API})
+            Command(
+                one.key.kind + ledger.DEFINED,
+                one.key.name,
+                {
+                    "spec": one.spec,
+                    "by": by,
+                    "owner": ledger.API,
+                    **ledger.beside(one.key.kind, gateway.spec.bound_s),
+                },
+            )
             for one in told
         ]
         committed = await tell(gateway, commands)
@@ -106,7 +115,6 @@ async def remove(gateway: Gateway, key: Key, by: str, dry_run: bool = False) -> 
     await gateway.access.refresh()
     entry = found(gateway, key)
     _refuse_owned(key, entry)
-    _refuse_not_live(key)
     await asyncio.to_thread(refuse_removal, key, gateway.access.inventory)
     if not dry_run:
         await tell(gateway, [Command(key.kind + ledger.REMOVED, key.name, {"by": by, "owner": ledger.API})])
@@ -130,12 +138,4 @@ def _refuse_owned(key: Key, held: Mapping[str, Any] | None) -> None:
         raise Owned(
             "name",
             f"{key.kind} {key.name!r} is declared by the file {file}: change it there and start again, or take another name",
-        )
-
-
-def _refuse_not_live(key: Key) -> None:
-    kind = KINDS[key.kind]
-    if not kind.live:
-        raise Rejected(
-            "kind", f"a {kind.name} takes effect at a start: put it into `{kind.section}` of the configuration file"
         )

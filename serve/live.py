@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -85,24 +85,25 @@ class Subscribe(msgspec.Struct):
 
 
 class Hub:
-    """Follows the dashboard hosts once for all clients, and wakes the clients when something moved."""
+    """Follows the hosts that have topics, once for all clients, and wakes the clients when something moved."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._hosts = gateway.hosts.where.of_kind("dashboards")
+        self._hosts = sorted({gateway.spec.host_of(topic) for topic in gateway.spec.cells})
         self._clients: set[Client] = set()
         self._at: dict[str, Place | None] = {}
-        self._wanted = asyncio.Event()
+        self._wanted = {host: asyncio.Event() for host in self._hosts}
+        """By host: set while somebody follows a topic of it."""
 
     async def follow(self, host: str) -> None:
         """Run for the life of the replica: learn of every commit on ``host`` that moved a topic somebody follows."""
         await Following("live hub", partial(self._step, host)).run()
 
     async def _step(self, host: str, me: Follower) -> None:
-        await self._wanted.wait()
-        topics = {t for client in self._clients for t in client.topics}
+        await self._wanted[host].wait()
+        topics = {t for client in self._clients for t in client.topics if self._host_of(t) == host}
         if not topics:
-            self._wanted.clear()
+            self._wanted[host].clear()
             return
         frames = await self._gateway.hosts.changes(
             host, self._gateway.spec.tenant, {t: self._at.get(t) for t in topics}, POLL_S, me
@@ -113,6 +114,9 @@ class Hub:
         for client in self._clients:
             if moved & client.topics.keys():
                 client.woken.set()
+
+    def _host_of(self, topic: str) -> str:
+        return self._gateway.spec.host_of(topic)
 
     def start(self) -> list[asyncio.Task[None]]:
         return [asyncio.create_task(self.follow(host)) for host in self._hosts]
@@ -176,14 +180,14 @@ class Hub:
     async def _subscribe(self, client: Client, wanted: Subscribe) -> None:
         if len(client.topics) >= MAX_TOPICS:
             return await client.send({"op": "error", "code": "too_many_topics", "message": f"{MAX_TOPICS} at most"})
-        if wanted.topic not in {t.name for t in self._gateway.spec.topics}:
+        if wanted.topic not in self._gateway.spec.cells:
             message = f"there is no topic {wanted.topic[:80]!r}"
             return await client.send(
                 {"op": "error", "code": "unknown_topic", "message": message, "topic": wanted.topic}
             )
         place = Place(wanted.epoch, wanted.after) if wanted.epoch and wanted.after is not None else None
         client.topics[wanted.topic] = Subscription(wanted.id, place)
-        self._wanted.set()
+        self._wanted[self._host_of(wanted.topic)].set()
         client.woken.set()
         return None
 
@@ -200,9 +204,11 @@ class Hub:
             await asyncio.sleep(max(0.0, 1 / client.hz - (time.monotonic() - began)))
 
     async def _news(self, client: Client) -> list[Frame]:
-        places: Mapping[str, Place | None] = {topic: s.place for topic, s in client.topics.items()}
+        by_host: dict[str, dict[str, Place | None]] = {}
+        for topic, subscription in client.topics.items():
+            by_host.setdefault(self._host_of(topic), {})[topic] = subscription.place
         frames: list[Frame] = []
-        for host in self._hosts:
+        for host, places in by_host.items():
             try:
                 frames += await self._gateway.hosts.changes(host, self._gateway.spec.tenant, places, 0.0)
             except Transient as error:

@@ -21,6 +21,7 @@ from actors.collectors.push import control, user_interactions
 from events.catalog import CLOCK, CONTROL, SYSTEM_METRICS, USER_INTERACTIONS, rows
 from events.memory_log import MemoryLog
 from tests.laws.oracle import History
+from tests.told import said_of
 
 SECOND = 1_000_000
 BEGIN = 1_760_000_000 // 86_400 * 86_400
@@ -40,9 +41,14 @@ class Life:
         self.gauges = self._cell(PullCollector("system_metrics", SYSTEM_METRICS))
         self.clock = self._cell(PullCollector("clock", CLOCK))
         self.control = self._cell(control())
-        self.metrics = self._cell(MetricsAnalyzer(tuple(metrics)))
+        self.metrics = self._cell(MetricsAnalyzer())
         self.alerts = self._cell(AlertEvaluator(bound_us))
-        self._sent = self._heard = 0
+        self._heard = 0
+        self._pushed: dict[str, int] = {}
+        for spec in metrics:
+            self._push(
+                self.control, CONTROL, 1, type="metric.defined", subject=spec.name, data=json.dumps(said_of(spec))
+            )
         for rule in rules:
             self.rules(rule)
         self.passes(1)
@@ -118,7 +124,8 @@ class Life:
         return cell
 
     def _push(self, cell: Cell[Any], stream: Any, n: int, **columns: Any) -> None:
-        first, self._sent = self._sent, self._sent + n
+        first = self._pushed.get(stream.name, 0)
+        self._pushed[stream.name] = first + n
         columns = {"time": self._us(self.now), **columns, "id": [f"e{first + i}" for i in range(n)]}
         table = rows(stream, {**columns, "received": self._us(self.now)}, n)
         fold: Any = cell.fold

@@ -2,6 +2,10 @@
 
     given(Windows()).rows("user_interactions", time=[1, 2], value=[1.0, 2.0]).tick(at=90).then("metrics", count=[2])
 
+What happens and what is expected may have words of their own (``tests.folds.words``):
+
+    given(AlertEvaluator()).when(rule("busy", "cpu.mean > 90"), sampled("cpu", 95.0)).then(alerts("fired"), told("ops"))
+
 A story proves recovery as it goes: before each step one copy of the state is stored and loaded, another is kept, and
 both must make the same of it. Times are microseconds; ``received`` is ``time`` unless given.
 """
@@ -18,6 +22,8 @@ from events.catalog import CLOCK, STREAMS, rows
 from events.entry import NO_WATERMARK, EntryHeader
 
 Step = Callable[[Any], tuple[Any, Outputs, Any]]
+Word = Callable[["Story"], Any]
+"""Something that happens in a story, or that is expected of it."""
 
 
 class Story:
@@ -27,6 +33,8 @@ class Story:
         self.fold = fold
         self.answer: Any = None
         """Of the last ``told``."""
+        self.now = 0
+        """Where words that let time pass have come to."""
         self._kept = fold.initial()
         self._stored = fold.dump(fold.initial())
         self._heads: dict[tuple[str, str], int] = {}
@@ -34,6 +42,12 @@ class Story:
         self._unheard = Outputs()
 
     # -- when --------------------------------------------------------------------------------------------------------
+
+    def when(self, *happenings: Word) -> Story:
+        """These things happen, in this order."""
+        for happening in happenings:
+            happening(self)
+        return self
 
     def rows(self, stream: str, *, producer: str = "", watermark: int = NO_WATERMARK, **columns: Any) -> Story:
         """An entry of ``stream`` comes. A column is a list, or one value for every row; without any list it is one row."""
@@ -58,8 +72,18 @@ class Story:
 
     # -- then --------------------------------------------------------------------------------------------------------
 
-    def then(self, stream: str, **columns: Any) -> Story:
-        """Since the last ``then`` exactly these rows were emitted to ``stream``; only the named columns are looked at."""
+    def then(self, expected: str | Word, *more: Word, **columns: Any) -> Story:
+        """Since the last ``then`` exactly these rows were emitted to a stream; only the named columns are looked at.
+
+        ``expected`` is the stream; or it and ``more`` are words that say what was emitted or is shown.
+        """
+        if isinstance(expected, str):
+            return self._then_rows(expected, columns)
+        for word in (expected, *more):
+            word(self)
+        return self
+
+    def _then_rows(self, stream: str, columns: Mapping[str, Any]) -> Story:
         emitted = dict(self._unheard.items()).get(stream)
         batches = emitted.batches if emitted else []
         found = pa.Table.from_batches(batches, schema=STREAMS[stream].schema)
@@ -88,10 +112,23 @@ class Story:
 
     def then_shows(self, topic: str, **values: Any) -> Story:
         """The view of ``topic`` has these values at its top level."""
-        view: Mapping[str, Any] = self.fold.view(self._loaded(), topic)
+        view = self.view(topic)
         shown = {name: view.get(name) for name in values}
         assert shown == values, f"{topic} shows {shown}, expected {values}"
         return self
+
+    def view(self, topic: str) -> Mapping[str, Any]:
+        """What the stored state shows of ``topic``, as after a restart."""
+        return self.fold.view(self._loaded(), topic)
+
+    def changes(self) -> Mapping[str, Mapping[str, Any]]:
+        """What a follower is sent: what changed since the last call."""
+        return self.fold.changes(self._kept)
+
+    def emitted(self, stream: str) -> list[dict[str, Any]]:
+        """The rows of ``stream`` that no ``then`` has asked about yet."""
+        emission = dict(self._unheard.items()).get(stream)
+        return [row for batch in emission.batches for row in batch.to_pylist()] if emission else []
 
     # ----------------------------------------------------------------------------------------------------------------
 

@@ -4,14 +4,14 @@ Rules and acknowledgements come on ``control``, so each has one exact place amon
 is known is judged once, in order, when the watermark closes it: by its sample, or, where the key had no rows, by the figures
 that ``window.closed`` gives to silence (a count of zero; no mean at all). What comes later, as a revision, recounts a
 pending alert; of any other it is history (``alert.revised``) and tells nobody. Windows of long ago (an import of history)
-give transitions without effects.
+give transitions without effects. Windows from before a metric was defined are not judged at all.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 from actors.alerts.samples import Closed, Sample, read
 from actors.alerts.state import Closing, Instance, Known, Rule, State, alert_id
 from actors.alerts.telling import Telling
-from actors.alerts.wording import Wording
+from actors.alerts.wording import Wording, unit_of
 from actors.columns import times
 from actors.fold import Batch, Outputs
 from actors.ledger import spoken
@@ -53,7 +53,7 @@ class AlertEvaluator:
         return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        self._telling = Telling(self.bound_us, self.wording)
+        self._telling = Telling(self.bound_us, replace(self.wording, units=state.units))
         match batch.stream:
             case CONTROL.name:
                 for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():
@@ -77,6 +77,10 @@ class AlertEvaluator:
                     self._withdraw(state, subject, at, rule)
             case "rule.removed" | "rule.deleted":
                 self._withdraw(state, subject, at, None)
+            case "metric.defined":
+                state.units[subject] = unit_of(spoken(type_, data)[2] or {})
+            case "metric.removed":
+                state.units.pop(subject, None)
             case "alert.acknowledged":
                 self._acknowledge(state, subject, str(data.get("by", "")), at)
             case _:
@@ -116,7 +120,9 @@ class AlertEvaluator:
             state.forget_order()
         newest_end = known.keys.get(sample.key, 0)
         judged_to = max(closing.until, newest_end)
-        if sample.end <= judged_to:
+        if sample.past:
+            pass  # it tells which keys there are
+        elif sample.end <= judged_to:
             for rule, verdict, value in sample.judged:
                 self._revise(state, rule, sample, verdict, value)
         else:
@@ -133,7 +139,7 @@ class AlertEvaluator:
         closing = _heard(state, closed)
         closing.figures, closing.keyed = closed.figures, closed.keyed
         rules = state.rules_of(closed.definition)
-        for rule in rules:
+        for rule in rules if not closed.past else ():
             verdict, value = rule.judge(closed.figures)
             known = state.known.get(rule.metric)
             for key in self._silent(state, rule, closing, verdict):

@@ -36,6 +36,8 @@ class Sample:
     width: int
     judged: list[Judged]
     """By name of the rule."""
+    past: bool = False
+    """Its window is from before the metric was defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Closed:
     width: int
     figures: dict[str, float]
     """Of a key without rows."""
+    past: bool = False
+    """These windows are from before the metric was defined."""
 
 
 def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample | Closed]:
@@ -67,15 +71,16 @@ def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample |
     widths = np.maximum(times(table, "width_us"), 1).tolist()
     keys, key_names = labels(table, "key")
     sources, source_names = labels(table, "source")
+    past = table.column("subject").is_valid().to_numpy(zero_copy_only=False)
     for row in sorted({*judged, *np.flatnonzero(closed).tolist()}):
         metric, key = metric_names[metrics[row]], key_names[keys[row]]
         if closed[row]:
             keyed = bool(keys[row] == len(key_names) - 1)
             figures = _figures(table, row, widths[row])
-            yield Closed(metric, keyed, starts[row], ends[row], widths[row], figures)
+            yield Closed(metric, keyed, starts[row], ends[row], widths[row], figures, bool(past[row]))
         else:
             definition = source_names[sources[row]] or metric
-            yield Sample(metric, definition, key, ends[row], widths[row], judged[row])
+            yield Sample(metric, definition, key, ends[row], widths[row], judged[row], bool(past[row]))
 
 
 def _judge(rule: Rule, table: pa.RecordBatch, chosen: np.ndarray, judged: dict[int, list[Judged]]) -> None:

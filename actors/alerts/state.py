@@ -117,6 +117,8 @@ class State(msgspec.Struct, dict=True):
     """By definition."""
     known: dict[str, Known] = {}
     """By metric."""
+    units: dict[str, str] = {}
+    """By metric: what its figures are measured in."""
 
     @cached_property
     def by_metric(self) -> Mapping[str, Sequence[Rule]]:

@@ -24,10 +24,10 @@ _LARGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What the words need to know of the configuration."""
+    """What the words need to know."""
 
     units: Mapping[str, str] = field(default_factory=dict[str, str])
-    """By metric; ``MONEY``, or a text such as ``ms``."""
+    """By metric; ``MONEY``, or a text such as ``ms``. The definitions of the metrics say them."""
     digits: Mapping[str, int] = field(default_factory=dict[str, int])
     """Decimal digits of the minor unit of each currency (ISO 4217)."""
     page: str = ""
@@ -66,6 +66,12 @@ class Wording:
         sign = "−" if minor < 0 else ""
         symbol = SYMBOLS.get(currency)
         return f"{sign}{symbol}{text}" if symbol else f"{sign}{text} {currency}"
+
+
+def unit_of(metric: Mapping[str, Any]) -> str:
+    """The unit that the spec of a metric says, or that its columns do; empty: none."""
+    is_money = (metric.get("value"), metric.get("key")) == ("amount", "currency")
+    return metric.get("unit") or (MONEY if is_money else "")
 
 
 def iso(us: int) -> str:

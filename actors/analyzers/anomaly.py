@@ -1,50 +1,91 @@
-"""The anomaly analyzer: each metric sample beside what its own past leads to expect."""
+"""The anomaly analyzer: each metric sample beside what its own past leads to expect.
+
+Which watches there are is part of the state: ``anomaly.defined`` and ``anomaly.removed`` come on ``control``. A watch that
+comes while samples were read already joins with its past, as a metric does (see ``held``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from actors.columns import floats, labels, text, times
-from actors.definitions.fingerprints import fingerprint, told_apart
+from actors.analyzers.anomaly_watch import AnomalySpec, Detectors, SavedDetector, first_samples, in_order
+from actors.analyzers.held import (
+    MOST_HELD,
+    Hold,
+    Joining,
+    PastRequest,
+    SavedHold,
+    dropped,
+    new_rows,
+    requests,
+    split,
+    taken,
+    unpacked,
+    wanted,
+)
+from actors.columns import labels
 from actors.fold import Batch, Outputs
-from analytics import anomaly
-from events.catalog import ANOMALIES, METRICS, rows
+from events.catalog import ANOMALIES, CONTROL, METRICS, PAST_REQUESTS, PASTS
 from events.entry import NO_WATERMARK
 
-STATUS = np.array(["warming", "ready"], dtype=object)
+DEFINED, REMOVED = "anomaly.defined", "anomaly.removed"
+_DETECTORS = msgspec.msgpack.Decoder(list[SavedDetector])
 
 
-@dataclass(frozen=True)
-class AnomalySpec:
-    """Watch one aggregate of one metric, every key by itself."""
+class Watch(msgspec.Struct):
+    """A watch that holds."""
 
-    metric: str
-    aggregate: str = "count"
-    false_alarms_per_week: float = 1.0
-    of: tuple[str, ...] = ()
-    """Fingerprints of the definitions that make the metric's samples: what was learned of others does not hold."""
+    spec: AnomalySpec
+    version: int
+    joining: Joining | None = None
 
-    @property
-    def name(self) -> str:
-        return f"{self.metric}.{self.aggregate}"
+
+@dataclass
+class State:
+    watches: dict[str, Watch] = field(default_factory=dict[str, Watch])
+    detectors: dict[str, Detectors] = field(default_factory=dict[str, Detectors])
+    """By watch, once it has scored something."""
+    places: dict[str, int] | None = field(default_factory=dict[str, int])
+    """By producer of ``metrics``: the next offset to read. None: of a state of a release that did not keep it."""
+    hold: Hold | None = None
 
     @cached_property
-    def definition(self) -> str:
-        """What the spec says, as a fingerprint."""
-        return fingerprint(self)
+    def by_metric(self) -> dict[str, list[AnomalySpec]]:
+        """The watches that score what comes."""
+        found: dict[str, list[AnomalySpec]] = {}
+        for watch in sorted(self.watches.values(), key=lambda watch: (watch.version, watch.spec.name)):
+            if watch.joining is None:
+                found.setdefault(watch.spec.metric, []).append(watch.spec)
+        return found
+
+    def forget_order(self) -> None:
+        """Call this when a watch comes, goes or begins to score."""
+        vars(self).pop("by_metric", None)
+
+    @property
+    def joining(self) -> list[tuple[Watch, Joining]]:
+        """The watches whose past is being folded, by name."""
+        return [(watch, watch.joining) for _, watch in sorted(self.watches.items()) if watch.joining is not None]
 
 
-State = dict[tuple[str, str, int], anomaly.AnomalyDetector]
-"""By (what is watched, fingerprint of its spec, window width in us)."""
+class SavedState(msgspec.Struct):
+    watches: dict[str, Watch]
+    detectors: dict[str, list[SavedDetector]]
+    places: dict[str, int] | None
+    hold: SavedHold | None
 
 
-class Saved(msgspec.Struct):
+class Former(msgspec.Struct):
+    """A detector as releases saved it that did not keep what its watch says."""
+
     watched: str
     definition: str
     width_us: int
@@ -53,88 +94,186 @@ class Saved(msgspec.Struct):
 
 @dataclass(frozen=True)
 class AnomalyAnalyzer:
-    """The fold. Only the first revision of a window is scored: what was said of it stays said."""
+    """The fold. Only the first revision of a window is scored: what was said of it stays said.
 
-    specs: tuple[AnomalySpec, ...]
+    ``former``: what the watches of a snapshot say that is of a release which did not keep that in the state.
+    """
+
+    former: tuple[AnomalySpec, ...] = ()
+    most_held: int = MOST_HELD
     name: str = "anomaly"
     version: int = 6
-    reads: tuple[str, ...] = (METRICS.name,)
-    writes: tuple[str, ...] = (ANOMALIES.name,)
-    definitions: Mapping[str, str] = field(init=False)
-    """By ``metric.aggregate``: fingerprints of the specs."""
-
-    def __post_init__(self) -> None:
-        named = ((spec.name, spec.definition) for spec in self.specs)
-        object.__setattr__(self, "definitions", told_apart("anomaly watch", named))
+    reads: tuple[str, ...] = (CONTROL.name, PASTS.name, METRICS.name)
+    writes: tuple[str, ...] = (ANOMALIES.name, PAST_REQUESTS.name)
 
     def initial(self) -> State:
-        return {}
+        return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
         outputs = Outputs()
-        if batch.watermark != NO_WATERMARK:
-            outputs.emit(ANOMALIES.name, watermark=batch.watermark)
-        if batch.rows and (found := self._found(state, batch)):
-            outputs.emit(ANOMALIES.name, _in_order(found))
+        match batch.stream:
+            case CONTROL.name:
+                self._control(state, batch, outputs)
+            case PASTS.name:
+                self._pasts(state, batch, outputs)
+            case _:
+                if batch.watermark != NO_WATERMARK:
+                    outputs.emit(ANOMALIES.name, watermark=batch.watermark)
+                self._samples(state, batch, outputs)
         return state, outputs
 
-    def _found(self, state: State, batch: Batch) -> list[tuple[np.ndarray, pa.RecordBatch]]:
-        """(rows of the batch, what each spec says of them)."""
-        codes, metrics = labels(batch.table, "metric")
-        first = batch.table.column("revision").to_numpy(zero_copy_only=False) == 0
-        widths = batch.table.column("width_us").to_numpy(zero_copy_only=False)
+    # -- samples -------------------------------------------------------------------------------------------------
+
+    def _samples(self, state: State, batch: Batch, outputs: Outputs) -> None:
+        at = batch.header.committed
+        if state.places is None:
+            state.places = {batch.producer: batch.first}
+            _ask(outputs, self._cut_again(state), at)
+        if state.hold is not None and state.hold.rows + batch.rows > self.most_held:
+            room = self.most_held - state.hold.rows
+            if room:
+                first, batch = split(batch, room)
+                self._samples(state, first, outputs)
+            _ask(outputs, self._cut_again(state), at)
+            self._samples(state, batch, outputs)
+            return
+        if batch.rows and (found := self._scored(state, batch.table)):
+            outputs.emit(ANOMALIES.name, in_order(found))
+        state.places[batch.producer] = batch.header.end if batch.last else batch.first + batch.rows
+        if state.hold is not None:
+            state.hold.add(batch, NO_WATERMARK)
+
+    def _scored(self, state: State, table: pa.RecordBatch) -> list[tuple[np.ndarray, pa.RecordBatch]]:
+        """(rows of the table, what each watch says of them)."""
+        codes, metrics, first = first_samples(table)
         found: list[tuple[np.ndarray, pa.RecordBatch]] = []
-        for spec in self.specs:
-            if spec.metric in metrics:
-                chosen = np.flatnonzero(first & (codes == metrics.index(spec.metric)))
-                for width in np.unique(widths[chosen]).tolist():  # two where the metric has been defined anew
-                    alike = chosen[widths[chosen] == width]
-                    found.append((alike, self._scored(state, spec, width, batch.table.take(pa.array(alike)))))
+        watched = [spec for metric in metrics for spec in state.by_metric.get(metric, ())]
+        for spec in sorted(watched, key=lambda spec: (state.watches[spec.name].version, spec.name)):
+            chosen = np.flatnonzero(first & (codes == metrics.index(spec.metric)))
+            if len(chosen):
+                found += state.detectors.setdefault(spec.name, Detectors(spec)).scored(table, chosen)
         return found
 
-    def _scored(self, state: State, spec: AnomalySpec, width: int, table: pa.RecordBatch) -> pa.RecordBatch:
-        place = (spec.name, spec.definition, width)
-        detector = state.get(place)
-        if detector is None:
-            detector = state[place] = anomaly.AnomalyDetector(spec.false_alarms_per_week)
-        value = floats(table, spec.aggregate)
-        scores = detector.update_text(times(table, "time"), value, *text(table.column("key").dictionary_decode()))
-        columns = {name: table.column(name) for name in ("time", "metric", "key", "start", "partition_key")}
-        columns |= {
-            "type": "anomaly.scored",
-            "aggregate": spec.aggregate,
-            "value": pa.array(value, from_pandas=True),
-            "score": scores.score,
-            "expected": pa.array(scores.expected, from_pandas=True),
-            "lower": pa.array(scores.lower, from_pandas=True),
-            "upper": pa.array(scores.upper, from_pandas=True),
-            "direction": scores.direction,
-            "is_anomaly": scores.is_anomaly,
-            "status": STATUS[scores.status].tolist(),
-        }
-        return rows(ANOMALIES, columns, table.num_rows)
+    # -- definitions ---------------------------------------------------------------------------------------------
+
+    def _control(self, state: State, batch: Batch, outputs: Outputs) -> None:
+        codes, names = labels(batch.table, "type")
+        ours = np.array([name in (DEFINED, REMOVED) for name in names], np.bool_)
+        for place in np.flatnonzero(ours[codes]).tolist():
+            row = batch.table.slice(place, 1).select(["type", "subject", "data"]).to_pylist()[0]
+            if row["type"] == DEFINED:
+                asked = self._define(state, row["subject"], batch.first + place, json.loads(row["data"]))
+            else:
+                asked = self._drop(state, row["subject"])
+            _ask(outputs, asked, batch.header.committed)
+
+    def _define(self, state: State, name: str, version: int, data: dict[str, Any]) -> list[PastRequest]:
+        spec = AnomalySpec.of_said(data["spec"])
+        held = state.watches.get(name)
+        if held is not None and held.spec == spec:
+            return []
+        asked = self._drop(state, name)
+        cut = state.places
+        joining = Joining({"spec": data["spec"]}, dict(cut or {})) if cut is None or any(cut.values()) else None
+        state.watches[name] = Watch(spec, version, joining)
+        state.forget_order()
+        if joining is None:
+            return asked
+        hold = state.hold
+        columns = {*spec.columns, *(hold.columns if hold else ())}
+        if hold is None or columns != {*hold.columns}:
+            state.hold = Hold(METRICS.name, tuple(sorted(columns)))
+            return asked + self._cut_again(state)
+        return asked if cut is None else [*asked, wanted("anomaly", name, version, joining, METRICS.name)]
+
+    def _drop(self, state: State, name: str) -> list[PastRequest]:
+        """Forget a watch, what it learned, and the past that was asked for."""
+        gone = state.watches.pop(name, None)
+        state.detectors.pop(name, None)
+        state.forget_order()
+        self._let_go(state)
+        if gone is None or gone.joining is None:
+            return []
+        return [dropped("anomaly", name, gone.version, gone.joining, METRICS.name)]
+
+    def _cut_again(self, state: State) -> list[PastRequest]:
+        """All that join go on from here: what was held is left to the backfill."""
+        if state.places is None:
+            return []  # the next samples say where they are
+        if state.hold is not None:
+            state.hold.clear()
+        asked: list[PastRequest] = []
+        for watch, joining in state.joining:
+            joining.cut = dict(state.places)
+            asked.append(wanted("anomaly", watch.spec.name, watch.version, joining, METRICS.name))
+        return asked
+
+    def _let_go(self, state: State) -> None:
+        if not state.joining:
+            state.hold = None
+
+    # -- the past ------------------------------------------------------------------------------------------------
+
+    def _pasts(self, state: State, batch: Batch, outputs: Outputs) -> None:
+        for row in batch.table.select(["type", "data", "payload"]).to_pylist():
+            if row["type"] not in ("past.part", "past.folded"):
+                continue
+            data = json.loads(row["data"])
+            watch = state.watches.get(data["name"]) if data["kind"] == "anomaly" else None
+            if watch is None or watch.joining is None or watch.version != data["version"]:
+                continue
+            if row["type"] == "past.part":
+                outputs.emit(ANOMALIES.name, new_rows(watch.joining, data, unpacked(row["payload"])))
+            elif data["cut"] == watch.joining.cut:
+                self._go_live(state, watch, watch.joining, row["payload"], batch.header.committed, outputs)
+
+    def _go_live(self, state: State, watch: Watch, joining: Joining, past: bytes, at: int, outputs: Outputs) -> None:
+        """The past is whole: score what was held, and then what comes."""
+        spec, watch.joining = watch.spec, None
+        _ask(outputs, [taken("anomaly", spec.name, watch.version, joining, METRICS.name)], at)
+        state.forget_order()
+        detectors = state.detectors[spec.name] = Detectors.load(spec, _DETECTORS.decode(past))
+        for held in state.hold.above(joining.cut) if state.hold else ():
+            codes, metrics, first = first_samples(held.table)
+            if spec.metric in metrics:
+                chosen = np.flatnonzero(first & (codes == metrics.index(spec.metric)))
+                for _, scored in detectors.scored(held.table, chosen):
+                    outputs.emit(ANOMALIES.name, scored)
+        self._let_go(state)
+
+    # -- snapshots -----------------------------------------------------------------------------------------------
 
     def dump(self, state: State) -> bytes:
-        saved = [
-            Saved(*place, detector.to_bytes()) for place, detector in sorted(state.items(), key=lambda item: item[0])
-        ]
-        return msgspec.msgpack.encode(saved)
+        saved = SavedState(
+            dict(sorted(state.watches.items())),
+            {name: found.dump() for name, found in sorted(state.detectors.items())},
+            state.places if state.places is None else dict(sorted(state.places.items())),
+            state.hold.dump() if state.hold else None,
+        )
+        return msgspec.msgpack.encode(saved, order="deterministic")
 
     def load(self, data: bytes) -> State:
-        """States of specs that are no more, or say something else now, are left out."""
-        specs = {(spec.name, spec.definition): spec for spec in self.specs}
-        return {
-            (s.watched, s.definition, s.width_us): anomaly.AnomalyDetector.from_bytes(
-                s.detector, spec.false_alarms_per_week
-            )
-            for s in msgspec.msgpack.decode(data, type=list[Saved])
-            if (spec := specs.get((s.watched, s.definition))) is not None
-        }
+        """Also a state of a release that did not keep what its watches say: those of ``former`` go on."""
+        saved: Any = msgspec.msgpack.decode(data, type=SavedState | list[Former])
+        if isinstance(saved, list):
+            return self._former(saved)
+        hold = Hold.load(METRICS.name, saved.hold) if saved.hold else None
+        detectors = {name: Detectors.load(saved.watches[name].spec, found) for name, found in saved.detectors.items()}
+        return State(saved.watches, detectors, saved.places, hold)
+
+    def _former(self, saved: Sequence[Former]) -> State:
+        specs = {(spec.name, spec.definition): spec for spec in self.former}
+        state = State(places=None)
+        for one in saved:
+            spec = specs.get((one.watched, one.definition))
+            if spec is not None:
+                state.watches[spec.name] = Watch(spec.now, -1)
+                found = state.detectors.get(spec.name)
+                kept = [*(found.dump() if found else ()), SavedDetector("", one.width_us, one.detector)]
+                state.detectors[spec.name] = Detectors.load(spec.now, kept)
+        return state
 
 
-def _in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
-    """One batch, in the order of the samples; of one sample, in the order of the specs."""
-    if len(found) == 1:
-        return found[0][1]
-    order = np.argsort(np.concatenate([chosen for chosen, _ in found]), kind="stable")
-    return pa.concat_batches([scored for _, scored in found]).take(pa.array(order))
+def _ask(outputs: Outputs, asked: Sequence[PastRequest], at: int) -> None:
+    if asked:
+        outputs.emit(PAST_REQUESTS.name, requests(asked, at))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from actors.analyzers.metric_series import SEPARATOR, MetricSpec
 from actors.columns import times
-from actors.fold import Batch
 from analytics import windows
 from analytics.closings import Spans
 from analytics.keys import Keys
 from events.catalog import LATE_ROWS, METRICS, rows
 
-if TYPE_CHECKING:
-    from actors.analyzers.metrics import MetricSpec
-
-SEPARATOR = "\t"
-"""Between metric and key, where a column names the metrics."""
+PAST = "past"
+"""The subject of rows about windows from before their metric was defined."""
 
 
 class Late(NamedTuple):
@@ -40,8 +37,11 @@ def in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
     return pa.concat_batches([samples for _, samples in found]).take(pa.array(order))
 
 
-def sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: str) -> pa.RecordBatch:
-    """``metric.sampled`` rows; ``source`` names the definition, which differs from the metric where a column names that."""
+def sampled(
+    spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: str, cause: str | None, past: bool = False
+) -> pa.RecordBatch:
+    """``metric.sampled`` rows; ``source`` names the definition, which differs from the metric where a column names that;
+    ``cause`` is its event. ``past``: the windows are from before that."""
     ids = pa.array(samples.key, pa.int32())
     if spec.named_by is None:
         metric = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), samples.rows), [spec.name])
@@ -53,6 +53,8 @@ def sampled(spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: st
     columns = {
         "type": "metric.sampled",
         "source": spec.name,
+        "cause": cause,
+        "subject": PAST if past else None,
         "partition_key": producer,
         "time": samples.start + spec.width_us,
         "metric": metric,
@@ -88,40 +90,52 @@ def _label(names: pa.Array, ids: pa.Array) -> pa.Array:
     return names.take(ids).dictionary_encode()
 
 
-def closings(spec: MetricSpec, closed: Spans, producer: str) -> pa.RecordBatch:
-    """``window.closed`` rows: every window that ended in (start, time] is closed. The figures are those of a key without
-    rows; ``key`` is null where there may be many, else "". They have no revision: it is not a sample."""
+def closings(
+    specs: Sequence[MetricSpec], closed: Spans, producer: str, past: bool = False
+) -> tuple[np.ndarray, pa.RecordBatch]:
+    """(rows of the batch, ``window.closed`` rows): of each of ``specs``, which have one width, every window that ended in
+    (start, time] is closed. The figures are those of a key without rows; ``key`` is null where there may be many, else "".
+    They have no revision: it is not a sample."""
+    spans, n = len(closed.row), len(specs)
+    ids = pa.array(np.tile(np.arange(n, dtype=np.int32), spans))
+    metric = pa.DictionaryArray.from_arrays(ids, [spec.name for spec in specs])
+
+    def each(value: Callable[[MetricSpec], Any], type_: pa.DataType) -> pa.Array:
+        return pa.array([value(spec) for spec in specs], type_).take(ids)
+
     columns = {
         "type": "window.closed",
-        "source": spec.name,
+        "source": metric,
+        "subject": PAST if past else None,
         "partition_key": producer,
-        "time": closed.end,
-        "metric": spec.name,
-        "key": None if spec.key else "",
-        "start": closed.start,
-        "width_us": spec.width_us,
+        "time": np.repeat(closed.end, n),
+        "metric": metric,
+        "key": each(lambda spec: None if spec.key else "", pa.string()).dictionary_encode(),
+        "start": np.repeat(closed.start, n),
+        "width_us": specs[0].width_us,
         "count": 0,
-        "sum": 0.0 if spec.value else None,
-        "distinct": 0 if spec.distinct and spec.window.sketches else None,
+        "sum": each(lambda spec: 0.0 if spec.value else None, pa.float64()),
+        "distinct": each(lambda spec: 0 if spec.distinct and spec.window.sketches else None, pa.int64()),
     }
-    return rows(METRICS, columns, len(closed.row))
+    return np.repeat(closed.row, n), rows(METRICS, columns, spans * n)
 
 
-def late_rows(batch: Batch, late: Sequence[Late]) -> pa.RecordBatch:
-    """``row.late``: each row once, with the metrics that could not take it any more."""
+def late_rows(stream: str, producer: str, first: int, table: pa.RecordBatch, late: Sequence[Late]) -> pa.RecordBatch:
+    """``row.late``: each row of ``table``, which begins at offset ``first``, once, with the metrics that could not take it
+    any more."""
     found: dict[int, tuple[list[str], int]] = {}
     for one in late:
         for row, metric in zip(one.rows.tolist(), one.metrics, strict=True):
             found.setdefault(row, ([], int(one.marks[row])))[0].append(metric)
     places = sorted(found)
-    table = batch.table.take(pa.array(places))
-    columns = {name: table.column(name) for name in ("id", "source", "subject", "time", "received", "partition_key")}
+    chosen = table.take(pa.array(places))
+    columns = {name: chosen.column(name) for name in ("id", "source", "subject", "time", "received", "partition_key")}
     columns |= {
         "type": "row.late",
-        "cause": [f"{batch.producer}:{batch.first + place}" for place in places],
-        "stream": batch.stream,
-        "event": table.column("type"),
+        "cause": [f"{producer}:{first + place}" for place in places],
+        "stream": stream,
+        "event": chosen.column("type"),
         "metrics": [found[place][0] for place in places],
-        "behind_us": np.array([found[place][1] for place in places]) - times(table, "time"),
+        "behind_us": np.array([found[place][1] for place in places]) - times(chosen, "time"),
     }
     return rows(LATE_ROWS, columns, len(places))

@@ -12,7 +12,8 @@ from actors.webhook_signing import secret_bytes
 
 IN_CONFIGURATION = "configuration"
 """Stands for a secret that a configuration file has in clear: it is never shown, and never on ``control``."""
-REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+"""Where a secret is: a variable of the environment of ``hindcast up``, or a file in ``secrets/`` of the data directory."""
 
 
 class DashboardChannel(Section):
@@ -29,7 +30,7 @@ class WebhookChannel(Section):
     kind: Literal["webhook"]
     url: HttpUrl
     secret: SecretStr
-    """The secret itself (in a configuration file only), or where it is: ``env:NAME``."""
+    """The secret itself (in a configuration file only), or where it is: ``env:NAME`` or ``file:NAME``."""
 
     @field_validator("secret")
     @classmethod

@@ -86,7 +86,8 @@ def _refuse_secret(channel: WebhookChannel, held: Mapping[str, Any] | None) -> N
     if channel.reference == IN_CONFIGURATION and not unchanged:
         raise Rejected(
             "secret",
-            "must not be sent in clear: put it into the environment of `hindcast up`, and send `env:NAME_OF_IT`",
+            "must not be sent in clear: put it into a file of `secrets/` in the data directory and send `file:NAME_OF_IT`, "
+            "or into the environment of `hindcast up` and send `env:NAME_OF_IT`",
         )
 
 

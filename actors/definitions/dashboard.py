@@ -2,50 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from actors.definitions.schema import MetricName, Section, Title, Word
-
-WidgetType = Literal[
-    "user_activity", "system_health", "alert_system",
-    "measure", "metric", "ingest", "heat", "top_events", "late_rows",
-]  # fmt: skip
-MeasureName = Literal["active_users", "events_per_minute", "events_total", "rejected"]
-
-
-class WidgetOptions(Section):
-    """How a widget shows its figures. A field that its type has no use for is refused."""
-
-    measure: MeasureName | None = None
-    """Of a `measure`: which of the figures of user activity."""
-    aggregate: Literal["count", "sum", "mean", "min", "max", "distinct"] | None = None
-    """Of a `metric`: what of its windows is shown; None: the count. `distinct` shows the greatest window's."""
-    unit: Annotated[str, StringConstraints(min_length=1, max_length=20)] | None = None
-    """Of a `metric`: what stands behind the figure; `money` for amounts in minor units by currency."""
-    better: Literal["higher", "lower"] | None = None
-    """Which direction is good news; None: higher."""
-
-
-class Widget(Section):
-    """One panel of a dashboard; ``type`` says which view of the log it shows, and ``metric`` which metric it asks for."""
-
-    id: Word
-    type: WidgetType
-    title: Title | None = None
-    metric: MetricName | None = None
-    options: WidgetOptions = WidgetOptions()
-
-    @model_validator(mode="after")
-    def _says_what_it_shows(self) -> Self:
-        if (self.type == "metric") != (self.metric is not None):
-            raise ValueError("metric: a widget of type metric names the metric that it shows, and no other widget does")
-        if (self.type == "measure") != (self.options.measure is not None):
-            raise ValueError("options.measure: a widget of type measure says which, and no other widget does")
-        if self.type != "metric" and (self.options.aggregate or self.options.unit):
-            raise ValueError("options: aggregate and unit are for widgets of type metric")
-        return self
+from actors.definitions.schema import Section, Title, Word
+from actors.definitions.widget import Widget
 
 
 class Place(Section):

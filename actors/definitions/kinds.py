@@ -32,8 +32,6 @@ class Kind:
     """What to warn of. Raises ``Rejected`` with field, reason and remedy for what cannot be among the inventory."""
     references: Callable[[Any, Inventory], Iterator[Key]]
     """The definitions that this one needs."""
-    live: bool
-    """Whether a change takes effect while the system runs; where not, it does at a start, from the configuration."""
     told: Callable[[Any], dict[str, Any]]
     """The spec as it stands on ``control``: plain values with every default said, and no secret."""
 
@@ -124,13 +122,11 @@ def _shows(dashboard: Dashboard, among: Inventory) -> Iterator[Key]:
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("channel", "channels", TypeAdapter(Channel), ("name",), _anything, _nothing, False, _channel_told),
-        Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _nothing, False, _plain),
-        Kind(
-            "anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, False, _plain
-        ),
-        Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, True, _plain),
-        Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, True, _dashboard_told),
+        Kind("channel", "channels", TypeAdapter(Channel), ("name",), _anything, _nothing, _channel_told),
+        Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _nothing, _plain),
+        Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
+        Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
     )
 }
 """By name, in an order in which what is referred to comes first."""

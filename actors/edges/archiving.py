@@ -23,7 +23,7 @@ from events.archive.blocks import LEVELS
 from events.archive.job import Done, Order, Range
 from events.archive.log import ArchivedLog, ArchivedSpec
 from events.archive.segments import Segment
-from events.catalog import SEGMENTS, STREAMS
+from events.catalog import BACKSTAGE, SEGMENTS, STREAMS
 from events.errors import Corrupt, Transient
 from events.log import Source
 
@@ -75,7 +75,7 @@ class ArchiverWorker(Worker):
         """Where each producer of the tenant stands. ``segments`` stays in the log: it says what is in the archive."""
         prefix = f"{self.cell.tenant}/"
         for stream in STREAMS:
-            if stream != SEGMENTS.name:
+            if stream not in (SEGMENTS.name, *BACKSTAGE):
                 for producer in self.log.producers(stream):
                     if producer.startswith(prefix):
                         yield (stream, producer), self.log.head(stream, producer)

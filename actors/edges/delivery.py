@@ -12,12 +12,16 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple, cast
 
 from actors.cell import AnyCell
-from actors.edges.channels import Channel, Undelivered
-from actors.notifier import Message, Notifier, Outcome, State
+from actors.definitions.channel import IN_CONFIGURATION
+from actors.edges.channels import Channel, DashboardChannel, Undelivered, WebhookChannel
+from actors.edges.secrets import secret_at
+from actors.notifier import ChannelTold, Message, Notifier, Outcome, State
 from actors.workers import Worker
+from events.errors import Rejected
 from events.log import LogReader
 
 logger = logging.getLogger(__name__)
@@ -81,10 +85,19 @@ class Attempt(NamedTuple):
 class NotifierWorker(Worker):
     """Sends what is owed, by channel; ``now`` gives microseconds UTC."""
 
-    def __init__(self, cell: AnyCell, log: LogReader, channels: Mapping[str, Channel], now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        cell: AnyCell,
+        log: LogReader,
+        channels: Mapping[str, Channel],
+        now: Callable[[], int],
+        secrets: Path = Path("secrets"),
+    ) -> None:
         super().__init__(cell, log)
         self._notifier = cast(Notifier, cell.fold)
         self._channels = channels
+        """Those of the configuration; others are in the state."""
+        self._secrets = secrets
         self._now = now
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._results: queue.SimpleQueue[Attempt] = queue.SimpleQueue()
@@ -93,15 +106,13 @@ class NotifierWorker(Worker):
         """In a row, by channel."""
         self._back: dict[str, int] = {}
         """When an outage of a channel ended, us: what was tried before that goes at once."""
-        self._retired = False
-        """Whether the alerts about channels that the configuration no longer has were looked at: once a start."""
 
     def step(self) -> None:
         with self.lock:
             consumed = self.cell.advance()
-            if not self._retired and self.cell.state.down.keys() - self._channels.keys():
-                self.cell.record(lambda state: self._notifier.retire(state, self._channels, self._now()))
-        self._retired = True
+            known = self._channels.keys() | self.cell.state.channels.keys()
+            if self.cell.state.down.keys() - known:
+                self.cell.record(lambda state: self._notifier.retire(state, known, self._now()))
         next_due = self._dispatch(self.cell.state)
         outcomes = self._collect(self.cell.state)
         if outcomes:
@@ -128,7 +139,8 @@ class NotifierWorker(Worker):
             elif busy.get(lane.channel, 0) < IN_FLIGHT:
                 busy[lane.channel] = busy.get(lane.channel, 0) + 1
                 self._flying.add(lane)
-                self._pool(lane.channel).submit(self._send, lane, key, message.body)
+                told = state.channels.get(lane.channel)
+                self._pool(lane.channel).submit(self._send, lane, key, message.body, told)
         return next_due
 
     def _pool(self, channel: str) -> ThreadPoolExecutor:
@@ -136,18 +148,28 @@ class NotifierWorker(Worker):
             self._pools[channel] = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix=f"notify {channel}")
         return self._pools[channel]
 
-    def _send(self, lane: Lane, key: str, body: str) -> None:
-        channel = self._channels.get(lane.channel)
+    def _send(self, lane: Lane, key: str, body: str, told: ChannelTold | None) -> None:
         try:
-            if channel is None:
-                raise Undelivered(f"the configuration has no channel {lane.channel!r}", final=True)
-            channel.send(key, body)
+            self._channel(lane.channel, told).send(key, body)
             self._results.put(Attempt(lane, key, None))
         except Undelivered as error:
             self._results.put(Attempt(lane, key, error))
         except Exception as error:  # a bug in one channel must not silence the message: it is tried again and recorded
             logger.exception("channel %s", lane.channel)
             self._results.put(Attempt(lane, key, Undelivered(f"{type(error).__name__}: {error}")))
+
+    def _channel(self, name: str, told: ChannelTold | None) -> Channel:
+        """The channel as it is defined now. Raises ``Undelivered``."""
+        if told is None or told.secret == IN_CONFIGURATION:
+            if name not in self._channels:
+                raise Undelivered(f"there is no channel {name!r} any more", final=True)
+            return self._channels[name]
+        if told.kind == "dashboard":
+            return DashboardChannel()
+        try:
+            return WebhookChannel(told.url, secret_at(told.secret, self._secrets))
+        except Rejected as error:
+            raise Undelivered(f"the secret of {name} {error.reason}") from error
 
     def _collect(self, state: State) -> list[Outcome]:
         """What came back from the channels."""

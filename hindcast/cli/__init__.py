@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from hindcast.cli.alerts import alerts
 from hindcast.cli.analysis import correlate, detect, drift, forecast, trend
 from hindcast.cli.automl import automl, predict
 from hindcast.cli.card import card
-from hindcast.cli.definitions import apply, diff, export
+from hindcast.cli.definitions import apply, definitions, diff, export
 from hindcast.cli.doctor import doctor
 from hindcast.cli.keys import keys
 from hindcast.cli.link import link
@@ -48,7 +49,7 @@ def main() -> None:
 
 main.add_group("Run a system:", up, demo, down, status, doctor, link, keys)
 main.add_group("Events in and out of it:", send, tail, streams, query)
-main.add_group("Watch what comes:", rules, notifications)
-main.add_group("Definitions of all kinds:", apply, diff, export)
+main.add_group("Watch what comes:", alerts, rules, notifications)
+main.add_group("Definitions of all kinds:", definitions, apply, diff, export)
 main.add_group("Analyse a file, without a system:", detect, trend, correlate, drift, forecast)
 main.add_group("Find a model for a table, and use it:", automl, predict, card)

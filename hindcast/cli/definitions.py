@@ -12,11 +12,18 @@ import click
 
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from hindcast.cli.operations import OperationGroup
 from hindcast.cli.output import WRONG, note, print_json
 from hindcast.cli.target import Target, json_option, target_options
 
 if TYPE_CHECKING:
     from hindcast.client import DefinitionChange
+
+
+@click.group(cls=OperationGroup)
+def definitions() -> None:
+    """Definitions: list, show, versions, remove."""
+
 
 file_option = click.option(
     "-f",

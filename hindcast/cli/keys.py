@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hindcast.cli.output import note, print_json, print_table
+from hindcast.cli.operations import OperationGroup
+from hindcast.cli.output import note, print_json
 from hindcast.cli.target import Target, json_option, target_options
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SCOPES = ("ingest", "query", "control", "admin")
 
 
-@click.group()
+@click.group(cls=OperationGroup)
 def keys() -> None:
     """API keys: create, list, rotate, revoke."""
 
@@ -72,34 +72,3 @@ def _show(made: MadeKey, as_json: bool) -> None:
     click.echo(made["key"])
     may = ", ".join(made["scopes"])
     note(f"{made['id']} “{made['name']}” of source “{made['source']}” may {may}. Keep the key: it is not shown again.")
-
-
-@keys.command("list")
-@target_options
-@json_option
-def list_keys(data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:
-    """List the keys, without their secrets."""
-    with Target(data_dir, address, key).client() as client:
-        found = client.keys()
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        (k["id"], k["name"], k["source"], ", ".join(k["scopes"]), _when(k["created"]), _when(k.get("expires")))
-        for k in found
-    ]
-    print_table(rows, ["id", "name", "source", "scopes", "created", "expires"])
-
-
-def _when(at: float | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")
-
-
-@keys.command()
-@click.argument("id")
-@target_options
-def revoke(id: str, data_dir: Path, address: str | None, key: str | None) -> None:
-    """Revoke the key with ID (see `list`); it stops working at once."""
-    with Target(data_dir, address, key).client() as client:
-        client.revoke_key(id)
-    note(f"{id} is revoked")

@@ -7,26 +7,14 @@ from pathlib import Path
 import click
 
 from events.errors import Rejected
-from hindcast.cli.output import note, print_json, print_table
-from hindcast.cli.target import Target, json_option, target_options
+from hindcast.cli.operations import OperationGroup
+from hindcast.cli.output import note
+from hindcast.cli.target import Target, target_options
 
 
-@click.group()
+@click.group(cls=OperationGroup)
 def notifications() -> None:
     """Notifications: list those given up, send them again; make a webhook's secret."""
-
-
-@notifications.command()
-@target_options
-@json_option
-def failed(data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:
-    """List the messages that were given up, newest first, with the key that `resend` takes."""
-    with Target(data_dir, address, key).client() as client:
-        found = client.failed_notifications()
-    if as_json:
-        print_json(found)
-    else:
-        print_table(found, ["time", "channel", "attempts", "error", "key"], cell=100)
 
 
 @notifications.command()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import orjson
 
-from hindcast.client import calls
+from hindcast.client import sending
 from hindcast.client.answers import Receipt
 from serve.ingest import Decoded, Fault, decode_cloudevents, decode_segment
 
@@ -23,11 +23,11 @@ class Rehearsal:
 
     def send(self, events: Iterable[Mapping[str, Any]]) -> Receipt:
         """The verdicts that a server would give, but for ids that it knows already."""
-        total, base = calls.empty_receipt(), 0
-        for call in calls.send(events):
+        total, base = sending.empty_receipt(), 0
+        for call in sending.send(events):
             content = bytes(call.content or b"")
             decoded = _decoded(call.path, content, call.content_type)
-            total = calls.added(total, _receipt(decoded), base)
+            total = sending.added(total, _receipt(decoded), base)
             base += decoded.rows
             if len(self.events) < SHOWN:
                 rows = orjson.loads(content)

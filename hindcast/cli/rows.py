@@ -117,7 +117,7 @@ def _plain(name: str) -> str:
 
 def is_whole(row: Mapping[str, Any]) -> bool:
     """Whether the row is an event already: a CloudEvent, or a Segment message."""
-    from hindcast.client.calls import is_segment
+    from hindcast.client.sending import is_segment
 
     return "specversion" in row or is_segment(row)
 
@@ -128,7 +128,7 @@ def ids_from(path: str) -> Callable[[int], str]:
     Of a file: made of all its bytes and the row's number, so that sending the file again changes nothing. Of a pipe,
     which cannot be read twice: new ones.
     """
-    from hindcast.client.calls import uuid7
+    from hindcast.client.sending import uuid7
 
     if path == "-":
         return lambda _: uuid7()

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from hindcast.cli.output import note, print_json, print_table
+from hindcast.cli.operations import OperationGroup
+from hindcast.cli.output import note, print_json
 from hindcast.cli.target import Target, json_option, target_options
 
-COLUMNS = ("name", "condition", "threshold", "severity", "for_s", "no_data", "channels")
 
-
-@click.group()
+@click.group(cls=OperationGroup)
 def rules() -> None:
     """Alert rules: set, list, show, delete."""
 
@@ -58,35 +57,3 @@ def set_rule(
     for warning in made["warnings"]:
         click.secho(f"Warning: {warning}", fg="yellow", err=True)
     note(f"{name} holds from now on")
-
-
-@rules.command("list")
-@target_options
-@json_option
-def list_rules(data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:
-    """List the rules, configured ones and those that people made."""
-    with Target(data_dir, address, key).client() as client:
-        found = client.rules()
-    if as_json:
-        print_json(found)
-    else:
-        print_table(found, COLUMNS)
-
-
-@rules.command()
-@click.argument("name")
-@target_options
-def show(name: str, data_dir: Path, address: str | None, key: str | None) -> None:
-    """Print the rule NAME as JSON."""
-    with Target(data_dir, address, key).client() as client:
-        print_json(client.rule(name))
-
-
-@rules.command()
-@click.argument("name")
-@target_options
-def delete(name: str, data_dir: Path, address: str | None, key: str | None) -> None:
-    """Delete the rule NAME; what it has firing is resolved. One that a configuration file declares is deleted there."""
-    with Target(data_dir, address, key).client() as client:
-        client.delete_rule(name)
-    note(f"{name} is deleted")

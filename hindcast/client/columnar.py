@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from hindcast.client.answers import Receipt
-from hindcast.client.calls import receipt, uuid7
-from hindcast.client.exchange import Call
+from hindcast.client.call import Call
+from hindcast.client.sending import receipt, uuid7
 
 if TYPE_CHECKING:
     import pyarrow as pa

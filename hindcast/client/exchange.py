@@ -1,4 +1,4 @@
-"""One call of the API, free of I/O: what to send, when to send it again, what the answer means.
+"""One call of the API, free of I/O: when to send it again, and what the answer means.
 
 ``exchange`` is a generator: it yields how long to wait before the next try and is sent what came of that try, so the
 synchronous and the asynchronous client run the same code.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Generator
 from time import time
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
 from actors.edges.retry_after import seconds_of
 from events.errors import Rejected, Transient
+from hindcast.client.call import Call
 
 T = TypeVar("T")
 TRIES = 8
@@ -39,31 +39,6 @@ class ApiError(Rejected):
 
 class Unreachable(Transient):
     """No answer, or only “not now”, after every try."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """A request and the reader of its answer."""
-
-    method: str
-    path: str
-    read: Callable[[httpx.Response], T]
-    params: Mapping[str, str | int | float] = field(default_factory=dict[str, str | int | float])
-    content: bytes | None = None
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    repeatable: bool = True
-    """Whether sending it twice does what sending it once does: then a lost answer is no reason to give up."""
-    judged: frozenset[int] = frozenset()
-    """Statuses above 299 that ``read`` understands."""
-
-    def request(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
-        headers = dict(self.headers)
-        if self.content is not None:
-            headers["content-type"] = self.content_type
-        return client.build_request(
-            self.method, self.path, params=dict(self.params), content=self.content, headers=headers
-        )
 
 
 Reply = httpx.Response | httpx.TransportError

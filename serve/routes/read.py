@@ -213,18 +213,17 @@ async def dashboards(request: Request) -> Topics:
 
 @router.get("/v1/dashboards/{topic}", response_model=TopicData)
 async def dashboard(request: Request, topic: Annotated[str, Path(examples=["user_activity"])]) -> TopicData:
-    """A topic's whole data, as of a commit number of its dashboard."""
+    """A topic's whole data, as of a commit number of its cell."""
     await principal(request, "query")
     return await topic_data(gateway_of(request), topic)
 
 
 async def topic_data(gateway: Gateway, topic: str) -> TopicData:
-    """A topic's whole data. Raises ``Missing`` where no dashboard has it, ``Transient`` while its dashboard starts."""
-    if topic not in {t.name for t in gateway.spec.topics}:
+    """A topic's whole data. Raises ``Missing`` where there is no such topic, ``Transient`` while its cell starts."""
+    if topic not in gateway.spec.cells:
         raise Missing(
             "topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in gateway.spec.topics)}"
         )
-    for host in gateway.hosts.where.of_kind("dashboards"):
-        for frame in await gateway.hosts.changes(host, gateway.spec.tenant, {topic: None}, 0.0):
-            return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data), stale=frame.stale)
-    raise Transient(f"{topic} is not there yet: its dashboard is starting")
+    for frame in await gateway.hosts.changes(gateway.spec.host_of(topic), gateway.spec.tenant, {topic: None}, 0.0):
+        return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data), stale=frame.stale)
+    raise Transient(f"{topic} is not there yet: its cell is starting")

@@ -176,18 +176,29 @@ class FakeSocket:
         await self._socket.close(code)
 
 
-def configured_dashboards() -> list[Data]:
-    """The dashboards of the demo, as `control` is told of them."""
-    dashboard = KINDS["dashboard"]
-    return [{"name": key.name, "spec": dashboard.told(said)} for key, said in Settings.load("demo").definitions()
-            if key.kind == "dashboard"]  # fmt: skip
+DEFINED_AT = 1_767_225_600.0
+
+
+def definition(kind: str, name: str, spec: Data, version: int, owner: str = "api", by: str = "ada") -> Data:
+    """An entry of the topic `definitions`."""
+    return {"kind": kind, "name": name, "spec": spec, "version": version, "by": by, "at": DEFINED_AT, "owner": owner}
+
+
+def configured() -> dict[str, Data]:
+    """The definitions of the demo, as the directory shows them."""
+    told = [(key, KINDS[key.kind].told(said)) for key, said in Settings.load("demo").definitions()]
+    return {
+        key.text: definition(key.kind, key.name, spec, i, "file:demo.yaml", "configuration")
+        for i, (key, spec) in enumerate(told)
+    }
 
 
 class FakeLive:
     """The server and the levers a test pulls. Every method but `run` is safe to call from the test's thread."""
 
     def __init__(self, topics: list[FakeTopic], *, needs_session: bool = False) -> None:
-        self.topics = {topic.name: topic for topic in topics}
+        definitions = FakeTopic("definitions", "upsert", configured())
+        self.topics = {topic.name: topic for topic in (*topics, definitions)}
         self.needs_session = needs_session
         self.binary = False
         #: Frames received from clients, in order.
@@ -200,8 +211,10 @@ class FakeLive:
         self.acknowledge_takes = 0.0
         self.sockets: list[FakeSocket] = []
         self.refuse_sockets = False
-        #: The dashboards that are defined, as `/v1/definitions` has them.
-        self.dashboards: list[Data] = configured_dashboards()
+        #: Earlier versions of a definition, by `kind/name`, oldest first; the one that holds is added to them.
+        self.versions: dict[str, list[Data]] = {}
+        #: Why a definition cannot be removed; empty: it can.
+        self.keeps_definitions = ""
         #: Events that `/v1/interactions` searches, newest first.
         self.events: list[Data] = []
         #: Rows that `/v1/streams/{name}` has, oldest first.
@@ -217,6 +230,21 @@ class FakeLive:
 
     def push(self, name: str, delta: Data) -> None:
         self._call(self._push, name, delta)
+
+    def define(self, kind: str, name: str, spec: Data, owner: str = "api") -> None:
+        """Declares, or declares anew."""
+        version = self.topics["definitions"].seq + 1
+        self.push("definitions", {f"{kind}/{name}": definition(kind, name, spec, version, owner)})
+
+    def undefine(self, kind: str, name: str) -> None:
+        self.push("definitions", {f"{kind}/{name}": None})
+
+    def only(self, *dashboards: Data) -> None:
+        """No dashboards but these, from the start: each `{"name", "spec"}`."""
+        topic = self.topics["definitions"]
+        kept = {key: held for key, held in topic.data.items() if held["kind"] != "dashboard"}
+        made = [definition("dashboard", each["name"], each["spec"], 900 + i) for i, each in enumerate(dashboards)]
+        topic.data = kept | {f"dashboard/{each['name']}": each for each in made}
 
     def lose(self, name: str, delta: Data) -> None:
         """Pushes a delta that never reaches the clients."""
@@ -250,7 +278,9 @@ class FakeLive:
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _call(self, function: Any, *arguments: Any) -> None:
-        assert self._loop
+        if self._loop is None:  # nobody is there yet
+            function(*arguments)
+            return
         done = threading.Event()
         self._loop.call_soon_threadsafe(lambda: (function(*arguments), done.set()))
         assert done.wait(5)
@@ -297,17 +327,30 @@ class FakeLive:
                 self._push("alerts", {id: alert})
             return Response(status_code=self.acknowledge_answers)
 
-        @app.get("/v1/definitions")
-        async def defined(request: Request) -> Response:
-            if self.needs_session and request.cookies.get("session") != "valid":
-                return Response(status_code=401)
-            return JSONResponse({"definitions": [{"kind": "dashboard", **each} for each in self.dashboards]})
+        @app.get("/v1/definitions/{kind}/{name:path}/versions")
+        async def versions(kind: str, name: str) -> Response:
+            held = self.topics["definitions"].data.get(f"{kind}/{name}")
+            told = [*self.versions.get(f"{kind}/{name}", []), *([held] if held else [])]
+            if not told:
+                error = {"field": "name", "reason": f"there is no {kind} {name!r}", "ref": "404"}
+                return JSONResponse({"error": error}, status_code=404)
+            return JSONResponse({"versions": [{"differences": [], **each} for each in told]})
+
+        @app.delete("/v1/definitions/{kind}/{name:path}")
+        async def remove(kind: str, name: str, request: Request) -> Response:
+            self.commands.append((request.url.path, dict(request.headers), b""))
+            if self.keeps_definitions:
+                error = {"field": "name", "reason": self.keeps_definitions, "ref": "409"}
+                return JSONResponse({"error": error}, status_code=409)
+            self._push("definitions", {f"{kind}/{name}": None})
+            return JSONResponse({"kind": kind, "name": name, "change": "removed"})
 
         @app.get("/v1/interactions")
         async def interactions(request: Request) -> Response:
             asked = dict(request.query_params)
-            self.asked.append(("/v1/interactions", asked))
-            found = [event for event in self.events if self._matches(event, asked)]
+            many = {name: request.query_params.getlist(name) for name in ("type", "where")}
+            self.asked.append(("/v1/interactions", {**asked, **many}))
+            found = [event for event in self.events if self._matches(event, asked, **many)]
             return JSONResponse(
                 {"events": found[: int(asked["limit"])], "looked_at": len(self.events), "complete": True}
             )
@@ -346,8 +389,10 @@ class FakeLive:
         return app
 
     @staticmethod
-    def _matches(event: Data, asked: Data) -> bool:
-        same = all(event[name] == asked[name] for name in ("type", "source", "subject") if asked.get(name))
+    def _matches(event: Data, asked: Data, type: list[str], where: list[str]) -> bool:
+        same = all(event[name] == asked[name] for name in ("source", "subject") if asked.get(name))
+        same = same and (not type or event["type"] in type)
+        same = same and all(event[column] == value for column, _, value in (said.partition("=") for said in where))
         return same and asked.get("text", "").lower() in json.dumps(event).lower()
 
     async def _serve(self, client: FakeSocket, socket: WebSocket) -> None:

@@ -150,9 +150,23 @@ def server(now: float | None = None) -> FakeLive:
     now = now or time.time()
     fake = FakeLive(busy(now))
     fake.answers["FROM metrics_latest"] = metrics()
+    fake.answers["GROUPING SETS"] = summed()
+    fake.answers["frequent AS"] = frequent()
+    fake.answers["hour // 24"] = [[int(key[0]), int(key[2:]), n] for key, n in heat().items()]
+    fake.answers["arg_max(rule"] = past_alerts(now)
     fake.answers["FROM alerts"] = [
-        [now - 180, "alert.fired", 742.0, 500.0, "ingest.lag.p95 is 742 ms, limit 500 ms", "ingest.lag", None],
-        [now - 300, "alert.pending", 610.0, 500.0, "ingest.lag.p95 is 610 ms, limit 500 ms", "ingest.lag", None],
+        [now - 180, "alert.fired", 9.0, 12.0, "revenue.sum is €9, limit €12", "revenue", None, "EUR", "Revenue falls"],
+        [
+            now - 300,
+            "alert.pending",
+            11.0,
+            12.0,
+            "revenue.sum is €11, limit €12",
+            "revenue",
+            None,
+            "EUR",
+            "Revenue falls",
+        ],
     ]
     fake.events = events(now)
     fake.rows["late_rows"] = [late(now - 40 * i, i) for i in range(3, 0, -1)]
@@ -163,7 +177,9 @@ def metrics() -> list[list[Any]]:
     """Thirty buckets of each business metric, and as many before them: what the page's SQL is answered."""
     rng, rows = random.Random(5), list[list[Any]]()
     levels = [("revenue", "EUR", 9, 4900), ("revenue", "USD", 3, 5900), ("sign_ups", "", 14, 0)]
-    for metric, key, level, amount in [*levels, ("enrolments", "", 31, 0), ("trials", "", 5, 0)]:
+    levels += [("enrolments", "", 31, 0), ("trials", "", 5, 0), ("events", "", 4900, 0)]
+    levels += [("cpu.percent", "host", 12, 46), ("memory.percent", "host", 12, 63), ("disk.percent", "host", 12, 71)]
+    for metric, key, level, amount in [*levels, ("network.bytes_per_s", "host", 12, 840_000)]:
         for now in (True, False):
             for at in range(30):
                 n = max(0, round(rng.gauss(level * (1 + 0.2 * math.sin(at / 4)) * (1 if now else 0.94), level**0.5)))
@@ -235,4 +251,50 @@ def first_start() -> list[FakeTopic]:
         FakeTopic("ingest", "append", {"t": [], "rate": [], "lag": []}, cap=CAP),
         FakeTopic("alerts", "upsert", {}),
         FakeTopic("late_rows", "upsert", {}),
+    ]
+
+
+def summed() -> list[list[Any]]:
+    """Events, people and refused rows of a long range and of the one before: in all, and by bucket."""
+    rng, rows = random.Random(21), list[list[Any]]()
+    for what, level, people in (("event", 5200, 880), ("refused", 4, 0)):
+        for now in (True, False):
+            buckets = [round(level * (1 + 0.35 * math.sin(i / 9)) * rng.uniform(0.93, 1.07)) for i in range(120)]
+            rows += [[what, now, i, n, round(people * rng.uniform(0.9, 1.1))] for i, n in enumerate(buckets)]
+            rows.append([what, now, None, sum(buckets), people * 24])
+    return rows
+
+
+def frequent() -> list[list[Any]]:
+    """What happens most in a long range: type, source, whether it is of now, bucket, count."""
+    types = [
+        ("Lesson Completed", "courses", 410),
+        ("Email Opened", "marketing", 205),
+        ("Course Purchased", "courses", 12),
+    ]
+    return [[*name, now, i, n + i % 7] for *name, n in types for now in (True, False) for i in range(30)]
+
+
+def past_alerts(now: float) -> list[list[Any]]:
+    return [
+        [
+            "p1",
+            "API requests fail",
+            None,
+            "high",
+            "api_errors.count is 31, limit 12",
+            now - 90_000,
+            "alert.fired",
+            None,
+        ],
+        [
+            "p2",
+            "CPU is busy",
+            "host",
+            "high",
+            "cpu.percent.mean is 93 %, limit 90 %",
+            now - 95_000,
+            "alert.resolved",
+            "ada",
+        ],
     ]

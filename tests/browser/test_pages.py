@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,6 +12,7 @@ from .conftest import Visit
 from .fake_live import FakeLive
 from .looking import live, tile
 from .scenes import busy, server
+from .shop_scene import shop
 from .test_accessibility import AXE, violations
 
 pytestmark = pytest.mark.slow
@@ -23,6 +25,12 @@ PAGES = {
     "metric": "/#/metrics/revenue?aggregate=sum&unit=money",
     "stream": "/#/streams/late_rows",
     "system": "/#/dashboards/system",
+    "metric's events": "/#/events?metric=revenue&key=EUR",
+    "definitions": "/#/definitions",
+    "definition": "/#/definitions/rule/CPU%20is%20busy",
+    "7 days": "/#/dashboards/overview?range=7d",
+    "shop": "/#/dashboards/shop",
+    "topic": "/#/topics/orders",
 }
 
 
@@ -46,16 +54,12 @@ def test_tiles_of_one_moment_are_asked_for_in_one_question(visit: Visit) -> None
 
 def test_a_dashboard_is_drawn_as_it_is_defined(visit: Visit) -> None:
     fake = FakeLive(busy())
-    fake.dashboards = [
-        {
-            "name": "shop",
-            "spec": {
-                "name": "The shop",
-                "layout": [{"widget": "t", "x": 6, "y": 0, "w": 6, "h": 5}, {"widget": "n", "x": 0, "y": 0, "w": 6, "h": 5}],
-                "widgets": [{"id": "t", "type": "top_events", "title": "What sells"}, {"id": "n", "type": "novel"}],
-            },
-        }
-    ]  # fmt: skip
+    spec = {
+        "name": "The shop",
+        "layout": [{"widget": "t", "x": 6, "y": 0, "w": 6, "h": 5}, {"widget": "n", "x": 0, "y": 0, "w": 6, "h": 5}],
+        "widgets": [{"id": "t", "type": "top_events", "title": "What sells"}, {"id": "n", "type": "novel"}],
+    }
+    fake.only({"name": "shop", "spec": spec})
     page = visit(fake)
     expect(page).to_have_title(re.compile("The shop"))
     expect(page.locator(".panel", has_text="What sells")).to_contain_text("Lesson Completed")
@@ -81,7 +85,7 @@ def test_late_rows_are_told_and_can_be_seen(visit: Visit) -> None:
     page = visit(fake)
     live(page)
     expect(page.locator(".strip-note")).to_have_count(0)
-    fake.push("late_rows", {"events": {"rows": 3, "behind_s": 150.2, "t": 1.0}})
+    fake.push("late_rows", {"events": {"rows": 3, "behind_s": 150.2, "t": time.time()}})
     expect(page.locator(".strip-note")).to_contain_text("3 rows came too late for events, up to 2\u202fm behind")
     page.get_by_role("link", name="See them").click()
     expect(page.get_by_role("region", name="Rows of late_rows, newest first").locator("tbody tr")).to_have_count(3)
@@ -119,7 +123,7 @@ def test_two_moments_of_ones_own_in_utc(visit: Visit) -> None:
     expect(page.get_by_role("alert")).to_contain_text("before the start")
     page.get_by_label("To").fill("2026-03-01T12:00")
     page.get_by_role("button", name="Apply").click()
-    expect(page.get_by_role("button", name="Time range")).to_contain_text("Custom")
+    expect(page.get_by_role("button", name="Time range")).to_contain_text("1 Mar, 10:00")
     assert "from=2026-03-01T10%3A00%3A00.000Z" in page.url
     expect(page.locator("tbody tr").first).to_be_visible()
     asked = [asked for path, asked in fake.asked if path == "/v1/interactions"][-1]
@@ -127,7 +131,7 @@ def test_two_moments_of_ones_own_in_utc(visit: Visit) -> None:
 
 
 def test_a_page_that_cannot_answer_a_range_says_so(visit: Visit) -> None:
-    page = visit(server(), path="/#/alerts")
+    page = visit(server(), path="/#/definitions")
     live(page)
     page.keyboard.press("r")
     expect(page.get_by_role("dialog", name="Time range")).to_contain_text("shows what is there now")
@@ -189,8 +193,12 @@ def test_an_alert_opens_its_life(visit: Visit) -> None:
     page.locator('.alerts li[data-id="a1"] .what').click()
     life = page.get_by_role("region", name="Life of the alert")
     expect(life).to_contain_text("fired")
-    page.get_by_role("link", name="ingest.lag").click()
-    assert "/metrics/ingest.lag" in page.url
+    page.get_by_role("link", name="revenue", exact=True).click()
+    page.wait_for_url(re.compile("/metrics/revenue"))
+    assert "from=" in page.url
+    page.go_back()
+    page.locator(".two").get_by_role("link", name="Events", exact=True).click()
+    expect(page.get_by_role("region", name="Events of a metric")).to_contain_text("series EUR")
 
 
 def test_a_phone_reaches_every_page(visit: Visit) -> None:
@@ -205,6 +213,16 @@ def test_a_phone_reaches_every_page(visit: Visit) -> None:
 # -- every page ----------------------------------------------------------------------------------------------------------
 
 
+def everything() -> FakeLive:
+    """The demo's dashboards, and the one that draws a package's topics."""
+    fake, more = server(), shop()
+    fake.topics |= {name: topic for name, topic in more.topics.items() if name not in fake.topics}
+    fake.topics["definitions"].data |= {
+        key: held for key, held in more.topics["definitions"].data.items() if key == "dashboard/shop"
+    }
+    return fake
+
+
 def shown(page: Page) -> None:
     live(page)
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
@@ -213,7 +231,7 @@ def shown(page: Page) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_scrolls_sideways(visit: Visit, name: str) -> None:
-    page = visit(server(), path=PAGES[name], size=(1440, 900))
+    page = visit(everything(), path=PAGES[name], size=(1440, 900))
     shown(page)
     for width in (320, 390, 768, 1440):
         page.set_viewport_size({"width": width, "height": 844})
@@ -224,7 +242,7 @@ def test_no_page_scrolls_sideways(visit: Visit, name: str) -> None:
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed; in ui/: npm ci")
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_no_violation_on_any_page(visit: Visit, theme: str) -> None:
-    fake = server()
+    fake = everything()
     for name, path in {"overview": "/", **PAGES}.items():
         page = visit(fake, path=path, theme=theme)
         shown(page)

@@ -18,6 +18,7 @@ from .looking import live, tile
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
+TOTAL = "events_total.v"
 RESUMED_MS = 60_000
 """How long a page may need to be live again: a host's restart on a busy machine, and the pauses between its tries."""
 
@@ -134,3 +135,75 @@ def test_an_alert_is_acknowledged_on_the_page(running: Running, page: Page) -> N
 
 def alerts(running: Running) -> list[dict[str, Any]]:
     return running.get("/v1/alerts").json()["alerts"]
+
+
+@pytest.mark.parametrize("running", ["packed"], indirect=True)
+def test_what_is_defined_while_the_page_is_open_is_drawn_and_long_ranges_are_answered(
+    running: Running, page: Page
+) -> None:
+    name = fresh("shop")
+    sold = [event(type="Book Sold", subject=f"reader{i}") for i in range(6)]
+    running.post("/v1/events", json=sold, headers=BATCH).raise_for_status()
+    page.goto(running.link())
+    live(page)
+    spec = {
+        "name": name,
+        "widgets": [
+            {"id": "all", "type": "number", "title": "All", "topic": "user_activity", "options": {"value": TOTAL}},
+            {"id": "top", "type": "table", "title": "Rows", "topic": "top_events", "options": {"rows": "rows"}},
+            {"id": "line", "type": "line", "title": "Lines", "topic": "system_health", "options": {"y": ["cpu"]}},
+            {"id": "wrong", "type": "table", "title": "Wrong", "topic": "keys"},
+            {"id": "users", "type": "measure", "options": {"measure": "active_users"}},
+            {"id": "activity", "type": "user_activity"},
+            {"id": "heat", "type": "heat"},
+            {"id": "health", "type": "system_health"},
+            {"id": "most", "type": "top_events"},
+        ],
+    }  # fmt: skip
+    running.http.put(f"/v1/definitions/dashboard/{name}", json=spec).raise_for_status()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name=name).click()
+    expect(tile(page, "All").locator(".tile-value")).to_have_text(re.compile(r"[1-9][\d,]*"))
+    expect(page.locator(".cell", has_text="Rows").locator("tbody tr").first).to_be_visible()
+    expect(page.locator(".cell", has_text="Lines").locator(".u-legend")).to_contain_text("Cpu")
+    expect(page.locator(".cell", has_text="Wrong")).to_contain_text(
+        "There is no topic “keys”"
+    )  # keys are nobody's to see
+    page.keyboard.press("]")
+    expect(tile(page, "Active users").locator(".tile-value")).to_have_text(re.compile(r"[1-9][\d,]*"))
+    expect(page.locator(".panel", has_text="Top events").locator("tbody tr").first).to_be_visible()
+    expect(page.get_by_label(re.compile("Events per 3.m, last 6h"))).to_be_visible()
+    expect(
+        page.locator(".panel", has_text="weekday and hour").locator(".heat-grid i:not(.step-0)").first
+    ).to_be_visible()
+    expect(page.locator(".panel", has_text="System health")).to_contain_text("mean, 6h")
+    expect(page.locator(".panel", has_text="System health").locator("canvas").first).to_be_visible()
+    page.get_by_role("link", name="Definitions").click()
+    page.get_by_label("Text").fill(name)
+    page.get_by_role("region", name="Definitions").get_by_role("link", name=name).click()
+    page.get_by_role("button", name="Remove…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    versions = page.get_by_role("list", name="Versions, newest first").locator("> li")
+    expect(versions).to_have_text([re.compile("Removed"), re.compile("Defined")])
+    expect(page.get_by_role("navigation", name="Main").get_by_role("link", name=name)).to_have_count(0)
+
+
+@pytest.mark.parametrize("running", ["packed"], indirect=True)
+def test_the_events_that_a_metric_counts_are_found_and_the_alerts_of_the_past(running: Running, page: Page) -> None:
+    subject = fresh("payer")
+    now = datetime.now(UTC)
+    types = ("Payment Succeeded", "Order Completed", "Course Opened")
+    euros, dollars = {"revenue": 19, "currency": "EUR"}, {"revenue": 19, "currency": "USD"}
+    bought = [event(type=t, subject=subject, data=euros) for t in types]
+    running.post(
+        "/v1/events", json=[*bought, event(type=types[0], subject=subject, data=dollars)], headers=BATCH
+    ).raise_for_status()
+    page.goto(running.link())
+    live(page)
+    page.goto(f"{running.url}/#/events?metric=revenue&key=EUR&subject={subject}")
+    rows = page.get_by_role("region", name="Events, newest first").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="Course Opened")).to_have_count(0)
+    hour = f"from={(now - timedelta(hours=1)).isoformat()[:19]}Z&to={(now + timedelta(hours=1)).isoformat()[:19]}Z"
+    page.goto(f"{running.url}/#/alerts?{hour}")
+    expect(page.locator(".panel", has_text="Alerts").first.locator(".alerts, .message").first).to_be_visible()
+    expect(page.get_by_text("Could not load")).to_have_count(0)

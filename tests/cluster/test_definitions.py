@@ -74,8 +74,10 @@ def test_bad_requests_say_what_would_be_right(running: Running) -> None:
     assert "did you mean 'dashboard'?" in error(running.get("/v1/definitions", params={"kind": "dashbord"}))[2]
     assert error(running.get("/v1/definitions/rule/nothing"))[:2] == (404, "name")
     assert error(put(running, "rule/x", RULE | {"condition": "evnets.count > 1"}))[:2] == (400, "condition")
-    status, _, reason = error(put(running, "metric/m", {"stream": "user_interactions"}))
-    assert status == 400 and "`metrics` of the configuration" in reason
+    assert error(put(running, "metric/m", {"stream": "user_interaction"}))[:2] == (400, "metric")
+    assert error(put(running, "anomaly/nothing.count", {}))[:2] == (400, "metric")
+    hook = {"kind": "webhook", "url": "https://example.com/hook", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+    assert "file:NAME_OF_IT" in error(put(running, "channel/ops", hook))[2]
 
 
 def test_from_python(running: Running) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
+from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.anomaly_watch import AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from actors.cell import Cell
 from actors.definitions.fingerprints import fingerprint
@@ -19,6 +22,7 @@ from events.errors import Rejected
 from events.log import Commit, Output
 from events.memory_log import MemoryLog
 from tests.laws.oracle import History
+from tests.told import metrics_defined
 
 SECOND = 1_000_000
 PAID = MetricSpec("paid", "user_interactions", ("order.placed",), value="value", bound_us=0, lateness_us=0)
@@ -44,6 +48,16 @@ class Shop:
         commit = Commit(self._commits, f"{self._commits}".encode(), 1, outputs=(output,))
         self._commits = self.log.commit(self._lease, commit)
 
+    def tells(self, **columns: Any) -> None:
+        """Rows of ``control``."""
+        n = max((len(c) for c in columns.values() if isinstance(c, list)), default=1)
+        table = rows(STREAMS["control"], columns, n)
+        cell = "t/control/0"
+        lease = self.log.acquire(cell, ["control"])
+        commit = self.log.last_commit(cell)[0]
+        output = Output("control", encode(STREAMS["control"], table), 0)
+        self.log.commit(lease, Commit(commit, str(commit).encode(), 1, outputs=(output,)))
+
     def started(self, fold: Any) -> Cell[Any]:
         cell: Cell[Any] = Cell(fold, self.log, tenant="t", now=lambda: 1)
         cell.recover()
@@ -57,57 +71,40 @@ class Shop:
 def half_a_window(*specs: MetricSpec) -> Shop:
     """Two orders of 5 and three pages in a window that is open when the system is stopped in good order."""
     shop = Shop()
+    shop.tells(**metrics_defined(specs))
     shop.happened((1, "order.placed", 5.0), (2, "order.placed", 5.0))
     shop.happened((3, "page.viewed", 0.0), (4, "page.viewed", 0.0), (5, "page.viewed", 0.0))
-    cell = shop.started(MetricsAnalyzer(specs))
+    cell = shop.started(MetricsAnalyzer())
     cell.advance()
     cell.save()
     return shop
 
 
-def test_metrics_in_another_order_go_on_with_their_own_figures() -> None:
+def test_metrics_that_are_told_again_in_another_order_go_on_with_their_own_figures() -> None:
     shop = half_a_window(PAID, SEEN)
-    cell = shop.started(MetricsAnalyzer((SEEN, PAID)))
+    shop.tells(**metrics_defined([SEEN, PAID]))
+    cell = shop.started(MetricsAnalyzer())
     shop.happened((11, "page.viewed", 0.0))
     cell.advance()
     assert sorted(shop.samples()) == [("paid", 0, 2, 10.0), ("seen", 0, 3, None)]
-    assert cell.notes == ()
 
 
-def test_a_metric_that_is_removed_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_metric_that_is_removed_costs_the_others_nothing_and_frees_its_state() -> None:
     shop = half_a_window(PAID, SEEN)
-    cell = shop.started(MetricsAnalyzer((SEEN,)))
+    shop.tells(type="metric.removed", subject="paid", data="{}", time=0, received=0)
+    cell = shop.started(MetricsAnalyzer())
     shop.happened((11, "page.viewed", 0.0))
     cell.advance()
     assert shop.samples() == [("seen", 0, 3, None)]
-    assert "unreadable" not in caplog.text
-    assert cell.notes == ("paid: it is defined no more; its open windows are dropped",)
+    assert {name for name, _, _ in cell.state.series} == {"seen"}
 
 
-def test_a_metric_that_is_defined_otherwise_begins_anew_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    shop = half_a_window(PAID, SEEN)
-    cell = shop.started(MetricsAnalyzer((WIDE, SEEN)))
-    shop.happened((12, "order.placed", 7.0), (41, "page.viewed", 0.0))
-    cell.advance()
-    assert shop.samples() == [("seen", 0, 3, None), ("paid", 0, 1, 7.0)]
-    (note,) = cell.notes
-    assert "paid" in note and "begins anew" in note
-    assert note in caplog.text
-    assert shop.started(MetricsAnalyzer((WIDE, SEEN))).notes == (), "what held was saved with the first commit"
-
-
-def test_a_metric_that_is_new_beside_the_others_says_where_it_begins() -> None:
+def test_a_metric_that_is_told_while_the_system_stands_still_holds_from_that_place() -> None:
     shop = half_a_window(SEEN)
-    cell = shop.started(MetricsAnalyzer((PAID, SEEN)))
-    shop.happened((6, "order.placed", 7.0), (11, "page.viewed", 0.0))
+    shop.tells(**metrics_defined([PAID]))
+    cell = shop.started(MetricsAnalyzer())
     cell.advance()
-    assert sorted(shop.samples()) == [("paid", 0, 1, 7.0), ("seen", 0, 3, None)]
-    assert "paid: it is new" in cell.notes[0]
-
-
-def test_a_start_that_is_cut_short_says_it_again() -> None:
-    shop = half_a_window(PAID, SEEN)
-    assert shop.started(MetricsAnalyzer((WIDE, SEEN))).notes == shop.started(MetricsAnalyzer((WIDE, SEEN))).notes != ()
+    assert cell.state.defined["paid"].joining.cut == {"t/user_interactions/0": 5}
 
 
 def test_the_order_of_event_types_is_no_part_of_a_definition() -> None:
@@ -123,10 +120,6 @@ def test_a_fingerprint_is_the_same_in_every_version() -> None:
 
 
 def test_two_definitions_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="metric 'paid' is defined twice"):
-        MetricsAnalyzer((PAID, WIDE))
-    with pytest.raises(ValueError, match=r"anomaly watch 'paid\.count' is defined twice"):
-        AnomalyAnalyzer((AnomalySpec("paid"), AnomalySpec("paid", false_alarms_per_week=9.0)))
     file = tmp_path / "own.yaml"
     file.write_text("""
 metrics: [{name: events, stream: user_interactions}]
@@ -143,11 +136,21 @@ def samples(start: int, n: int, **values: float) -> list[tuple[str, int, float]]
     return [(metric, (start + i) * 10 * SECOND, value) for i in range(n) for metric, value in values.items()]
 
 
-def scored(fold: AnomalyAnalyzer, state: Any, given: list[tuple[str, int, float]], *widths: int) -> Any:
+def watching(*specs: AnomalySpec) -> Any:
+    """The state of a fold to which these were told."""
+    fold = AnomalyAnalyzer()
+    data = [json.dumps({"spec": {"metric": s.metric, "aggregate": s.aggregate}, "owner": "api"}) for s in specs]
+    columns = {"type": "anomaly.defined", "subject": [s.name for s in specs], "data": data, "time": 0}
+    header = EntryHeader("control", "t/control/0", "t", 0, len(specs), 1, 1, 1, 1)
+    return fold.fold(fold.initial(), Batch(header, 0, rows(STREAMS["control"], columns, len(specs)), True))[0]
+
+
+def scored(state: Any, given: list[tuple[str, int, float]], *widths: int, cause: str | None = None) -> Any:
+    fold = AnomalyAnalyzer()
     metric, at, mean = zip(*given, strict=True)
     width_us = [width * SECOND for width in widths or [10] * len(given)]
     columns = {"metric": metric, "key": "", "time": at, "start": at, "mean": mean, "width_us": width_us, "revision": 0}
-    table = rows(STREAMS["metrics"], columns, len(given))
+    table = rows(STREAMS["metrics"], columns | {"cause": cause}, len(given))
     header = EntryHeader("metrics", "t/metrics/0", "t", 0, len(given), 1, 1, 1, 1)
     state, outputs = fold.fold(state, Batch(header, 0, table, True))
     emitted = [b for _, e in outputs.items() for b in e.batches]
@@ -158,28 +161,36 @@ CALM, BUSY = AnomalySpec("calm", "mean"), AnomalySpec("busy", "mean")
 
 
 def test_what_is_expected_of_a_metric_follows_its_name() -> None:
-    before = AnomalyAnalyzer((CALM, BUSY))
-    state, _ = scored(before, before.initial(), samples(0, 400, calm=1.0, busy=1000.0))
-    turned, fewer = AnomalyAnalyzer((BUSY, CALM)), AnomalyAnalyzer((BUSY,))
-    for after in (turned, fewer):
-        _, found = scored(after, after.load(before.dump(state)), samples(400, 1, calm=1.0, busy=1000.0))
-        expected = {metric: value for metric, _, value in found}
-        assert expected["busy"] == pytest.approx(1000.0, rel=0.01)
-        assert expected.get("calm", 1.0) == pytest.approx(1.0, rel=0.01)
+    fold = AnomalyAnalyzer()
+    state, _ = scored(watching(CALM, BUSY), samples(0, 400, calm=1.0, busy=1000.0))
+    _, found = scored(fold.load(fold.dump(state)), samples(400, 1, calm=1.0, busy=1000.0))
+    expected = {metric: value for metric, _, value in found}
+    assert expected == {"busy": pytest.approx(1000.0, rel=0.01), "calm": pytest.approx(1.0, rel=0.01)}
 
 
 def test_what_was_learned_of_a_metric_does_not_hold_for_another_of_its_name() -> None:
-    before = AnomalyAnalyzer((AnomalySpec("paid", "mean", of=(PAID.definition,)),))
-    state, _ = scored(before, before.initial(), samples(0, 400, paid=1.0))
-    after = AnomalyAnalyzer((AnomalySpec("paid", "mean", of=(WIDE.definition,)),))
-    assert after.load(before.dump(state)) == {}
-    assert after.definitions != before.definitions
+    state, _ = scored(watching(CALM), samples(0, 400, calm=1.0), cause="t/control/0:1")
+    _, ((_, status, _),) = scored(state, samples(400, 1, calm=1.0), cause="t/control/0:9")
+    assert status == "warming"
+
+
+def test_what_an_older_release_learned_goes_on() -> None:
+    state, _ = scored(watching(CALM), samples(0, 400, calm=1.0))
+    (detector,) = state.detectors["calm.mean"].dump()
+    spec = AnomalySpec("calm", "mean", of=(PAID.definition,))
+    former = [
+        {"watched": spec.name, "definition": spec.definition, "width_us": 10 * SECOND, "detector": detector.detector}
+    ]
+    loaded = AnomalyAnalyzer(former=(spec,)).load(msgspec.msgpack.encode(former))
+    _, ((_, status, expected),) = scored(loaded, samples(400, 1, calm=1.0))
+    assert (status, expected) == ("ready", pytest.approx(1.0, rel=0.01))
 
 
 def test_samples_of_two_widths_in_one_entry_are_judged_apart() -> None:
-    fold = AnomalyAnalyzer((CALM,))
+    fold = AnomalyAnalyzer()
     narrow, wide = samples(0, 3, calm=1.0), samples(3, 3, calm=6.0)
-    apart, _ = scored(fold, fold.initial(), narrow, *[10] * 3)
-    apart, _ = scored(fold, apart, wide, *[20] * 3)
-    together, _ = scored(fold, fold.initial(), [*narrow, *wide], *[10] * 3, *[20] * 3)
+    apart, _ = scored(watching(CALM), narrow, *[10] * 3)
+    apart, _ = scored(apart, wide, *[20] * 3)
+    together, _ = scored(watching(CALM), [*narrow, *wide], *[10] * 3, *[20] * 3)
+    apart.places = together.places
     assert fold.dump(together) == fold.dump(apart)

@@ -6,6 +6,7 @@ from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from actors.dashboards.system_health import SystemHealth
 from tests.life import Life
 from tests.story import given
+from tests.told import metrics_defined
 
 SECOND = 1_000_000
 EVENTS = MetricSpec("events", "user_interactions", sketches=False)
@@ -75,7 +76,8 @@ def test_windows_close_once_after_their_samples_with_the_figures_of_silence() ->
         MetricSpec("sold", "user_interactions", ("order.placed",), value="value", distinct="subject", bound_us=0),
     )
     seen = [t * SECOND for t in (3, 12, 44, 45)]
-    given(MetricsAnalyzer(specs)).rows("user_interactions", time=seen, type="page.viewed", source="a").then(
+    story = given(MetricsAnalyzer()).rows("control", **metrics_defined(specs))
+    story.rows("user_interactions", time=seen, type="page.viewed", source="a").then(
         "metrics",
         type=["metric.sampled", "metric.sampled", "window.closed", "window.closed"],
         metric=["n", "n", "n", "sold"],

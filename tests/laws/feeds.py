@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from hypothesis import strategies as st
 
+from actors.analyzers.held import packed
 from actors.fold import Batch
 from events.catalog import STREAMS, rows
 from events.entry import NO_WATERMARK, EntryHeader
@@ -53,12 +55,20 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "rule.defined",
         "rule.removed",
         "metric.defined",
+        "metric.defined",
         "metric.removed",
+        "anomaly.defined",
+        "anomaly.removed",
         "dashboard.defined",
         "alert.acknowledged",
         "notification.resent",
     ),
     ("control", "subject"): ("r", "s", "t"),
+    ("past_requests", "type"): ("past.wanted", "past.wanted", "past.taken", "past.dropped"),
+    ("past_requests", "subject"): ("metric/r", "anomaly/s"),
+    ("pasts", "type"): ("past.folding", "past.part", "past.part", "past.folded"),
+    ("pasts", "subject"): ("metric/r", "anomaly/s"),
+    ("pasts", "partition_key"): ("t/past_requests/0", "t/past_requests/1"),
     ("dead_letters", "stream"): ("user_interactions", "control"),
     ("outbox", "channel"): ("dashboard", "webhook"),
     ("outbox", "body"): ("{}",),
@@ -109,17 +119,59 @@ def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.
         wanted = VALUES.get((stream, field.name))
         if wanted or field.name not in columns:
             columns[field.name] = [rng.choice(wanted) if wanted else _plain(rng, field, now) for _ in range(n)]
+    if stream in ("pasts", "past_requests"):
+        columns["data"] = [_of_a_past(rng, subject) for subject in columns["subject"]]
+        if stream == "pasts":
+            columns["payload"] = [_past(rng, type_) for type_ in columns["type"]]
     if stream == "control":
         columns["data"] = [_said(rng, *said) for said in zip(columns["type"], columns["subject"], strict=True)]
     return rows(STREAMS[stream], columns, n)
 
 
+def _of_a_past(rng: random.Random, subject: str) -> str:
+    """The data of a row about the past of a definition."""
+    kind, _, name = subject.partition("/")
+    spec = {"name": name, "stream": "user_interactions"} if kind == "metric" else {"metric": name}
+    cut = {"t/user_interactions/0": rng.randrange(3)}
+    said = {"spec": spec, "cause": "t/control/0:1"}
+    found = {"kind": kind, "name": name, "version": rng.randrange(6), "said": said, "stream": "user_interactions"}
+    return json.dumps(
+        {**found, "cut": cut, "share": 0.5, "producer": "t/user_interactions/0", "first": rng.randrange(2)}
+    )
+
+
+def _past(rng: random.Random, type_: str) -> bytes:
+    """What a row about a past carries: rows that a fold tells as its own, or states by producer."""
+    if type_ != "past.part":
+        return msgspec.msgpack.encode({})
+    n = rng.randrange(3)
+    return packed(rows(STREAMS["metrics"], {"type": "metric.sampled", "time": BASE_US, "metric": ["r"] * n}, n))
+
+
+METRICS_DEFINED: Sequence[Mapping[str, Any]] = (
+    {"stream": "user_interactions"},
+    {
+        "stream": "user_interactions",
+        "types": ["order.placed"],
+        "key": "currency",
+        "value": "value",
+        "distinct": "subject",
+    },
+    {"stream": "system_metrics", "key": "source", "value": "value"},
+    {"stream": "dead_letters", "key": "field"},
+    {"stream": "control", "key": "type"},
+)
+
+
 def _said(rng: random.Random, type_: str, name: str) -> str:
     """The data of a command: a rule in clear in its old form, else a definition with its owner."""
     if type_.endswith((".defined", ".removed")):
-        spec = (
-            json.loads(_rule(rng, name)) if type_.startswith("rule.") else {"name": name, "stream": "user_interactions"}
-        )
+        kind = type_.partition(".")[0]
+        spec = {"name": name, **rng.choice(METRICS_DEFINED)}
+        if kind == "rule":
+            spec = json.loads(_rule(rng, name))
+        elif kind == "anomaly":
+            spec = {"metric": rng.choice(("events", "cpu.percent")), "aggregate": rng.choice(("count", "mean"))}
         return json.dumps({"spec": spec, "owner": rng.choice(("api", "file:base.yaml")), "by": "ada"})
     return _rule(rng, name)
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from actors.alerts.evaluator import AlertEvaluator
-from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
-from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.metrics import MetricsAnalyzer
+from actors.backfill import Backfill
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import Arrivals, control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
@@ -80,13 +81,10 @@ def settles(fold: Notifier, state: Any, feed: Feed) -> Told:
     return fold.settle(state, [kinds[feed.table.num_rows % 3]])
 
 
-SPECS = (
-    MetricSpec("events", "user_interactions"),
-    MetricSpec("revenue", "user_interactions", ("order.placed",), key="currency", value="value", distinct="subject"),
-    MetricSpec("{type}", "system_metrics", key="source", value="value"),
-    MetricSpec("refused", "dead_letters", key="field"),
-)
-WATCHED = (AnomalySpec("events"), AnomalySpec("cpu.percent", "mean"))
+def tells_a_past(fold: Backfill, state: Any, feed: Feed) -> Told:
+    rows = feed.table.select(["type", "subject", "partition_key", "time", "data", "payload"]).to_pylist()
+    return fold.told(state, rows) if rows else (state, Outputs(), None)
+
 
 FOLDS: list[Case] = [
     # toys
@@ -101,12 +99,13 @@ FOLDS: list[Case] = [
     Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
     Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),
     Case(lambda: Notifier(("dashboard", "webhook")), feeds("outbox", "control"), told=feeds("outbox"), record=settles),
-    Case(Directory, feeds("control")),
+    Case(Directory, feeds("control", "past_requests", "pasts")),
     Case(
-        lambda: MetricsAnalyzer(SPECS),
-        feeds("user_interactions", "system_metrics", "dead_letters", "clock", entries=20),
+        lambda: MetricsAnalyzer(most_held=40),
+        feeds("control", "user_interactions", "system_metrics", "dead_letters", "clock", "pasts", entries=30),
     ),
-    Case(lambda: AnomalyAnalyzer(WATCHED), feeds("metrics", entries=20)),
+    Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
+    Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),

@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from actors.cell import Saved
-from actors.fold import Batch, Fold, Outputs, Pieced, Recorded
+from actors.fold import Batch, Choosing, Fold, Outputs, Pieced, Recorded
 from actors.slices import journal_above, slices_of
 from events.append import Follower
 from events.catalog import QUARANTINE
@@ -125,7 +125,7 @@ def consumes_everything_once(history: History, name: str, fold: Fold[Any]) -> No
         source = (row.stream, row.producer)
         assert row.start == cursor.get(source, 0), f"{name} took {source} from {row.start}, not {cursor.get(source, 0)}"
         cursor[source] = row.end
-    for stream in fold.reads:
+    for stream in fold.reads if not isinstance(fold, Choosing) else {stream for stream, _ in cursor}:
         for producer in history.log.producers(stream):
             head = history.log.head(stream, producer)
             at = cursor.get((stream, producer), 0)

@@ -2,7 +2,7 @@ import "uplot/dist/uPlot.min.css";
 import "./style/index.css";
 import { render } from "preact";
 import { App } from "./App";
-import { followDashboards } from "./definitions";
+import { followDefinitions } from "./definitions";
 import { live } from "./live";
 import { notify } from "./notices";
 import { addressHasKey, adoptKeyFromAddress } from "./session";
@@ -17,12 +17,7 @@ async function start() {
   live.connect();
 }
 
-/** The dashboards are asked for once, when whoever reads them has signed in by a link, if by one. */
-async function begin() {
-  await start();
-  followDashboards();
-}
-
 // A link with a key may also be opened in a tab that is already here.
 addEventListener("hashchange", () => addressHasKey() && void start());
-void begin();
+followDefinitions();
+void start();

@@ -33,6 +33,8 @@ export type Range = {
   key: string;
 };
 
+const WEEK = 604_800;
+
 const isSpan = (text: string | null): text is Span => text !== null && text in SPANS;
 
 function moment(text: string | null): number | null {
@@ -40,12 +42,22 @@ function moment(text: string | null): number | null {
   return Number.isNaN(at) ? null : at / 1_000;
 }
 
+/** The zone that times are written in: the reader's own, or UTC. */
+export const utc = computed(() => address.value.params.get("tz") === "utc");
+
+/** "26 Nov, 10:00 – 12:00", or with both days where there are two. */
+function written(from: number, to: number): string {
+  const zone = utc.value ? { timeZone: "UTC" } : {};
+  const form = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", ...zone });
+  return form.formatRange(from * 1_000, to * 1_000).replaceAll("\u2009", " ");
+}
+
 export const range = computed<Range>(() => {
   const { params } = address.value;
   const [from, to] = [moment(params.get("from")), moment(params.get("to"))];
   if (from !== null && to !== null && to > from) {
     const [since, until] = [String(from), String(to)];
-    return { label: "Custom", span: null, since, until, seconds: to - from, key: `${since}-${until}` };
+    return { label: written(from, to), span: null, since, until, seconds: to - from, key: `${since}-${until}` };
   }
   const wanted = params.get("range");
   const span = isSpan(wanted) ? wanted : STANDARD;
@@ -64,8 +76,41 @@ export const versus = computed<Versus>(() => {
   return wanted === "week" || wanted === "none" ? wanted : "prior";
 });
 
-/** The zone that times are written in: the reader's own, or UTC. */
-export const utc = computed(() => address.value.params.get("tz") === "utc");
+const comparisons: Record<Versus, (range: Range) => string> = {
+  prior: ({ span }) => (span ? `prior ${span}` : "span before"),
+  week: () => "a week earlier",
+  none: () => "",
+};
+
+/** What a figure over the range is compared with, in words; empty for nothing. */
+export const comparison = computed(() => comparisons[versus.value](range.value));
+
+/** Said where the span that is compared with has nothing. */
+export const nothingBefore = computed(() => {
+  if (versus.value === "week") return "nothing a week earlier";
+  return range.value.span ? `nothing in ${comparison.value}` : "nothing in the span before";
+});
+
+/** The start of what is compared with, as seconds before the range's own start; null for nothing. */
+export function shiftBack(chosen: Range, compared: Versus): number | null {
+  if (compared === "none") return null;
+  return compared === "week" ? Math.max(WEEK, Math.ceil(chosen.seconds / WEEK) * WEEK) : chosen.seconds;
+}
+
+/**
+ * Whether the page is live: up to the last hour, its panels follow the log, second by second, and name the span of each
+ * figure. Longer ranges, those of the past, and what is compared with a week earlier are asked for.
+ */
+export const followsLive = computed(
+  () => (range.value.span === "15m" || range.value.span === "1h") && versus.value !== "week",
+);
+
+/** One step shorter or longer among the spans. */
+export function lengthen(by: number) {
+  const spans = Object.keys(SPANS) as Span[];
+  const next = spans[spans.indexOf(range.peek().span ?? STANDARD) + by];
+  if (next) chooseSpan(next);
+}
 
 export const chooseSpan = (span: Span) => go(hrefHere({ range: span === STANDARD ? undefined : span, from: undefined, to: undefined }));
 

@@ -52,6 +52,7 @@ export function hrefHere(params: Params): string {
 export function go(link: string, { replace = false } = {}) {
   if (!replace) {
     location.hash = link;
+    fragment.value = location.hash; // the event comes a moment later: a second step must start from here
     return;
   }
   history.replaceState(null, "", link);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import time
 import uuid
@@ -13,8 +14,10 @@ import pytest
 
 from events.errors import Rejected
 from hindcast.client import ApiError, AsyncClient, Client, Unreachable
-from hindcast.client.calls import uuid7
-from hindcast.client.exchange import Call, exchange
+from hindcast.client.call import Call, Operation, operation
+from hindcast.client.exchange import exchange
+from hindcast.client.operations import Operations
+from hindcast.client.sending import uuid7
 
 
 def event(n: int, **more: Any) -> dict[str, Any]:
@@ -159,7 +162,44 @@ def test_asyncio_does_the_same(served: Any) -> None:
 
 
 def test_both_clients_have_the_same_calls() -> None:
-    assert {n for n in vars(Client) if n[0] != "_"} == {n for n in vars(AsyncClient) if n[0] != "_"}
+    assert {n for n in dir(Client) if n[0] != "_"} == {n for n in dir(AsyncClient) if n[0] != "_"}
+
+
+def test_a_described_operation_says_what_it_takes_and_answers() -> None:
+    """As an editor and ``help`` show it: the answer's type, not that of the request."""
+    for client in (Client, AsyncClient):
+        assert str(inspect.signature(client.metrics)).endswith("limit: 'int' = 1000) -> 'list[Sample]'")
+        assert inspect.getdoc(client.metrics).startswith("List the samples of a metric")
+    for name, one in vars(Operations).items():
+        assert name[0] == "_" or isinstance(one, Operation), f"{name} describes no operation"
+        assert name[0] == "_" or inspect.getdoc(one), f"{name} has no docstring: it is the help of two clients"
+
+
+def test_an_operation_is_described_in_one_place(served: Any) -> None:
+    """A method that is added to a class of operations is one of a client that waits and of one that is awaited."""
+
+    class Added(Operations):
+        @operation()
+        def count(self, stream: str) -> Call[int]:
+            """Count the rows of a stream."""
+            return Call(
+                "GET", "/v1/streams", lambda a: next(s["rows"] for s in a.json()["streams"] if s["name"] == stream)
+            )
+
+    class AddedClient(Client, Added):
+        pass
+
+    class AddedAsyncClient(AsyncClient, Added):
+        pass
+
+    async def awaited() -> int:
+        async with AddedAsyncClient.local(served.data_dir) as client:
+            return await client.count("user_interactions")
+
+    with AddedClient.local(served.data_dir) as client:
+        client.send([event(1)])
+        assert client.count("user_interactions") == 1
+    assert asyncio.run(awaited()) == 1
 
 
 def test_uuid7_sorts_by_time() -> None:

@@ -17,10 +17,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from hindcast.cli import main
+from hindcast.cli.operations import described
 from hindcast.datadir import DataDir, Running
 
 ROOT = Path(__file__).parents[3]
@@ -449,3 +451,28 @@ def test_a_dry_run_sends_nothing_to_a_server_and_does_not_point_there(tmp_path: 
     said = run("send", "-", "--data-dir", str(tmp_path / "none"), "--dry-run", input=rows)
     assert "… and 20 more" in said.stderr
     assert "dead_letters" not in said.output
+
+
+def test_every_operation_that_names_a_command_is_one() -> None:
+    of_target = {option.name for option in main.commands["link"].params}
+    for group, name in described():
+        command = main.commands[group].get_command(click.Context(main), name)  # pyright: ignore[reportAttributeAccessIssue]
+        assert command is not None, f"hindcast {group} {name}"
+        names = [p.name for p in command.params]
+        assert len(names) == len(set(names)), f"hindcast {group} {name}: a parameter is named as one of {of_target}"
+        assert run(group, name, "--help").exit_code == 0
+
+
+def test_a_described_command_follows_from_its_method(served: Any) -> None:
+    where = ("--data-dir", str(served.data_dir))
+    said = run("definitions", "remove", "--help").stdout
+    assert "KIND NAME" in said
+    assert "--dry-run: only say what would change" in " ".join(said.split())
+    missing = run("rules", "delete", *where)
+    assert missing.exit_code == 2
+    assert "Missing argument 'NAME'" in missing.stderr
+    made = json.loads(run("keys", "create", "--scopes", "ingest,query", "--json", *where).stdout)
+    listed = run("keys", "list", *where).stdout
+    assert "ingest, query" in listed
+    revoked = run("keys", "revoke", made["id"], *where)
+    assert (revoked.stdout, revoked.stderr) == ("", f"{made['id']} is revoked\n")

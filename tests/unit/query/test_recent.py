@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,18 +48,20 @@ def test_the_newest_receipt_comes_first_whoever_took_it_in(filled: Filled) -> No
 @pytest.mark.parametrize(
     ("filter", "ids"),
     [
-        ({"type": "order"}, ["b"]),
+        ({"types": ("order",)}, ["b"]),
+        ({"types": ("order", "page"), "source": "shop"}, ["c"]),
+        ({"where": (("currency", "EUR"),)}, ["b"]),
         ({"source": "shop"}, ["c"]),
         ({"subject": "ada"}, ["b", "a"]),
         ({"text": "PURPLE"}, ["c"]),
         ({"text": "%"}, []),
-        ({"type": "order", "subject": "grace"}, []),
-        ({"type": "none"}, []),
+        ({"types": ("order",), "subject": "grace"}, []),
+        ({"types": ("none",)}, []),
     ],
 )
-def test_what_does_not_match_is_left_out(filled: Filled, filter: dict[str, str], ids: list[str]) -> None:
+def test_what_does_not_match_is_left_out(filled: Filled, filter: dict[str, Any], ids: list[str]) -> None:
     put(filled, ["a"], 10, subject="ada")
-    put(filled, ["b"], 11, subject="ada", type="order")
+    put(filled, ["b"], 11, subject="ada", type="order", currency="EUR")
     put(filled, ["c"], 12, source="shop", properties='{"colour": "purple"}')
     assert found(filled, Wanted(0, 1 << 61, **filter)) == ids
 
@@ -81,9 +84,9 @@ def test_a_search_for_what_is_not_there_ends_and_says_how_far_it_went(
 ) -> None:
     for i in range(30):
         put(filled, [f"{i}-{j}" for j in range(200)], i)
-    nothing = recent(History(filled.log, "demo"), Wanted(0, 1 << 61, type="none"), 50)
+    nothing = recent(History(filled.log, "demo"), Wanted(0, 1 << 61, types=("none",)), 50)
     assert (nothing.looked_at, nothing.complete) == (6_000, True)
     monkeypatch.setattr("query.recent.MOST_ROWS", 2_000)
-    cut = recent(History(filled.log, "demo"), Wanted(0, 1 << 61, type="none"), 50)
+    cut = recent(History(filled.log, "demo"), Wanted(0, 1 << 61, types=("none",)), 50)
     assert not cut.complete
     assert 2_000 <= cut.looked_at < 6_000

@@ -45,7 +45,16 @@ def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spec(folder: Path) -> GatewaySpec:
-    return GatewaySpec("t", WHERE, SqliteSpec(folder), "g", "packed", "1", topics=(Topic("board", "latest"),))
+    return GatewaySpec(
+        "t",
+        WHERE,
+        SqliteSpec(folder),
+        "g",
+        "packed",
+        "1",
+        topics=(Topic("board", "latest"),),
+        cells={"board": "t/board/0"},
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +164,32 @@ def test_a_page_goes_on_after_errors_of_its_host(monkeypatch: pytest.MonkeyPatch
         delta = live.receive_json(mode="binary")
         assert (delta["op"], delta["prev"], delta["data"], delta["stale"]) == ("delta", 5, {"rows": 6}, "")
     assert max(me.errors for me in asked if me.name.startswith("live hub")) >= 1
+
+
+def test_a_topic_is_asked_of_the_host_that_has_it_and_keys_are_nobodys_to_see(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: set[tuple[str, str]] = set()
+
+    async def changes(_: Hosts, host: str, __: str, places: Any, timeout_s: float, me: Any = None) -> list[Frame]:
+        await asyncio.sleep(0.005)
+        asked.update((host, topic) for topic in places if topic not in ("keys", "links") or me is None)
+        mine = {"board": "dashboards", "definitions": "edges"}
+        new = [topic for topic, place in places.items() if mine.get(topic) == host and place is None]
+        return [Frame("snap", topic, 5, "g.1", {"of": topic}, policy="upsert") for topic in new]
+
+    monkeypatch.setattr(Hosts, "changes", changes)
+    cells = {"board": "t/board/0", "definitions": "t/directory/0"}
+    topics = (Topic("board", "latest"), Topic("definitions", "upsert"))
+    followed = GatewaySpec("t", WHERE, SqliteSpec(tmp_path), "g", "packed", "1", topics=topics, cells=cells)
+    with TestClient(create_live(followed)) as http, http.websocket_connect("/") as live:
+        live.receive_json(mode="binary")
+        for id, topic in enumerate(("board", "definitions", "keys")):
+            live.send_json({"op": "sub", "id": id, "topic": topic})
+        told = [live.receive_json(mode="binary") for _ in range(3)]
+    assert {frame["data"]["of"] for frame in told if frame["op"] == "snap"} == {"board", "definitions"}
+    assert [frame["code"] for frame in told if frame["op"] == "error"] == ["unknown_topic"]
+    assert asked == {("dashboards", "board"), ("edges", "definitions")}
 
 
 def test_a_page_is_told_that_what_it_has_became_stale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

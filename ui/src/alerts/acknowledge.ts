@@ -17,7 +17,7 @@ export function isAcknowledged(alert: Alert): boolean {
 }
 
 export function needsAcknowledgement(alert: Alert): boolean {
-  return alert.state === "firing" && !isAcknowledged(alert);
+  return alert.state === "firing" && !alert.past && !isAcknowledged(alert);
 }
 
 /** Acknowledges at once on the page, and takes it back with a notice if the server does not agree. */

@@ -21,10 +21,16 @@ export type Event = {
 
 export type Filter = { type: string; source: string; subject: string; text: string };
 
+/** What a metric counts, as `/v1/interactions` filters: any of these types, and columns with the values they have. */
+export type Counted = { types: readonly string[]; where: readonly string[] };
+
 export type Events = { events: Event[]; looked_at: number; complete: boolean };
 
-export const recentEvents = (filter: Partial<Filter>, range: Range, limit: number) =>
-  get<Events>("/v1/interactions", { ...filter, since: range.since, until: range.until, limit });
+export function recentEvents({ type = "", ...filter }: Partial<Filter>, range: Range, limit: number, counted?: Counted) {
+  const types = type ? [type] : (counted?.types ?? []);
+  const where = counted?.where ?? [];
+  return get<Events>("/v1/interactions", { ...filter, type: types, where, since: range.since, until: range.until, limit });
+}
 
 /** Where an event stands in the log: what its address carries, so that it is found without a search. */
 export const placeOf = (event: Event) => `${event.producer}@${event.offset}`;

@@ -1,9 +1,11 @@
-import { ends, type Range, type Versus } from "../range";
+import { metricNamed } from "../definitions";
+import { ends, shiftBack, type Range, type Versus } from "../range";
 import { quoted, sql } from "./request";
 
 /** Points of a trend over the range. */
 export const POINTS = 30;
-const WEEK = 604_800;
+/** Seconds after its end within which a window closes and its sample is there. */
+const SETTLES = 30;
 /** Series of one metric that are kept apart, the largest first; the others are left out of the answer. */
 const MOST_ROWS = 10_000;
 
@@ -12,7 +14,8 @@ export type Bucket = { at: number; count: number; sum: number; min: number | nul
 
 export type Series = { key: string; now: Bucket[]; before: Bucket[] };
 
-export type MetricAnswer = { series: Series[]; from: number; to: number; bucket: number };
+/** `closed`: how many of the range's buckets are full; later ones still wait for windows to close. */
+export type MetricAnswer = { series: Series[]; from: number; to: number; bucket: number; closed: number };
 
 export type Aggregate = "count" | "sum" | "mean" | "min" | "max" | "distinct";
 
@@ -36,8 +39,8 @@ async function send(group: string) {
   waiting.delete(group);
   const { from, to } = ends(range);
   const bucket = Math.max(10, Math.ceil((to - from) / points));
-  const back = versus === "week" ? Math.max(WEEK, Math.ceil(range.seconds / WEEK) * WEEK) : range.seconds;
-  const start = versus === "none" ? from : from - back;
+  const back = shiftBack(range, versus) ?? 0;
+  const start = from - back;
   const names = [...new Set(asked.map(({ metric }) => metric))];
   const prior = `epoch(start) < ${from - back + range.seconds}`;
   const statement = `
@@ -50,7 +53,11 @@ async function send(group: string) {
     GROUP BY ALL ORDER BY metric, key, is_now, place`;
   try {
     const { rows } = await sql(statement, MOST_ROWS);
-    for (const { metric, resolve } of asked) resolve({ series: seriesOf(rows, metric), from, to, bucket });
+    for (const { metric, resolve } of asked) {
+      const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
+      const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));
+      resolve({ series: seriesOf(rows, metric), from, to, bucket, closed });
+    }
   } catch (error) {
     for (const { reject } of asked) reject(error);
   }
@@ -101,4 +108,24 @@ export function trend(buckets: Bucket[], aggregate: Aggregate, points: number): 
   const values = Array.from({ length: points }, (): number | null => nothing);
   for (const bucket of buckets) if (bucket.at >= 0 && bucket.at < points) values[bucket.at] = total([bucket], aggregate);
   return values;
+}
+
+/** All series as one. */
+export function whole(series: Series[]): Series {
+  const all = (which: "now" | "before") => series.flatMap((each) => each[which]);
+  const [now, before] = [all("now"), all("before")];
+  return { key: "", now: merged(now), before: merged(before) };
+}
+
+function merged(buckets: Bucket[]): Bucket[] {
+  const byAt = new Map<number, Bucket[]>();
+  for (const bucket of buckets) byAt.set(bucket.at, [...(byAt.get(bucket.at) ?? []), bucket]);
+  return [...byAt].map(([at, group]) => ({
+    at,
+    count: total(group, "count") ?? 0,
+    sum: total(group, "sum") ?? 0,
+    min: total(group, "min"),
+    max: total(group, "max"),
+    distinct: total(group, "distinct"),
+  }));
 }

@@ -12,9 +12,12 @@ export class AskError extends Error implements Problem {
 }
 
 /** GETs JSON of the server; parameters that are empty are left out. Throws `AskError`. */
-export async function get<T>(path: string, params: Record<string, string | number> = {}): Promise<T> {
+export async function get<T>(path: string, params: Record<string, string | number | readonly string[]> = {}): Promise<T> {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(params)) if (value !== "") query.set(name, String(value));
+  for (const [name, value] of Object.entries(params)) {
+    const several = Array.isArray(value) ? (value as readonly string[]) : [String(value)];
+    for (const each of several) if (each !== "") query.append(name, each);
+  }
   return answered<T>(() => fetch(query.size > 0 ? `${path}?${query}` : path));
 }
 
@@ -33,6 +36,9 @@ export async function sql(statement: string, limit: number): Promise<Table> {
 
 /** A text as SQL has it. */
 export const quoted = (text: string) => `'${text.replaceAll("'", "''").replaceAll("\0", "")}'`;
+
+/** DELETEs; answers what became of it. Throws `AskError`. */
+export const remove = <T>(path: string) => answered<T>(() => fetch(path, { method: "DELETE" }));
 
 async function answered<T>(send: () => Promise<Response>): Promise<T> {
   let response: Response;

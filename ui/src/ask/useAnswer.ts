@@ -72,11 +72,14 @@ export class Answer<T> implements View<T> {
   }
 }
 
-/** An answer that is asked for while the component is mounted, anew whenever `key` changes, and every `everyMs` (0: once). */
-export function useAnswer<T>(key: string, load: () => Promise<T>, everyMs = 0): Answer<T> {
-  const answer = useMemo(() => new Answer(key, load, everyMs), [key]);
+/**
+ * An answer that is asked for while the component is mounted and `wanted`, anew whenever `key` changes, and every
+ * `everyMs` (0: once).
+ */
+export function useAnswer<T>(key: string, load: () => Promise<T>, everyMs = 0, wanted = true): Answer<T> {
+  const answer = useMemo(() => new Answer(key, load, everyMs), [key, wanted]);
   useEffect(() => {
-    void answer.ask();
+    if (wanted) void answer.ask();
     return () => answer.end();
   }, [answer]);
   return answer;

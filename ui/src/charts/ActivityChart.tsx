@@ -1,24 +1,35 @@
 import { useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import { compact, count, minuteOfDay } from "../format";
+import { compact, count, dayOf, duration, minuteOfDay } from "../format";
 import { token } from "../theme";
 import { ActivityTip } from "./ActivityTip";
-import { activityRange, CLOSED, PANE, type ActivitySeries } from "./activitySeries";
+import { activityRange, CLOSED, type ActivitySeries } from "./activitySeries";
 import { axis } from "./axis";
 import { Marks } from "./marks";
 import { Plot, type PlotOptions } from "./Plot";
+import { stepped, unread } from "./stepping";
 
 type Reading = { index: number; left: number; width: number };
 
-const steps: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, PageDown: 6, PageUp: -6, Home: -1e9, End: 1e9 };
 /** Seconds between labels: they say the minute, so none may come twice. */
-const WHOLE_MINUTES = [1, 2, 5, 10, 15, 20, 30, 60].map((minutes) => minutes * 60);
+const WHOLE_MINUTES = [1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 7_200, 14_400].map((m) => m * 60);
+const DAYS = 2.5 * 86_400;
 
 /** What a time at the right end needs beyond it, in pixels. */
 const HALF_A_LABEL = 18;
 
-/** Events per pane over time, with the expected band and the anomalies. Arrow keys move from value to value. */
-export function ActivityChart({ series, minutes }: { series: ActivitySeries; minutes: number }) {
+type Props = {
+  series: ActivitySeries;
+  /** The span that is shown, in words. */
+  span: string;
+  /** What the dashed line is, in words. */
+  comparison: string;
+  /** Opens what is behind the pane that begins then. */
+  open: (start: number) => void;
+};
+
+/** Events per pane over time, with the expected band and the anomalies. Arrow keys move from value to value, Enter opens one. */
+export function ActivityChart({ series, span, comparison, open }: Props) {
   const plot = useRef<uPlot | null>(null);
   const latest = useRef(series);
   latest.current = series;
@@ -26,34 +37,41 @@ export function ActivityChart({ series, minutes }: { series: ActivitySeries; min
   const pane = reading ? series.panes[reading.index] : undefined;
 
   function step(event: KeyboardEvent) {
-    const chart = plot.current;
-    const by = steps[event.key];
-    if (!chart || by === undefined) return;
-    event.preventDefault();
-    const last = series.starts.length - 1;
-    const index = Math.max(0, Math.min(last, (chart.cursor.idx ?? last + 1) + by));
-    chart.setCursor({ left: chart.valToPos(series.starts[index]!, "x"), top: 20 });
+    if (event.key === "Enter" && reading) {
+      event.preventDefault();
+      openRead();
+    } else if (stepped(plot.current, event.key)) event.preventDefault();
+  }
+
+  function openRead() {
+    const start = reading && series.starts[reading.index];
+    if (start != null && pane) open(start);
   }
 
   return (
     <div
-      class="plot"
+      class="plot opens"
       tabIndex={0}
       role="application"
       aria-roledescription="interactive line chart"
-      aria-label={summary(series, minutes)}
+      aria-label={summary(series, span)}
       onKeyDown={step}
-      onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
+      onClick={openRead}
+      onBlur={() => unread(plot.current)}
     >
       <Plot
         options={() => options(latest, setReading)}
         data={series.data}
+        remake={String(isLong(series))}
         onMade={(made) => (plot.current = made)}
       />
       {reading && pane && (
         <ActivityTip
           start={series.starts[reading.index]!}
+          length={series.pane}
           pane={pane}
+          before={series.before[reading.index] ?? null}
+          comparison={comparison}
           left={reading.left}
           width={reading.width}
         />
@@ -62,15 +80,17 @@ export function ActivityChart({ series, minutes }: { series: ActivitySeries; min
   );
 }
 
-function summary({ panes }: ActivitySeries, minutes: number): string {
+const isLong = ({ starts }: ActivitySeries) => starts.at(-1)! - starts[0]! > DAYS;
+
+function summary({ panes, pane: length }: ActivitySeries, span: string): string {
   const closed = panes.filter((pane) => pane && !pane.open);
   const anomalies = closed.filter((pane) => pane?.anom).length;
   const newest = closed.at(-1)?.y;
   return [
-    `Events per ${PANE} seconds, last ${minutes} minutes.`,
+    `Events per ${duration(length)}, ${span}.`,
     newest === undefined ? "" : `Latest ${count(newest)}.`,
     `${anomalies} ${anomalies === 1 ? "anomaly" : "anomalies"}.`,
-    "Use the arrow keys to read values.",
+    "Use the arrow keys to read values, and Enter to open their events.",
   ].join(" ");
 }
 
@@ -97,7 +117,7 @@ function options(latest: { current: ActivitySeries }, read: (reading: Reading | 
         size: 28,
         space: 74,
         incrs: WHOLE_MINUTES,
-        values: (_, splits) => splits.map(minuteOfDay),
+        values: (_, splits) => splits.map(isLong(latest.current) ? dayOf : minuteOfDay),
       }),
       axis({ size: 48, space: 42, values: (_, splits) => splits.map((v) => (Number.isInteger(v) ? compact(v) : "")) }),
     ],
@@ -105,6 +125,7 @@ function options(latest: { current: ActivitySeries }, read: (reading: Reading | 
       {},
       unseen,
       unseen,
+      { stroke: token("--ink-3"), width: 1.4, dash: [5, 4], points: { show: false } },
       { stroke: line, width: 2, points: { show: false } },
     ],
     bands: [{ series: [2, 1], fill: token("--band") }],

@@ -7,7 +7,7 @@ import { Plot, type PlotOptions } from "./Plot";
 
 type Props = {
   times: number[];
-  values: number[];
+  values: (number | null)[];
   /** Colour token, such as "--c1". */
   colour: string;
   /** The top of the axis, which starts at zero. */
@@ -49,7 +49,8 @@ function options(latest: { current: Props }): PlotOptions {
       {
         stroke: line,
         width: 1.5,
-        points: { show: false },
+        // A value without a neighbour is no line.
+        points: { show: () => latest.current.values.filter((value) => value !== null).length === 1, size: 5, fill: line },
         fill: (u) => {
           const shade = u.ctx.createLinearGradient(0, u.bbox.top, 0, u.bbox.top + u.bbox.height);
           shade.addColorStop(0, `${line}38`);

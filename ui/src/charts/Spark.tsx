@@ -8,7 +8,8 @@ const PAD = 3;
 export function Spark({ values, label }: { values: number[]; label: string }) {
   const shade = useId();
   const points = values.length === 1 ? [values[0]!, values[0]!] : values;
-  if (points.length === 0) return <svg class="spark" role="img" aria-label={label} />;
+  // Nothing at all is no trend.
+  if (points.every((value) => value === 0)) return <svg class="spark" role="img" aria-label={label} />;
 
   const low = Math.min(...points);
   const high = Math.max(...points);

@@ -192,7 +192,9 @@ export class LiveConnection {
     const topic = failure.topic ? this.#topics.get(failure.topic) : undefined;
     if (!topic) return this.onFailure(failure);
     topic.askedAt = 0;
-    topic.problem.value = { message: failure.message, ref: failure.ref ?? failure.code };
+    const unknown = failure.code === "unknown_topic";
+    const message = unknown ? `There is no topic “${topic.name}”: it is misspelt, or what publishes it is not installed` : failure.message;
+    topic.problem.value = { message, ref: failure.ref ?? failure.code };
   }
 
   /** Gives the server credit for more frames. Sent after a frame is applied, so a slow page slows its server. */

@@ -33,11 +33,19 @@ export type Pane = {
 
 export type TopEvent = { name: string; source: string; n: number; prev: number | null; spark: number[] };
 
-/** One sample a second: percent of each resource, network in kB/s. */
-export type SystemHealth = { t: number[]; cpu: number[]; mem: number[]; disk: number[]; net: number[] };
+/** One sample a second: percent of each resource, network in kB/s. Null, over a long range, where there is no sample. */
+export type SystemHealth = { t: number[] } & Record<"cpu" | "mem" | "disk" | "net", (number | null)[]>;
 
-/** One sample a second: events/s, and the 95th percentile of received → committed in ms, null without a commit. */
-export type Ingest = { t: number[]; rate: number[]; lag: (number | null)[] };
+/**
+ * One sample a second: events/s, and the 95th percentile of received → committed in ms, null without a commit. `mean` is
+ * there where the page asked over a range: its events/s, and those of what it is compared with.
+ */
+export type Ingest = {
+  t: number[];
+  rate: number[];
+  lag: (number | null)[];
+  mean?: { now: number; before: number | null };
+};
 
 export type Severity = "critical" | "high" | "medium" | "low";
 
@@ -51,6 +59,8 @@ export type Alert = {
   state: "pending" | "firing" | "resolved";
   acknowledged: boolean;
   acked_by: string | null;
+  /** As it stood at the end of a range of the past: there is nothing to be done about it here. */
+  past?: boolean;
 };
 
 /** Rows that came too late for any window of a metric, in all; the last one at `t`. */
@@ -70,4 +80,5 @@ export type TopicData = {
   late_rows: Record<string, TooLate>;
 };
 
+/** The topics that this page knows by name; a dashboard may name others, which are drawn by their policy. */
 export type TopicName = keyof TopicData;

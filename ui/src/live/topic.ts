@@ -46,6 +46,11 @@ export class Topic<T> implements View<T> {
     return this.#position;
   }
 
+  /** How the server says that this topic's data are: fields, rows by key, or columns. */
+  get policy() {
+    return this.#policy;
+  }
+
   /** Makes the next `sub` ask for a snapshot. */
   forget() {
     this.#position = null;

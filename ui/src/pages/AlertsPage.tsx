@@ -1,7 +1,9 @@
 import { isAcknowledged } from "../alerts/acknowledge";
 import { linkedAlert } from "../alerts/linked";
+import { around, countedBy } from "../behind";
 import { quoted, sql } from "../ask/request";
 import { useAnswer } from "../ask/useAnswer";
+import { definitionsTopic } from "../definitions";
 import { dayAndMinute, figure } from "../format";
 import { useTopic } from "../live";
 import type { Alert } from "../live/data";
@@ -33,43 +35,49 @@ function Unchosen() {
   );
 }
 
-type Moment = { time: number; what: string; value: number | null; threshold: number | null; message: string | null; metric: string | null; by: string | null };
+type Moment = {
+  time: number;
+  what: string;
+  value: number | null;
+  threshold: number | null;
+  message: string | null;
+  metric: string | null;
+  key: string | null;
+  rule: string | null;
+  by: string | null;
+};
 
 const REFRESH_MS = 10_000;
 
 async function lifeOf(id: string): Promise<Moment[]> {
   const { rows } = await sql(
-    `SELECT epoch(time), type, value, threshold, message, metric, acknowledged_by FROM alerts
+    `SELECT epoch(time), type, value, threshold, message, metric, acknowledged_by, key, rule FROM alerts
      WHERE alert = ${quoted(id)} ORDER BY time DESC, row_offset DESC LIMIT 50`,
     50,
   );
-  return rows.map(([time, type, value, threshold, message, metric, by]) => ({
+  return rows.map(([time, type, value, threshold, message, metric, by, key, rule]) => ({
     time: Number(time),
     what: String(type).replace("alert.", ""),
     value: value as number | null,
     threshold: threshold as number | null,
     message: message as string | null,
     metric: metric as string | null,
+    key: key as string | null,
+    rule: rule as string | null,
     by: by as string | null,
   }));
 }
 
 function Behind({ id, alert }: { id: string; alert: Alert | undefined }) {
   const life = useAnswer(`alert ${id} ${alert?.state} ${alert?.acknowledged}`, () => lifeOf(id), REFRESH_MS);
-  const metric = life.data.value?.find(({ metric }) => metric)?.metric;
+  const moments = life.data.value ?? [];
   return (
     <Panel
       title={alert?.title ?? "An alert of the past"}
       topic={life}
       shape="rows"
       note={alert && `${alert.severity}, ${isAcknowledged(alert) ? "acknowledged" : alert.state}`}
-      tools={
-        metric && (
-          <a class="button small" href={href(["metrics", metric])}>
-            {metric}
-          </a>
-        )
-      }
+      tools={<Deeper moments={moments} />}
       isEmpty={(moments) => moments.length === 0}
       empty={
         <Empty title="The log has no row of this alert">
@@ -96,4 +104,37 @@ function Behind({ id, alert }: { id: string; alert: Alert | undefined }) {
       )}
     </Panel>
   );
+}
+
+/** From the alert to its metric at its time, to what the metric counted then, and to the rule. */
+function Deeper({ moments }: { moments: Moment[] }) {
+  const { metric, key } = moments.find(({ metric }) => metric) ?? {};
+  const rule = moments.find(({ rule }) => rule)?.rule;
+  if (!metric) return null;
+  const times = moments.map(({ time }) => time);
+  const span = around(Math.min(...times), Math.max(...times));
+  const counted = countedBy(metric, key ?? "", span);
+  return (
+    <>
+      <a class="button small" href={href(["metrics", metric], { ...span, aggregate: aggregateOf(rule, metric) })} title={`${metric} around that time`}>
+        {metric}
+      </a>
+      <a class="button small" href={counted.link} title={`${counted.says}, around that time`}>
+        {counted.says.startsWith("The events") ? "Events" : "Rows"}
+      </a>
+      {rule && definitionsTopic.data.value?.[`rule/${rule}`] && (
+        <a class="button small" href={href(["definitions", "rule", rule])} title={`The rule ${rule}`}>
+          Rule
+        </a>
+      )}
+    </>
+  );
+}
+
+/** What of the metric the rule's condition is about: `mean` of `cpu.percent.mean > threshold`. */
+function aggregateOf(rule: string | null | undefined, metric: string): string | undefined {
+  const condition = definitionsTopic.data.value?.[`rule/${rule}`]?.spec.condition;
+  if (typeof condition !== "string") return undefined;
+  const at = condition.indexOf(`${metric}.`);
+  return at < 0 ? undefined : /^\w+/.exec(condition.slice(at + metric.length + 1))?.[0];
 }

@@ -1,46 +1,64 @@
-import { dashboards } from "../definitions";
+import { dashboards, definitionsTopic } from "../definitions";
+import { live } from "../live";
 import { Failed } from "../panel/Failed";
 import { Skeleton } from "../panel/Skeleton";
+import { href } from "../router";
 import { WidgetGrid } from "../widgets/WidgetGrid";
 import type { Captured } from "./routes";
 
-/** A dashboard, as the server defines it. */
+const OFFLINE = { message: "The server cannot be reached; trying again", ref: "offline" };
+
+/** A dashboard, as it is defined at this moment. */
 export function DashboardPage({ captured }: { captured: Captured }) {
-  const found = dashboards.data.value;
-  if (dashboards.problem.value) {
+  const found = dashboards.value;
+  const problem = definitionsTopic.problem.value;
+  if (problem && found === null) {
     return (
       <section class="panel nowhere" aria-label="Dashboard">
-        <Failed problem={dashboards.problem.value} retry={dashboards.retry} />
+        <Failed problem={problem} retry={definitionsTopic.retry} />
       </section>
     );
   }
   if (found === null) {
+    const offline = live.state.value === "offline";
     return (
-      <section class="panel nowhere" aria-label="Dashboard" aria-busy="true">
-        <Skeleton shape="line" title="the dashboard" />
+      <section class="panel nowhere" aria-label="Dashboard" aria-busy={!offline}>
+        {offline ? <Failed problem={OFFLINE} retry={() => live.connect()} /> : <Skeleton shape="line" title="the dashboard" />}
       </section>
     );
   }
   const dashboard = found.find(({ name }) => name === captured.id);
-  if (!dashboard) {
-    return (
-      <section class="panel nowhere" aria-label="Dashboard">
-        <div class="message">
-          <b>No dashboard is called {captured.id}</b>
-          <span>Dashboards are declared in the configuration, under `dashboards`.</span>
-        </div>
-      </section>
-    );
-  }
+  if (!dashboard) return <Missing id={captured.id ?? ""} others={found.length} />;
   if (dashboard.spec.widgets.length === 0) {
     return (
       <section class="panel nowhere" aria-label={dashboard.spec.name}>
         <div class="message">
           <b>{dashboard.spec.name} has no widgets yet</b>
-          <span>Add some under its `widgets` in the configuration.</span>
+          <span>Give its definition some under `widgets`; they appear here at once.</span>
+          <a class="button" href={href(["definitions", "dashboard", dashboard.name])}>
+            Its definition
+          </a>
         </div>
       </section>
     );
   }
   return <WidgetGrid key={dashboard.name} dashboard={dashboard.spec} />;
+}
+
+function Missing({ id, others }: { id: string; others: number }) {
+  return (
+    <section class="panel nowhere" aria-label="Dashboard">
+      <div class="message">
+        <b>{others === 0 ? "No dashboard is defined yet" : `There is no dashboard ${id}`}</b>
+        <span>
+          {others === 0
+            ? "Define one under `dashboards` in the configuration, or with `hindcast apply`; it appears here at once."
+            : "It may have been removed. Should it be defined again, it appears here at once."}
+        </span>
+        <a class="button" href={others === 0 ? href(["events"]) : href(["definitions"], { kind: "dashboard" })}>
+          {others === 0 ? "Look at the events" : "All dashboards"}
+        </a>
+      </div>
+    </section>
+  );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
-import { placeOf, recentEvents, type Event, type Filter } from "../ask/events";
+import { placeOf, recentEvents, type Counted, type Event, type Filter } from "../ask/events";
 import { useAnswer } from "../ask/useAnswer";
+import { definitionsTopic, metricNamed } from "../definitions";
 import { count } from "../format";
 import { useTopic } from "../live";
 import { DataTable, type Column } from "../panel/DataTable";
@@ -9,6 +10,7 @@ import { Panel } from "../panel/Panel";
 import { SendOneEvent } from "../panel/SendOneEvent";
 import { range } from "../range";
 import { address, go, href, hrefHere } from "../router";
+import { Icon } from "../shell/Icon";
 import { summary, when, who, worth } from "./eventText";
 
 const LIMIT = 200;
@@ -55,20 +57,38 @@ function filterHere(): Filter {
   return { type: of("type"), source: of("source"), subject: of("subject"), text: of("text") };
 }
 
+/** The metric, and the one series of it, whose events the address asks for; null where it names none. */
+function metricHere(): { metric: string; key: string; counted: Counted | undefined } | null {
+  const { params } = address.value;
+  const [metric, key] = [params.get("metric"), params.get("key") ?? ""];
+  if (!metric) return null;
+  const spec = metricNamed(metric);
+  if (spec?.stream !== "user_interactions") return { metric, key, counted: undefined };
+  const where = [
+    ...(spec.namedBy ? [`${spec.namedBy}=${metric}`] : []),
+    ...(key && spec.key ? [`${spec.key}=${key}`] : []),
+  ];
+  return { metric, key, counted: { types: spec.types ?? [], where } };
+}
+
 /** What comes in, newest first, with filters that the address holds. */
 export function EventsPage() {
   const filter = filterHere();
+  const of = metricHere();
+  const known = of === null || definitionsTopic.data.value !== null;
   const chosen = range.value;
-  const filtered = Object.values(filter).some(Boolean);
+  const filtered = of !== null || Object.values(filter).some(Boolean);
   const answer = useAnswer(
-    JSON.stringify([filter, chosen.key]),
-    () => recentEvents(filter, chosen, LIMIT),
+    JSON.stringify([filter, of, chosen.key]),
+    () => recentEvents(filter, chosen, LIMIT, of?.counted),
     chosen.span ? REFRESH_MS : 0,
+    known,
   );
   const found = answer.data.value;
   return (
     <>
       <Filters filter={filter} found={found?.events ?? []} />
+      {of && known && <OfMetric metric={of.metric} series={of.key} counted={of.counted} />}
       <div class="fill">
         <Panel
           title={filtered ? "Matching events" : "Latest events"}
@@ -96,6 +116,33 @@ export function EventsPage() {
         </Panel>
       </div>
     </>
+  );
+}
+
+/** Says which metric's events are listed, and takes that filter away. */
+function OfMetric({ metric, series, counted }: { metric: string; series: string; counted: Counted | undefined }) {
+  return (
+    <section class="strip-note calm" aria-label="Events of a metric">
+      <Icon name="chart" />
+      <span>
+        {counted ? (
+          <>
+            What <a href={href(["metrics", metric])}>{metric}</a> counts
+            {series && (
+              <>
+                , series <b>{series}</b>
+              </>
+            )}
+            {counted.types.length > 0 && <>: {counted.types.join(", ")}</>}
+          </>
+        ) : (
+          <>No metric of events is called {metric}: all of them are listed.</>
+        )}
+      </span>
+      <a class="button small" href={hrefHere({ metric: undefined, key: undefined })}>
+        All events
+      </a>
+    </section>
   );
 }
 

@@ -1,21 +1,21 @@
-import { useMemo } from "preact/hooks";
-import { askMetric, total, trend, type Aggregate, type Bucket, type MetricAnswer } from "../ask/metrics";
+import { askMetric, total, type Aggregate } from "../ask/metrics";
 import { useAnswer } from "../ask/useAnswer";
-import { Lines, type Line } from "../charts/Lines";
-import { dayAndMinute, duration, minorUnits, secondOfDay } from "../format";
+import { countedBy } from "../behind";
+import { figureOf, unitOf } from "../definitions";
+import { duration } from "../format";
 import { DataTable } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { range, versus } from "../range";
-import { address, go, href, hrefHere } from "../router";
+import { address, go, hrefHere } from "../router";
 import { Choice } from "../widgets/Choice";
 import { Change } from "../widgets/Measure";
 import { REFRESH_MS, written } from "../widgets/Metric";
+import { MetricChart, MetricTable } from "../widgets/MetricChart";
+import { inWords } from "../widgets/topicRows";
 import type { Captured } from "./routes";
 
 const POINTS = 60;
-/** Lines in the chart: as many as there are colours that all can tell apart. */
-const MOST_LINES = 6;
 const aggregates: Aggregate[] = ["count", "sum", "mean", "min", "max", "distinct"];
 
 /** One metric over the range: a line for each of its largest series, and all of them as a table. */
@@ -23,9 +23,10 @@ export function MetricPage({ captured }: { captured: Captured }) {
   const name = captured.name ?? "";
   const { params } = address.value;
   const wanted = params.get("aggregate") as Aggregate;
-  const aggregate = aggregates.includes(wanted) ? wanted : "count";
+  const aggregate = aggregates.includes(wanted) ? wanted : figureOf(name);
   // A count is a number of events, whatever its rows are worth.
-  const unit = aggregate === "count" || aggregate === "distinct" ? undefined : (params.get("unit") ?? undefined);
+  const unit = aggregate === "count" || aggregate === "distinct" ? undefined : (params.get("unit") ?? unitOf(name));
+  const behind = countedBy(name);
   const [chosen, compared] = [range.value, versus.value];
   const answer = useAnswer(
     `${name} ${chosen.key} ${compared}`,
@@ -42,7 +43,7 @@ export function MetricPage({ captured }: { captured: Captured }) {
       <div class="row stretch" style={{ "--columns": 1, "--height": "360px", "--grow": 360 }}>
         <div class="cell" data-span="8">
           <Panel
-            title={name}
+            title={`${inWords(aggregate)} over time`}
             topic={answer}
             shape="line"
             note={answer.data.value && `per ${duration(answer.data.value.bucket)}`}
@@ -55,16 +56,16 @@ export function MetricPage({ captured }: { captured: Captured }) {
                   text={String}
                   choose={(each) => go(hrefHere({ aggregate: each }), { replace: true })}
                 />
-                <a class="button small" href={href(["events"])}>
-                  Events
+                <a class="button small" href={behind.link} title={behind.says}>
+                  {behind.says.startsWith("The events") ? "Events" : "Rows"}
                 </a>
               </>
             }
             isEmpty={({ series }) => series.length === 0}
             empty={empty}
-            table={(found) => <PointsTable found={found} aggregate={aggregate} unit={unit} />}
+            table={(found) => <MetricTable found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
           >
-            {(found) => <Chart name={name} found={found} aggregate={aggregate} unit={unit} />}
+            {(found) => <MetricChart name={name} found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
           </Panel>
         </div>
       </div>
@@ -77,7 +78,15 @@ export function MetricPage({ captured }: { captured: Captured }) {
                 rows={series}
                 rowKey={({ key }) => key}
                 columns={[
-                  { title: "Series", wide: true, cell: ({ key }) => key || "all" },
+                  {
+                    title: "Series",
+                    wide: true,
+                    cell: ({ key }) => (
+                      <a class="cell-link" href={countedBy(name, key).link} title={countedBy(name, key).says}>
+                        {key || "all"}
+                      </a>
+                    ),
+                  },
                   { title: chosen.label, numeric: true, cell: ({ key, now }) => written(total(now, aggregate), unit, key) },
                   {
                     title: "Before",
@@ -98,51 +107,5 @@ export function MetricPage({ captured }: { captured: Captured }) {
         </div>
       </div>
     </>
-  );
-}
-
-type ShownProps = { found: MetricAnswer; aggregate: Aggregate; unit: string | undefined };
-
-const startsOf = ({ from, bucket }: MetricAnswer) => Array.from({ length: POINTS }, (_, i) => from + i * bucket);
-
-function Chart({ name, found, aggregate, unit }: ShownProps & { name: string }) {
-  const times = useMemo(() => startsOf(found), [found]);
-  const lines = useMemo<Line[]>(() => {
-    const shown = found.series.slice(0, MOST_LINES);
-    const lines = shown.map(({ key, now }) => lineOf(key || "all", key, now, aggregate, unit));
-    const [only] = shown;
-    if (shown.length === 1 && only!.before.length > 0) {
-      lines.push({ ...lineOf("before", only!.key, only!.before, aggregate, unit), dashed: true });
-    }
-    return lines;
-  }, [found, aggregate]);
-  return <Lines times={times} lines={lines} label={`${name} over time`} />;
-}
-
-/** Amounts are drawn in whole units, so that currencies with other minor units stand on one scale. */
-function lineOf(name: string, key: string, buckets: Bucket[], aggregate: Aggregate, unit: string | undefined): Line {
-  const size = unit === "money" ? minorUnits(key) : 1;
-  const values = trend(buckets, aggregate, POINTS).map((value) => (value === null ? null : value / size));
-  return { name, values, write: (value) => written(value * size, unit, key) };
-}
-
-function PointsTable({ found, aggregate, unit }: ShownProps) {
-  const shown = found.series.slice(0, MOST_LINES).map(({ key, now }) => ({ key, values: trend(now, aggregate, POINTS) }));
-  const rows = startsOf(found).map((start, i) => ({ start, i })).reverse();
-  const at = found.to - found.from > 86_400 ? dayAndMinute : secondOfDay;
-  return (
-    <DataTable
-      label="Values, newest first"
-      rows={rows}
-      rowKey={({ start }) => start}
-      columns={[
-        { title: "From", cell: ({ start }) => at(start) },
-        ...shown.map(({ key, values }) => ({
-          title: key || "all",
-          numeric: true,
-          cell: ({ i }: { i: number }) => written(values[i] ?? null, unit, key),
-        })),
-      ]}
-    />
   );
 }

@@ -5,10 +5,13 @@ import { address, href } from "../router";
 import type { IconName } from "../shell/Icon";
 import { AlertsPage } from "./AlertsPage";
 import { DashboardPage } from "./DashboardPage";
+import { DefinitionPage } from "./DefinitionPage";
+import { DefinitionsPage } from "./DefinitionsPage";
 import { EventPage } from "./EventPage";
 import { EventsPage } from "./EventsPage";
 import { MetricPage } from "./MetricPage";
 import { StreamPage } from "./StreamPage";
+import { TopicPage } from "./TopicPage";
 import { UserPage } from "./UserPage";
 
 export type Captured = Record<string, string>;
@@ -28,9 +31,9 @@ export type Route = {
   home: string;
 };
 
-const alerts = { crumb: "What fires, and what it is about", range: "none", page: AlertsPage, home: "alerts" } as const;
+const alerts = { crumb: "What fires, and what it is about", range: "some", page: AlertsPage, home: "alerts" } as const;
 const dashboard = {
-  title: ({ id }: Captured) => dashboards.data.value?.find(({ name }) => name === id)?.spec.name ?? id ?? "",
+  title: ({ id }: Captured) => dashboards.value?.find(({ name }) => name === id)?.spec.name ?? id ?? "",
   range: "some",
   page: DashboardPage,
 } as const;
@@ -43,6 +46,9 @@ export const routes: readonly Route[] = [
   { pattern: "users/:subject", title: ({ subject }) => subject ?? "", crumb: "A user's timeline", range: "answers", page: UserPage, home: "events" },
   { pattern: "metrics/:name", title: ({ name }) => name ?? "", crumb: "Metric", range: "answers", page: MetricPage, home: "" },
   { pattern: "streams/:name", title: ({ name }) => name ?? "", crumb: "The newest rows of a stream", range: "none", page: StreamPage, home: "" },
+  { pattern: "topics/:name", title: ({ name }) => name ?? "", crumb: "A live topic, as it is now", range: "none", page: TopicPage, home: "" },
+  { pattern: "definitions", title: () => "Definitions", crumb: "What is declared, and by whom", range: "none", page: DefinitionsPage, home: "definitions" },
+  { pattern: "definitions/:kind/:name", title: ({ name }) => name ?? "", crumb: "Definition", range: "none", page: DefinitionPage, home: "definitions" },
   { pattern: "alerts", title: () => "Alerts", ...alerts },
   { pattern: "alerts/:id", title: () => "Alert", ...alerts },
   { pattern: "alert/:id", title: () => "Alert", ...alerts }, // as notifications link to it
@@ -64,7 +70,7 @@ function match(path: readonly string[]): Matched | null {
   return null;
 }
 
-const homeName = computed(() => dashboards.data.value?.[0]?.name ?? "overview");
+const homeName = computed(() => dashboards.value?.[0]?.name ?? "overview");
 
 /** Where the address leads; null where that is nowhere. No address at all leads to the first dashboard. */
 export const current = computed<Matched | null>(() => {
@@ -72,13 +78,14 @@ export const current = computed<Matched | null>(() => {
   return match(path.length === 0 || path.join("/") === "overview" ? ["dashboards", homeName.value] : path);
 });
 
-export type RailLink = { title: string; link: string; icon: IconName; here: boolean; alerts?: boolean };
+/** `tab`: it has a place at the foot of a phone; the others are behind More there. */
+export type RailLink = { title: string; link: string; icon: IconName; here: boolean; tab?: boolean; alerts?: boolean };
 export type RailGroup = { title: string; links: RailLink[] };
 
 /** The rail: the dashboards that are defined, then what every installation has. */
 export const rail = computed<RailGroup[]>(() => {
   const here = current.value;
-  const boards = dashboards.data.value ?? [{ name: "overview", spec: { name: "Overview" } }];
+  const boards = dashboards.value ?? [{ name: "overview", spec: { name: "Overview" } }];
   const at = (home: string) => here?.route.home === home;
   return [
     {
@@ -88,9 +95,11 @@ export const rail = computed<RailGroup[]>(() => {
         link: href(["dashboards", name]),
         icon: i === 0 ? "home" : "board",
         here: at("dashboards") && here?.captured.id === name,
+        tab: i === 0,
       })),
     },
-    { title: "Explore", links: [{ title: "Events", link: href(["events"]), icon: "list", here: at("events") }] },
-    { title: "Watch", links: [{ title: "Alerts", link: href(["alerts"]), icon: "bell", here: at("alerts"), alerts: true }] },
+    { title: "Explore", links: [{ title: "Events", link: href(["events"]), icon: "list", here: at("events"), tab: true }] },
+    { title: "Watch", links: [{ title: "Alerts", link: href(["alerts"]), icon: "bell", here: at("alerts"), tab: true, alerts: true }] },
+    { title: "Set up", links: [{ title: "Definitions", link: href(["definitions"]), icon: "layers", here: at("definitions") }] },
   ];
 });

@@ -22,8 +22,8 @@ export function Rail() {
           <span class="rail-title" aria-hidden="true">
             {title}
           </span>
-          {links.map((link, i) => (
-            <Item key={link.link} link={link} tab={i === 0} />
+          {links.map((link) => (
+            <Item key={link.link} link={link} />
           ))}
         </div>
       ))}
@@ -33,9 +33,9 @@ export function Rail() {
   );
 }
 
-function Item({ link, tab }: { link: RailLink; tab: boolean }) {
+function Item({ link }: { link: RailLink }) {
   return (
-    <a href={link.link} class={tab ? "tab" : ""} title={link.title} aria-current={link.here ? "page" : undefined}>
+    <a href={link.link} class={link.tab ? "tab" : ""} title={link.title} aria-current={link.here ? "page" : undefined}>
       <Icon name={link.icon} />
       <span>{link.title}</span>
       {link.alerts && <AlertBadge />}

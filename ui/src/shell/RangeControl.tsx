@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { dayAndMinute } from "../format";
-import { chooseMoments, chooseSpan, chooseVersus, chooseZone, ends, range, SPANS, utc, versus, type Span, type Versus } from "../range";
+import { chooseMoments, chooseSpan, chooseVersus, chooseZone, ends, lengthen, range, SPANS, utc, versus, type Span, type Versus } from "../range";
 import { useShortcuts } from "../shortcuts";
 import { Choice } from "../widgets/Choice";
 import { Icon } from "./Icon";
@@ -11,7 +11,7 @@ const comparisonText: Record<Versus, string> = { prior: "Span before", week: "We
 
 const notes = {
   answers: "",
-  some: "Tiles that name the range answer it. Panels that follow the log live show a span of their own, which they name.",
+  some: "Up to the last hour the panels are live, and each names the span of its figures. Longer ranges, and those of the past, are asked of the log.",
   none: "This page shows what is there now; the range is kept for the others.",
 } as const;
 
@@ -20,7 +20,10 @@ export function RangeControl({ answered }: { answered: keyof typeof notes }) {
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
-  useShortcuts([{ keys: ["r"], label: "R", does: "choose the time range", run: () => setOpen(true) }]);
+  useShortcuts([
+    { keys: ["r"], label: "R", does: "choose the time range", run: () => setOpen(true) },
+    { keys: ["[", "]"], label: "[ ]", does: "shorter or longer range", run: (key) => lengthen(key === "]" ? 1 : -1) },
+  ]);
 
   useEffect(() => {
     if (!open) return;
@@ -51,7 +54,12 @@ export function RangeControl({ answered }: { answered: keyof typeof notes }) {
       >
         <Icon name="clock" />
         <span class="unseen">Time range: </span>
-        {range.value.label}
+        {range.value.span ?? (
+          <>
+            <span class="spelt">{range.value.label}</span>
+            <span class="short-label">Custom</span>
+          </>
+        )}
         {utc.value && <small>UTC</small>}
       </button>
       {open && (

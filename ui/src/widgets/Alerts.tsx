@@ -1,10 +1,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { acknowledge, needsAcknowledgement } from "../alerts/acknowledge";
-import { useTopic } from "../live";
+import { askAlerts } from "../ask/activity";
+import { useOverRange } from "../ask/useOverRange";
 import type { Alert, Severity } from "../live/data";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { linkedAlert } from "../alerts/linked";
+import { range, type Range } from "../range";
 import { go, href } from "../router";
 import { useShortcuts } from "../shortcuts";
 import { AlertRow } from "./AlertRow";
@@ -23,8 +25,33 @@ function inOrder(alerts: Record<string, Alert>): Alert[] {
   );
 }
 
+const stateOf: Record<string, Alert["state"]> = {
+  "alert.fired": "firing",
+  "alert.acknowledged": "firing",
+  "alert.pending": "pending",
+  "alert.resolved": "resolved",
+};
+
+/** The alerts of a range of the past, as they stood at its end. */
+async function ask(chosen: Range): Promise<Record<string, Alert>> {
+  const found: Record<string, Alert> = {};
+  for (const [id, rule, key, severity, message, t, type, by] of await askAlerts(chosen)) {
+    const state = stateOf[type];
+    if (!state) continue; // it calmed down before it fired
+    found[id] = {
+      ...{ id, rule, t, state, past: true, acked_by: by, acknowledged: by !== null },
+      severity: severity as Severity,
+      title: key ? `${rule} · ${key}` : rule,
+      detail: message ?? "",
+    };
+  }
+  return found;
+}
+
+/** Alerts as they are now; where the range ends in the past, as they were at its end. */
 export function Alerts({ title }: Props) {
-  const topic = useTopic("alerts");
+  const endsNow = range.value.span !== null;
+  const topic = useOverRange("alerts", ask, endsNow);
   const list = useRef<HTMLUListElement>(null);
   const [chosen, choose] = useState<string | null>(null);
   const alerts = inOrder(topic.data.value ?? {});
@@ -68,7 +95,11 @@ export function Alerts({ title }: Props) {
       isEmpty={() => alerts.length === 0}
       empty={
         <Empty title="All quiet">
-          <span>No alert rule is pending or firing. What fires will be listed here.</span>
+          <span>
+            {endsNow
+              ? "No alert rule is pending or firing. What fires will be listed here."
+              : "No alert was pending or fired in the range of the top bar."}
+          </span>
         </Empty>
       }
     >
@@ -111,6 +142,5 @@ export const alertsKind: Kind = {
   title: () => "Alerts",
   reads: "alerts",
   place: { w: 4, height: 354 },
-  range: "own",
   component: Alerts,
 };

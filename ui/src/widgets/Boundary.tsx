@@ -1,9 +1,8 @@
 import { Component, type ComponentChildren } from "preact";
 import { live } from "../live";
-import type { TopicName } from "../live/data";
 import { Failed } from "../panel/Failed";
 
-type Props = { title: string; topic: TopicName | null; children: ComponentChildren };
+type Props = { title: string; topic: string | null; children: ComponentChildren };
 
 /** Keeps a widget that cannot draw its data from taking the page with it. A retry starts from a new snapshot. */
 export class Boundary extends Component<Props, { failure: string | null }> {

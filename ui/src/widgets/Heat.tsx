@@ -1,9 +1,14 @@
 import { useState } from "preact/hooks";
+import { askWeek } from "../ask/activity";
+import { useOverRange } from "../ask/useOverRange";
+import { between } from "../behind";
 import { compact, count } from "../format";
-import { useTopic } from "../live";
 import { DataTable } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
+import { followsLive, range } from "../range";
+import { go, href } from "../router";
+import { now } from "../time";
 import { clampAt, stepOf, STEPS } from "./heatScale";
 import type { Kind, Props } from "./kind";
 
@@ -16,18 +21,35 @@ type Cell = { day: number; hour: number };
 const countAt = (counts: Counts, { day, hour }: Cell) => counts[`${day}-${hour}`] ?? 0;
 const clock = (hour: number) => String(hour).padStart(2, "0");
 
-/** When in the week people are active. */
+const HOUR = 3_600;
+const THURSDAY = 3; // 1 January 1970 was one
+
+/** The newest hour that is that one of the week, in unix seconds. */
+function newest({ day, hour }: Cell, until: number): number {
+  const last = Math.floor(until / HOUR);
+  const behind = (((Math.floor(last / 24) + THURSDAY) % 7) - day) * 24 + (last % 24) - hour;
+  return (last - ((behind % 168) + 168) % 168) * HOUR;
+}
+
+/** Its events: those of the newest such hour. */
+function open(cell: Cell) {
+  const start = newest(cell, range.value.span ? now.peek() / 1_000 : Number(range.value.until) - 1);
+  go(href(["events"], between(start, start + HOUR)));
+}
+
+/** When in the week people are active: over the last four weeks, or over a longer range of the top bar. */
 export function Heat({ title }: Props) {
-  const topic = useTopic("activity_heat");
+  const topic = useOverRange("activity_heat", askWeek);
   return (
     <Panel
       title={title}
       topic={topic}
       shape="grid"
+      note={followsLive.value ? "last 4 weeks" : range.value.label}
       isEmpty={(counts) => Object.keys(counts).length === 0}
       empty={
         <Empty title="No events yet">
-          <span>The week fills in as events arrive.</span>
+          <span>{followsLive.value ? "The week fills in as events arrive." : "Choose another range in the top bar."}</span>
         </Empty>
       }
       table={(counts) => <HeatTable counts={counts} />}
@@ -49,6 +71,7 @@ function HeatMap({ counts }: { counts: Counts }) {
   const clamp = clampAt(Object.values(counts));
 
   function move(event: KeyboardEvent) {
+    if (event.key === "Enter" && at) return open(at);
     const by = moves[event.key];
     if (!by) return;
     event.preventDefault();
@@ -63,7 +86,7 @@ function HeatMap({ counts }: { counts: Counts }) {
         tabIndex={0}
         role="application"
         aria-roledescription="heat map"
-        aria-label="Events by weekday and hour, UTC. Use the arrow keys to read values."
+        aria-label="Events by weekday and hour, UTC. Use the arrow keys to read values, and Enter to open the newest such hour."
         onKeyDown={move}
         onMouseLeave={() => setAt(null)}
         onBlur={() => setAt(null)}
@@ -77,6 +100,7 @@ function HeatMap({ counts }: { counts: Counts }) {
                 class={`step-${stepOf(countAt(counts, { day, hour }), clamp)}`}
                 data-on={at?.day === day && at.hour === hour}
                 onMouseEnter={() => setAt({ day, hour })}
+                onClick={() => open({ day, hour })}
               />
             ))}
           </>
@@ -133,6 +157,5 @@ export const heatKind: Kind = {
   title: () => "Activity by weekday and hour",
   reads: "activity_heat",
   place: { w: 4, height: 302 },
-  range: "own",
   component: Heat,
 };

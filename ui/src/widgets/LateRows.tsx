@@ -1,11 +1,15 @@
 import { count, duration } from "../format";
 import { useTopic } from "../live";
+import { ends, range } from "../range";
 import { href } from "../router";
+import type { TooLate } from "../live/data";
 import type { Kind } from "./kind";
 
-/** One line for each metric that rows came too late for; nothing where there is none. */
+/** One line for the metrics that rows came too late for, the last within the range; nothing where there is none. */
 function LateRows() {
-  const late = Object.entries(useTopic("late_rows").data.value ?? {}).filter(([, { rows }]) => rows > 0);
+  const { from, to } = ends(range.value);
+  const shown = ({ rows, t }: TooLate) => rows > 0 && t >= from && (range.value.span !== null || t < to);
+  const late = Object.entries(useTopic("late_rows").data.value ?? {}).filter(([, each]) => shown(each));
   if (late.length === 0) return null;
   const rows = late.reduce((n, [, each]) => Math.max(n, each.rows), 0);
   const behind = late.reduce((s, [, each]) => Math.max(s, each.behind_s), 0);
@@ -38,6 +42,5 @@ export const lateRowsKind: Kind = {
   title: () => "Late rows",
   reads: "late_rows",
   place: "strip",
-  range: "own",
   component: LateRows,
 };

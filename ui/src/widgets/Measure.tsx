@@ -1,47 +1,72 @@
-import { change, count, secondOfDay, signedPercent } from "../format";
-import { useTopic } from "../live";
+import { askActivity, type Summed } from "../ask/activity";
+import { useOverRange } from "../ask/useOverRange";
+import { between, type Behind } from "../behind";
+import { change, figure, secondOfDay, signedPercent } from "../format";
 import type { Measure as MeasureData, UserActivity } from "../live/data";
+import { comparison as comparisonOfRange, followsLive, range, versus, type Range, type Versus } from "../range";
 import { href } from "../router";
 import type { Kind, Props } from "./kind";
-import { Tile, type Behind } from "./Tile";
+import { Tile } from "./Tile";
 
 type Name = Exclude<keyof UserActivity, "ahead">;
 
-type Said = { title: string; comparison: string; behind: () => Behind };
+/** `now` names the figure of the live view, `over` that of a longer range; `comparison` is of the live view. */
+type Said = { now: string; over: string; comparison: string; behind: (measure: MeasureData) => Behind };
 
-const events = () => ({ link: href(["events"]), says: "The events behind it" });
+const events = ({ from, to }: MeasureData): Behind => ({
+  link: href(["events"], from !== undefined && to !== undefined ? between(from, to) : {}),
+  says: "The events behind it",
+});
 
-/** What the fold's figures are called, what they compare with, and what is behind them. */
+const refused = () => ({ link: href(["streams", "dead_letters"]), says: "The rows that were refused, and why" });
+
+/** What the figures are called, what they compare with, and what is behind them. */
 const measures: Record<Name, Said> = {
-  active_users: { title: "Active users, 5 min", comparison: "prior 5 min", behind: events },
-  events_per_minute: { title: "Events per minute", comparison: "prior min", behind: events },
-  events_total: { title: "Events, total", comparison: "since the log began", behind: events },
-  rejected: {
-    title: "Rejected, 1 h",
-    comparison: "prior hour",
-    behind: () => ({ link: href(["streams", "dead_letters"]), says: "The rows that were refused, and why" }),
-  },
+  active_users: { now: "Active users, 5 min", over: "Active users", comparison: "prior 5 min", behind: events },
+  events_per_minute: { now: "Events per minute", over: "Events per minute", comparison: "prior min", behind: events },
+  events_total: { now: "Events, total", over: "Events", comparison: "since the log began", behind: events },
+  rejected: { now: "Rejected, 1 h", over: "Rejected", comparison: "prior hour", behind: refused },
 };
 
 const nameOf = (measure: string | undefined): Name => (measure && measure in measures ? (measure as Name) : "active_users");
 
-/** A tile for one figure of user activity. */
+/** The live view's figures, over a range. */
+async function ask(chosen: Range, compared: Versus): Promise<UserActivity> {
+  const { from, to, events, users, refused } = await askActivity(chosen, compared);
+  const minutes = (to - from) / 60;
+  const measure = ({ now, before, trend }: Summed, by = 1): MeasureData => ({
+    v: now / by,
+    prev: before === null ? undefined : before / by,
+    spark: trend,
+    from,
+    to,
+  });
+  return {
+    active_users: measure(users),
+    events_per_minute: measure(events, minutes),
+    events_total: measure(events),
+    rejected: measure(refused),
+  };
+}
+
+/** A tile for one figure of user activity: of now, or over a longer range. */
 function Measure({ widget, title }: Props) {
-  const topic = useTopic("user_activity");
+  const view = useOverRange("user_activity", ask);
   const name = nameOf(widget.options?.measure);
-  const { comparison, behind } = measures[name];
+  const live = followsLive.value;
+  const compared = !live ? comparisonOfRange.value : versus.value === "none" ? "" : measures[name].comparison;
   return (
     <Tile
       title={title}
-      topic={topic}
-      behind={behind()}
+      topic={view}
+      behind={(data) => measures[name].behind(data[name])}
       figure={(data) => {
         const measure = data[name];
         return {
-          value: count(measure.v),
-          below: <Comparison measure={measure} comparison={comparison} better={widget.options?.better ?? "higher"} />,
+          value: figure(measure.v),
+          below: <Comparison measure={measure} comparison={compared} better={widget.options?.better ?? "higher"} />,
           trend: measure.spark,
-          note: measure.to === undefined ? undefined : `to ${secondOfDay(measure.to)}`,
+          note: !live ? range.value.label : measure.to === undefined ? undefined : `to ${secondOfDay(measure.to)}`,
         };
       }}
     />
@@ -53,13 +78,13 @@ type ComparisonProps = { measure: MeasureData; comparison: string; better: "high
 function Comparison({ measure, comparison, better }: ComparisonProps) {
   const { v, prev } = measure;
   // A measure that is never compared, such as a total, carries the words alone.
-  if (prev === undefined) return <span class="versus">{comparison}</span>;
+  if (prev === undefined || comparison === "") return <span class="versus">{comparison}</span>;
   if (prev === null) return <span class="versus">no {comparison} yet</span>;
   return (
     <>
       <Change now={v} before={prev} better={better} />
-      <span class="versus" title={`${count(prev)} in the ${comparison}`}>
-        vs {count(prev)}, {comparison}
+      <span class="versus" title={`${figure(prev)} ${comparison}`}>
+        vs {figure(prev)}, {comparison}
       </span>
     </>
   );
@@ -80,9 +105,8 @@ export function Change({ now, before, better }: { now: number; before: number; b
 
 export const measureKind: Kind = {
   type: "measure",
-  title: ({ options }) => measures[nameOf(options?.measure)].title,
+  title: ({ options }) => measures[nameOf(options?.measure)][followsLive.value ? "now" : "over"],
   reads: "user_activity",
   place: "tile",
-  range: "own",
   component: Measure,
 };

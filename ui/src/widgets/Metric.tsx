@@ -1,7 +1,7 @@
-import { askMetric, POINTS, total, trend, type Aggregate, type MetricAnswer, type Series } from "../ask/metrics";
+import { askMetric, POINTS, total, trend, whole, type Aggregate, type MetricAnswer } from "../ask/metrics";
 import { useAnswer } from "../ask/useAnswer";
 import { figure, money, withUnit } from "../format";
-import { range, versus, type Range, type Versus } from "../range";
+import { comparison, nothingBefore, range, versus, type Range } from "../range";
 import { href } from "../router";
 import type { Kind, Props } from "./kind";
 import { Change } from "./Measure";
@@ -9,12 +9,6 @@ import { Tile, type Figure } from "./Tile";
 
 /** A window closes a minute or so after its end; asking more often would show nothing new. */
 export const REFRESH_MS = 15_000;
-
-const words: Record<Versus, (range: Range) => string> = {
-  prior: ({ span }) => (span ? `prior ${span}` : "the span before"),
-  week: () => "a week earlier",
-  none: () => "",
-};
 
 /** The figure as it is written: an amount of a currency, or a number with its unit. */
 export function written(value: number | null, unit: string | undefined, key: string): string {
@@ -37,14 +31,14 @@ function Metric({ widget, title }: Props) {
     <Tile
       title={title}
       topic={answer}
-      behind={{ link: href(["metrics", metric], { aggregate, unit: options.unit }), says: `${metric}, over time` }}
-      figure={(found) => figureOf(found, aggregate, options.unit, options.better ?? "higher", words[compared](chosen), chosen)}
+      behind={() => ({ link: href(["metrics", metric], { aggregate, unit: options.unit }), says: `${metric}, over time` })}
+      figure={(found) => figureOf(found, aggregate, options.unit, options.better ?? "higher", comparison.value, chosen)}
     />
   );
 }
 
 function figureOf(
-  { series }: MetricAnswer,
+  { series, closed }: MetricAnswer,
   aggregate: Aggregate,
   unit: string | undefined,
   better: "higher" | "lower",
@@ -56,38 +50,25 @@ function figureOf(
   const before = first && first.before.length > 0 ? total(first.before, aggregate) : null;
   return {
     value: first ? written(value, unit, first.key) : "0",
-    aside: others.map(({ key, now }) => `+ ${written(total(now, aggregate), unit, key)}`).join(" "),
+    aside: asideOf(others.map(({ key, now }) => written(total(now, aggregate), unit, key))),
     below: (
       <>
         {comparison && before !== null && value !== null && <Change now={value} before={before} better={better} />}
         <span class="versus">
-          {comparison && (before === null ? `nothing in ${comparison}` : `vs ${written(before, unit, first!.key)}, ${comparison}`)}
+          {comparison && (before === null ? nothingBefore.value : `vs ${written(before, unit, first!.key)}, ${comparison}`)}
         </span>
       </>
     ),
-    trend: first ? trend(first.now, aggregate, POINTS).map((value) => value ?? 0) : [],
+    trend: first ? trend(first.now, aggregate, POINTS).slice(0, closed).map((value) => value ?? 0) : [],
     note: chosen.label,
   };
 }
 
-/** All series as one. */
-function whole(series: Series[]): Series {
-  const all = (which: "now" | "before") => series.flatMap((each) => each[which]);
-  const [now, before] = [all("now"), all("before")];
-  return { key: "", now: merged(now), before: merged(before) };
-}
-
-function merged(buckets: Series["now"]): Series["now"] {
-  const byAt = new Map<number, Series["now"]>();
-  for (const bucket of buckets) byAt.set(bucket.at, [...(byAt.get(bucket.at) ?? []), bucket]);
-  return [...byAt].map(([at, group]) => ({
-    at,
-    count: total(group, "count") ?? 0,
-    sum: total(group, "sum") ?? 0,
-    min: total(group, "min"),
-    max: total(group, "max"),
-    distinct: total(group, "distinct"),
-  }));
+/** What cannot be added to the figure: the one amount in another currency, or how many there are, named on hover. */
+function asideOf(others: string[]): Figure["aside"] {
+  const [only] = others;
+  if (only === undefined) return undefined;
+  return others.length === 1 ? { text: `+ ${only}`, whole: only } : { text: `+ ${others.length} more`, whole: others.join(", ") };
 }
 
 export const metricKind: Kind = {
@@ -95,6 +76,5 @@ export const metricKind: Kind = {
   title: ({ metric, id }) => metric ?? id,
   reads: null,
   place: "tile",
-  range: "answers",
   component: Metric,
 };

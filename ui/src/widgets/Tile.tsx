@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import type { Behind } from "../behind";
 import { Spark } from "../charts/Spark";
 import type { View } from "../live/topic";
 import { staleness } from "../panel/Panel";
@@ -6,17 +7,21 @@ import { staleness } from "../panel/Panel";
 export type Figure = {
   value: string;
   /** Beside it in small type: what cannot be added to it, such as another currency. */
-  aside?: string;
+  aside?: { text: string; whole: string };
   below: ComponentChildren;
-  trend: number[];
+  trend?: number[];
   /** Beside the title: which span the figure covers. */
   note?: string;
 };
 
-/** Where a click on the tile leads, and what is there, in words. */
-export type Behind = { link: string; says: string };
-
-type Props<T> = { title: string; topic: View<T>; figure: (data: T) => Figure; restless?: number; behind?: Behind };
+type Props<T> = {
+  title: string;
+  topic: View<T>;
+  figure: (data: T) => Figure;
+  restless?: number;
+  /** Where a click on the tile leads. */
+  behind?: (data: T) => Behind;
+};
 
 /** One figure in large type, what it compares with, and its trend. */
 export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
@@ -28,9 +33,11 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
     return (
       <section class="tile" aria-label={title}>
         <div class="tile-title">{title}</div>
-        <div class="tile-value">–</div>
-        <div class="tile-below" title={problem.message}>
-          ref {problem.ref}
+        <p class="tile-problem" role="alert">
+          {problem.message}
+        </p>
+        <div class="tile-below">
+          <span class="versus">ref {problem.ref}</span>
           <button type="button" class="button small" onClick={topic.retry}>
             Retry
           </button>
@@ -50,6 +57,7 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
     );
   }
   const { value, aside, below, trend, note } = figure(data);
+  const leads = behind?.(data);
   return (
     <section class={stale ? "tile stale" : "tile"} aria-label={title}>
       <div class="tile-title" title={topic.stale.value || undefined}>
@@ -57,15 +65,15 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
         {note && <small>{note}</small>}
       </div>
       <div class="tile-value">
-        {value}
-        {aside && <small title={aside}>{aside}</small>}
+        <span>{value}</span>
+        {aside && <small title={aside.whole}>{aside.text}</small>}
       </div>
       <div class="tile-below">{below}</div>
-      <Spark values={trend} label={`${title}: trend over ${trend.length} points`} />
-      {behind && (
-        <a class="behind" href={behind.link} title={behind.says}>
+      {trend && <Spark values={trend} label={`${title}: trend over ${trend.length} points`} />}
+      {leads && (
+        <a class="behind" href={leads.link} title={leads.says}>
           <span class="unseen">
-            {title}: {behind.says}
+            {title}: {leads.says}
           </span>
         </a>
       )}

@@ -1,12 +1,27 @@
+import { askFrequent } from "../ask/activity";
+import { useOverRange } from "../ask/useOverRange";
 import { Spark } from "../charts/Spark";
 import { change, compact, count, signedPercent } from "../format";
-import { useTopic } from "../live";
 import type { TopEvent } from "../live/data";
 import { DataTable, type Column } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
+import { comparison, followsLive, range, versus } from "../range";
 import { href } from "../router";
 import type { Kind, Props } from "./kind";
+
+const changed: Column<TopEvent> = {
+  title: "Change",
+  numeric: true,
+  cell: ({ n, prev }) => {
+    const fraction = change(n, prev);
+    return fraction === null ? (
+      <span class="muted">new</span>
+    ) : (
+      <span title={`${count(prev ?? 0)} ${comparison.value}`}>{signedPercent(fraction)}</span>
+    );
+  },
+};
 
 const columns: Column<TopEvent>[] = [
   {
@@ -20,41 +35,31 @@ const columns: Column<TopEvent>[] = [
     ),
   },
   { title: "Events", numeric: true, cell: ({ n }) => compact(n) },
-  {
-    title: "Change",
-    numeric: true,
-    cell: ({ n, prev }) => {
-      const fraction = change(n, prev);
-      return fraction === null ? (
-        <span class="muted">new</span>
-      ) : (
-        <span title={`${count(prev ?? 0)} in the hour before`}>{signedPercent(fraction)}</span>
-      );
-    },
-  },
+  changed,
   { title: "Trend", cell: ({ name, spark }) => <Spark values={spark} label={`${name}: trend`} /> },
 ];
 
-/** What people do most. */
+/** What people do most. The live view is of the last hour, against the one before. */
 export function TopEvents({ title }: Props) {
-  const topic = useTopic("top_events");
+  const topic = useOverRange("top_events", askFrequent, followsLive.value && range.value.span === "1h");
+  const compared = comparison.value;
   return (
     <Panel
       title={title}
       topic={topic}
       shape="rows"
-      note="last hour, against the one before"
+      note={`${range.value.span ? `last ${range.value.label}` : "the range chosen"}${compared && `, against ${compared}`}`}
       isEmpty={({ rows }) => rows.length === 0}
       empty={
-        <Empty title="No events in the last hour">
-          <span>Event names are ranked here as they come in.</span>
+        <Empty title="No events in this range">
+          <span>Event names are ranked here as they come in. Or choose a longer range in the top bar.</span>
         </Empty>
       }
     >
       {({ rows }) => (
         <DataTable
-          label="Most frequent events of the last hour"
-          columns={columns}
+          label="Most frequent events"
+          columns={versus.value === "none" ? columns.filter((column) => column !== changed) : columns}
           rows={rows}
           rowKey={({ source, name }) => `${source} ${name}`}
         />
@@ -68,6 +73,5 @@ export const topEventsKind: Kind = {
   title: () => "Top events",
   reads: "top_events",
   place: { w: 4, height: 302 },
-  range: "own",
   component: TopEvents,
 };

@@ -20,6 +20,5 @@ export const unknownKind: Kind = {
   title: (widget) => widget.id,
   reads: null,
   place: { w: 4, height: 302 },
-  range: "own",
   component: Unknown,
 };

@@ -6,6 +6,7 @@ import { kindOf } from "./kinds";
 const TILES = 6;
 const COLUMNS = 12;
 const TILE_HEIGHT = 142;
+const PANEL_HEIGHT = 354;
 
 type Row = { form: "tiles" | "strip" | "panels"; widgets: WidgetSpec[]; columns: number; height: number };
 
@@ -55,8 +56,8 @@ function Cell({ widget, span, place }: { widget: WidgetSpec; span: number; place
     ? { "--x": `${place.x + 1} / span ${place.w}`, "--y": `${place.y + 1} / span ${place.h}`, "--height": `${heightOf(widget)}px` }
     : { "--span": span };
   return (
-    <div class="cell" data-span={span} style={style}>
-      <Boundary title={title} topic={kind.reads}>
+    <div class="cell" data-span={span} data-form={typeof kind.place === "object" ? "panel" : kind.place} style={style}>
+      <Boundary title={title} topic={kind.reads ?? widget.topic ?? null}>
         <kind.component widget={widget} title={title} />
       </Boundary>
     </div>
@@ -68,12 +69,10 @@ function widthOf(widget: WidgetSpec): number {
   return typeof place === "object" ? place.w : COLUMNS;
 }
 
-function heightOf(widget: WidgetSpec): number {
-  const { place } = kindOf(widget.type);
-  return typeof place === "object" ? place.height : TILE_HEIGHT;
-}
+/** Where places of their own do not fit the screen, panels are of one height, so that those beside each other end together. */
+const heightOf = (widget: WidgetSpec) => (typeof kindOf(widget.type).place === "object" ? PANEL_HEIGHT : TILE_HEIGHT);
 
-/** Tiles stand beside tiles; panels fill twelve columns; a strip has a row of its own. */
+/** Tiles stand beside tiles; panels stand together up to twelve columns, and fill the row; a strip has one of its own. */
 function rowsOf(widgets: WidgetSpec[]): Row[] {
   const rows: Row[] = [];
   for (const widget of widgets) {
@@ -84,14 +83,13 @@ function rowsOf(widgets: WidgetSpec[]): Row[] {
       else rows.push({ form: "tiles", widgets: [widget], columns: 1, height: TILE_HEIGHT });
     } else if (place === "strip") {
       rows.push({ form: "strip", widgets: [widget], columns: 1, height: 0 });
-    } else if (row?.form === "panels" && spans(row) + place.w <= COLUMNS) {
+    } else if (row?.form === "panels" && row.columns + place.w <= COLUMNS) {
       row.widgets.push(widget);
+      row.columns += place.w;
       row.height = Math.max(row.height, place.height);
     } else {
-      rows.push({ form: "panels", widgets: [widget], columns: COLUMNS, height: place.height });
+      rows.push({ form: "panels", widgets: [widget], columns: place.w, height: place.height });
     }
   }
   return rows;
 }
-
-const spans = (row: Row) => row.widgets.reduce((width, widget) => width + widthOf(widget), 0);

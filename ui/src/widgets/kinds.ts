@@ -1,12 +1,18 @@
 import { activityKind } from "./Activity";
 import { alertsKind } from "./Alerts";
+import { barKind } from "./Bar";
 import { heatKind } from "./Heat";
 import { ingestKind } from "./Ingest";
 import type { Kind } from "./kind";
 import { lateRowsKind } from "./LateRows";
+import { lineKind } from "./Line";
+import { listKind } from "./List";
 import { measureKind } from "./Measure";
 import { metricKind } from "./Metric";
+import { numberKind } from "./Number";
 import { healthKind } from "./SystemHealth";
+import { tableKind } from "./Table";
+import { textKind } from "./Text";
 import { topEventsKind } from "./TopEvents";
 import { unknownKind } from "./Unknown";
 
@@ -21,6 +27,12 @@ const kinds: readonly Kind[] = [
   healthKind,
   heatKind,
   topEventsKind,
+  numberKind,
+  lineKind,
+  barKind,
+  tableKind,
+  listKind,
+  textKind,
 ];
 
 const byType = new Map(kinds.map((kind) => [kind.type, kind]));

@@ -1,0 +1,248 @@
+"""One metric over one producer: what its definition says, its windows, and the columns of a batch that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from actors.analyzers.arrays import Packed, pack, unpack
+from actors.columns import floats, text, times, whole
+from actors.definitions.fingerprints import fingerprint
+from actors.hashing import hashes
+from analytics import windows
+from analytics.closings import marks
+from analytics.keys import Keys
+from events.entry import NO_WATERMARK
+
+MAX_KEYS = 1 << 20
+SEPARATOR = "\t"
+"""Between metric and key, where a column names the metrics."""
+SECOND = 1_000_000
+BOUND_S = 5.0
+"""The bound of definitions that older releases told: they did not say it."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """Windows of ``width_us`` over the rows of ``stream`` whose type is in ``types`` (None: all).
+
+    ``name`` may be ``{column}``: each value of that column is a metric of its own. ``key``, ``value`` and ``distinct``
+    name columns of the stream.
+    """
+
+    name: str
+    stream: str
+    types: tuple[str, ...] | None = None
+    key: str | None = None
+    value: str | None = None
+    distinct: str | None = None
+    width_us: int = 10_000_000
+    lateness_us: int = 30_000_000
+    bound_us: int = 5_000_000
+    sketches: bool = True
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any], bound_s: float = BOUND_S) -> MetricSpec:
+        """From the spec of a definition, as ``control`` has it."""
+        default, types = cls("", ""), said.get("types")
+        return cls(
+            name=said["name"],
+            stream=said["stream"],
+            types=None if types is None else tuple(types),
+            key=said.get("key"),
+            value=said.get("value"),
+            distinct=said.get("distinct"),
+            width_us=int(said.get("width_s", default.width_us / SECOND) * SECOND),
+            lateness_us=int(said.get("lateness_s", default.lateness_us / SECOND) * SECOND),
+            bound_us=int(bound_s * SECOND),
+            sketches=said.get("sketches", True),
+        )
+
+    @property
+    def named_by(self) -> str | None:
+        return self.name[1:-1] if self.name.startswith("{") else None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the stream, beyond the envelope's, that the windows are made of."""
+        named = (self.named_by, self.key, self.value, self.distinct)
+        return frozenset(column for column in named if column is not None)
+
+    @cached_property
+    def definition(self) -> str:
+        """What the spec says, as a fingerprint; the order of ``types`` says nothing."""
+        types = None if self.types is None else tuple(sorted(set(self.types)))
+        return fingerprint(replace(self, types=types))
+
+    @property
+    def window(self) -> windows.WindowSpec:
+        sketches = self.sketches and (self.value is not None or self.distinct is not None)
+        return windows.WindowSpec(self.width_us, self.lateness_us, self.bound_us, sketches, MAX_KEYS)
+
+
+class Series(NamedTuple):
+    """One spec over one producer: names of its keys, and its windows."""
+
+    keys: Keys
+    windows: windows.WindowState
+
+    @classmethod
+    def new(cls, spec: MetricSpec, watermark: int = NO_WATERMARK) -> Series:
+        """Without rows, at the producer's watermark."""
+        series = cls(Keys(MAX_KEYS), windows.WindowState(spec.window))
+        windows.advance_watermark(series.windows, watermark)
+        return series
+
+    @classmethod
+    def load(cls, spec: MetricSpec, saved: SavedSeries) -> Series:
+        return cls(Keys(MAX_KEYS, saved.keys), windows.WindowState.load(spec.window, unpack(saved.windows)))
+
+    def dump(self) -> SavedSeries:
+        return SavedSeries(self.keys.names, pack(self.windows.dump()))
+
+
+class SavedSeries(msgspec.Struct):
+    keys: list[str]
+    windows: dict[str, Packed | int]
+
+    @property
+    def watermark(self) -> int:
+        found = self.windows["watermark"]
+        return found if isinstance(found, int) else NO_WATERMARK
+
+
+def advance(spec: MetricSpec, series: Series, columns: Columns, watermark: int = NO_WATERMARK) -> list[windows.Samples]:
+    """Take a batch's rows, and the watermark that holds after them: what closed, what was revised, what came too late."""
+    samples: list[windows.Samples] = []
+    if columns.rows:
+        keys = columns.keys(spec, series.keys)
+        time, received = columns.time("time"), columns.time("received")
+        value, distinct = columns.value(spec.value), columns.distinct(spec.distinct)
+        samples.append(windows.advance(series.windows, time, received, keys, value, distinct))
+    if watermark != NO_WATERMARK:
+        samples.append(windows.advance_watermark(series.windows, watermark))
+    return samples
+
+
+class Columns:
+    """A batch's columns as numpy, each made once however many specs use it. They are shared: read, never written."""
+
+    def __init__(self, table: pa.RecordBatch) -> None:
+        self._table = table
+        self._made: dict[tuple[str, str | None], Any] = {}
+
+    @property
+    def rows(self) -> int:
+        return self._table.num_rows
+
+    @cached_property
+    def types(self) -> list[str]:
+        """The event types of the rows; only those that occur."""
+        codes, names = self._labels("type")
+        return [names[code] for code in np.flatnonzero(np.bincount(codes, minlength=len(names))).tolist()]
+
+    def time(self, name: str) -> np.ndarray:
+        """int64[n] of ``time`` or ``received``; where one is not said (by derived rows), the other holds."""
+        return self._once("time", name, lambda: self._times(name))
+
+    def marks(self, before: int, bound_us: int) -> np.ndarray:
+        """int64[n]: the watermark at each row, which was ``before``."""
+        return self._once("marks", f"{before} {bound_us}", lambda: self._marks(before, bound_us))
+
+    def metrics(self, spec: MetricSpec, rows: np.ndarray) -> list[str]:
+        """The metric that each of ``rows`` belongs to."""
+        if spec.named_by is None:
+            return [spec.name] * len(rows)
+        codes, names = self._labels(spec.named_by)
+        return [names[code] for code in codes[rows].tolist()]
+
+    def value(self, name: str | None) -> np.ndarray:
+        """float64[n]; NaN where there is no value."""
+        return self._once("value", name, lambda: self._floats(name))
+
+    def distinct(self, name: str | None) -> np.ndarray:
+        """uint64[n]: hashes of the values; 0 for null."""
+        return self._once("distinct", name, lambda: self._hashes(name))
+
+    def keys(self, spec: MetricSpec, keys: Keys) -> np.ndarray:
+        """int32[n]: dense ids of the keys, or of ``metric<tab>key`` where a column names the metrics; -1 for rows of
+        other types, which only raise the watermark and whose keys are not taken in."""
+        if spec.types is None:
+            return self._ids(spec, keys, None)
+        found = np.full(self.rows, -1, np.int32)
+        if len(chosen := self._chosen(spec.types)):
+            found[chosen] = self._ids(spec, keys, chosen)
+        return found
+
+    def _chosen(self, types: tuple[str, ...]) -> np.ndarray:
+        """The rows of these types."""
+        codes, names = self._labels("type")
+        wanted = np.fromiter((name in types for name in names), np.bool_, len(names))
+        return self._once("chosen", "\0".join(types), lambda: np.flatnonzero(wanted[codes]))
+
+    def _ids(self, spec: MetricSpec, keys: Keys, chosen: np.ndarray | None) -> np.ndarray:
+        """Ids of the rows ``chosen`` (None: all)."""
+        rows = self.rows if chosen is None else len(chosen)
+        if spec.named_by is None:
+            if spec.key is None:
+                if not len(keys):
+                    keys.encode(np.zeros(1, np.int32), [""])
+                return self._once("one key", str(rows), lambda: np.zeros(rows, np.int32))
+            column = self._table.column(spec.key)
+            if pa.types.is_string(column.type):
+                return keys.encode_text(*text(column if chosen is None else column.take(pa.array(chosen))))
+            codes, names = self._labels(spec.key)
+            return keys.encode(codes if chosen is None else codes[chosen], names)
+        metric, metrics = self._labels(spec.named_by)
+        key, names = self._labels(spec.key) if spec.key else (np.zeros(self.rows, np.int32), [""])
+        dictionary = [f"{m}{SEPARATOR}{k}" for m in metrics for k in names]
+        codes = (metric * len(names) + key).astype(np.int32)
+        return keys.encode(codes if chosen is None else codes[chosen], dictionary)
+
+    def _labels(self, name: str) -> tuple[np.ndarray, list[str]]:
+        """(int32[n] codes, names): any column as a dictionary, with "" for null."""
+        return self._once("labels", name, lambda: self._encoded(name))
+
+    def _encoded(self, name: str) -> tuple[np.ndarray, list[str]]:
+        column = self._table.column(name)
+        if not pa.types.is_dictionary(column.type):
+            column = pc.call_function("dictionary_encode", [column])
+        names = [*column.dictionary.to_pylist(), ""]
+        return whole(column.indices, len(names) - 1).astype(np.int32), names
+
+    def _times(self, name: str) -> np.ndarray:
+        column, said = self._table.column(name), times(self._table, name)
+        if not column.null_count:
+            return said
+        other = times(self._table, "received" if name == "time" else "time")
+        return np.where(column.is_null().to_numpy(zero_copy_only=False), other, said)
+
+    def _marks(self, before: int, bound_us: int) -> np.ndarray:
+        return marks(before, self.time("time"), self.time("received"), bound_us)
+
+    def _floats(self, name: str | None) -> np.ndarray:
+        if name is None:
+            return np.full(self.rows, np.nan)
+        return floats(self._table, name)
+
+    def _hashes(self, name: str | None) -> np.ndarray:
+        if name is None:
+            return np.zeros(self.rows, np.uint64)
+        column = self._table.column(name)
+        found = hashes(self._table, (name,))
+        if column.null_count:
+            found[column.is_null().to_numpy(zero_copy_only=False)] = 0
+        return found
+
+    def _once(self, kind: str, name: str | None, make: Callable[[], T]) -> T:
+        if (kind, name) not in self._made:
+            self._made[kind, name] = make()
+        return self._made[kind, name]

@@ -1,0 +1,313 @@
+"""Every operation of the API, described once: ``Client``, ``AsyncClient`` and the command line follow from it.
+
+To add one, add a method here: its parameters are those of the clients' methods, its docstring is theirs and the help of its
+command, and the ``Call`` that it returns says what is sent and what is made of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hindcast.client.answers import (
+    Definition,
+    DefinitionChange,
+    DefinitionVersion,
+    FailedNotification,
+    Key,
+    MadeKey,
+    MadeRule,
+    Readiness,
+    Receipt,
+    Result,
+    Rows,
+    Rule,
+    Sample,
+    Status,
+    StreamStatus,
+    Topic,
+    TopicData,
+)
+from hindcast.client.call import Call, Command, operation
+from hindcast.client.sending import Event, encoded, segment, uuid7
+
+if TYPE_CHECKING:
+    import httpx
+
+PAGE_ROWS = 1000
+
+
+class Operations:
+    """What both clients can do. ``address``: of the system."""
+
+    address: str
+
+    # -- Segment's calls ---------------------------------------------------------------------------------------------
+
+    @operation()
+    def track(
+        self, event: str, user_id: str | None = None, properties: Event | None = None, **more: Any
+    ) -> Call[Receipt]:
+        """Send Segment's ``track``; ``more`` are its other fields, such as ``anonymousId`` or ``context``."""
+        return segment("track", {"event": event, "userId": user_id, "properties": properties, **more})
+
+    @operation()
+    def identify(self, user_id: str | None = None, traits: Event | None = None, **more: Any) -> Call[Receipt]:
+        """Send Segment's ``identify``: who a user is."""
+        return segment("identify", {"userId": user_id, "traits": traits, **more})
+
+    @operation()
+    def page(
+        self, name: str | None = None, user_id: str | None = None, properties: Event | None = None, **more: Any
+    ) -> Call[Receipt]:
+        """Send Segment's ``page``: a page that a user saw."""
+        return segment("page", {"name": name, "userId": user_id, "properties": properties, **more})
+
+    @operation()
+    def screen(
+        self, name: str | None = None, user_id: str | None = None, properties: Event | None = None, **more: Any
+    ) -> Call[Receipt]:
+        """Send Segment's ``screen``: a screen of an app that a user saw."""
+        return segment("screen", {"name": name, "userId": user_id, "properties": properties, **more})
+
+    @operation()
+    def group(
+        self, group_id: str, user_id: str | None = None, traits: Event | None = None, **more: Any
+    ) -> Call[Receipt]:
+        """Send Segment's ``group``: a company or team that a user belongs to."""
+        return segment("group", {"groupId": group_id, "userId": user_id, "traits": traits, **more})
+
+    @operation()
+    def alias(self, user_id: str, previous_id: str, **more: Any) -> Call[Receipt]:
+        """Send Segment's ``alias``: another id that the same user had before."""
+        return segment("alias", {"userId": user_id, "previousId": previous_id, **more})
+
+    # -- what is in the log ------------------------------------------------------------------------------------------
+
+    @operation()
+    def result(self, sql: str, *, limit: int | None = None) -> Call[Result]:
+        """Run one statement like ``query``: with the columns' types, the time taken, and whether rows were cut off."""
+        return Call(
+            "POST", "/v1/query", _json, content=encoded({"sql": sql} | ({} if limit is None else {"limit": limit}))
+        )
+
+    @operation()
+    def streams(self) -> Call[list[StreamStatus]]:
+        """List the streams, how many rows each has, and who writes them."""
+        return Call("GET", "/v1/streams", _part("streams"))
+
+    @operation()
+    def rows(self, stream: str, *, last: int = 100) -> Call[Rows]:
+        """Read the newest rows of a stream."""
+        return Call("GET", _path("/v1/streams", stream), _json, params={"last": last})
+
+    @operation()
+    def metrics(
+        self, metric: str = "", *, key: str = "", since: datetime | float | str = 0.0, limit: int = 1000
+    ) -> Call[list[Sample]]:
+        """List the samples of a metric, newest window first, each in its latest revision.
+
+        ``since``: a moment, seconds since 1970, or text: ISO 8601, or how long ago (``1h``).
+        """
+        at = since.timestamp() if isinstance(since, date) else since
+        return Call(
+            "GET", "/v1/metrics", _part("metrics"), params={"metric": metric, "key": key, "since": at, "limit": limit}
+        )
+
+    # -- alerts ------------------------------------------------------------------------------------------------------
+
+    @operation(Command("alerts list", columns=("id", "state", "severity", "t", "title", "detail"), times=("t",)))
+    def alerts(self) -> Call[list[dict[str, Any]]]:
+        """List the alerts that are open, and those that were resolved of late."""
+        return Call("GET", "/v1/alerts", _part("alerts"))
+
+    @operation(Command("alerts acknowledge", done="{alert} is acknowledged"))
+    def acknowledge(self, alert: str) -> Call[None]:
+        """Say of an alert that somebody takes care of it."""
+        path = f"{_path('/v1/alerts', alert)}/acknowledge"
+        return Call("POST", path, _nothing, headers={"idempotency-key": uuid7()})
+
+    @operation(
+        Command("rules list", columns=("name", "condition", "threshold", "severity", "for_s", "no_data", "channels"))
+    )
+    def rules(self) -> Call[list[Rule]]:
+        """List the alert rules, those of the configuration and those that people made."""
+        return Call("GET", "/v1/alerts/rules", _json)
+
+    @operation(Command("rules show"))
+    def rule(self, name: str) -> Call[Rule]:
+        """Show the alert rule of that name, whatever characters it has."""
+        return Call("GET", _path("/v1/alerts/rules", name), _json)
+
+    @operation()
+    def set_rule(self, rule: Event) -> Call[MadeRule]:
+        """Create an alert rule, or replace the one of the same name. What may be a mistake is in its ``warnings``.
+
+        A rule that can never fire is refused (``ApiError``).
+        """
+        return Call("POST", "/v1/alerts/rules", _json, content=encoded(dict(rule)))
+
+    @operation(Command("rules delete", done="{name} is deleted"))
+    def delete_rule(self, name: str) -> Call[None]:
+        """Delete an alert rule; what it has firing is resolved. One that a configuration file declares is deleted there."""
+        return Call("DELETE", _path("/v1/alerts/rules", name), _nothing, repeatable=False)
+
+    @operation(Command("notifications failed", columns=("time", "channel", "attempts", "error", "key"), wide=100))
+    def failed_notifications(self) -> Call[list[FailedNotification]]:
+        """List the messages that were given up and not sent again since, newest first; ``resend`` takes their keys."""
+        return Call("GET", "/v1/notifications/failed", _part("notifications"))
+
+    @operation()
+    def resend_notification(self, key: str) -> Call[None]:
+        """Send a message that was given up again, under the same key."""
+        return Call("POST", f"{_path('/v1/notifications', key)}/resend", _nothing)
+
+    # -- definitions -------------------------------------------------------------------------------------------------
+
+    @operation(Command("definitions list", columns=("kind", "name", "version", "owner", "by", "at"), times=("at",)))
+    def definitions(self, kind: str = "") -> Call[list[Definition]]:
+        """List the definitions that hold, of all kinds or of one (``rule``, ``dashboard``, …)."""
+        return Call("GET", "/v1/definitions", _part("definitions"), params={"kind": kind})
+
+    @operation(Command("definitions show"))
+    def definition(self, kind: str, name: str) -> Call[Definition]:
+        """Show one definition that holds."""
+        return Call("GET", _path("/v1/definitions", kind, name), _json)
+
+    @operation(Command("definitions versions"))
+    def definition_versions(self, kind: str, name: str) -> Call[list[DefinitionVersion]]:
+        """Show what a definition said over time, oldest first, each version with what changed."""
+        return Call("GET", f"{_path('/v1/definitions', kind, name)}/versions", _part("versions"))
+
+    @operation()
+    def define(self, kind: str, name: str, spec: Event, *, dry_run: bool = False) -> Call[DefinitionChange]:
+        """Define, or define anew; holds when this returns. ``dry_run``: only say what would change.
+
+        Raises ``ApiError`` for what cannot be (the field and the remedy), and for what a configuration file declares.
+        """
+        path = _path("/v1/definitions", kind, name)
+        return Call("PUT", path, _json, content=encoded(dict(spec)), params=_dry(dry_run))
+
+    @operation()
+    def apply(self, definitions: Sequence[Event], *, dry_run: bool = False) -> Call[list[DefinitionChange]]:
+        """Define several (``kind``, ``spec``, and ``name`` where the spec does not say it) together, all or nothing."""
+        body = encoded({"definitions": [dict(one) for one in definitions]})
+        return Call("POST", "/v1/definitions", _part("changes"), content=body, params=_dry(dry_run))
+
+    @operation(Command("definitions remove"))
+    def remove_definition(self, kind: str, name: str, *, dry_run: bool = False) -> Call[DefinitionChange]:
+        """Remove a definition that no other one needs. ``dry_run``: only say what would change."""
+        return Call("DELETE", _path("/v1/definitions", kind, name), _json, params=_dry(dry_run), repeatable=False)
+
+    # -- dashboards --------------------------------------------------------------------------------------------------
+
+    @operation()
+    def dashboards(self) -> Call[list[Topic]]:
+        """List the topics that dashboards are drawn from."""
+        return Call("GET", "/v1/dashboards", _part("topics"))
+
+    @operation()
+    def dashboard(self, topic: str) -> Call[TopicData]:
+        """Read all that a topic shows now."""
+        return Call("GET", _path("/v1/dashboards", topic), _json)
+
+    # -- operation ---------------------------------------------------------------------------------------------------
+
+    @operation(
+        Command(
+            "keys list",
+            columns=("id", "name", "source", "scopes", "created", "expires"),
+            times=("created", "expires"),
+        )
+    )
+    def keys(self) -> Call[list[Key]]:
+        """List the keys, without their secrets."""
+        return Call("GET", "/v1/keys", _json)
+
+    @operation()
+    def create_key(self, name: str, scopes: Sequence[str], source: str | None = None) -> Call[MadeKey]:
+        """Make a key of ``scopes`` (ingest, query, control, admin) for the product ``source``; only here is it shown.
+
+        Without a ``source`` it is for a product of its own: the name, or the key's id where that name is taken.
+        """
+        wanted = {"name": name, "scopes": list(scopes), "source": source}
+        return Call("POST", "/v1/keys", _json, content=encoded(wanted), repeatable=False)
+
+    @operation()
+    def rotate_key(self, id: str) -> Call[MadeKey]:
+        """Make another key of the same name, scopes and source; the old one works until it is revoked."""
+        return Call("POST", f"{_path('/v1/keys', id)}/rotate", _json, repeatable=False)
+
+    @operation(Command("keys revoke", done="{id} is revoked"))
+    def revoke_key(self, id: str) -> Call[None]:
+        """Revoke the key with this id; it stops working at once."""
+        return Call("DELETE", _path("/v1/keys", id), _nothing, repeatable=False)
+
+    @operation()
+    def create_link(self) -> Call[str]:
+        """Make an address that opens the page once, without a key, within a day. Needs a key with the scope admin."""
+        base = self.address.rstrip("/")
+        return Call("POST", "/v1/links", lambda answer: base + _json(answer)["path"], repeatable=False)
+
+    @operation()
+    def status(self) -> Call[Status]:
+        """Say what runs, how far each cell is, and how late each source's events came."""
+        return Call("GET", "/v1/status", _json)
+
+
+def readiness() -> Call[Readiness]:
+    """Whether every cell runs, as one try says it."""
+    return Call("GET", "/ready", _json, judged=frozenset({503}))
+
+
+def tail(stream: str, last: int, follow: bool, every_s: float) -> Generator[Call[Any] | float | list[Any], Any, None]:
+    """The steps of following a stream: calls (the generator is sent their answers), rows to hand on, and seconds to rest."""
+    path = _path("/v1/streams", stream)
+    page: Rows = yield Call("GET", path, _json, params={"last": max(last, 1)})
+    if last:
+        yield page["rows"]
+    at = dict(page["next"])
+    while follow:
+        known: list[StreamStatus] = yield Call("GET", "/v1/streams", _part("streams"))
+        moved = False
+        for producer in next(s["producers"] for s in known if s["name"] == stream):
+            name = producer["producer"]
+            if producer["head"] > at.get(name, 0):
+                params: Mapping[str, str | int | float] = {
+                    "producer": name,
+                    "after": at.get(name, 0),
+                    "limit": PAGE_ROWS,
+                }
+                page = yield Call("GET", path, _json, params=params)
+                at |= page["next"]
+                moved = True
+                if page["rows"]:
+                    yield page["rows"]
+        if not moved:
+            yield every_s
+
+
+def _path(base: str, *names: str) -> str:
+    """``base`` and the names below it, whatever characters they have."""
+    return "/".join([base, *(quote(name, safe="") for name in names)])
+
+
+def _dry(dry_run: bool) -> dict[str, str | int | float]:
+    return {"dry_run": "true"} if dry_run else {}
+
+
+def _json(answer: httpx.Response) -> Any:
+    import orjson
+
+    return orjson.loads(answer.content)
+
+
+def _part(name: str) -> Callable[[httpx.Response], Any]:
+    """Reads one field of the answer."""
+    return lambda answer: _json(answer)[name]
+
+
+def _nothing(answer: httpx.Response) -> None:
+    return None

@@ -1,0 +1,326 @@
+"""A metric that is defined while events flow shows its past, and goes on without a gap and without counting twice."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.alerts.evaluator import AlertEvaluator
+from actors.analyzers import metrics
+from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.backfill import Backfill
+from actors.cell import Cell, Limits
+from actors.edges.backfill import BackfillWorker
+from actors.fold import Batch
+from analytics import windows
+from events.catalog import STREAMS, rows
+from events.entry import EntryHeader, encode
+from events.log import Commit, Lease, Output
+from events.memory_log import MemoryLog
+from tests.laws.feeds import plain
+from tests.laws.oracle import History, replay_equals_live
+from tests.story import given
+from tests.told import metrics_defined
+
+SECOND = 1_000_000
+BY_PLAN = MetricSpec(
+    "by_plan", "user_interactions", ("order.placed",), key="currency", value="value", distinct="subject"
+)
+EVENTS = MetricSpec("events", "user_interactions", sketches=False)
+SEEN = MetricSpec("seen", "user_interactions", ("page.viewed",), key="source")
+LIMITS = Limits(read_bytes=2_000)
+"""Small steps, so that a few thousand rows are many of them."""
+
+
+class Town:
+    """Two products send events, somebody defines metrics, and cells fold them; one memory log, driven by hand."""
+
+    def __init__(self, most_held: int = 100_000, seed: int = 1) -> None:
+        self.log = MemoryLog()
+        self.rng = random.Random(seed)
+        self.most_held = most_held
+        self.now = 1_000 * SECOND
+        self._leases: dict[str, tuple[Lease, int]] = {}
+        self.metrics = self.cell(MetricsAnalyzer(most_held=most_held))
+        self.anomaly: Any = None
+        self.worker = self.backfill()
+
+    def cell(self, fold: Any) -> Cell[Any]:
+        cell: Cell[Any] = Cell(fold, self.log, tenant="t", now=lambda: self.now, limits=LIMITS)
+        cell.recover()
+        return cell
+
+    def backfill(self) -> BackfillWorker:
+        """A new process of the backfill."""
+        worker = BackfillWorker(self.cell(Backfill()), self.log)
+        worker.state = "running"
+        return worker
+
+    def says(self, stream: str, producer: str, watermark: int, **columns: Any) -> int:
+        """Commit rows of a producer; answers the offset of the first."""
+        cell = f"t/{stream}/{producer}"
+        lease, commit = self._leases.get(cell) or (self.log.acquire(cell, [stream]), 0)
+        n = max((len(c) for c in columns.values() if isinstance(c, list)), default=1)
+        payload = encode(STREAMS[stream], rows(STREAMS[stream], columns, n))
+        head = self.log.head(stream, cell)
+        commit = self.log.commit(
+            lease, Commit(commit, str(commit).encode(), self.now, outputs=(Output(stream, payload, watermark),))
+        )
+        self._leases[cell] = lease, commit
+        return head
+
+    def happens(self, n: int) -> None:
+        """Both products send some events, one after the other; now and then late ones, and much later ones."""
+        for _ in range(n):
+            self.now += self.rng.randrange(2 * SECOND)
+            size = self.rng.randint(1, 30)
+            late = [self.rng.choice((0, 0, 0, 3, 20, 300)) * SECOND for _ in range(size)]
+            self.says(
+                "user_interactions", self.rng.choice("01"), self.now - 5 * SECOND,
+                time=[self.now - ago for ago in late], received=self.now,
+                type=[self.rng.choice(("order.placed", "page.viewed", "idle")) for _ in range(size)],
+                currency=[self.rng.choice(("EUR", "USD", None)) for _ in range(size)],
+                subject=[f"u{self.rng.randrange(40)}" for _ in range(size)],
+                source=[self.rng.choice(("web", "app")) for _ in range(size)],
+                value=[self.rng.choice((0.1, 0.2, 3.3, 1e16, None)) for _ in range(size)],
+            )  # fmt: skip
+
+    def defines(self, *specs: MetricSpec) -> int:
+        return self.says("control", "0", self.now, **metrics_defined(specs, self.now))
+
+    def removes(self, name: str) -> None:
+        self.says(
+            "control", "0", self.now, type="metric.removed", subject=name, data="{}", time=self.now, received=self.now
+        )
+
+    def works(self, steps: int = 10_000) -> None:
+        """The cells do what is there, at most so many steps."""
+        for _ in range(steps):
+            moved = self.metrics.advance()
+            jobs = dict(self.worker.cell.state)
+            if self.worker.behind() or any(not job.done for job in jobs.values()):
+                self.worker.step()
+                moved = 1
+            if not moved:
+                return
+
+    def samples(self, name: str) -> list[Any]:
+        """Every sample of a metric, by window, key, producer and revision."""
+        cell = "t/metrics/0"
+        found = [entry.batch() for entry in History(self.log).entries("metrics", cell) if entry.header.rows]
+        told = [(*row[:3], *row[4:7], *row[8:]) for row in plain(found)]  # without `subject` and `cause`
+        return sorted(repr(row) for row in told if row[2] == "metric.sampled" and row[1] == name)
+
+
+def settled(town: Town) -> Town:
+    town.works()
+    assert not town.worker.cell.state, "a past is still wanted"
+    assert not any(d.joining for d in town.metrics.state.defined.values())
+    return town
+
+
+def from_the_start(seed: int, course: Any, *specs: MetricSpec) -> Town:
+    """The same events, with the metrics defined before the first of them."""
+    town = Town(seed=seed)
+    town.defines(*specs)
+    course(town, lambda *_: None)
+    return settled(town)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("most_held", [100_000, 50])
+def test_its_past_and_what_follows_are_what_they_were_had_it_been_there_from_the_start(
+    seed: int, most_held: int
+) -> None:
+    """Also where so much comes while the past is folded that not all of it can wait."""
+
+    def course(town: Town, defines: Any) -> None:
+        town.happens(60)
+        town.works(5)
+        defines(BY_PLAN, SEEN)
+        for _ in range(10):
+            town.works(town.rng.randrange(1, 4))
+            town.happens(4)
+        town.works(1)
+
+    late = Town(most_held, seed)
+    late.defines(EVENTS)
+    course(late, late.defines)
+    settled(late)
+    late.happens(20)
+    settled(late)
+    early = from_the_start(seed, course, EVENTS, BY_PLAN, SEEN)
+    early.happens(20)
+    settled(early)
+    for spec in (EVENTS, BY_PLAN, SEEN):
+        assert late.samples(spec.name) == early.samples(spec.name)
+        assert len(late.samples(spec.name)) > 20
+    replay_equals_live(History(late.log), "t/metrics/0", late.metrics.fold, late.metrics.fold.dump(late.metrics.state))
+
+
+def test_a_backfill_that_is_killed_begins_anew_and_counts_nothing_twice() -> None:
+    def course(town: Town, defines: Any) -> None:
+        town.happens(80)
+        town.works(3)
+        defines(BY_PLAN)
+
+    early = from_the_start(7, course, BY_PLAN)
+    late = Town(seed=7)
+    course(late, late.defines)
+    for _ in range(4):
+        late.works(4)
+        late.worker = late.backfill()
+        late.metrics = late.cell(late.metrics.fold)
+    settled(late)
+    assert late.samples("by_plan") == early.samples("by_plan") != []
+
+
+def test_a_metric_that_is_removed_while_its_past_is_folded_leaves_nothing() -> None:
+    town = Town()
+    town.happens(60)
+    town.defines(EVENTS)
+    town.works(4)
+    assert town.worker.cell.state and town.metrics.state.held
+    town.removes("events")
+    settled(town)
+    state = town.metrics.state
+    assert not (state.defined or state.series or state.held)
+    town.happens(5)
+    settled(town)
+    told = len(town.samples("events"))
+    town.happens(30)
+    settled(town)
+    assert len(town.samples("events")) == told
+
+
+def test_a_metric_that_changes_while_its_past_is_folded_shows_the_new_one() -> None:
+    def course(town: Town, defines: Any) -> None:
+        town.happens(60)
+        town.works(3)
+        defines(BY_PLAN)
+        town.works(4)
+        defines(wide)
+        town.happens(20)
+
+    wide = replace(BY_PLAN, width_us=60 * SECOND)
+    late = Town(seed=3)
+    course(late, late.defines)
+    settled(late)
+    early = from_the_start(3, course, wide)
+    told = [row for row in late.samples("by_plan") if f", {60 * SECOND}, " in row]
+    assert told == early.samples("by_plan") != []
+
+
+def test_a_metric_that_is_defined_anew_as_it_was_goes_on_as_it_did() -> None:
+    town = Town()
+    town.defines(EVENTS)
+    town.happens(30)
+    settled(town)
+    town.defines(EVENTS)
+    town.happens(30)
+    settled(town)
+    early = from_the_start(1, lambda t, _: (t.happens(30), t.works(), t.happens(30)), EVENTS)
+    assert town.samples("events") == early.samples("events")
+
+
+def test_a_metric_of_a_stream_that_was_not_read_reads_it_from_its_beginning() -> None:
+    town = Town()
+    town.defines(EVENTS)
+    refused = [{"time": None, "received": (1_000 + 10 * i) * SECOND, "type": "row.rejected"} for i in range(20)]
+    for row in refused:
+        town.says("dead_letters", "0", windows.NO_WATERMARK, **row)
+    town.happens(10)
+    settled(town)
+    assert ("dead_letters", "t/dead_letters/0") not in town.metrics.cursor
+    town.defines(MetricSpec("refused", "dead_letters", sketches=False))
+    settled(town)
+    assert len(town.samples("refused")) > 10
+
+
+def test_a_snapshot_of_a_release_that_did_not_keep_the_definitions_loses_no_open_window() -> None:
+    """Its open windows go on with what the configuration says, whatever was told on ``control`` before that."""
+    early = from_the_start(5, lambda town, _: town.happens(40), BY_PLAN, SEEN)
+    saved = msgspec.msgpack.decode(early.metrics.fold.dump(early.metrics.state))
+    former = []
+    for name, definition, producer, series in saved["series"]:
+        began = early.metrics.state.producers["user_interactions", producer].first_reach - BY_PLAN.bound_us
+        former.append({"metric": name, "definition": definition, "producer": producer, "began": began, **series})
+    fold = MetricsAnalyzer(former=(BY_PLAN, replace(SEEN, width_us=1)))
+    state = fold.load(msgspec.msgpack.encode(former))
+    assert set(state.defined) == {"by_plan"}, "one that says something else now begins with its past, as new ones do"
+    other = replace(BY_PLAN, types=("other",))
+    table = rows(STREAMS["control"], metrics_defined([other, BY_PLAN]), 2)
+    state, _ = fold.fold(state, Batch(EntryHeader("control", "t/control/0", "t", 0, 2, 1, 1, 1, 1), 0, table, True))
+    assert state.defined["by_plan"].version == 1 and state.defined["by_plan"].cause is None
+    place = ("by_plan", BY_PLAN.definition, "t/user_interactions/0")
+    assert state.series[place].dump() == early.metrics.state.series[place].dump()
+
+
+def test_a_watch_scores_the_past_of_its_metric_as_if_it_had_been_there() -> None:
+    def course(town: Town, watches: Any) -> None:
+        town.happens(120)
+        town.works()
+        town.anomaly.advance()
+        watches()
+        town.happens(60)
+        for _ in range(60):
+            town.works()
+            town.anomaly.advance()
+
+    def watched(late: bool) -> list[Any]:
+        town = Town(seed=11)
+        town.anomaly = town.cell(AnomalyAnalyzer())
+        town.defines(EVENTS)
+        spec = {"metric": "events", "aggregate": "count", "false_alarms_per_week": 3.0}
+
+        def watches() -> None:
+            data = json.dumps({"spec": spec, "owner": "api"})
+            town.says(
+                "control", "0", town.now, type="anomaly.defined", subject="events.count", data=data, time=town.now
+            )
+
+        if not late:
+            watches()
+        course(town, watches if late else lambda: None)
+        cell = town.anomaly.name
+        replay_equals_live(History(town.log), cell, town.anomaly.fold, town.anomaly.fold.dump(town.anomaly.state))
+        return plain([e.batch() for e in History(town.log).entries("anomalies", cell) if e.header.rows])
+
+    late, early = watched(True), watched(False)
+    assert late == early and len(late) > 50
+
+
+def test_a_past_is_not_judged_by_alerts_and_what_follows_is() -> None:
+    rule = {"name": "busy", "condition": "events.count > 0", "threshold": 0, "channels": ["ops"]}
+    story = given(AlertEvaluator()).rows(
+        "control", type="rule.defined", subject="busy", data=json.dumps({"spec": rule}), time=0
+    )
+    columns = {"metric": "events", "source": "events", "key": "", "count": 5, "width_us": 10 * SECOND}
+    past = {"type": "metric.sampled", "subject": "past", "start": 0, "time": 10 * SECOND, "revision": 0, **columns}
+    story.rows("metrics", **past).then_nothing()
+    closed = {**columns, "type": "window.closed", "subject": "past", "start": 0, "time": 20 * SECOND, "count": 0}
+    story.rows("metrics", **closed).then_nothing()
+    live = {"type": "metric.sampled", "start": 20 * SECOND, "time": 30 * SECOND, "revision": 0, **columns}
+    story.rows("metrics", **live).then("alerts", type="alert.fired", time=30 * SECOND)
+
+
+def test_a_quiet_metric_costs_an_event_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten thousand metrics only those are looked at that an entry is about."""
+    town = Town()
+    quiet = [MetricSpec(f"m{i}", "user_interactions", (f"type {i}",), width_us=3600 * SECOND) for i in range(10_000)]
+    town.defines(EVENTS, *quiet)
+    town.happens(2)
+    town.works()
+    touched: list[str] = []
+    advanced = vars(metrics)["advance"]
+    monkeypatch.setattr(metrics, "advance", lambda spec, *rest: touched.append(spec.name) or advanced(spec, *rest))
+    town.happens(20)
+    town.works()
+    assert set(touched) == {"events"}
+    assert len(town.metrics.state.series) <= 2

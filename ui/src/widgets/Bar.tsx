@@ -1,0 +1,134 @@
+import { askMetric, total, type Aggregate } from "../ask/metrics";
+import { useAnswer } from "../ask/useAnswer";
+import { countedBy } from "../behind";
+import { figureOf, unitOf } from "../definitions";
+import { DataTable } from "../panel/DataTable";
+import { Empty } from "../panel/Empty";
+import { Panel } from "../panel/Panel";
+import { range, versus } from "../range";
+import { href } from "../router";
+import type { Kind, Props } from "./kind";
+import { REFRESH_MS, written } from "./Metric";
+import { RowsTable } from "./Table";
+import { TopicPanel } from "./TopicPanel";
+import { fieldAt, fieldNames, inWords, isNumber, NotThere, sorted, type Row } from "./topicRows";
+import { Linked, write, type Opens } from "./writing";
+
+const MOST_BARS = 12;
+
+type Shown = { name: string; value: number; text: string; link?: string; opens?: Opens };
+
+/** A bar for each row of a topic, or for each series of a metric over the range. */
+function Bar(props: Props) {
+  return props.widget.metric ? <OfMetric {...props} metric={props.widget.metric} /> : <OfTopic {...props} />;
+}
+
+function OfTopic({ widget, title }: Props) {
+  const { topic = "", options = {} } = widget;
+  const bars = (rows: Row[]): Shown[] => {
+    const { label, value = "value", format, unit, opens, sort = `-${value}`, limit = MOST_BARS } = options;
+    const known = rows.filter(({ fields }) => isNumber(fieldAt(fields, value)));
+    if (known.length === 0) throw new NotThere(`No row has a number at “${value}”; rows have ${fieldNames(rows).join(", ")}`);
+    return sorted(known, sort)
+      .slice(0, limit)
+      .map(({ key, fields }) => {
+        const figure = fieldAt(fields, value) as number;
+        const name = label === undefined || label === "key" ? key : write(fieldAt(fields, label));
+        return { name, value: figure, text: write(figure, format, unit), opens };
+      });
+  };
+  return (
+    <TopicPanel
+      title={title}
+      topic={topic}
+      way={options.rows}
+      shape="rows"
+      table={(rows) => <RowsTable title={title} rows={rows} options={{ sort: options.sort ?? `-${options.value}` }} />}
+    >
+      {(rows) => <Bars title={title} bars={bars(rows)} />}
+    </TopicPanel>
+  );
+}
+
+function OfMetric({ widget, title, metric }: Props & { metric: string }) {
+  const [chosen, compared] = [range.value, versus.value];
+  const { options = {} } = widget;
+  const answer = useAnswer(
+    `${metric} ${chosen.key} ${compared}`,
+    () => askMetric(metric, chosen, compared),
+    chosen.span ? REFRESH_MS : 0,
+  );
+  const aggregate = (options.aggregate ?? figureOf(metric)) as Aggregate;
+  const unit = aggregate === "count" || aggregate === "distinct" ? undefined : (options.unit ?? unitOf(metric));
+  const bars = (answer.data.value?.series ?? [])
+    .map(({ key, now }): Shown => {
+      const value = total(now, aggregate) ?? 0;
+      return { name: key || "all", value, text: written(value, unit, key), link: countedBy(metric, key).link };
+    })
+    .filter(({ value }) => value !== 0)
+    .sort((a, b) => b.value - a.value)
+    .slice(0, options.limit ?? MOST_BARS);
+  return (
+    <Panel
+      title={title}
+      topic={answer}
+      shape="rows"
+      note={chosen.label}
+      tools={
+        <a class="button small" href={href(["metrics", metric], { aggregate, unit: options.unit })} title={`${metric}, over time`}>
+          Over time
+        </a>
+      }
+      isEmpty={() => bars.length === 0}
+      empty={
+        <Empty title="No samples in this range">
+          <span>{metric} has none. Choose a longer range in the top bar.</span>
+        </Empty>
+      }
+      table={() => (
+        <DataTable
+          label={`Rows of ${title}`}
+          rows={bars}
+          rowKey={({ name }) => name}
+          columns={[
+            { title: "Series", wide: true, cell: ({ name }) => name },
+            { title: inWords(aggregate), numeric: true, cell: ({ text }) => text },
+          ]}
+        />
+      )}
+    >
+      {() => <Bars title={title} bars={bars} />}
+    </Panel>
+  );
+}
+
+function Bars({ title, bars }: { title: string; bars: Shown[] }) {
+  const longest = Math.max(...bars.map(({ value }) => Math.abs(value)), Number.MIN_VALUE);
+  return (
+    <ul class="bars" tabIndex={0} aria-label={title}>
+      {bars.map(({ name, value, text, link, opens }, i) => (
+        <li key={`${i} ${name}`} class={value < 0 ? "below-zero" : ""}>
+          <span class="bar-name" title={name}>
+            {link ? (
+              <a class="cell-link" href={link}>
+                {name}
+              </a>
+            ) : (
+              <Linked name={name} opens={opens} />
+            )}
+          </span>
+          <b>{text}</b>
+          <i style={{ "--part": Math.abs(value) / longest }} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export const barKind: Kind = {
+  type: "bar",
+  title: ({ topic, metric, id }) => inWords(topic ?? metric ?? id),
+  reads: null,
+  place: { w: 4, height: 302 },
+  component: Bar,
+};

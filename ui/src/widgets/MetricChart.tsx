@@ -1,0 +1,68 @@
+import { useMemo } from "preact/hooks";
+import { trend, type Aggregate, type Bucket, type MetricAnswer } from "../ask/metrics";
+import { between, countedBy } from "../behind";
+import { Lines, type Line } from "../charts/Lines";
+import { dayAndMinute, minorUnits, secondOfDay } from "../format";
+import { DataTable } from "../panel/DataTable";
+import { comparison } from "../range";
+import { go } from "../router";
+import { written } from "./Metric";
+
+/** Lines in the chart: as many as there are colours that all can tell apart. */
+const MOST_LINES = 6;
+
+type Props = { found: MetricAnswer; /** How many buckets the answer was asked in. */ points: number; aggregate: Aggregate; unit: string | undefined };
+
+const startsOf = ({ from, bucket }: MetricAnswer, points: number) => Array.from({ length: points }, (_, i) => from + i * bucket);
+
+/** A line for each of a metric's largest series; where there is one, what it is compared with beside it. A click opens the point's events. */
+export function MetricChart({ name, found, points, aggregate, unit }: Props & { name: string }) {
+  const times = useMemo(() => startsOf(found, points), [found]);
+  const lines = useMemo<Line[]>(() => {
+    const shown = found.series.slice(0, MOST_LINES);
+    const lines = shown.map(({ key, now }) => closedOnly(lineOf(key || "all", key, now, aggregate, unit, points), found.closed));
+    const [only] = shown;
+    if (shown.length === 1 && only!.before.length > 0) {
+      lines.push({ ...lineOf(comparison.value || "before", only!.key, only!.before, aggregate, unit, points), dashed: true });
+    }
+    return lines;
+  }, [found, aggregate, unit]);
+  const open = (start: number, line: number) =>
+    go(countedBy(name, found.series[line]?.key ?? found.series[0]?.key, between(start, start + found.bucket)).link);
+  return <Lines times={times} lines={lines} label={`${name} over time`} open={open} />;
+}
+
+/** A bucket that still waits for windows to close is no part of a line, which would dive to it. */
+const closedOnly = (line: Line, closed: number): Line => ({
+  ...line,
+  values: line.values.map((value, i) => (i < closed ? value : null)),
+});
+
+/** Amounts are drawn in whole units, so that currencies with other minor units stand on one scale. */
+function lineOf(name: string, key: string, buckets: Bucket[], aggregate: Aggregate, unit: string | undefined, points: number): Line {
+  const size = unit === "money" ? minorUnits(key) : 1;
+  const values = trend(buckets, aggregate, points).map((value) => (value === null ? null : value / size));
+  return { name, values, write: (value) => written(value * size, unit, key) };
+}
+
+/** The chart's values as rows, newest first. */
+export function MetricTable({ found, points, aggregate, unit }: Props) {
+  const shown = found.series.slice(0, MOST_LINES).map(({ key, now }) => ({ key, values: trend(now, aggregate, points) }));
+  const rows = startsOf(found, points).slice(0, found.closed).map((start, i) => ({ start, i })).reverse();
+  const at = found.to - found.from > 86_400 ? dayAndMinute : secondOfDay;
+  return (
+    <DataTable
+      label="Values, newest first"
+      rows={rows}
+      rowKey={({ start }) => start}
+      columns={[
+        { title: "From", cell: ({ start }) => at(start) },
+        ...shown.map(({ key, values }) => ({
+          title: key || "all",
+          numeric: true,
+          cell: ({ i }: { i: number }) => written(values[i] ?? null, unit, key),
+        })),
+      ]}
+    />
+  );
+}
