@@ -1,0 +1,47 @@
+"""The archiver as a host runs it, from the configuration on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from actors.host import Host
+from actors.topology import placed
+from config.settings import Settings
+from hindcast.log_place import log_of
+from hindcast.topology import cells
+from query.engine import Engine
+from tests.archive.stories import events, put
+
+PRODUCER = "main/user_interactions/0"
+SOURCE = ("user_interactions", PRODUCER)
+
+
+@pytest.mark.slow
+def test_the_configuration_asks_for_it_and_the_host_of_edges_archives_and_trims(tmp_path: Path) -> None:
+    settings = Settings.load("base", archive={"segment_rows": 1_024, "trim": True, "hot_h": 0})
+    spec = log_of(tmp_path)
+    log = spec.open()
+    hosts = placed(cells(settings, tmp_path), "packed", cores=1, log=spec, generation="g", min_free_bytes=0)
+    host = Host(next(host for host in hosts if host.name == "edges"))
+    try:
+        for n in range(8):
+            put(log, PRODUCER, events(300, 300 * n))
+        put(log, PRODUCER, events(1, 2_400))
+        deadline = monotonic() + 200
+        while log.log.read(*SOURCE, 0, 1)[0].header.first == 0 and monotonic() < deadline:
+            sleep(0.2)
+        assert log.log.read(*SOURCE, 0, 1)[0].header.first > 0, "archived, and forgotten by the log"
+        counted = "SELECT count(*), count(DISTINCT row_offset) FROM user_interactions"
+        assert Engine(log).run(counted, tenant="main").rows() == [[2_401, 2_401]]
+        recorded = "SELECT sum(row_count) FROM segments WHERE stream = 'user_interactions'"
+        assert Engine(log).run(recorded, tenant="main").rows() == [[2_048]]
+        (health,) = [h for h in asyncio.run(host.health()) if h.cell == "main/archiver/0"]
+        assert (health.state, health.detail) == ("running", "")
+    finally:
+        asyncio.run(host.drain())
+        log.close()
+    assert list(tmp_path.rglob("*.part")) == []
