@@ -1,8 +1,8 @@
 """A day of events: how fast it is archived, how much it takes, and how long questions about it take.
 
 3.5 M events: 13 segments are archived, 92,000 lie in the log in entries of two rows. Beside archiving: deltalake that writes
-the same batches. Beside questions: DuckDB by hand over the same Parquet files. And 24,000 events in 8,000 entries, with blocks
-and without. Prints JSON lines ``{name, value, unit, against, ratio}``; ``python -m benchmarks.archive``
+the same batches. Beside questions: DuckDB by hand over the same Parquet files. And 24,000 events in 8,000 entries, with
+blocks and without. Prints JSON lines ``{name, value, unit, against, ratio}``; ``python -m benchmarks.archive``
 """
 
 from __future__ import annotations

@@ -26,21 +26,32 @@ class StreamTable(ds.Dataset):  # pyright: ignore[reportUntypedBaseClass]
     """A dataset for DuckDB that may be scanned any number of times; columns and filters are pushed into the scan.
 
     ``parts`` are read anew for each scan; ``failed`` hears of an error before DuckDB does, which would only keep its words.
+    ``first_unused``: nobody looks at the first column. DuckDB asks for it where it only counts rows; then it is null, and no
+    file is read for it.
     """
 
     def __init__(
-        self, schema: pa.Schema, root: Path, parts: Callable[[], Iterator[Part]], failed: Callable[[Exception], None]
+        self,
+        schema: pa.Schema,
+        root: Path,
+        parts: Callable[[], Iterator[Part]],
+        failed: Callable[[Exception], None],
+        first_unused: bool = False,
     ) -> None:
         self._columns = schema
         self._root = root
         self._parts = parts
         self._failed = failed
+        self._first_unused = first_unused
 
     @property
     def schema(self) -> pa.Schema:
         return self._columns
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None, **_: Any) -> ds.Scanner:
+        first = self._columns.field(0)
+        if self._first_unused and columns == [first.name]:
+            columns = {first.name: ds.scalar(pa.scalar(None, first.type))}  # pyright: ignore[reportAssignmentType]
         wanted = ds.Scanner.from_batches([], schema=self._columns, columns=columns, filter=filter).projected_schema
         return ds.Scanner.from_batches(self._scanned(columns, filter), schema=wanted)
 

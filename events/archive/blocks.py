@@ -26,7 +26,8 @@ WORTHWHILE_ROWS = 64
 """Of an entry, on average: where entries are as large as that, the log itself is read as fast."""
 _READ = pa.ipc.IpcReadOptions(use_threads=False)
 _SUFFIX = ".arrow"
-_READ_BYTES = 4 << 20
+_READ_BYTES = 1 << 18
+"""Stored bytes read at once: about what a short block needs where entries are small."""
 
 
 class Block(NamedTuple):
@@ -100,6 +101,7 @@ class Blocks:
             there[at] = block
             at = block.end
         self._merge(source, there)
+        pa.default_memory_pool().release_unused()  # a host waits long until the next one
         return at
 
     def _merge(self, source: Source, there: Mapping[int, Block]) -> None:

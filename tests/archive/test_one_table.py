@@ -121,3 +121,25 @@ def test_a_block_that_is_damaged_or_gone_is_passed_over(log: ArchivedLog) -> Non
     assert told(log, ALL) == before
     log.blocks.seal(log, SOURCE, 0, head)
     assert told(log, ALL) == before
+
+
+def test_rows_are_counted_rightly_with_and_without_their_ids(log: ArchivedLog) -> None:
+    fill(log, 3_000)
+    log.blocks.seal(log, SOURCE, 0, log.head(*SOURCE))
+    archived(log, 0, 1_024, 512)
+    n = told(log, "SELECT count(id) FROM user_interactions")
+    assert n[0][0] > 2_000
+    for sql in (
+        "SELECT count(*) FROM user_interactions",
+        "SELECT COUNT( * ) FROM user_interactions",
+        'SELECT count("ID") FROM user_interactions',
+        "SELECT count(#1) FROM (FROM user_interactions)",
+        "SELECT count(c) FROM (FROM user_interactions) AS t(c)",
+        "SELECT count(*) FROM (SELECT DISTINCT id FROM user_interactions)",
+        "SELECT count(COLUMNS('^i')) FROM user_interactions",
+        "FROM user_interactions SELECT count(1)",
+        "SELECT count(*) FROM user_interactions WHERE id IS NOT NULL",
+        "select count(1) as n from user_interactions where time > '1970-01-01'",
+        "SELECT count(*) FROM user_interactions t(c) WHERE c IS NOT NULL",
+    ):
+        assert told(log, sql) == n, sql
