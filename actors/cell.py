@@ -314,12 +314,12 @@ class Cell(Generic[S]):
             watermark = max(emission.watermark, self._watermarks.get(stream, NO_WATERMARK))
             if emission.batches:
                 payload = encode(STREAMS[stream], _joined(emission.batches))
-            elif watermark > self._watermarks.get(stream, NO_WATERMARK):
+            elif watermark > self._watermarks.get(stream, NO_WATERMARK) or emission.position:
                 payload = EMPTY
             else:
                 continue
             self._watermarks[stream] = watermark
-            yield Output(stream, payload, watermark)
+            yield Output(stream, payload, watermark, emission.position)
 
     # -- poison --------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,8 @@ class Emission:
 
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     watermark: int = NO_WATERMARK
+    position: bytes = b""
+    """Where the rows' source is to be read on; committed in the entry's header, also where there are no rows."""
 
 
 class Outputs:
@@ -61,12 +63,15 @@ class Outputs:
     def __init__(self) -> None:
         self._by_stream: dict[str, Emission] = {}
 
-    def emit(self, stream: str, batch: pa.RecordBatch | None = None, watermark: int = NO_WATERMARK) -> None:
-        """Append ``batch`` (in the stream's schema) and/or advance the stream's watermark."""
+    def emit(
+        self, stream: str, batch: pa.RecordBatch | None = None, watermark: int = NO_WATERMARK, position: bytes = b""
+    ) -> None:
+        """Append ``batch`` (in the stream's schema) and/or advance the stream's watermark, or its source's position."""
         emission = self._by_stream.setdefault(stream, Emission())
         if batch is not None and batch.num_rows:
             emission.batches.append(batch)
         emission.watermark = max(emission.watermark, watermark)
+        emission.position = position or emission.position
 
     def extend(self, other: Outputs) -> None:
         """Append another call's emissions after these."""
@@ -74,12 +79,13 @@ class Outputs:
             mine = self._by_stream.setdefault(stream, Emission())
             mine.batches.extend(emission.batches)
             mine.watermark = max(mine.watermark, emission.watermark)
+            mine.position = emission.position or mine.position
 
     def items(self) -> Iterator[tuple[str, Emission]]:
         return iter(self._by_stream.items())
 
     def __bool__(self) -> bool:
-        return any(e.batches or e.watermark != NO_WATERMARK for e in self._by_stream.values())
+        return any(e.batches or e.watermark != NO_WATERMARK or e.position for e in self._by_stream.values())
 
 
 NONE = Outputs()

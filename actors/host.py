@@ -15,15 +15,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from actors import parts
 from actors.admission import Admission
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
-from actors.edges.intake import Ack, PollWorker, PushWorker
+from actors.edges.intake import Ack, PushWorker
 from actors.followers import Followed, Follower, Followers
-from actors.topology import Archive, CellSpec, FoldPasts, HostSpec, Notify, Polled, Push
+from actors.topology import CellSpec, HostSpec, Surroundings
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
-from events.archive.log import ArchivedLog, ArchivedSpec
 from events.errors import Rejected, Transient
 
 READY_S = 30.0
@@ -41,6 +41,7 @@ class Host:
 
     def __init__(self, spec: HostSpec) -> None:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        parts.load(spec.plug_ins)
         self._spec = spec
         self._log = spec.log.open()
         self._admission = Admission(self._log, min_free_bytes=spec.min_free_bytes)
@@ -53,29 +54,8 @@ class Host:
 
     def _worker(self, spec: CellSpec) -> Worker:
         cell = Cell(spec.fold, self._log, tenant=spec.tenant, partition=spec.partition, now=wall_clock)
-        match spec.drive:
-            case Push(guarded):
-                return PushWorker(cell, self._log, wall_clock, self._admission if guarded else lambda: None)
-            case Polled(open_, every_s):
-                return PollWorker(cell, self._log, open_(), every_s, wall_clock)
-            case Notify(channels, secrets):
-                from actors.edges.delivery import (
-                    NotifierWorker,  # here: its HTTP client takes 11 MB that no other host needs
-                )
-
-                return NotifierWorker(cell, self._log, channels, wall_clock, secrets)
-            case FoldPasts():
-                from actors.edges.backfill import BackfillWorker  # here: its kernels take 20 MB that few hosts need
-
-                return BackfillWorker(cell, self._log)
-            case Archive(bounds):
-                from actors.edges.archiving import ArchiverWorker  # here: no other host needs it
-
-                if not isinstance(self._log, ArchivedLog) or not isinstance(self._spec.log, ArchivedSpec):
-                    raise ValueError(f"{spec.name} archives, and its log {self._spec.log} has no archive")
-                return ArchiverWorker(cell, self._log, self._spec.log, bounds, wall_clock)
-            case _:
-                return StreamWorker(cell, self._log, self._spec.generation, self._changed)
+        around = Surroundings(self._log, self._spec.generation, wall_clock, self._admission, self._changed)
+        return spec.drive.worker(cell, around)
 
     # -- intake --------------------------------------------------------------------------------------------------
 

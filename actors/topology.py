@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
-from actors.archiver import ArchiveBounds
-from actors.edges.intake import Poll
+from actors.cell import AnyCell
 from actors.fold import Fold
+from actors.workers import StreamWorker, Worker
 from events.envelope import CellName
-from events.log import LogSpec
-
-if TYPE_CHECKING:
-    from actors.edges.channels import Channel
+from events.log import LogReader, LogSpec
 
 Kind = Literal["collectors", "analyzers", "dashboards", "alerts", "edges"]
 Placement = Literal["auto", "packed", "spread"]
@@ -28,48 +24,33 @@ SPREAD_FROM_CORES = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a host gives to the workers of its cells."""
+
+    log: LogReader
+    generation: str
+    now: Callable[[], int]
+    """Microseconds UTC."""
+    admission: Callable[[], None]
+    """Raises ``Overloaded`` while nothing new is taken in."""
+    changed: Callable[[], None]
+    """To be called when a view has moved."""
+
+
+class Drive(Protocol):
+    """What makes a cell go. A part may bring one of its own: any picklable object that makes a worker for a cell."""
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        """The worker, not yet started. Called within the host's process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Drive the cell by what comes in its streams."""
 
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """Drive the cell by requests; ``guarded``: subject to back-pressure."""
-
-    guarded: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """Drive the cell by polling a source; ``open`` makes the source within the host."""
-
-    open: Callable[[], Poll]
-    every_s: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Drive the cell by the outbox, through ``channels``."""
-
-    channels: Mapping[str, Channel]
-    """Those that the configuration declares."""
-    secrets: Path
-    """The folder of the secrets that definitions name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """Drive the cell by how far the log has grown."""
-
-    bounds: ArchiveBounds
-
-
-@dataclass(frozen=True, slots=True)
-class FoldPasts:
-    """Drive the cell by the pasts of definitions that are wanted."""
-
-
-Drive = Stream | Push | Polled | Notify | FoldPasts | Archive
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return StreamWorker(cell, host.log, host.generation, host.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +62,13 @@ class CellSpec:
     tenant: str
     drive: Drive = field(default_factory=Stream)
     partition: int = 0
+    part: str = ""
+    """The plug-in that brings it. Its cells have a process of their own, so that what goes wrong there harms no other."""
+
+    @property
+    def packed_host(self) -> str:
+        """The host that runs it where the parts of one kind share one."""
+        return f"parts:{self.part}" if self.part else self.kind
 
     @property
     def name(self) -> str:
@@ -98,16 +86,26 @@ class HostSpec:
     cells: tuple[CellSpec, ...]
     min_free_bytes: int = 256 << 20
     """New work is refused while the log can take less."""
+    plug_ins: tuple[str, ...] = ()
+    """Where the plug-ins are that this process is to know, as ``actors.parts.load`` takes them."""
 
 
 def placed(
-    cells: Sequence[CellSpec], placement: Placement, *, cores: int, log: LogSpec, generation: str, min_free_bytes: int
+    cells: Sequence[CellSpec],
+    placement: Placement,
+    *,
+    cores: int,
+    log: LogSpec,
+    generation: str,
+    min_free_bytes: int,
+    plug_ins: tuple[str, ...] = (),
 ) -> tuple[HostSpec, ...]:
     """The hosts for ``cells`` on a machine where this process may use so many ``cores``: ``auto`` is packed below four."""
     packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)
     ordered = sorted(cells, key=lambda c: KINDS.index(c.kind))
-    groups = groupby(ordered, key=lambda c: c.kind if packed else f"{c.kind}:{c.name}")
-    return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes) for name, group in groups)
+    ordered.sort(key=lambda c: c.part)
+    groups = groupby(ordered, key=lambda c: c.packed_host if packed else f"{c.kind}:{c.name}")
+    return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes, plug_ins) for name, group in groups)
 
 
 @dataclass(frozen=True, slots=True)

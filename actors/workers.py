@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from actors.cell import AnyCell
 from actors.fold import Viewed
+from actors.source import SourceHealth
 from actors.views import Frame, Place, Views
 from events.errors import Corrupt, Fenced, Transient
 from events.log import LogReader
@@ -56,6 +57,8 @@ class Health(NamedTuple):
     """Requests come in by it: without it the system is not ready."""
     settled: bool = False
     """Nothing is gained by waiting for it: it runs, or says why it does not."""
+    source: SourceHealth | None = None
+    """Of a cell that reads a source: how that one fares."""
 
 
 class Worker:

@@ -15,6 +15,8 @@ PRESETS = ("base", "course", "saas", "demo")
 _HERE = Path(__file__).parent
 _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "alerts": ("name",), "channels": ("name",),
              "dashboards": ("id",)}  # fmt: skip
+LISTS = frozenset(_IDENTITY)
+"""Sections that are lists of named things."""
 _DEFAULTS = {"aggregate": "count"}
 
 
@@ -54,6 +56,13 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             result[key] = value
     return result
+
+
+def completed(document: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
+    """``document``, its lists with what ``further`` has and they have not, by name, at their ends."""
+    lists = {key: [*document.get(key, ())] for key in further if key in _IDENTITY}
+    joined = {key: _joined([*items, *further[key], *items], _IDENTITY[key]) for key, items in lists.items()}
+    return {**document, **joined}
 
 
 def _joined(items: list[Any], identity: tuple[str, ...]) -> list[Any]:

@@ -13,13 +13,17 @@ from events.errors import Rejected
 Loc = tuple[str | int, ...]
 
 
-def refuse(error: ValidationError, model: type[BaseModel], where: Callable[[Loc], str]) -> Rejected:
-    """All of pydantic's complaints as one ``Rejected``, a line each; its field is the first complaint's key."""
+def refuse(error: ValidationError, model: type[BaseModel], where: Callable[[Loc], str], below: Loc = ()) -> Rejected:
+    """All of pydantic's complaints as one ``Rejected``, a line each; its field is the first complaint's key.
+
+    ``below`` is where ``model`` stands in the whole configuration.
+    """
     lines: list[tuple[str, str]] = []
     for complaint in error.errors(include_url=False, include_context=False):
-        loc = complaint["loc"]
+        inner = complaint["loc"]
+        loc = (*below, *inner)
         if complaint["type"] == "extra_forbidden":
-            reason = f"is not a key {where(loc)}; {_known(model, loc[:-1])}"
+            reason = f"is not a key {where(loc)}; {_known(model, inner[:-1])}"
         else:
             reason = f"{complaint['msg'].removeprefix('Value error, ')} {where(loc)}"
         lines.append((_dotted(loc) or "config", reason))

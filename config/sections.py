@@ -66,16 +66,3 @@ class Collectors(Section):
     """How far out of order events may come before they count as late."""
     dedup_window: int = Field(default=1 << 22, ge=1)
     """A repeated event is known as such among this many accepted rows at least, and among all of the last hour."""
-
-
-class Machine(Section):
-    """This machine's gauges, by psutil."""
-
-    enabled: bool = True
-    every_s: float = Field(default=1.0, ge=0.1)
-
-
-class Sources(Section):
-    """What is polled. What is pushed over HTTP needs no entry."""
-
-    machine: Machine = Machine()

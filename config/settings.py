@@ -6,8 +6,9 @@ whole sections as JSON), arguments. A mistake is refused with the key and the fi
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,13 +24,18 @@ from actors.definitions.metric import Metric
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
 from actors.ledger import FILE, OLD_CONFIGURATION
-from config import documents
+from actors.parts import Part, PartSection
+from config import asked, documents
+from config import parts as installed
 from config.complete import from_complete
 from config.explain import refuse
-from config.sections import ArchiveSection, Collectors, LogBounds, Server, Sources
+from config.sections import ArchiveSection, Collectors, LogBounds, Server
 from events.errors import Rejected
 
+logger = logging.getLogger(__name__)
 PREFIX = "HINDCAST_"
+_OF_PARTS = ("sources", "parts")
+"""Sections that are checked once all files are laid over each other: one file may name what another one completes."""
 
 
 class Document(BaseModel):
@@ -44,7 +50,10 @@ class Document(BaseModel):
     log: LogBounds = LogBounds()
     archive: ArchiveSection = ArchiveSection()
     collectors: Collectors = Collectors()
-    sources: Sources = Sources()
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
+    """By name; each is of a ``kind``, its own name where it says none. See ``Settings.asked_sources``."""
+    parts: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
+    """Settings of parts, by name. See ``Settings.asked_parts``."""
     metrics: tuple[Metric, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
     alerts: tuple[Alert, ...] = ()
@@ -61,6 +70,8 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__")
 
     _owners: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
+    _sources: tuple[asked.AskedSource, ...] = PrivateAttr(default=())
+    _parts: tuple[tuple[Part, PartSection], ...] = PrivateAttr(default=())
 
     @classmethod
     def load(cls, config: str | Path = "base", **arguments: Any) -> Self:
@@ -70,6 +81,7 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
         """
         found: dict[str, Any] = {}
         owners: dict[str, str] = {}
+        files: list[tuple[str, dict[str, Any]]] = []
         file = documents.locate(config)
         for path, document in documents.lineage(file):
             try:
@@ -78,9 +90,8 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
                 raise refuse(error, Document, lambda _, path=path: f"in {path.name}") from None
             owners |= dict.fromkeys(_declared(declared), f"{FILE}{path.name}")
             found = documents.merged(found, document)
-        settings = cls._build(found, arguments, f"in {file.name}")
-        settings._owners = owners
-        return settings
+            files.append((path.name, document))
+        return cls._build(found, arguments, f"in {file.name}", owners, files)
 
     @classmethod
     def from_complete(cls, config: Mapping[str, Any]) -> Self:
@@ -89,7 +100,14 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
         return cls._build({}, from_complete(config, base.model_dump(mode="json")), "in the configuration")
 
     @classmethod
-    def _build(cls, document: Mapping[str, Any], arguments: Mapping[str, Any], where: str) -> Self:
+    def _build(
+        cls,
+        document: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+        where: str,
+        owners: Mapping[str, str] | None = None,
+        files: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    ) -> Self:
         environment = EnvSettingsSource(cls)()
 
         def origin(loc: tuple[str | int, ...]) -> str:
@@ -97,18 +115,56 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
                 return "in the arguments" if document else where
             if _holds(environment, loc):
                 return f"in the environment ({PREFIX}{'__'.join(str(part).upper() for part in loc)})"
-            return where
+            holding = (
+                f"in {name}" for name, said in reversed(files) if loc and loc[0] in _OF_PARTS and _holds(said, loc)
+            )
+            return next(holding, where)
 
+        def built(said: Mapping[str, Any]) -> Self:
+            try:
+                return cls(**said)
+            except ValidationError as error:
+                raise refuse(error, cls, origin) from None
+
+        said = documents.merged(documents.merged(document, environment), arguments)
+        settings = built(said)
+        settings._owners = {**(owners or {})}
+        settings._sources = tuple(asked.sources(settings.sources, installed.parts(), origin))
+        settings._parts = tuple(asked.parts(settings.parts, installed.parts(), origin))
+        for part, _ in settings._parts:
+            if part.defaults and (with_them := settings._with_defaults(part, said, built)):
+                settings, said = with_them, documents.completed(said, part.defaults)
+        return settings
+
+    def _with_defaults(
+        self, part: Part, said: Mapping[str, Any], built: Callable[[Mapping[str, Any]], Self]
+    ) -> Self | None:
+        """These settings with the definitions that ``part`` brings; None, noted, where they cannot be."""
         try:
-            return cls(**documents.merged(documents.merged(document, environment), arguments))
-        except ValidationError as error:
-            raise refuse(error, cls, origin) from None
+            unknown = part.defaults.keys() - documents.LISTS
+            if unknown:
+                raise Rejected("defaults", f"of a part hold {', '.join(sorted(documents.LISTS))}, not {min(unknown)!r}")
+            brought = Document.model_validate(part.defaults)
+            settings = built(documents.completed(said, part.defaults))
+        except (Rejected, ValidationError) as error:
+            installed.parts().fails(part.name, error)
+            logger.warning("plug-in %s: its definitions cannot be used: %s", part.name, error)
+            return None
+        settings._sources, settings._parts = self._sources, self._parts
+        settings._owners = {**dict.fromkeys(_declared(brought), f"{FILE}the plug-in {part.name}"), **self._owners}
+        return settings
 
     def replaced(self, **arguments: Any) -> Self:
         """These settings with ``arguments`` (as for ``load``) laid over them. Raises ``Rejected``."""
-        settings = self._build(self.model_dump(exclude_unset=True), arguments, "in the settings")
-        settings._owners = self._owners
-        return settings
+        return self._build(self.model_dump(exclude_unset=True), arguments, "in the settings", self._owners)
+
+    def asked_sources(self) -> tuple[asked.AskedSource, ...]:
+        """The sources that are to be read, by name; those that parts bring by themselves come first."""
+        return self._sources
+
+    def asked_parts(self) -> tuple[tuple[Part, PartSection], ...]:
+        """The parts that are on, each with its settings."""
+        return self._parts
 
     def definitions(self) -> Iterator[tuple[Key, Any]]:
         """Every definition of these settings; what is referred to comes first."""

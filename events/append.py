@@ -97,6 +97,7 @@ def appended(cell: str, tenant: str, position: Position, commit: Commit) -> tupl
             codec=payload.codec,
             size=payload.size,
             chain=chain(tail.chain, payload.data),
+            position=output.position,
         )
         streams[output.stream] = Tail(header.end, header.chain)
         entries.append(Entry(header, payload.data))

@@ -6,11 +6,15 @@ their identity is ``producer:offset``. The tenant is in the entry header, once f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
+
+from events.errors import Rejected
 
 TIME = pa.timestamp("us", tz="UTC")
 LABEL = pa.dictionary(pa.int32(), pa.string())
@@ -37,11 +41,12 @@ class Stream:
     about: str
 
 
-def _stream(name: str, about: str, *fields: pa.Field) -> Stream:
+def stream_of(name: str, about: str, *fields: pa.Field) -> Stream:
+    """A stream in its first version: the envelope, then ``fields``. ``about`` says what its events are."""
     return Stream(name, 1, pa.schema([*ENVELOPE, *fields]), about)
 
 
-USER_INTERACTIONS = _stream(
+USER_INTERACTIONS = stream_of(
     "user_interactions",
     "What people do in the products: tracked events, pages, identifications.",
     pa.field("anonymous_id", pa.string()),
@@ -51,13 +56,13 @@ USER_INTERACTIONS = _stream(
     pa.field("properties", pa.string()),  # JSON object: all beyond the contract
     pa.field("context", pa.string()),  # JSON object: library, page, campaign, device
 )
-SYSTEM_METRICS = _stream(
+SYSTEM_METRICS = stream_of(
     "system_metrics",
     "Gauges of the machines that run the products: `type` names the gauge, `source` the host.",
     pa.field("value", pa.float64()),
     pa.field("unit", LABEL),
 )
-METRICS = _stream(
+METRICS = stream_of(
     "metrics",
     "metric.sampled: one window of one metric and key; a later `revision` replaces an earlier one. window.closed (without a "
     "revision): all windows that end in (start, time] are closed, and keys without a sample there had no rows. `cause` "
@@ -77,7 +82,7 @@ METRICS = _stream(
     pa.field("distinct", pa.int64()),
     pa.field("revision", pa.int32()),
 )
-LATE_ROWS = _stream(
+LATE_ROWS = stream_of(
     "late_rows",
     "row.late: a row that came too late for its window in `metrics`, which do not count it; it is in `stream` nevertheless.",
     pa.field("stream", LABEL),
@@ -85,7 +90,7 @@ LATE_ROWS = _stream(
     pa.field("metrics", pa.list_(pa.string())),
     pa.field("behind_us", pa.int64()),  # how far the watermark was ahead of the row's time: a lateness that would do
 )
-ANOMALIES = _stream(
+ANOMALIES = stream_of(
     "anomalies",
     "anomaly.scored: a metric sample beside what was expected of it.",
     pa.field("metric", LABEL),
@@ -101,7 +106,7 @@ ANOMALIES = _stream(
     pa.field("is_anomaly", pa.bool_()),
     pa.field("status", LABEL),
 )
-ALERTS = _stream(
+ALERTS = stream_of(
     "alerts",
     "alert.pending | alert.calmed | alert.fired | alert.resolved | alert.acknowledged: the life of each alert. "
     "alert.revised: late rows changed what was judged of one window; nobody is told.",
@@ -115,14 +120,14 @@ ALERTS = _stream(
     pa.field("message", pa.string()),
     pa.field("by", pa.string()),
 )
-OUTBOX = _stream(
+OUTBOX = stream_of(
     "outbox",
     "notification.requested: effects that the system owes to the world.",
     pa.field("channel", LABEL),
     pa.field("idempotency_key", pa.string()),
     pa.field("body", pa.string()),
 )
-NOTIFICATIONS = _stream(
+NOTIFICATIONS = stream_of(
     "notifications",
     "notification.sent | notification.failed: what became of each effect.",
     pa.field("channel", LABEL),
@@ -130,7 +135,7 @@ NOTIFICATIONS = _stream(
     pa.field("attempts", pa.int32()),
     pa.field("error", pa.string()),
 )
-DELIVERIES = _stream(
+DELIVERIES = stream_of(
     "deliveries",
     "delivery.deferred: an attempt to deliver an effect that failed, and when the next one is due.",
     pa.field("channel", LABEL),
@@ -140,13 +145,13 @@ DELIVERIES = _stream(
     pa.field("due", TIME),
     pa.field("hold", pa.bool_()),  # the receiver asked for this: nothing goes to the channel before `due`
 )
-CONTROL = _stream(
+CONTROL = stream_of(
     "control",
     "Commands that were accepted: rules, keys, acknowledgements; `data` is a JSON object.",
     pa.field("data", pa.string()),
 )
-CLOCK = _stream("clock", "clock.ticked: the only clock a fold can see.")
-DEAD_LETTERS = _stream(
+CLOCK = stream_of("clock", "clock.ticked: the only clock a fold can see.")
+DEAD_LETTERS = stream_of(
     "dead_letters",
     "row.rejected: refused input, kept with its reason, replayable once mended.",
     pa.field("stream", LABEL),
@@ -154,7 +159,7 @@ DEAD_LETTERS = _stream(
     pa.field("reason", pa.string()),
     pa.field("payload", pa.binary()),
 )
-QUARANTINE = _stream(
+QUARANTINE = stream_of(
     "quarantine",
     "row.quarantined: a row that crashes a fold, set aside in the commit that skips it.",
     pa.field("fold", LABEL),
@@ -182,13 +187,13 @@ SEGMENTS = _stream(
     pa.field("chain", pa.string()),  # the log's chain hash after the last entry that begins in the range, hexadecimal
 )
 
-PAST_REQUESTS = _stream(
+PAST_REQUESTS = stream_of(
     "past_requests",
     "past.wanted: a definition joins a fold that has read its stream already, and asks for its past below a cut. "
     "past.taken: it has it, and counts on. past.dropped: nobody needs it any more. `data` is a JSON object.",
     pa.field("data", pa.string()),
 )
-PASTS = _stream(
+PASTS = stream_of(
     "pasts",
     "past.folding: how far the past of a definition is folded. past.part: rows of it. past.folded: its state at the cut. "
     "`data` is a JSON object.",
@@ -198,7 +203,7 @@ PASTS = _stream(
 BACKSTAGE = (PAST_REQUESTS.name, PASTS.name)
 """Streams by which cells talk to each other; nothing can be defined on them."""
 
-STREAMS: Mapping[str, Stream] = {
+_known: dict[str, Stream] = {
     s.name: s
     for s in (
         USER_INTERACTIONS,
@@ -219,6 +224,20 @@ STREAMS: Mapping[str, Stream] = {
         SEGMENTS,
     )
 }
+
+STREAMS: Mapping[str, Stream] = MappingProxyType(_known)
+"""By name: ours, and those that parts brought to this process (``join``)."""
+
+
+def join(stream: Stream) -> None:
+    """Make a part's stream known to this process; again, it changes nothing. Raises ``Rejected`` for what cannot be one."""
+    if _known.get(stream.name, stream) != stream:
+        raise Rejected("streams", f"there is another stream {stream.name!r} already; give this one a name of its own")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", stream.name):
+        raise Rejected("streams", f"{stream.name!r} is no name of a stream: small letters, digits and underscores")
+    if [*stream.schema][: len(ENVELOPE)] != [*ENVELOPE]:
+        raise Rejected("streams", f"the schema of {stream.name} must begin with the envelope; make it with `stream_of`")
+    _known[stream.name] = stream
 
 
 def rows(stream: Stream, columns: Mapping[str, Any], n: int) -> pa.RecordBatch:

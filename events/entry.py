@@ -46,6 +46,8 @@ class EntryHeader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     """xxh3-128 of the previous chain hash and this payload: shows a torn or altered log, not a forger."""
     encrypted: tuple[str, ...] = ()
     """Columns that are encrypted per subject."""
+    position: bytes = b""
+    """Where the source of these rows is to be read on, in the source's own words; empty where it has no place."""
 
     @property
     def end(self) -> int:

@@ -60,6 +60,8 @@ class Output(msgspec.Struct, frozen=True):
     stream: str
     payload: Payload
     watermark: int = NO_WATERMARK
+    position: bytes = b""
+    """Where the rows' source is to be read on; see ``EntryHeader.position``."""
 
 
 class Piece(NamedTuple):

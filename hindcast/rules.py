@@ -26,6 +26,7 @@ def rule_warnings(settings: Settings, definitions: Mapping[str, Any], log: LogSp
         seen = seen_series(History(reader, settings.tenant))
     finally:
         reader.close()
+    kinds = {source.kind.name for source in settings.asked_sources()}
     among = Inventory.of(definitions, seen)
     for key, rule in sorted(among.specs.items()):
         if key.kind != "rule":
@@ -38,5 +39,5 @@ def rule_warnings(settings: Settings, definitions: Mapping[str, Any], log: LogSp
         except (Rejected, ParseError) as error:
             yield name, f"can never fire: {error}"
         else:
-            if condition.metric in UNITS and not settings.sources.machine.enabled:
+            if condition.metric in UNITS and "machine" not in kinds:
                 yield name, f"can never fire: nothing measures {condition.metric}; see `sources.machine.enabled`"

@@ -21,6 +21,7 @@ from actors.cores import usable_cores
 from actors.directory import DEFINITIONS
 from actors.fold import Topic, Viewed
 from actors.topology import HostMap, HostSpec, placed
+from config.parts import parts
 from config.settings import Settings
 from events.errors import Rejected, Transient
 from events.log import LogSpec
@@ -96,7 +97,7 @@ class System:
             specs = self._specs()
             self._create_hosts(specs)
             runtime.start_serve(self.settings.server.address, port)
-            self._await_hosts()
+            specs = self._await_hosts()
             self._control = Control(self.settings.tenant, self._host_of)
             self._tell_configuration()
             self._deploy(specs)
@@ -133,6 +134,7 @@ class System:
             log=self._log,
             generation=self.data.generation,
             min_free_bytes=self.settings.log.min_free_mb << 20,
+            plug_ins=parts().where,
         )
 
     def _create_hosts(self, specs: tuple[HostSpec, ...]) -> None:
@@ -143,10 +145,29 @@ class System:
         remote: Any = ray.remote(Host)
         self._hosts = [(spec, remote.options(**options(spec, runtime.NAMESPACE)).remote(spec)) for spec in specs]
 
-    def _await_hosts(self) -> None:
+    def _await_hosts(self) -> tuple[HostSpec, ...]:
+        """The hosts that run. One of a plug-in that does not come up is given up, and the plug-in noted as failed."""
         import ray
+        from ray.exceptions import RayError
 
-        ray.get([host.ready.remote() for _, host in self._hosts], timeout=START_S)
+        deadline = time.monotonic() + START_S
+        running: list[tuple[HostSpec, Any]] = []
+        for spec, host in self._hosts:
+            plug_in = spec.cells[0].part
+            try:
+                ray.get(host.ready.remote(), timeout=max(0.0, deadline - time.monotonic()))
+            except (RayError, Transient) as error:
+                if not plug_in:
+                    raise
+                logger.error("plug-in %s does not come up; everything else runs: %s", plug_in, error)
+                parts().fails(
+                    plug_in, Transient(f"its process does not come up: {str(error).strip().splitlines()[-1]}")
+                )
+                ray.kill(host, no_restart=True)
+                continue
+            running.append((spec, host))
+        self._hosts = running
+        return tuple(spec for spec, _ in running)
 
     def _tell_configuration(self) -> None:
         """Make the configured key and definitions known, and say which rules, also those of people, may never fire."""
@@ -178,6 +199,7 @@ class System:
             bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
+            plug_ins=tuple(parts().plug_ins.values()),
         )
         self._placement = spec.placement
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}

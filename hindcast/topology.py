@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 from actors.alerts.evaluator import AlertEvaluator
@@ -13,26 +14,22 @@ from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
 from actors.archiver import ArchiveBounds, Archiver
 from actors.backfill import Backfill
-from actors.collectors.pull import PullCollector
 from actors.collectors.push import control, user_interactions
-from actors.dashboards.alert_system import AlertSystem
-from actors.dashboards.system_health import SystemHealth
-from actors.dashboards.user_activity import UserActivity
 from actors.definitions.anomaly import Anomaly
-from actors.definitions.channel import IN_CONFIGURATION
-from actors.definitions.channel import WebhookChannel as WebhookSection
 from actors.directory import Directory
-from actors.edges.channels import Channel, DashboardChannel, WebhookChannel
-from actors.edges.secrets import secret_at
-from actors.edges.sources.clock import Clock
-from actors.edges.sources.machine import Machine
+from actors.edges.archive import Archive
+from actors.edges.channels import DashboardChannel
+from actors.edges.delivery import Notify
+from actors.edges.fold_pasts import FoldPasts
+from actors.edges.intake import Push
 from actors.notifier import Notifier
-from actors.topology import Archive, CellSpec, FoldPasts, Notify, Polled, Push
+from actors.parts import Channel, Within
+from actors.topology import CellSpec
+from config.parts import parts
 from config.settings import Settings
-from events.catalog import CLOCK, SYSTEM_METRICS
-from events.errors import Rejected
 from serve.ingest.money import CURRENCY_EXPONENT
 
+logger = logging.getLogger(__name__)
 SECOND = 1_000_000
 SECRETS = "secrets"
 """The folder of the data directory that has a file for each secret which a definition names."""
@@ -53,28 +50,38 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
     interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
     notified = channels(settings, data / SECRETS)
-    found = [
+    core = [
         CellSpec("collectors", interactions, tenant, Push()),
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
         CellSpec("analyzers", MetricsAnalyzer(former=metrics), tenant),
         CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
-        CellSpec("dashboards", UserActivity(), tenant),
-        CellSpec("dashboards", SystemHealth(), tenant),
-        CellSpec("dashboards", AlertSystem(), tenant),
         CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
-        CellSpec("edges", PullCollector("clock", CLOCK), tenant, Polled(Clock)),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Backfill(), tenant, FoldPasts()),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
     ]
-    if settings.sources.machine.enabled:
-        machine = Polled(partial(Machine, data), settings.sources.machine.every_s)
-        found.append(CellSpec("collectors", PullCollector("system_metrics", SYSTEM_METRICS), tenant, machine))
     if settings.archive.enabled:
         kept = settings.archive
         bounds = ArchiveBounds(kept.segment_rows, trim=kept.trim, hot_s=kept.hot_h * 3600)
-        found.append(CellSpec("edges", Archiver(), tenant, Archive(bounds)))
-    return tuple(found)
+        core.append(CellSpec("edges", Archiver(), tenant, Archive(bounds)))
+    return (*core, *(cell for cells in of_parts(settings, data).values() for cell in cells))
+
+
+def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
+    """The cells that parts and their sources bring, by part. A plug-in that raises brings none, and is noted as failed."""
+    within = Within(settings.tenant, data, int(settings.collectors.bound_s * SECOND))
+    found: dict[str, list[CellSpec]] = {}
+    for part, section in settings.asked_parts():
+        asked = [source for source in settings.asked_sources() if source.kind in part.sources]
+        try:
+            cells = [*part.cells(section, within), *(s.kind.spec(s.section, s.name, within) for s in asked)]
+        except Exception as error:
+            parts().fails(part.name, error)
+            logger.exception("plug-in %s brings no cells", part.name)
+            continue
+        owner = part.name if part.name in parts().plug_ins else ""
+        found[part.name] = [replace(cell, part=owner) for cell in cells]
+    return found
 
 
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
@@ -89,24 +96,5 @@ def _wording(settings: Settings, page: str) -> Wording:
 
 def channels(settings: Settings, secrets: Path) -> dict[str, Channel]:
     """The notification channels by name; ``dashboard`` is always there. ``secrets``: the folder of the secrets named."""
-    found: dict[str, Channel] = {"dashboard": DashboardChannel()}
-    for channel in settings.channels:
-        if isinstance(channel, WebhookSection):
-            found[channel.name] = WebhookChannel(str(channel.url), _secret(channel, secrets))
-        else:
-            found[channel.name] = DashboardChannel()
-    return found
-
-
-def _secret(channel: WebhookSection, folder: Path) -> str:
-    """The secret itself. Raises ``Rejected`` where the environment that is named does not have it, or has another text."""
-    said = channel.secret.get_secret_value()
-    where = f"channels.{channel.name}.secret"
-    if said == IN_CONFIGURATION:
-        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, `env:NAME` or `file:NAME`")
-    if channel.reference == IN_CONFIGURATION:
-        return said
-    try:
-        return secret_at(said, folder)
-    except Rejected as error:
-        raise Rejected(where, error.reason) from None
+    made = {channel.name: parts().channel_kinds[channel.kind].make(channel, secrets) for channel in settings.channels}
+    return {"dashboard": DashboardChannel(), **made}

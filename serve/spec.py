@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.fold import Topic
+from actors.parts import PlugIn
 from actors.topology import HostMap
 from events.log import LogSpec
 
@@ -30,6 +31,8 @@ class GatewaySpec:
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
+    plug_ins: tuple[PlugIn, ...] = ()
+    """The parts of installed packages, those that failed included."""
 
     def host_of(self, topic: str) -> str:
         """The host that runs the topic's cell. Raises ``KeyError`` for what is no topic of the page."""

@@ -1,4 +1,8 @@
-"""A collector whose source never repeats itself (a poll, the clock): it only keeps the watermark."""
+"""A collector whose source is read, not sent: it keeps the watermark, and the position from which the source is read on.
+
+The position is committed with the rows that lead to it, in one entry. So whoever reads on from the committed position reads
+every row once, wherever a crash falls.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from actors.fold import Batch, Outputs
-from events.catalog import Stream
+from events.catalog import DEAD_LETTERS, Stream
 from events.entry import NO_WATERMARK
 from events.errors import Corrupt
 
@@ -58,48 +62,72 @@ class Progress(msgspec.Struct):
         return True
 
 
+class Pulled(Progress, omit_defaults=True):
+    """The state of a pull collector: its progress, and where its source is to be read on."""
+
+    position: bytes = b""
+    """In the source's own words; empty before the first that was committed."""
+
+
 @dataclass(frozen=True, slots=True)
 class PullCollector:
-    """Records what a poll returned as rows of ``stream``. State: ``Progress``."""
+    """Records what a source returned as rows of ``stream``. State: ``Pulled``."""
 
     name: str
     stream: Stream
     bound_us: int = 0
     idle_us: int = IDLE_US
+    refuses: bool = False
+    """Whether the source brings rows that cannot be read; they are kept as dead letters."""
     version: int = 1
     reads: tuple[str, ...] = ()
 
     @property
     def writes(self) -> tuple[str, ...]:
-        return (self.stream.name,)
+        return (self.stream.name, DEAD_LETTERS.name) if self.refuses else (self.stream.name,)
 
-    def initial(self) -> Progress:
-        return Progress()
+    def initial(self) -> Pulled:
+        return Pulled()
 
-    def fold(self, state: Progress, batch: Batch) -> tuple[Progress, Outputs]:
+    def fold(self, state: Pulled, batch: Batch) -> tuple[Pulled, Outputs]:
         raise Corrupt(f"{self.name} reads no stream, yet its journal names {batch.stream}")
 
-    def admit(self, state: Progress, batch: pa.RecordBatch) -> tuple[Progress, Outputs, int]:
-        """Record ``batch``; answers its rows."""
+    def admit(
+        self,
+        state: Pulled,
+        batch: pa.RecordBatch,
+        position: bytes | None = None,
+        refused: pa.RecordBatch | None = None,
+    ) -> tuple[Pulled, Outputs, int]:
+        """Record ``batch``, rows that were ``refused`` (``dead_letters``), and that the source is to be read on from
+        ``position``; answers the rows."""
         state.see(batch, self.bound_us)
+        moved = position if position and position != state.position else b""
+        state.position = moved or state.position
         outputs = Outputs()
-        outputs.emit(self.stream.name, batch, state.watermark)
+        # A position without rows makes an entry of its own, and carries the watermark that holds there.
+        watermark = state.watermark if batch.num_rows or moved else NO_WATERMARK
+        outputs.emit(self.stream.name, batch, watermark, moved)
+        if refused is not None and refused.num_rows:
+            outputs.emit(DEAD_LETTERS.name, refused)
         return state, outputs, batch.num_rows
 
-    def idle(self, state: Progress, now_us: int) -> tuple[Progress, Outputs, None]:
+    def idle(self, state: Pulled, now_us: int) -> tuple[Pulled, Outputs, None]:
         """Let the watermark follow the clock (a punctuation) while the source has nothing."""
         outputs = Outputs()
         if state.follow(now_us, self.bound_us, self.idle_us):
             outputs.emit(self.stream.name, watermark=state.watermark)
         return state, outputs, None
 
-    def absorb(self, state: Progress, batch: Batch) -> Progress:
-        state.see(batch.table, self.bound_us)
-        state.watermark = max(state.watermark, batch.watermark)
+    def absorb(self, state: Pulled, batch: Batch) -> Pulled:
+        if batch.stream == self.stream.name:
+            state.see(batch.table, self.bound_us)
+            state.watermark = max(state.watermark, batch.watermark)
+            state.position = batch.header.position or state.position
         return state
 
-    def dump(self, state: Progress) -> bytes:
+    def dump(self, state: Pulled) -> bytes:
         return msgspec.msgpack.encode(state)
 
-    def load(self, data: bytes) -> Progress:
-        return msgspec.msgpack.decode(data, type=Progress)
+    def load(self, data: bytes) -> Pulled:
+        return msgspec.msgpack.decode(data, type=Pulled)

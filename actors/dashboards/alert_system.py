@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from actors.fold import NONE, Batch, Outputs, Topic
+from actors.parts import Part, PartSection, Within
+from actors.topology import CellSpec
 from events.catalog import ALERTS, CLOCK
 
 DAY = 86_400.0
@@ -102,3 +104,10 @@ class AlertSystem:
 
     def load(self, data: bytes) -> State:
         return msgspec.msgpack.decode(data, type=State)
+
+
+def _cells(_: PartSection, within: Within) -> Iterator[CellSpec]:
+    yield CellSpec("dashboards", AlertSystem(), within.tenant)
+
+
+PART = Part("alert_system", cells=_cells)

@@ -3,7 +3,7 @@ which came too late."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from actors.columns import labels, times
 from actors.dashboards.buckets import SECOND
 from actors.dashboards.sources import Sources
 from actors.fold import NONE, Batch, Outputs, Topic
+from actors.parts import Part, PartSection, Within
+from actors.topology import CellSpec
 from events.catalog import CLOCK, LATE_ROWS, SYSTEM_METRICS, USER_INTERACTIONS
 
 GAUGES = {"cpu.percent": "cpu", "memory.percent": "mem", "disk.percent": "disk", "network.bytes_per_s": "net"}
@@ -176,3 +178,10 @@ def _p95(by_lag: Mapping[int, int]) -> float | None:
         if left <= 0:
             return float(ms)
     return None
+
+
+def _cells(_: PartSection, within: Within) -> Iterator[CellSpec]:
+    yield CellSpec("dashboards", SystemHealth(), within.tenant)
+
+
+PART = Part("system_health", cells=_cells)

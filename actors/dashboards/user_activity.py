@@ -10,7 +10,7 @@ Active users are distinct subjects, kept by pane: exactly up to 20,000 a pane, b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ from actors.dashboards.buckets import HOUR, MINUTE, SECOND, Buckets
 from actors.dashboards.subjects import Subjects
 from actors.fold import NONE, Batch, Outputs, Topic
 from actors.hashing import hashes
+from actors.parts import Part, PartSection, Within
+from actors.topology import CellSpec
 from events.catalog import ANOMALIES, CLOCK, DEAD_LETTERS, USER_INTERACTIONS
 
 PANE = 10 * SECOND
@@ -300,3 +302,10 @@ def _seconds(start_us: int) -> str:
 def _cell(start_us: int) -> str:
     hours = start_us // HOUR
     return f"{(hours // 24 + 3) % 7}-{hours % 24}"
+
+
+def _cells(_: PartSection, within: Within) -> Iterator[CellSpec]:
+    yield CellSpec("dashboards", UserActivity(), within.tenant)
+
+
+PART = Part("user_activity", cells=_cells)

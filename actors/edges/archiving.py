@@ -21,7 +21,7 @@ from actors.cell import AnyCell
 from actors.workers import Worker
 from events.archive.blocks import LEVELS
 from events.archive.job import Done, Order, Range
-from events.archive.log import ArchivedLog, ArchivedSpec
+from events.archive.log import ArchivedLog
 from events.archive.segments import Segment
 from events.catalog import BACKSTAGE, SEGMENTS, STREAMS
 from events.errors import Corrupt, Transient
@@ -38,13 +38,13 @@ TRIM_STEP = 4_096
 class ArchiverWorker(Worker):
     """Drives the cell of an ``Archiver``; ``now`` gives microseconds UTC."""
 
-    def __init__(
-        self, cell: AnyCell, log: ArchivedLog, spec: ArchivedSpec, bounds: ArchiveBounds, now: Callable[[], int]
-    ) -> None:
+    def __init__(self, cell: AnyCell, log: ArchivedLog, bounds: ArchiveBounds, now: Callable[[], int]) -> None:
         super().__init__(cell, log)
+        if log.spec is None:
+            raise ValueError("the archiver's own process cannot open a log that is in this one alone")
+        self._spec = log.spec
         self._archiver = cast(Archiver, cell.fold)
         self._archived = log
-        self._spec = spec
         self._bounds = bounds
         self._now = now
         self._sealed: dict[Source, int] = {}

@@ -20,7 +20,7 @@ from actors.fold import Batch
 from actors.slices import gapless, slices_of
 from actors.workers import Worker
 from events.errors import Corrupt
-from events.log import EventLog
+from events.log import LogReader
 
 READ_BYTES = 4 << 20
 PART_ROWS = 20_000
@@ -103,7 +103,7 @@ class Work:
 class BackfillWorker(Worker):
     """Folds what is wanted, a bounded part at a time. Definitions that stand at the same place of a stream share a read."""
 
-    def __init__(self, cell: AnyCell, log: EventLog) -> None:
+    def __init__(self, cell: AnyCell, log: LogReader) -> None:
         super().__init__(cell, log)
         self._fold = cast(Backfill, cell.fold)
         self._work: dict[str, Work] = {}

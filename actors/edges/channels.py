@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
 
 import httpx
 
+from actors.definitions.channel import IN_CONFIGURATION
+from actors.definitions.channel import DashboardChannel as DashboardSection
+from actors.definitions.channel import WebhookChannel as WebhookSection
 from actors.edges.retry_after import seconds_of
+from actors.edges.secrets import secret_at
+from actors.parts import ChannelKind, Part
 from actors.webhook_signing import sign
+from events.errors import Rejected
 
 
 class Undelivered(RuntimeError):
@@ -22,12 +28,6 @@ class Undelivered(RuntimeError):
         super().__init__(reason)
         self.final = final
         self.hold_s = hold_s
-
-
-class Channel(Protocol):
-    def send(self, key: str, body: str) -> None:
-        """Deliver ``body`` (JSON). Raises ``Undelivered``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +63,30 @@ class WebhookChannel:
         if not answer.is_success:
             hold_s = seconds_of(answer.headers.get("retry-after", ""), time.time())
             raise Undelivered(f"HTTP {answer.status_code}", hold_s=hold_s)
+
+
+def webhook(channel: WebhookSection, secrets: Path) -> WebhookChannel:
+    """Raises ``Rejected`` where the place that is named does not have the secret, or has another text."""
+    return WebhookChannel(str(channel.url), _secret(channel, secrets))
+
+
+def _secret(channel: WebhookSection, folder: Path) -> str:
+    said = channel.secret.get_secret_value()
+    where = f"channels.{channel.name}.secret"
+    if said == IN_CONFIGURATION:
+        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, `env:NAME` or `file:NAME`")
+    if channel.reference == IN_CONFIGURATION:
+        return said
+    try:
+        return secret_at(said, folder)
+    except Rejected as error:
+        raise Rejected(where, error.reason) from None
+
+
+PART = Part(
+    "channels",
+    channels=(
+        ChannelKind("dashboard", DashboardSection, lambda _, __: DashboardChannel()),
+        ChannelKind("webhook", WebhookSection, webhook),
+    ),
+)

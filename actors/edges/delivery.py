@@ -11,15 +11,18 @@ import queue
 import random
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, cast
 
 from actors.cell import AnyCell
 from actors.definitions.channel import IN_CONFIGURATION
-from actors.edges.channels import Channel, DashboardChannel, Undelivered, WebhookChannel
+from actors.edges.channels import DashboardChannel, Undelivered, WebhookChannel
 from actors.edges.secrets import secret_at
 from actors.notifier import ChannelTold, Message, Notifier, Outcome, State
+from actors.parts import Channel
+from actors.topology import Surroundings
 from actors.workers import Worker
 from events.errors import Rejected
 from events.log import LogReader
@@ -160,7 +163,7 @@ class NotifierWorker(Worker):
 
     def _channel(self, name: str, told: ChannelTold | None) -> Channel:
         """The channel as it is defined now. Raises ``Undelivered``."""
-        if told is None or told.secret == IN_CONFIGURATION:
+        if told is None or told.secret == IN_CONFIGURATION or told.kind not in ("dashboard", "webhook"):
             if name not in self._channels:
                 raise Undelivered(f"there is no channel {name!r} any more", final=True)
             return self._channels[name]
@@ -203,3 +206,16 @@ class NotifierWorker(Worker):
 
 def _clock(at: int) -> str:
     return datetime.fromtimestamp(at / SECOND, UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Drive the cell by the outbox, through ``channels``."""
+
+    channels: Mapping[str, Channel]
+    """Those that the configuration declares."""
+    secrets: Path
+    """The folder of the secrets that definitions name."""
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return NotifierWorker(cell, host.log, self.channels, host.now, self.secrets)

@@ -1,19 +1,19 @@
-"""Intake: the workers that bring the world in, by push (requests) and by poll (sources)."""
+"""Intake by push: the worker that commits requests. What is read from sources comes by ``actors.pulling``."""
 
 from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pyarrow as pa
 
 from actors.cell import AnyCell
 from actors.collectors.arrivals import Arrivals
-from actors.collectors.pull import PullCollector
+from actors.topology import Surroundings
 from actors.workers import CLOSED, Worker
 from events.errors import Overloaded, Transient
 from events.log import LogReader
@@ -29,7 +29,7 @@ class Ack(NamedTuple):
     offset: int
 
 
-class Push(NamedTuple):
+class Pushed(NamedTuple):
     arrivals: Arrivals
     answer: Future[Ack]
 
@@ -52,7 +52,7 @@ class PushWorker(Worker):
         self._now = now
         self._admission = admission
         self._max_rows = max_rows
-        self._requests: queue.SimpleQueue[Push | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Pushed | None] = queue.SimpleQueue()
         self._door = threading.Lock()
         """Held while a request comes in and while the last ones are turned away: none slips in between."""
         self._idle_s = self._collector.idle_us / 1e6
@@ -69,7 +69,7 @@ class PushWorker(Worker):
             if self.state in CLOSED:
                 answer.set_exception(Transient(f"{self.cell.name} is {self.state}: {self.detail}"))
             else:
-                self._requests.put(Push(arrivals, answer))
+                self._requests.put(Pushed(arrivals, answer))
         return answer
 
     def wake(self) -> None:
@@ -91,7 +91,7 @@ class PushWorker(Worker):
         for push, ack in zip(pushes, acks, strict=True):
             push.answer.set_result(ack)
 
-    def _waiting(self) -> list[Push]:
+    def _waiting(self) -> list[Pushed]:
         try:
             pushes = [self._requests.get(timeout=self._idle_s)]
         except queue.Empty:
@@ -106,7 +106,7 @@ class PushWorker(Worker):
             n += more.arrivals.rows.num_rows if more else 0
         return [push for push in pushes if push]
 
-    def _commit(self, pushes: list[Push]) -> list[Ack]:
+    def _commit(self, pushes: list[Pushed]) -> list[Ack]:
         offset = self.cell.head(self._collector.stream.name)
         together = pa.concat_batches([p.arrivals.rows for p in pushes]) if len(pushes) > 1 else pushes[0].arrivals.rows
         refused = [p.arrivals.refused for p in pushes if p.arrivals.refused is not None]
@@ -132,26 +132,11 @@ class PushWorker(Worker):
                     push.answer.set_exception(Transient(f"not committed, send it again: {reason}"))
 
 
-class Poll(Protocol):
-    def poll(self, now_us: int) -> pa.RecordBatch: ...
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Drive the cell by requests; ``guarded``: subject to back-pressure."""
 
+    guarded: bool = True
 
-class PollWorker(Worker):
-    """Polls a source at a fixed rate and records what it answers."""
-
-    def __init__(self, cell: AnyCell, log: LogReader, source: Poll, every_s: float, now: Callable[[], int]) -> None:
-        super().__init__(cell, log)
-        self._collector = cast(PullCollector, cell.fold)
-        self._source = source
-        self._every_s = every_s
-        self._now = now
-
-    def step(self) -> None:
-        now_us = self._now()
-        batch = self._source.poll(now_us)
-        with self.lock:
-            if batch.num_rows:
-                self.cell.record(lambda state: self._collector.admit(state, batch))
-            else:
-                self.cell.record(lambda state: self._collector.idle(state, now_us))
-        self.stopping.wait(self._every_s - time.time() % self._every_s)
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return PushWorker(cell, host.log, host.now, host.admission if self.guarded else lambda: None)

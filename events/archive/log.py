@@ -31,15 +31,17 @@ class ArchivedSpec:
         return self.log.exists()
 
     def open(self, *, woken: bool = True) -> ArchivedLog:
-        return ArchivedLog(self.log.open(woken=woken), self.root)
+        return ArchivedLog(self.log.open(woken=woken), self.root, self)
 
 
 class ArchivedLog:
     """``EventLog`` of which old entries lie in the archive below ``root``. Whoever reads need not know which."""
 
-    def __init__(self, log: EventLog, root: Path) -> None:
+    def __init__(self, log: EventLog, root: Path, spec: ArchivedSpec | None = None) -> None:
         self.log = log
         self.root = root
+        self.spec = spec
+        """How another process opens it; None of a log that is in this process alone."""
         self.segments = Segments(log, root)
         self.blocks = Blocks(root / "blocks")
         self._entries: ArchivedEntries | None = None

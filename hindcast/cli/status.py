@@ -13,7 +13,7 @@ from hindcast.cli.output import UNREACHABLE, WRONG, fail, print_json, print_tabl
 from hindcast.cli.target import Target, json_option, target_options
 
 if TYPE_CHECKING:
-    from hindcast.client import SourceStatus
+    from hindcast.client import PulledStatus, SourceStatus
     from hindcast.client.answers import Status
 
 SHOWN = 20
@@ -23,9 +23,10 @@ SHOWN = 20
 @target_options
 @json_option
 def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:
-    """Show every cell of the running system, and how late each source's events came in the last 24 hours.
+    """Show every cell of the running system, how the sources fare that it reads, and how late each source's events came in
+    the last 24 hours.
 
-    Exit code 1 if a cell does not run, 3 if no system answers.
+    Exit code 1 if a cell does not run, a source cannot be read or a plug-in is not there, 3 if no system answers.
     """
     target = Target(data_dir, address, key)
     if not target.runs():
@@ -34,11 +35,17 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
         found = client.status()
         url = str(client.address)
     bad = [cell for cell in found["cells"] if cell["state"] != "running"]
+    bad += [plug_in for plug_in in found["plug_ins"] if plug_in["error"]]
+    bad += [source for source in found["pulled"] if source["state"] == "retrying"]
     if as_json:
         print_json({**found, "address": url})
     else:
         click.echo(f"Hindcast {found['version']} on {url}, {found['placement']}, log {size(found['log']['bytes'])}\n")
         print_table(found["cells"], ["cell", "state", "commit", "rows_behind", "detail"])
+        if found["pulled"]:
+            click.echo()
+            columns = ["source read", "kind", "state", "rows", "newest row", "lag", "behind", "last error"]
+            print_table(map(_pulled, found["pulled"]), columns)
         if found["sources"]:
             click.echo()
             print_table(map(_lag, found["sources"][:SHOWN]), ["source", "rows", "lag p50", "lag p95", "lags stand at"])
@@ -55,6 +62,14 @@ def _remarks(found: Status) -> Iterator[str]:
         if cell["stale"]:
             yield f"{cell['cell']}: what it shows is stale: {cell['stale']}"
         yield from (f"{cell['cell']}: {note}" for note in cell["notes"])
+    for plug_in in found["plug_ins"]:
+        if plug_in["error"]:
+            yield f"plug-in {plug_in['name']} of {plug_in['package']} {plug_in['version']} is not there: {plug_in['error']}"
+    for source in found["pulled"]:
+        if source["note"]:
+            yield f"{source['name']}: {source['note']}"
+        if source["refused"]:
+            yield f"{source['name']}: {source['refused']:,} rows could not be read; see the stream dead_letters"
     for f in found["followers"]:
         if f["state"] != "following":
             yield f"{f['follower']} of {f['host']}: tries again after {f['last_error']}"
@@ -63,6 +78,21 @@ def _remarks(found: Status) -> Iterator[str]:
             f"{metric}: {late['rows']} rows came too late for their window, up to {late['behind_s']:.0f} s behind; "
             "see the stream late_rows"
         )
+
+
+def _pulled(source: PulledStatus) -> tuple[str, str, str, int, str, str, str, str]:
+    """The row of a source that is read."""
+    age, lag, behind = source["row_s_ago"], source["lag_s"], source["behind"]
+    return (
+        source["name"],
+        source["kind"],
+        source["state"],
+        source["rows"],
+        "" if age is None else f"{age:,.0f} s ago",
+        "" if lag is None else f"{lag:,.1f} s",
+        "" if behind is None else f"{behind:,}",
+        source["last_error"],
+    )
 
 
 def _lag(source: SourceStatus) -> tuple[str, int, str, str, str]:

@@ -240,6 +240,34 @@ class SourceStatus(TypedDict):
     no_amount: int
 
 
+class PulledStatus(TypedDict):
+    """A source that is read, not sent. Counts are since its host started; ages in seconds, None: not since then."""
+
+    name: str
+    kind: str
+    stream: str
+    state: str
+    rows: int
+    refused: int
+    errors: int
+    last_error: str
+    error_s_ago: float | None
+    read_s_ago: float | None
+    row_s_ago: float | None
+    lag_s: float | None
+    behind: int | None
+    note: str
+
+
+class PlugInStatus(TypedDict):
+    """A part of an installed package; ``error`` says why it is not there, and is empty where it is."""
+
+    name: str
+    package: str
+    version: str
+    error: str
+
+
 class Status(TypedDict):
     version: str
     generation: str
@@ -250,6 +278,8 @@ class Status(TypedDict):
     late_rows: dict[str, TooLate] | None
     """By metric; null while it is not known."""
     sources: list[SourceStatus] | None
+    pulled: list[PulledStatus]
+    plug_ins: list[PlugInStatus]
 
 
 class Readiness(TypedDict):

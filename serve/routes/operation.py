@@ -91,6 +91,39 @@ class SourceStatus(BaseModel):
     no_amount: int
 
 
+class PulledStatus(BaseModel):
+    """A source that is read, not sent. Counts are since its host started; ages in seconds, null: not since then."""
+
+    name: str
+    kind: str
+    stream: str
+    state: str
+    """`reading`; `retrying` after an error; `starting`; or the state of its cell where that does not run."""
+    rows: int
+    refused: int
+    errors: int
+    last_error: str
+    error_s_ago: float | None
+    read_s_ago: float | None
+    """When it last answered."""
+    row_s_ago: float | None
+    """When it last brought a row."""
+    lag_s: float | None
+    """By how much its newest row was older than the moment at which it was read."""
+    behind: int | None
+    """What it is known to have beyond what was read, in a unit of its own (bytes of a file); null: it cannot tell."""
+    note: str
+
+
+class PlugInStatus(BaseModel):
+    """A part of an installed package; ``error`` says why it is not there, and is empty where it is."""
+
+    name: str
+    package: str
+    version: str
+    error: str
+
+
 class Status(BaseModel):
     version: str
     generation: str
@@ -103,6 +136,9 @@ class Status(BaseModel):
     """By metric; null while the dashboard that counts them does not answer."""
     sources: list[SourceStatus] | None
     """Busiest first; null while the dashboard that counts them does not answer."""
+    pulled: list[PulledStatus]
+    """The sources that are read: files, this machine's gauges, the clock."""
+    plug_ins: list[PlugInStatus]
 
 
 @router.get("/health")
@@ -133,7 +169,7 @@ async def ready(request: Request) -> JSONResponse:
 @router.get("/v1/status", response_model=Status, responses=REFUSALS)
 async def status(request: Request) -> Status:
     """Each cell's state, its last commit and how many rows it has yet to read; who follows them; rows that came too late,
-    by metric; how late each source's events come."""
+    by metric; how late each source's events come; how the sources fare that are read."""
     await principal(request, "query")
     gateway = gateway_of(request)
     cells, followers = await asyncio.gather(gateway.hosts.health(), gateway.hosts.followers())
@@ -147,7 +183,20 @@ async def status(request: Request) -> Status:
         log=await asyncio.to_thread(_log_status, gateway),
         late_rows=await _too_late(gateway),
         sources=await _sources(gateway),
+        pulled=_pulled(cells),
+        plug_ins=[
+            PlugInStatus(name=p.name, package=p.package, version=p.version, error=p.error) for p in spec.plug_ins
+        ],
     )
+
+
+def _pulled(cells: Sequence[Health]) -> list[PulledStatus]:
+    found = [
+        PulledStatus.model_validate(h.source._asdict() | ({} if h.state == "running" else {"state": h.state}))
+        for h in cells
+        if h.source
+    ]
+    return sorted(found, key=lambda source: source.name)
 
 
 async def _shown(gateway: Gateway, topic: str) -> Mapping[str, Any] | None:
@@ -202,6 +251,7 @@ def _exposition(
     about = "Rows that came too late for their window, by metric"
     yield from _family("hindcast_late_rows_total", "counter", about, late)
     yield from _of_sources(sources)
+    yield from _of_pulled(_pulled(cells))
     yield from _family("hindcast_stream_head", "gauge", "Next offset of each producer's stream", heads)
     log = _log_status(gateway)
     yield from _family("hindcast_log_bytes", "gauge", "Bytes that the log takes up", [({}, log.bytes)])
@@ -222,6 +272,25 @@ def _of_sources(sources: list[SourceStatus]) -> Iterator[str]:
     unread = [({"source": s.source}, s.no_amount) for s in sources]
     yield from _family(
         "hindcast_source_no_amount_rows", "gauge", "Rows of the last 24 h whose money is unreadable", unread
+    )
+
+
+def _of_pulled(pulled: list[PulledStatus]) -> Iterator[str]:
+    """The sources that are read. An age that is not known has no sample."""
+    told = [({"source": s.name, "kind": s.kind}, s) for s in pulled]
+    up = [(labels, int(s.state == "reading")) for labels, s in told]
+    yield from _family("hindcast_pulled_up", "gauge", "1 while the source is read without an error", up)
+    rows = [(labels, s.rows) for labels, s in told]
+    yield from _family("hindcast_pulled_rows_total", "counter", "Rows read since the host started", rows)
+    errors = [(labels, s.errors) for labels, s in told]
+    yield from _family("hindcast_pulled_errors_total", "counter", "Errors of the source since the host started", errors)
+    ages = [(labels, s.row_s_ago) for labels, s in told if s.row_s_ago is not None]
+    yield from _family("hindcast_pulled_age_seconds", "gauge", "Since the source last brought a row", ages)
+    lags = [(labels, s.lag_s) for labels, s in told if s.lag_s is not None]
+    yield from _family("hindcast_pulled_lag_seconds", "gauge", "Age of the newest row when it was read", lags)
+    behind = [(labels, s.behind) for labels, s in told if s.behind is not None]
+    yield from _family(
+        "hindcast_pulled_behind", "gauge", "What the source is known to have beyond what was read", behind
     )
 
 

@@ -166,7 +166,7 @@ def archive_until_killed(spec: ArchivedSpec) -> None:
     """As a host does."""
     log = spec.open(woken=False)
     cell = Cell(Archiver(), log, tenant="demo", now=lambda: 2**60)
-    worker = ArchiverWorker(cell, log, spec, BOUNDS, lambda: 2**60)
+    worker = ArchiverWorker(cell, log, BOUNDS, lambda: 2**60)
     worker.start()
     threading.Event().wait()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from actors.dashboards.alert_system import AlertSystem
+from hindcast.testing.story import given
 from tests.folds.words import alert, passes, shows_alert, shows_no_alert
-from tests.story import given
 
 DAY = 86_400
 

@@ -9,8 +9,8 @@ import pytest
 from actors.alerts.evaluator import AlertEvaluator
 from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from hindcast.testing.story import given
 from tests.life import SECOND, Life
-from tests.story import given
 from tests.told import metrics_defined
 
 DAY = 86_400

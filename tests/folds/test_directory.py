@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from actors.directory import Directory
+from hindcast.testing.story import Story, Word, given
 from tests.folds.words import command, shows
-from tests.story import Story, Word, given
 
 HASH, FIRST = "5e88…", "9f86…"
 

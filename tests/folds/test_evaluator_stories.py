@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from actors.alerts.evaluator import AlertEvaluator
+from hindcast.testing.story import Story, given
 from tests.folds.words import alerts, command, counted, nobody_is_told, recounted, rule, sampled, silent, told
-from tests.story import Story, given
 
 
 def watched(condition: str = "cpu.mean > 90", **policy: object) -> Story:

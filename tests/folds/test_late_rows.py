@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from actors.dashboards.system_health import SystemHealth
+from hindcast.testing.story import given
 from tests.life import Life
-from tests.story import given
 from tests.told import metrics_defined
 
 SECOND = 1_000_000

@@ -9,7 +9,7 @@ import pytest
 
 from actors.alerts import samples
 from actors.alerts.evaluator import AlertEvaluator
-from tests.story import given
+from hindcast.testing.story import given
 
 MANY = 10_000
 SECOND = 1_000_000

@@ -23,9 +23,9 @@ from events.catalog import STREAMS, rows
 from events.entry import EntryHeader, encode
 from events.log import Commit, Lease, Output
 from events.memory_log import MemoryLog
+from hindcast.testing.story import given
 from tests.laws.feeds import plain
 from tests.laws.oracle import History, replay_equals_live
-from tests.story import given
 from tests.told import metrics_defined
 
 SECOND = 1_000_000

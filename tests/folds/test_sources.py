@@ -15,8 +15,8 @@ from actors.fold import Batch
 from events.catalog import USER_INTERACTIONS, rows
 from events.entry import EntryHeader
 from events.money import claims_money
+from hindcast.testing.story import given
 from serve.ingest import decode_cloudevents
-from tests.story import given
 
 SECOND, HOUR = 1_000_000, 3_600_000_000
 NOW = 1_795_495_200_000_000

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from events.catalog import USER_INTERACTIONS, rows
+from hindcast.testing.story import given
 from tests.laws.toys import Alarm, Brittle, Door, Tally, Windows
-from tests.story import given
 
 
 def windows() -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from actors.dashboards.system_health import SystemHealth
+from hindcast.testing.story import Story, Word, given
 from tests.folds.words import BEGIN, SECOND, passes, shows
-from tests.story import Story, Word, given
 
 NOW_S = BEGIN // SECOND
 GAUGES = {"cpu.percent": 40.0, "memory.percent": 50.0, "disk.percent": 60.0, "network.bytes_per_s": 7_000.0}

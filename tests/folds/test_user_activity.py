@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.dashboards.user_activity import PANE, UserActivity
-from tests.story import Story, given
+from hindcast.testing.story import Story, given
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.story import Story, Word
+from hindcast.testing.story import Story, Word
 
 SECOND = 1_000_000
 WINDOW = 10 * SECOND

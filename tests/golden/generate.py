@@ -43,7 +43,7 @@ def sample(stream: Stream) -> pa.RecordBatch:
     return rows(stream, columns, 3)
 
 
-def entry_of(stream: Stream) -> Entry:
+def entry_of(stream: Stream, position: bytes = b"") -> Entry:
     payload = encode(stream, sample(stream))
     header = EntryHeader(
         stream=stream.name,
@@ -59,13 +59,17 @@ def entry_of(stream: Stream) -> Entry:
         codec=payload.codec,
         size=payload.size,
         chain=chain(b"0123456789abcdef", payload.data),
+        position=position,
     )
     return Entry(header, payload.data)
 
 
 def plain_header(header: EntryHeader) -> dict[str, Any]:
-    """The header as JSON values."""
-    return json.loads(msgspec.json.encode({**msgspec.structs.asdict(header), "chain": header.chain.hex()}))
+    """The header as JSON values; a field that was added later is left out where it holds its default."""
+    fields = {**msgspec.structs.asdict(header), "chain": header.chain.hex()}
+    if not header.position:
+        del fields["position"]
+    return json.loads(msgspec.json.encode(fields))
 
 
 def plain_rows(batch: pa.RecordBatch) -> dict[str, list[Any]]:
@@ -119,9 +123,10 @@ def told(log: EventLog) -> dict[str, Any]:
 
 def files() -> Iterator[tuple[Path, bytes]]:
     """Every golden file of today's versions, and what would be written to it."""
-    for stream in STREAMS.values():
-        entry = entry_of(stream)
-        path = HERE / "entries" / f"{stream.name}.v{stream.version}.entry"
+    entries = {f"{stream.name}.v{stream.version}": entry_of(stream) for stream in STREAMS.values()}
+    entries["positioned.v1"] = entry_of(STREAMS["user_interactions"], b"\x00line 7 of a file")
+    for name, entry in entries.items():
+        path = HERE / "entries" / f"{name}.entry"
         yield path, entry.to_bytes()
         decoded = {"header": plain_header(entry.header), "rows": plain_rows(entry.batch())}
         yield path.with_suffix(".json"), json.dumps(decoded, indent=1, ensure_ascii=False).encode() + b"\n"

@@ -19,7 +19,7 @@ from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
 from actors.fold import Fold, Outputs
 from actors.notifier import Notifier, Outcome
-from events.catalog import CLOCK, SYSTEM_METRICS
+from events.catalog import CLOCK, SYSTEM_METRICS, USER_INTERACTIONS
 from tests.laws.feeds import Feed, feeds
 from tests.laws.toys import Alarm, Brittle, Door, Tally, Windows
 
@@ -68,6 +68,12 @@ def pull_admits(fold: Any, state: Any, feed: Feed) -> Told:
     return fold.admit(state, feed.table)
 
 
+def pull_admits_places(fold: Any, state: Any, feed: Feed) -> Told:
+    """A read that says where the next one begins; now and then one that moves on without a row."""
+    ids = [id_ for id_ in feed.table.column("id").to_pylist() if id_]
+    return fold.admit(state, feed.table, f"after {ids[-1]}".encode() if ids else None)
+
+
 def settles(fold: Notifier, state: Any, feed: Feed) -> Told:
     """The oldest message that is owed was sent, put off or given up; nothing happens where none is."""
     if not state.owed:
@@ -98,6 +104,11 @@ FOLDS: list[Case] = [
     Case(control, told=feeds("control"), record=push_admits),
     Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
     Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),
+    Case(
+        lambda: PullCollector("file", USER_INTERACTIONS, refuses=True),
+        told=feeds("user_interactions"),
+        record=pull_admits_places,
+    ),
     Case(lambda: Notifier(("dashboard", "webhook")), feeds("outbox", "control"), told=feeds("outbox"), record=settles),
     Case(Directory, feeds("control", "past_requests", "pasts")),
     Case(

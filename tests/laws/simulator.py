@@ -21,11 +21,14 @@ from events.errors import Conflict, Corrupt, Fenced, Transient
 from events.log import Commit, JournalRow, Lease, SnapshotRef, Source
 from events.memory_log import MemoryLog
 from tests.laws.mutants import Torn
-from tests.laws.oracle import History, check, opened, saved_in
-from tests.laws.toys import BOUND, POISON, Alarm, Brittle, Door, Tally, Toy, Windows
+from tests.laws.oracle import History, check, opened, same, saved_in
+from tests.laws.toys import BOUND, POISON, Alarm, Brittle, Door, Spring, Tally, Toy, Windows
 
 STEPS = 70
 DOORS = ("t/door/0", "t/door/1", "t/ticker/0")
+SPRING = "t/spring/0"
+WATER = 40
+"""Rows that the source of the spring has."""
 TOPOLOGY: Mapping[str, Callable[[int], Toy]] = {
     "t/door/0": lambda version: Door(version=version),
     "t/door/1": lambda version: Door(version=version),
@@ -34,6 +37,7 @@ TOPOLOGY: Mapping[str, Callable[[int], Toy]] = {
     "t/alarm/0": lambda version: Alarm("alarm", version),
     "t/tally/0": lambda version: Tally("tally", version),
     "t/brittle/0": lambda version: Brittle("brittle", version),
+    SPRING: lambda version: Spring(version),
 }
 
 
@@ -135,6 +139,8 @@ class Instance:
             self.fold, self.wire, tenant=tenant, partition=int(partition), now=world.now, limits=limits
         )
         self.loaded = False
+        self.place: int | None = None
+        """Of a cell that reads a source: where its open reader stands; None: it has none."""
 
 
 class World:
@@ -210,8 +216,18 @@ class World:
     # -- what happens in it --------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        deeds = (self.send, self.advance, self.crash, self.replace, self.haunt, self.save, self.trim, self.land)
-        weights = (24, 46, 0, 0, 0, 0, 0, 0) if self.calm else (24, 46, 4, 5, 9, 4, 3, 5)
+        deeds = (
+            self.send,
+            self.advance,
+            self.draw,
+            self.crash,
+            self.replace,
+            self.haunt,
+            self.save,
+            self.trim,
+            self.land,
+        )
+        weights = (24, 46, 9, 0, 0, 0, 0, 0, 0) if self.calm else (24, 46, 9, 4, 5, 9, 4, 3, 5)
         for _ in range(STEPS):
             self.rng.choices(deeds, weights)[0]()
         self.settle()
@@ -224,6 +240,8 @@ class World:
         for door in DOORS:
             while self.answered[door] < len(self.requests[door]):
                 self.send(door)
+        while self.draw() != 0:
+            pass
         moved = True
         while moved:
             moved = set(map(self.advance, TOPOLOGY)) != {0}
@@ -249,6 +267,21 @@ class World:
         name = name or self.rng.choice(list(TOPOLOGY))
         self.deliver(name)
         return self.do(name, "advance", lambda i: i.cell.advance())
+
+    def draw(self) -> int | None:
+        """The pulled cell reads what comes next in its source; answers the rows. None where something went wrong."""
+        return self.do(SPRING, "draw", self._drawn)
+
+    def _drawn(self, instance: Instance) -> int:
+        if instance.place is None:  # a reader is opened at the committed place, and nowhere else
+            instance.place = int(instance.cell.state[0] or 0)
+        first, end = instance.place, min(WATER, instance.place + self.rng.randint(0, 5))
+        if self.calm:
+            end = min(WATER, first + 5)
+        columns = {"id": [str(number) for number in range(first, end)], "time": 1, "received": 1}
+        water = rows(STREAMS["outbox"], columns, end - first)
+        instance.place = end  # an open reader is ahead of the log until the rows are committed
+        return instance.cell.record(lambda state: instance.fold.admit(state, water, str(end)))
 
     def deliver(self, name: str) -> None:
         """Something new becomes visible to a cell: of any source, as much as it pleases."""
@@ -286,6 +319,8 @@ class World:
             place = min(self.answered[name], len(self.requests[name]) - 1)
             request = self.requests[name][place]
             self.attempt(name, zombie, "zombie send", lambda i: i.cell.record(lambda s: i.fold.admit(s, request)))
+        elif name == SPRING:
+            self.attempt(name, zombie, "zombie draw", self._drawn)
         else:
             self.deliver(name)
             self.attempt(name, zombie, "zombie advance", lambda i: i.cell.advance())
@@ -345,7 +380,7 @@ class World:
         try:
             if not instance.loaded:
                 instance.cell.recover()
-                instance.loaded = True
+                instance.loaded, instance.place = True, None
             return deed(instance)
         except (Transient, Conflict, Poison):
             instance.loaded = False
@@ -370,7 +405,10 @@ def simulate(seed: int, log: MemoryLog | None = None, *, calm: bool = False) -> 
         world.run()
         folds = {name: TOPOLOGY[name](world.versions[name]) for name in TOPOLOGY}
         states = {name: i.fold.dump(i.cell.state) for name, i in world.running.items() if i}
-        check(History(world.log, world.trimmed), folds, states, world.requests)
+        history = History(world.log, world.trimmed)
+        check(history, folds, states, world.requests)
+        drawn = history.rows("outbox", SPRING, "id")
+        same("what was drawn from the source", drawn, [(str(number),) for number in range(WATER)])
     except Exception as error:
         last = "\n  ".join(world.trace[-40:])
         raise AssertionError(f"{type(error).__name__}: {error}\nthe last of seed {seed}:\n  {last}") from error

@@ -177,7 +177,7 @@ class Reloading:
         attribute = getattr(self._fold, name)
         if name not in ("fold", "admit", "idle", "settle"):
             return attribute
-        return lambda state, given: attribute(self._fold.load(self._fold.dump(state)), given)
+        return lambda state, *given: attribute(self._fold.load(self._fold.dump(state)), *given)
 
 
 # -- 3: of two instances only the newer commits ----------------------------------------------------------------

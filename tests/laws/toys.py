@@ -86,6 +86,33 @@ class Door(Toy):
         state[1] = max(state[1], *(min(t, r) - BOUND for t, r in arrived))
 
 
+class Spring(Toy):
+    """A recorded pull collector: rows of a source, and the place behind them. State: [place, watermark]."""
+
+    def __init__(self, version: int = 1) -> None:
+        super().__init__("spring", version)
+        self.writes = (OUTBOX.name,)
+
+    def initial(self) -> list[Any]:
+        return ["", NO_WATERMARK]
+
+    def fold(self, state: list[Any], batch: Batch) -> tuple[list[Any], Outputs]:
+        raise AssertionError(f"{self.name} reads nothing, and was given {batch.stream}")
+
+    def admit(self, state: list[Any], water: pa.RecordBatch, place: str) -> tuple[list[Any], Outputs, int]:
+        """Record what was drawn, and where to draw next."""
+        state[0] = place
+        if self.twist and water.num_rows:
+            water = water.set_column(0, water.schema.field(0), pa.array([f"twisted {i}" for i in water["id"]]))
+        outputs = Outputs()
+        outputs.emit(OUTBOX.name, water, position=place.encode())
+        return state, outputs, water.num_rows
+
+    def absorb(self, state: list[Any], batch: Batch) -> list[Any]:
+        state[0] = batch.header.position.decode() or state[0]
+        return state
+
+
 class Windows(Toy):
     """Tumbling windows over two producers: emits a window when both have passed it, and each late row at once.
 

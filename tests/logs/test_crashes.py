@@ -16,7 +16,7 @@ import pytest
 
 from events.errors import Corrupt, Fenced, Rejected
 from events.sqlite_log import SqliteLog
-from tests.logs.stories import CELL, Writer, ate, punctuation, saved, tick, ticks, times
+from hindcast.testing.log_words import CELL, Writer, ate, punctuation, saved, tick, ticks, times
 
 pytestmark = pytest.mark.slow
 

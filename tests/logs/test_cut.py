@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from events.cut import cut_now, decode_cut, encode_cut
 from events.errors import Rejected
 from events.log import EventLog
-from tests.logs.stories import CELL, Writer, tick
+from hindcast.testing.log_words import CELL, Writer, tick
 
 CUTS = st.dictionaries(st.text(min_size=1, max_size=20), st.integers(0, 2**62), max_size=30)
 

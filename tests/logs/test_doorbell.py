@@ -13,7 +13,7 @@ import pytest
 
 from events.doorbell import Doorbell
 from events.sqlite_log import SqliteLog
-from tests.logs.stories import CELL, Writer, tick
+from hindcast.testing.log_words import CELL, Writer, tick
 
 SOURCE = ("clock", CELL)
 fork = multiprocessing.get_context("fork")

@@ -15,7 +15,7 @@ import pytest
 
 from events.errors import Transient
 from events.sqlite_log import SqliteLog
-from tests.logs.stories import CELL, FEED, STREAMS, Writer, ate, saved, tick, times
+from hindcast.testing.log_words import CELL, FEED, STREAMS, Writer, ate, saved, tick, times
 
 SOURCE = ("clock", CELL)
 fork = multiprocessing.get_context("fork")

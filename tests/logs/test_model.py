@@ -22,7 +22,7 @@ from events.errors import Conflict, Fenced
 from events.log import Commit, EventLog, JournalRow, Lease, Output
 from events.memory_log import MemoryLog
 from events.sqlite_log import SqliteLog
-from tests.logs.stories import FEED, STREAMS, commands, punctuation, saved, tick
+from hindcast.testing.log_words import FEED, STREAMS, commands, punctuation, saved, tick
 
 CELLS = ["demo/clock/0", "demo/clock/1"]
 PAYLOADS = [tick(1), tick(5), punctuation(3), Output("control", commands(2)), Output("control", commands(1), 9)]

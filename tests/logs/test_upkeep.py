@@ -11,7 +11,7 @@ import pytest
 from events.errors import Fenced, Rejected
 from events.log import EventLog, LogSpec, Output
 from events.memory_log import MemoryLog
-from tests.logs.stories import CELL, FEED, Writer, ate, commands, punctuation, saved, tick, times
+from hindcast.testing.log_words import CELL, FEED, Writer, ate, commands, punctuation, saved, tick, times
 
 
 def test_there_is_no_log_until_it_is_opened(spec: LogSpec) -> None:

@@ -184,6 +184,8 @@ def _app(served: Served) -> FastAPI:
             "log": {"bytes": 2048},
             "late_rows": {"events": {"rows": 3, "behind_s": 150.2, "t": 1.0}},
             "sources": [{"source": "shop", "rows": 1000, **lag}],
+            "pulled": [],
+            "plug_ins": [],
         }
 
     @app.get("/ready")

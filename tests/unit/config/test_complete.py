@@ -30,7 +30,7 @@ def test_named_streams_get_the_metrics_of_the_base_preset() -> None:
     settings = Settings.from_complete(complete(streams=["system_metrics"]))
     assert [m.name for m in settings.metrics] == ["{type}"]
     assert settings.anomalies == ()
-    assert settings.sources.machine.enabled
+    assert [source.name for source in settings.asked_sources()] == ["machine"]
     assert settings.alerts[0].severity == "medium"
     assert settings.dashboards[0].widgets[0].type == "alert_system"
     assert settings.planned == ()
@@ -45,9 +45,9 @@ def test_a_stream_may_bring_its_own_metrics() -> None:
 
 
 def test_sources_that_are_not_named_are_off_and_options_reach_them() -> None:
-    assert not Settings.from_complete(complete(data_sources=["user_interactions"])).sources.machine.enabled
+    assert not Settings.from_complete(complete(data_sources=["user_interactions"])).asked_sources()
     settings = Settings.from_complete(complete(data_sources={"system_metrics": {"every_s": 5}}))
-    assert settings.sources.machine.every_s == 5
+    assert [(s.name, s.section.model_dump()["every_s"]) for s in settings.asked_sources()] == [("machine", 5)]
 
 
 def test_models_are_kept_and_reported_as_planned() -> None:

@@ -11,8 +11,10 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import WebhookChannel
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
-from config.sections import ArchiveSection, Collectors, LogBounds, Machine, Server
+from actors.edges.sources.machine import MachineSection
+from config.sections import ArchiveSection, Collectors, LogBounds, Server
 from config.settings import Document
+from serve.sources.file import FileSection
 
 PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encoding="utf-8")
 
@@ -25,7 +27,8 @@ PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encodin
         (LogBounds, "log."),
         (ArchiveSection, "archive."),
         (Collectors, "collectors."),
-        (Machine, "sources.machine."),
+        (MachineSection, "sources.machine."),
+        (FileSection, ""),
         (Metric, ""),
         (Anomaly, ""),
         (WebhookChannel, ""),
@@ -41,14 +44,7 @@ def test_every_setting_is_told(model: type[BaseModel], prefix: str) -> None:
 
 @pytest.mark.parametrize(
     ("model", "prefix"),
-    [
-        (Server, "server."),
-        (LogBounds, "log."),
-        (ArchiveSection, "archive."),
-        (Collectors, "collectors."),
-        (Metric, ""),
-        (Anomaly, ""),
-    ],
+    [(Server, "server."), (LogBounds, "log."), (Collectors, "collectors."), (Metric, ""), (Anomaly, "")],
 )
 def test_numbers_are_the_defaults(model: type[BaseModel], prefix: str) -> None:
     for name, field in model.model_fields.items():

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from actors.notifier import RULE, Notifier, Outcome
-from tests.story import Story, given
+from hindcast.testing.story import Story, given
 
 SECOND = 1_000_000
 CHANNELS = ("dashboard", "ops", "pager")

@@ -10,8 +10,8 @@ from actors.directory import Directory
 from actors.webhook_signing import new_secret
 from config.settings import Settings
 from hindcast.control import Command, _first_key, changes
+from hindcast.testing.story import Story, given
 from serve.keys import key_hash, new_link
-from tests.story import Story, given
 
 RULE = {"name": "r", "condition": "events.count > threshold", "threshold": 5.0}
 

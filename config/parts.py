@@ -1,0 +1,27 @@
+"""The parts of this installation: Hindcast's own, each with its module, and those of installed packages."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from actors.dashboards import alert_system, system_health, user_activity
+from actors.edges import channels
+from actors.edges.sources import clock, machine
+from actors.parts import Part, Parts, installed
+from serve.sources import file
+
+BUILT_IN: tuple[Part, ...] = (
+    channels.PART,
+    clock.PART,
+    machine.PART,
+    file.PART,
+    user_activity.PART,
+    system_health.PART,
+    alert_system.PART,
+)
+
+
+@cache
+def parts() -> Parts:
+    """All parts; packages are looked through once a process."""
+    return installed(BUILT_IN)

@@ -1,0 +1,150 @@
+"""Packages that extend Hindcast: one that works is seen live; those that do not are named, and everything else runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from playwright.sync_api import expect, sync_playwright
+from websockets.sync.client import connect
+
+from tests.browser.conftest import CHROMIUM, QUIET
+from tests.packages import BROKEN, DICE, put
+from tests.running import Running, start
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example and with broken packages, each as pip would leave it."""
+    folder = tmp_path_factory.mktemp("site")
+    copy = tmp_path_factory.mktemp("source") / "plugin"
+    copy.mkdir()
+    for file in ("pyproject.toml", "hindcast_dice.py"):
+        (copy / file).write_bytes((DICE / file).read_bytes())
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--target", str(folder), str(copy)], check=True, timeout=240)
+    for name, code in BROKEN.items():
+        put(folder, name, code)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def extended(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("extended")
+    events = folder / "orders.ndjson"
+    events.write_text("".join(json.dumps({"type": "order.placed", "id": f"o{n}"}) + "\n" for n in range(30)))
+    channel = {"name": "notes", "kind": "note", "path": str(folder / "notes.txt")}
+    rule = {"name": "Any order", "condition": "from_file.count > 0", "threshold": 0, "channels": ["notes"]}
+    metric = {"name": "from_file", "stream": "dice_throws", "width_s": 1, "lateness_s": 5}
+    config = {
+        "extends": "base", "channels": [channel], "alerts": [rule], "metrics": [metric],
+        "sources": {"orders": {"kind": "file", "path": str(events), "every_s": 0.2}, "second": {"kind": "dice", "seed": 2}},
+    }  # fmt: skip
+    (folder / "mine.yaml").write_text(yaml.safe_dump(config))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(packages))
+        patch.setattr("tests.running.START_S", 300.0)  # the machine may be busy
+        system = start(folder, str(folder / "mine.yaml"), "--placement", "packed")
+    yield system
+    assert system.stop() == 0, system.output.read_text()[-3000:]
+
+
+def status(system: Running) -> Any:
+    return system.get("/v1/status").json()
+
+
+def test_the_source_is_read_its_fold_counts_and_a_widget_has_its_topic(extended: Running) -> None:
+    def counted() -> Any:
+        return sum(row["times"] for row in extended.get("/v1/dashboards/dice").json()["data"].values())
+
+    extended.until(lambda: counted() >= 10)
+    found = extended.sql("SELECT subject, count(*), count(DISTINCT id) FROM dice_throws GROUP BY subject ORDER BY 1")
+    assert [name for name, _, _ in found] == ["dice", "second"], "two instances of one kind"
+    assert all(rows == ids for _, rows, ids in found)
+    dashboard = extended.get("/v1/definitions/dashboard/dice").json()
+    assert dashboard["spec"]["widgets"][0]["topic"] == "dice"
+    assert dashboard["owner"] == "file:the plug-in dice"
+
+
+def test_its_topic_is_live(extended: Running) -> None:
+    url = extended.url.replace("http", "ws") + "/live"
+    with connect(url, additional_headers={"authorization": f"Bearer {extended.key}"}) as socket:
+        socket.send(json.dumps({"op": "sub", "id": 1, "topic": "dice"}))
+        seen: list[Any] = []
+        while len(seen) < 3:
+            message = json.loads(socket.recv(30))
+            if message["op"] in ("snap", "delta"):
+                seen.append(message)
+            socket.send(json.dumps({"op": "ack", "n": message["n"]}))
+    assert [message["op"] for message in seen] == ["snap", "delta", "delta"]
+    assert seen[0]["seq"] < seen[1]["seq"] < seen[2]["seq"]
+
+
+def test_its_channel_is_told(extended: Running) -> None:
+    notes = extended.data.parent / "notes.txt"
+    extended.until(lambda: notes.exists() and "Any order" in notes.read_text(), timeout_s=90)
+
+
+def test_a_file_is_followed_and_each_line_comes_once(extended: Running) -> None:
+    def ids() -> Any:
+        return extended.sql("SELECT count(*), count(DISTINCT id) FROM user_interactions WHERE source = 'orders'")
+
+    extended.until(ids, [[30, 30]])
+    with (extended.data.parent / "orders.ndjson").open("a") as file:
+        file.write('{"type": "order.placed", "id": "late"}\nnot json\n')
+    extended.until(ids, [[31, 31]])
+    source = extended.until(
+        lambda: next(s for s in status(extended)["pulled"] if s["name"] == "orders" and s["refused"])
+    )
+    assert (source["kind"], source["state"], source["rows"], source["behind"]) == ("file", "reading", 31, 0)
+    assert 'hindcast_pulled_rows_total{source="orders",kind="file"} 31' in extended.get("/metrics").text
+
+
+def test_what_fails_is_named_and_everything_else_runs(extended: Running) -> None:
+    found = {plug_in["name"]: plug_in["error"] for plug_in in status(extended)["plug_ins"]}
+    assert "was not to be imported" in found.pop("sunk")
+    assert "no cells today" in found.pop("mute")
+    assert "name" in found.pop("vain"), (
+        "a dashboard that cannot be is not there, and does not keep the rest from starting"
+    )
+    assert "is there already, of Hindcast itself" in found.pop("machine (plug-again)")
+    assert found == {"dice": "", "dry": "", "poisoned": ""}
+    cells = {cell["cell"]: cell for cell in status(extended)["cells"]}
+    poisoned = extended.until(
+        lambda: next(c for c in status(extended)["cells"] if "poisoned" in c["cell"] and c["detail"])
+    )
+    assert "as ever" in poisoned["detail"] or poisoned["state"] == "halted"
+    dry = next(source for source in status(extended)["pulled"] if source["name"] == "dry")
+    assert (dry["state"], dry["last_error"]) == ("retrying", "ConnectionError: the well is dry")
+    ours = [cell for name, cell in cells.items() if "poisoned" not in name]
+    assert {cell["state"] for cell in ours} == {"running"}
+
+
+def test_the_command_line_names_them_and_says_that_something_is_wrong(extended: Running) -> None:
+    command = [sys.executable, "-m", "hindcast", "status", "--data-dir", str(extended.data)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert said.returncode == 1
+    assert "plug-in sunk of plug-sunk 1.0 is not there" in said.stdout
+    assert "the well is dry" in said.stdout
+
+
+def test_its_widget_is_on_the_page(extended: Running) -> None:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        page = browser.new_page()
+        page.goto(extended.link())
+        page.get_by_role("link", name="Dice").click()
+        bars = page.get_by_label("Thrown").locator("li")
+        expect(bars).to_have_count(6, timeout=90_000)
+        assert sorted(text.strip()[0] for text in bars.all_inner_texts()) == list("123456")
+        browser.close()

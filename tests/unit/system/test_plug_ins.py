@@ -1,0 +1,70 @@
+"""Installed packages as a start finds them: their cells, where these run, and what is said of those that fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.packages import BROKEN, DICE, put
+
+LOOK = """
+import json
+from pathlib import Path
+from config.parts import parts
+from config.settings import Settings
+from actors.topology import placed
+from hindcast.topology import cells
+settings = Settings.load("base")
+found = cells(settings, Path("data"))
+hosts = {p: placed(found, p, cores=2, log=None, generation="g", min_free_bytes=0) for p in ("packed", "spread")}
+print(json.dumps({
+    "parts": {name: plug_in.error for name, plug_in in parts().plug_ins.items()},
+    "where": parts().where,
+    "hosts": {p: {h.name: [c.name for c in h.cells] for h in placed} for p, placed in hosts.items()},
+    "dashboards": [d.id for d in settings.dashboards],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("site")
+    put(folder, "dice", (DICE / "hindcast_dice.py").read_text())
+    for name, code in BROKEN.items():
+        put(folder, name, code)
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
+    run = [sys.executable, "-c", LOOK]
+    root = Path(__file__).parents[3]
+    said = subprocess.run(run, capture_output=True, text=True, timeout=280, check=False, cwd=root, env=environment)
+    assert said.returncode == 0, said.stderr
+    return json.loads(said.stdout.splitlines()[-1])
+
+
+def test_each_that_fails_is_named_with_its_reason(found: Any) -> None:
+    errors = found["parts"]
+    assert errors.pop("sunk") == "RuntimeError: this module was not to be imported"
+    assert errors.pop("mute") == "KeyError: 'no cells today'"
+    assert "name" in errors.pop("vain")
+    assert "is there already, of Hindcast itself" in errors.pop("machine (plug-again)")
+    assert errors == {"dice": "", "dry": "", "poisoned": ""}
+    assert found["where"] == ["plug_dice:PART", "plug_dry:PART", "plug_poisoned:PART"]
+
+
+def test_its_cells_have_a_process_of_their_own(found: Any) -> None:
+    packed = found["hosts"]["packed"]
+    assert packed["parts:dice"] == ["main/dice_throws.dice/0", "main/thrown/0"]
+    assert packed["parts:dry"] == ["main/system_metrics.dry/0"]
+    assert {name for name in packed if not name.startswith("parts:")} == {
+        "collectors", "analyzers", "dashboards", "alerts", "edges",
+    }  # fmt: skip
+    assert found["hosts"]["spread"]["dashboards:main/thrown/0"] == ["main/thrown/0"]
+
+
+def test_its_dashboard_comes_after_those_of_the_user(found: Any) -> None:
+    assert found["dashboards"] == ["overview", "system", "dice"]
