@@ -168,7 +168,7 @@ QUARANTINE = stream_of(
     pa.field("offset", pa.int64()),
     pa.field("error", pa.string()),
 )
-SEGMENTS = _stream(
+SEGMENTS = stream_of(
     "segments",
     "segment.written: which offsets of a stream are in the archive, in which file, and how to tell that it is whole.",
     pa.field("stream", LABEL),
@@ -225,6 +225,8 @@ _known: dict[str, Stream] = {
     )
 }
 
+OURS = tuple(_known)
+"""The names of the streams that every process knows, without those of parts."""
 STREAMS: Mapping[str, Stream] = MappingProxyType(_known)
 """By name: ours, and those that parts brought to this process (``join``)."""
 

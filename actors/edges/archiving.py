@@ -23,7 +23,7 @@ from events.archive.blocks import LEVELS
 from events.archive.job import Done, Order, Range
 from events.archive.log import ArchivedLog
 from events.archive.segments import Segment
-from events.catalog import BACKSTAGE, SEGMENTS, STREAMS
+from events.catalog import BACKSTAGE, OURS, SEGMENTS
 from events.errors import Corrupt, Transient
 from events.log import Source
 
@@ -72,9 +72,13 @@ class ArchiverWorker(Worker):
             self.stopping.wait(self._bounds.every_s)
 
     def _heads(self) -> Iterator[tuple[Source, int]]:
-        """Where each producer of the tenant stands. ``segments`` stays in the log: it says what is in the archive."""
+        """Where each producer of the tenant stands.
+
+        ``segments`` stays in the log: it says what is in the archive. So do streams of parts, which the archiver's own process
+        does not know, and those by which cells talk to each other.
+        """
         prefix = f"{self.cell.tenant}/"
-        for stream in STREAMS:
+        for stream in OURS:
             if stream not in (SEGMENTS.name, *BACKSTAGE):
                 for producer in self.log.producers(stream):
                     if producer.startswith(prefix):
