@@ -74,8 +74,8 @@ class ArchiverWorker(Worker):
     def _heads(self) -> Iterator[tuple[Source, int]]:
         """Where each producer of the tenant stands.
 
-        ``segments`` stays in the log: it says what is in the archive. So do streams of parts, which the archiver's own process
-        does not know, and those by which cells talk to each other.
+        ``segments`` stays in the log: it says what is in the archive. So do those by which cells talk to each other, and
+        streams of parts, which the archiver's own process does not know.
         """
         prefix = f"{self.cell.tenant}/"
         for stream in OURS:
