@@ -84,7 +84,7 @@ def test_a_question_about_a_short_time_opens_only_the_files_that_may_have_it(log
     found = told(log, f"SELECT count(*), min(time) >= {since} FROM user_interactions WHERE time >= {since}")
     assert found[0][0] > 100
     assert found[0][1] is True
-    with pytest.raises(Corrupt, match="is missing"):
+    with pytest.raises(Corrupt, match="No such file"):
         told(log, "SELECT max(amount) FROM user_interactions")
 
 
