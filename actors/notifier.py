@@ -80,7 +80,7 @@ class Notifier:
 
     channels: tuple[str, ...] = ("dashboard",)
     name: str = "notifier"
-    version: int = 2
+    version: int = 3
     reads: tuple[str, ...] = (OUTBOX.name, CONTROL.name)
     writes: tuple[str, ...] = (NOTIFICATIONS.name, DELIVERIES.name, ALERTS.name, OUTBOX.name)
 

@@ -8,10 +8,12 @@ Prints JSON lines ``{name, value, unit, against, ratio}``; ``python -m benchmark
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -19,12 +21,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from actors.analyzers.anomaly import AnomalyAnalyzer, AnomalySpec
-from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
+from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.metrics import MetricsAnalyzer
 from actors.fold import Batch
 from actors.slices import slices_of
 from benchmarks.kernels import WIDTH, best, report
-from events.catalog import METRICS, USER_INTERACTIONS, rows
+from events.catalog import CONTROL, METRICS, USER_INTERACTIONS, rows
 from events.entry import EntryHeader, encode
 from events.log import Commit, Output
 from events.sqlite_log import SqliteLog
@@ -74,14 +76,23 @@ class Events:
         return log
 
 
+def told(type_: str, name: str, **said: Any) -> Batch:
+    """A row of ``control`` that defines something."""
+    columns = {"type": type_, "subject": name, "data": json.dumps(said), "time": 0, "received": 0}
+    header = EntryHeader(CONTROL.name, "demo/control/0", "demo", 0, 1, 1, 1, 1, 1)
+    return Batch(header, 0, rows(CONTROL, columns, 1), True)
+
+
 def replay(log: SqliteLog, sketches: bool) -> tuple[float, int]:
     """CPU seconds, and windows scored."""
-    spec = MetricSpec(
-        "spent", USER_INTERACTIONS.name, key="subject", value="value", bound_us=BOUND,
-        distinct="anonymous_id" if sketches else None, sketches=sketches,
-    )  # fmt: skip
-    metrics, anomaly = MetricsAnalyzer((spec,)), AnomalyAnalyzer((AnomalySpec("spent", "mean"),))
-    windows, scores = metrics.initial(), anomaly.initial()
+    metric = {
+        "name": "spent", "stream": USER_INTERACTIONS.name, "key": "subject", "value": "value",
+        "distinct": "anonymous_id" if sketches else None, "sketches": sketches,
+    }  # fmt: skip
+    metrics, anomaly = MetricsAnalyzer(), AnomalyAnalyzer()
+    windows, _ = metrics.fold(metrics.initial(), told("metric.defined", "spent", spec=metric, bound_s=BOUND / 1e6))
+    watch = told("anomaly.defined", "spent.mean", spec={"metric": "spent", "aggregate": "mean"})
+    scores, _ = anomaly.fold(anomaly.initial(), watch)
     after = scored = 0
     begin = process_time()
     while entries := log.read(USER_INTERACTIONS.name, CELL, after, 4 << 20):

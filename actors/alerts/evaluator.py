@@ -44,7 +44,7 @@ class AlertEvaluator:
     bound_us: int = 5_000_000
     wording: Wording = field(default_factory=Wording)
     name: str = "alert_evaluator"
-    version: int = 2
+    version: int = 3
     reads: tuple[str, ...] = (CONTROL.name, METRICS.name, CLOCK.name)
     writes: tuple[str, ...] = (ALERTS.name, OUTBOX.name)
     _telling: Telling = field(init=False, repr=False)
@@ -129,7 +129,7 @@ class AlertEvaluator:
             for rule, verdict, value in sample.judged:
                 before = sample.end - sample.width
                 if closing.figures and (newest_end or state.by_definition(rule, closing) == sample.key):
-                    silence, figure = rule.judge(closing.figures)
+                    silence, figure = rule.judge_silence(closing.figures)
                     self._judge(state, rule, sample.key, judged_to, before, sample.width, silence, figure)
                 self._judge(state, rule, sample.key, before, sample.end, sample.width, verdict, value)
         known.keys[sample.key] = max(newest_end, sample.end)
@@ -140,7 +140,7 @@ class AlertEvaluator:
         closing.figures, closing.keyed = closed.figures, closed.keyed
         rules = state.rules_of(closed.definition)
         for rule in rules if not closed.past else ():
-            verdict, value = rule.judge(closed.figures)
+            verdict, value = rule.judge_silence(closed.figures)
             known = state.known.get(rule.metric)
             for key in self._silent(state, rule, closing, verdict):
                 spoken = known.keys.get(key, 0) if known else 0

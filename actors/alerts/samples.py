@@ -62,9 +62,11 @@ def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample |
     closed = np.array([name == CLOSED for name in type_names], np.bool_)[types]
     metrics, metric_names = labels(table, "metric")
     judged: dict[int, list[Judged]] = {}
-    for code, metric in enumerate(metric_names):
+    sampled = np.flatnonzero(~closed)
+    for code in np.unique(metrics[sampled]).tolist():
+        metric = metric_names[code]
         if metric in rules:
-            chosen = np.flatnonzero(~closed & (metrics == code))
+            chosen = sampled[metrics[sampled] == code]
             for rule in rules[metric]:
                 _judge(rule, table, chosen, judged)
     ends, starts = times(table, "time").tolist(), times(table, "start").tolist()
@@ -72,11 +74,12 @@ def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample |
     keys, key_names = labels(table, "key")
     sources, source_names = labels(table, "source")
     past = table.column("subject").is_valid().to_numpy(zero_copy_only=False)
-    for row in sorted({*judged, *np.flatnonzero(closed).tolist()}):
+    silent = _silent(table, np.flatnonzero(closed))
+    for row in sorted({*judged, *silent}):
         metric, key = metric_names[metrics[row]], key_names[keys[row]]
         if closed[row]:
             keyed = bool(keys[row] == len(key_names) - 1)
-            figures = _figures(table, row, widths[row])
+            figures = _figures(silent[row], widths[row])
             yield Closed(metric, keyed, starts[row], ends[row], widths[row], figures, bool(past[row]))
         else:
             definition = source_names[sources[row]] or metric
@@ -104,7 +107,17 @@ def _values(table: pa.RecordBatch, aggregate: str) -> np.ndarray:
     return floats(table, aggregate)
 
 
-def _figures(table: pa.RecordBatch, row: int, width: int) -> dict[str, float]:
-    values = {name: table.column(name)[row].as_py() for name in ("count", "sum", "distinct")}
-    figures = {name: float(value) for name, value in values.items() if value is not None}
+def _silent(table: pa.RecordBatch, rows: np.ndarray) -> dict[int, dict[str, float]]:
+    """By row, what each of ``rows``, which are closings, says of a key without rows."""
+    if not len(rows):
+        return {}
+    names = ("count", "sum", "distinct")
+    said = zip(*(table.column(name).take(pa.array(rows)).to_pylist() for name in names), strict=True)
+    return {
+        row: {name: float(value) for name, value in zip(names, values, strict=True) if value is not None}
+        for row, values in zip(rows.tolist(), said, strict=True)
+    }
+
+
+def _figures(figures: dict[str, float], width: int) -> dict[str, float]:
     return figures | {"rate": figures["count"] / (width / 1e6)} if "count" in figures else figures

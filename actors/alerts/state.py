@@ -52,6 +52,13 @@ class Rule(msgspec.Struct, frozen=True, dict=True):
         verdict = self.about.verdicts(columns, self.threshold)
         return Verdict(int(verdict[0])), figures.get(self.about.shown.aggregate)
 
+    def judge_silence(self, figures: dict[str, float]) -> tuple[Verdict, float | None]:
+        """As ``judge``, for the figures of a key without rows: they are the same window after window."""
+        known: tuple[dict[str, float], tuple[Verdict, float | None]] | None = vars(self).get("silence")
+        if known is None or known[0] != figures:
+            known = vars(self)["silence"] = figures, self.judge(figures)
+        return known[1]
+
 
 class Instance(msgspec.Struct):
     """One rule at one key. Times are ends of windows, us UTC."""

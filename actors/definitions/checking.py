@@ -104,7 +104,7 @@ def _keep_dependants(touched: frozenset[Key], before: Inventory, after: Inventor
     broken: dict[Key, Rejected] = {}
     for key, spec in after.specs.items():
         kind = KINDS.get(key.kind)
-        if kind is None or key in touched or kind.references is KINDS["channel"].references:
+        if kind is None or key in touched or kind.check is KINDS["channel"].check:
             continue
         definition = kind.schema.validate_python(spec)
         if changed.isdisjoint(kind.references(definition, before)):

@@ -16,6 +16,7 @@ from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
 from actors.definitions.rule import Alert
 from analytics import rules
+from events.catalog import ANOMALIES
 from events.errors import Rejected
 from events.nearest import did_you_mean
 
@@ -73,6 +74,12 @@ def _nothing(_: Any, __: Inventory) -> Iterator[Key]:
     return iter(())
 
 
+def _counts(metric: Metric, among: Inventory) -> Iterator[Key]:
+    """What makes the rows of its stream, where definitions do: a watch of such a metric would feed itself for ever."""
+    if metric.stream == ANOMALIES.name:
+        yield from (Key("anomaly", name) for name in sorted(among.names("anomaly")))
+
+
 def _watchable(anomaly: Anomaly, among: Inventory) -> list[str]:
     named = list(among.measured(anomaly.metric))
     if not named:
@@ -123,7 +130,7 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("channel", "channels", TypeAdapter(Channel), ("name",), _anything, _nothing, _channel_told),
-        Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _nothing, _plain),
+        Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _counts, _plain),
         Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from actors.alerts.checking import Measure
 from actors.definitions.schema import MetricName, Section
 from actors.gauges import UNITS
-from events.catalog import LATE_ROWS, METRICS, STREAMS, SYSTEM_METRICS
+from events.catalog import BACKSTAGE, LATE_ROWS, METRICS, STREAMS, SYSTEM_METRICS
 
 DAY_S = 86_400
 OF_METRICS = (METRICS.name, LATE_ROWS.name)
@@ -53,8 +53,9 @@ class Metric(Section):
 
     @model_validator(mode="after")
     def _names_real_columns(self) -> Self:
-        if self.stream not in STREAMS:
-            raise ValueError(f"there is no stream {self.stream!r}; streams are {', '.join(STREAMS)}")
+        if self.stream not in STREAMS or self.stream in BACKSTAGE:
+            known = ", ".join(name for name in STREAMS if name not in BACKSTAGE)
+            raise ValueError(f"there is no stream {self.stream!r}; streams are {known}")
         if self.stream in OF_METRICS:
             raise ValueError(f"stream: {self.stream} is made of the metrics, and they cannot be made of it")
         schema = STREAMS[self.stream].schema

@@ -165,7 +165,7 @@ class NotifierWorker(Worker):
         """The channel as it is defined now. Raises ``Undelivered``."""
         if told is None or told.secret == IN_CONFIGURATION or told.kind not in ("dashboard", "webhook"):
             if name not in self._channels:
-                raise Undelivered(f"there is no channel {name!r} any more", final=True)
+                raise Undelivered(f"there is no channel {name!r}", final=True)
             return self._channels[name]
         if told.kind == "dashboard":
             return DashboardChannel()

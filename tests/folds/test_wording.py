@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from actors.alerts.wording import MONEY, Wording, iso
+from actors.alerts.wording import MONEY, Wording, iso, unit_of
 from config.settings import Settings
 from hindcast import topology
 from serve.ingest.money import CURRENCY_EXPONENT
@@ -48,5 +48,6 @@ def test_the_presets_know_which_of_their_metrics_are_money(tmp_path_factory: pyt
     settings = Settings.load("saas", server={"public_url": "https://watch.example.com/"})
     cells = topology.cells(settings, tmp_path_factory.mktemp("data"))
     (evaluator,) = [cell.fold for cell in cells if cell.kind == "alerts"]
-    assert evaluator.wording.units["revenue"] == evaluator.wording.units["ad_spend"] == MONEY  # pyright: ignore
+    units = {metric.name: unit_of(metric.model_dump(mode="json")) for metric in settings.metrics}
+    assert units["revenue"] == units["ad_spend"] == MONEY
     assert evaluator.wording.page == "https://watch.example.com"  # pyright: ignore

@@ -65,9 +65,9 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ),
     ("control", "subject"): ("r", "s", "t"),
     ("past_requests", "type"): ("past.wanted", "past.wanted", "past.taken", "past.dropped"),
-    ("past_requests", "subject"): ("metric/r", "anomaly/s"),
+    ("past_requests", "subject"): ("metric/r", "anomaly/events.count"),
     ("pasts", "type"): ("past.folding", "past.part", "past.part", "past.folded"),
-    ("pasts", "subject"): ("metric/r", "anomaly/s"),
+    ("pasts", "subject"): ("metric/r", "anomaly/events.count"),
     ("pasts", "partition_key"): ("t/past_requests/0", "t/past_requests/1"),
     ("dead_letters", "stream"): ("user_interactions", "control"),
     ("outbox", "channel"): ("dashboard", "webhook"),
@@ -124,6 +124,10 @@ def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.
         if stream == "pasts":
             columns["payload"] = [_past(rng, type_) for type_ in columns["type"]]
     if stream == "control":
+        columns["subject"] = [
+            rng.choice(("events.count", "cpu.percent.mean")) if type_.startswith("anomaly.") else name
+            for type_, name in zip(columns["type"], columns["subject"], strict=True)
+        ]
         columns["data"] = [_said(rng, *said) for said in zip(columns["type"], columns["subject"], strict=True)]
     return rows(STREAMS[stream], columns, n)
 
@@ -131,7 +135,7 @@ def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.
 def _of_a_past(rng: random.Random, subject: str) -> str:
     """The data of a row about the past of a definition."""
     kind, _, name = subject.partition("/")
-    spec = {"name": name, "stream": "user_interactions"} if kind == "metric" else {"metric": name}
+    spec = {"name": name, "stream": "user_interactions"} if kind == "metric" else {"metric": "events"}
     cut = {"t/user_interactions/0": rng.randrange(3)}
     said = {"spec": spec, "cause": "t/control/0:1"}
     found = {"kind": kind, "name": name, "version": rng.randrange(6), "said": said, "stream": "user_interactions"}
@@ -171,7 +175,8 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
         if kind == "rule":
             spec = json.loads(_rule(rng, name))
         elif kind == "anomaly":
-            spec = {"metric": rng.choice(("events", "cpu.percent")), "aggregate": rng.choice(("count", "mean"))}
+            metric, _, aggregate = name.rpartition(".")
+            spec = {"metric": metric, "aggregate": aggregate}
         return json.dumps({"spec": spec, "owner": rng.choice(("api", "file:base.yaml")), "by": "ada"})
     return _rule(rng, name)
 

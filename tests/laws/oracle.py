@@ -125,7 +125,8 @@ def consumes_everything_once(history: History, name: str, fold: Fold[Any]) -> No
         source = (row.stream, row.producer)
         assert row.start == cursor.get(source, 0), f"{name} took {source} from {row.start}, not {cursor.get(source, 0)}"
         cursor[source] = row.end
-    for stream in fold.reads if not isinstance(fold, Choosing) else {stream for stream, _ in cursor}:
+    always = fold.wants(fold.initial()) if isinstance(fold, Choosing) else fold.reads
+    for stream in always:
         for producer in history.log.producers(stream):
             head = history.log.head(stream, producer)
             at = cursor.get((stream, producer), 0)

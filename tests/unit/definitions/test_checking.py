@@ -109,7 +109,7 @@ def test_circles_are_refused_with_the_way_round() -> None:
     def needs(node: Node, _: Inventory) -> Iterator[Key]:
         return (Key("node", name) for name in node.needs)
 
-    kind = Kind("node", "nodes", TypeAdapter(Node), ("name",), lambda *_: [], needs, True, lambda n: n.model_dump())
+    kind = Kind("node", "nodes", TypeAdapter(Node), ("name",), lambda *_: [], needs, lambda n: n.model_dump())
     nodes = [
         Node(name="a", needs=("b",)),
         Node(name="b", needs=("c", "d")),
@@ -141,3 +141,18 @@ def test_every_kind_takes_what_it_has_told() -> None:
         again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN))
         assert again == [one]
     assert set(specs) | {"channel"} == set(KINDS)
+
+
+def test_a_watch_of_a_metric_over_anomalies_would_feed_itself() -> None:
+    wanted = [
+        Wanted("metric", "odd", {"stream": "anomalies"}),
+        Wanted("anomaly", "odd.count", {}),
+    ]
+    with pytest.raises(Rejected, match=r"goes in a circle: .*odd"):
+        accept(wanted, held())
+
+
+def test_streams_between_cells_are_nobodys_to_count() -> None:
+    with pytest.raises(Rejected, match="there is no stream 'pasts'") as error:
+        accept([Wanted("metric", "m", {"stream": "pasts"})], held())
+    assert "past_requests" not in error.value.reason

@@ -219,7 +219,7 @@ def test_a_channel_that_is_gone_for_good_is_not_tried_again() -> None:
     post.after(3600)
     assert len(ops.tried) == 1
     failed = post.told("notifications", "idempotency_key", "error")
-    assert sorted(failed) == [("a", "410 Gone"), ("b", "the configuration has no channel 'nowhere'")]
+    assert sorted(failed) == [("a", "410 Gone"), ("b", "there is no channel 'nowhere'")]
 
 
 def test_the_alert_about_a_channel_ends_when_the_configuration_drops_the_channel() -> None:

@@ -183,8 +183,10 @@ def test_what_is_wrong_says_what_would_be_right(http: TestClient) -> None:
     assert "did you mean 'dashboard'?" in error(http.get("/v1/definitions", params={"kind": "dashbord"}))[2]
     assert "did you mean 'CPU is busy'?" in error(http.get("/v1/definitions/rule/CPU is bussy"))[2]
     assert error(put(http, "rule/x", RULE | {"condition": "evnets.count > 1"}))[:2] == (400, "condition")
-    status, _, reason = error(put(http, "metric/m", {"stream": "user_interactions"}))
-    assert status == 400 and "`metrics` of the configuration" in reason
+    assert error(put(http, "metric/m", {"stream": "user_interaction"}))[:2] == (400, "metric")
+    assert error(put(http, "anomaly/nothing.count", {}))[:2] == (400, "metric")
+    hook = {"kind": "webhook", "url": "https://example.com/hook", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+    assert "file:NAME_OF_IT" in error(put(http, "channel/ops", hook))[2]
 
 
 def test_all_kinds_are_listed(http: TestClient) -> None:

@@ -68,3 +68,70 @@ def test_its_cells_have_a_process_of_their_own(found: Any) -> None:
 
 def test_its_dashboard_comes_after_those_of_the_user(found: Any) -> None:
     assert found["dashboards"] == ["overview", "system", "dice"]
+
+
+RUN = """
+import asyncio, json, sys, time
+from pathlib import Path
+from actors.host import Host
+from actors.topology import placed
+from config.parts import parts
+from config.settings import Settings
+from events.sqlite_log import SqliteSpec
+from hindcast.topology import cells
+folder = Path(sys.argv[1])
+found = cells(Settings.load("base"), folder)
+log = SqliteSpec(folder / "log")
+kept = ("parts:dice", "parts:dry", "parts:poisoned", "edges")
+specs = placed(
+    found, "packed", cores=2, log=log, generation="g", min_free_bytes=0, plug_ins=parts().where
+)
+
+async def main():
+    hosts = {spec.name: Host(spec) for spec in specs if spec.name in kept}
+    deadline, shown, health = time.monotonic() + 60, {}, {}
+    while time.monotonic() < deadline:
+        frames = await hosts["parts:dice"].changes("main", {"dice": None}, 0.0)
+        shown = frames[0].data if frames else {}
+        health = {h.cell: h for host in hosts.values() for h in await host.health()}
+        failing = health["main/system_metrics.dry/0"].source.errors and "ever" in health["main/poisoned/0"].detail
+        if sum(row["times"] for row in shown.values()) > 5 and health["main/dice_throws.dice/0"].source.rows > 3 and failing:
+            break
+        await asyncio.sleep(0.1)
+    for host in hosts.values():
+        await host.drain()
+    source = health["main/dice_throws.dice/0"].source
+    print(json.dumps({
+        "shown": shown,
+        "states": {name: h.state for name, h in health.items()},
+        "poisoned": health["main/poisoned/0"].detail,
+        "dry": health["main/system_metrics.dry/0"].source.last_error,
+        "dice": [source.name, source.kind, source.state, source.rows],
+    }))
+
+asyncio.run(main())
+"""
+
+
+def test_its_source_is_read_and_shown_while_others_fail_beside_it(tmp_path: Path) -> None:
+    """Hosts without Ray: what they do is the same. Run twice: the second time goes on where the first one ended."""
+    site = tmp_path / "site"
+    site.mkdir()
+    put(site, "dice", (DICE / "hindcast_dice.py").read_text())
+    for name, code in BROKEN.items():
+        put(site, name, code)
+    environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": ""}
+    totals: list[int] = []
+    for _ in range(2):
+        run = [sys.executable, "-c", RUN, str(tmp_path)]
+        root = Path(__file__).parents[3]
+        said = subprocess.run(run, capture_output=True, text=True, timeout=280, check=False, cwd=root, env=environment)
+        assert said.returncode == 0, said.stderr[-3000:]
+        found = json.loads(said.stdout.splitlines()[-1])
+        assert found["states"]["main/dice_throws.dice/0"] == found["states"]["main/thrown/0"] == "running"
+        assert found["states"]["main/clock/0"] == found["states"]["main/notifier/0"] == "running"
+        assert "as ever" in found["poisoned"]
+        assert found["dry"] == "ConnectionError: the well is dry"
+        assert found["dice"][:3] == ["dice", "dice", "reading"]
+        totals.append(sum(row["times"] for row in found["shown"].values()))
+    assert totals[1] > totals[0], "it goes on where it was"
