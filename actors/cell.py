@@ -7,7 +7,9 @@ test, under the fault simulator and in a backtest. After any failed commit the s
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -85,6 +87,11 @@ class Cell(Generic[S]):
         if self._state is None:
             raise Corrupt(f"{self.name} has no state; recover it first")
         return self._state
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is a committed state to look at: not before ``recover``, and not during a step."""
+        return self._state is not None
 
     @property
     def cursor(self) -> dict[Source, int]:
@@ -221,11 +228,17 @@ class Cell(Generic[S]):
         """What to fold in this step. After a crash: one slice, each source in turn, so that the crash stands alone."""
         sources = self.sources()
         if not self._crashes:
-            return [batch for source in sources for batch in self._unread(source)]
+            by_stream = groupby(sources, key=lambda source: source[0])
+            return [batch for _, several in by_stream for batch in self._by_watermark(several)]
         self._turn += 1
         turn = self._turn % len(sources)
         firsts = (next(self._unread(source), None) for source in sources[turn:] + sources[:turn])
         return [batch for batch in firsts if batch is not None][:1]
+
+    def _by_watermark(self, sources: Iterable[Source]) -> Iterator[Batch]:
+        """What is unread of the producers of one stream: next comes the one with the least watermark, so that none of them
+        is read far ahead of another."""
+        return merge(*map(self._unread, sources), key=lambda batch: batch.header.watermark)
 
     def _unread(self, source: Source) -> Iterator[Batch]:
         after = self._cursor.get(source, 0)

@@ -12,7 +12,7 @@ def whole(column: pa.Array, null: int) -> np.ndarray:
 
 
 def times(batch: pa.RecordBatch, column: str) -> np.ndarray:
-    """int64[rows] microseconds UTC; a null is 0."""
+    """A column of times as int64[rows], microseconds UTC; a null is 0."""
     return whole(batch.column(column).view(pa.int64()), 0)
 
 
@@ -24,7 +24,7 @@ def labels(batch: pa.RecordBatch, column: str) -> tuple[np.ndarray, list[str]]:
 
 
 def floats(batch: pa.RecordBatch, column: str) -> np.ndarray:
-    """float64[rows]; a null is NaN."""
+    """A column of numbers as float64[rows]; a null is NaN."""
     array = batch.column(column)
     return (array if array.type == pa.float64() else array.cast(pa.float64())).to_numpy(zero_copy_only=False)
 

@@ -1,7 +1,8 @@
-"""The host: a Ray actor that runs one or more cells, and answers for them.
+"""The host: a Ray actor that runs cells, and answers for them.
 
-Ray restarts a killed host with the same arguments; its cells then take themselves over (a new epoch) and recover from the
-log. No guarantee rests on Ray's own retries.
+Cells come and go while it runs: ``start`` and ``stop``. A killed host is restarted by Ray with none, and is then told which
+ones it should have now; they take themselves over (a new epoch) and recover from the log. No guarantee rests on Ray's own
+retries.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
-
-import pyarrow as pa
+from typing import Any, NamedTuple
 
 from actors import parts
 from actors.admission import Admission
@@ -21,11 +20,13 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.edges.intake import Ack, PushWorker
 from actors.followers import Followed, Follower, Followers
-from actors.topology import CellSpec, HostSpec, Surroundings
+from actors.packing import unpack
+from actors.topology import CellSpec, HostMap, HostSpec, Surroundings
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
-from events.errors import Rejected, Transient
+from events.errors import Elsewhere, Rejected, Transient
 
+logger = logging.getLogger(__name__)
 READY_S = 30.0
 LOOK_S = 1.0
 """A view that lags tells nobody by itself: those who wait for changes look so often whether it is current."""
@@ -36,8 +37,16 @@ def wall_clock() -> int:
     return time.time_ns() // 1000
 
 
+class Running(NamedTuple):
+    """What a host says of itself when its cells are compared with those that it should have."""
+
+    cells: tuple[str, ...]
+    map_version: int | None
+    """Of the map that it was last told; None: it has just (re)started."""
+
+
 class Host:
-    """Runs the cells of ``spec``. Its methods are called through Ray; each is safe to call from several callers at once."""
+    """Runs the cells that it is given. Its methods are called through Ray, and each may be called by several at once."""
 
     def __init__(self, spec: HostSpec) -> None:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -47,10 +56,78 @@ class Host:
         self._admission = Admission(self._log, min_free_bytes=spec.min_free_bytes)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._moved = asyncio.Event()
+        self._turned = asyncio.Event()
         self._followers = Followers(spec.name)
-        self._workers = {cell.name: self._worker(cell) for cell in spec.cells}
-        for worker in self._workers.values():
-            worker.start()
+        self._workers: dict[str, Worker] = {}
+        self._failed: dict[str, str] = {}
+        """Cells that could not be made, and why."""
+        self._where: HostMap | None = None
+
+    # -- cells that come and go ------------------------------------------------------------------------------------
+
+    async def start(self, spec: CellSpec) -> None:
+        """Run a cell; one that runs already goes on. What makes it impossible is shown in the health of the cell."""
+        await asyncio.to_thread(self._start, spec)
+
+    def _start(self, spec: CellSpec) -> None:
+        running = self._workers.get(spec.name)
+        if running is not None and running.state not in ("fenced", "stopped"):
+            return
+        self._failed.pop(spec.name, None)
+        try:
+            worker = self._worker(spec)
+        except Exception as error:  # a part that raises as its cell is made: named, and the other cells run
+            logger.exception("%s cannot be made", spec.name)
+            self._failed[spec.name] = f"cannot be made: {type(error).__name__}: {error}"
+            return
+        self._workers[spec.name] = worker
+        worker.start()
+
+    async def stop(self, cell: str) -> None:
+        """Let a cell finish the step at hand, save a snapshot and end; harmless where it does not run here.
+
+        Returns within about 10 s, whatever the cell does: whoever takes it over fences this instance.
+        """
+        self._failed.pop(cell, None)
+        worker = self._workers.get(cell)
+        if worker is None:
+            return
+        await asyncio.to_thread(worker.stop)
+        if self._workers.get(cell) is worker:
+            del self._workers[cell]
+        await asyncio.to_thread(self._log.release, cell)
+        self._changed()
+
+    async def cannot(self, cell: str, why: str) -> None:
+        """Show ``cell`` as one that could not be brought here."""
+        self._failed[cell] = why
+
+    async def expect(self, spec: CellSpec) -> None:
+        """Have a cell's code at hand: what it imports costs more than its start. Nothing runs yet."""
+
+    async def running(self) -> Running:
+        return Running((*self._workers, *self._failed), self._where.version if self._where else None)
+
+    async def told(self, where: HostMap) -> None:
+        """Where all cells run now."""
+        if self._where is None or where.version > self._where.version:
+            self._where = where
+            turned, self._turned = self._turned, asyncio.Event()
+            turned.set()
+
+    async def whereabouts(self, after: int, timeout_s: float) -> HostMap | None:
+        """Where all cells run, as soon as the map is newer than version ``after``; None after ``timeout_s``."""
+        deadline = time.monotonic() + timeout_s
+        while self._where is None or self._where.version <= after:
+            try:
+                await asyncio.wait_for(self._turned.wait(), deadline - time.monotonic())
+            except TimeoutError:
+                return None
+        return self._where
+
+    async def watch(self) -> None:
+        """Never returns: whoever awaits it learns at once that this process has ended."""
+        await asyncio.Event().wait()
 
     def _worker(self, spec: CellSpec) -> Worker:
         cell = Cell(spec.fold, self._log, tenant=spec.tenant, partition=spec.partition, now=wall_clock)
@@ -60,10 +137,15 @@ class Host:
     # -- intake --------------------------------------------------------------------------------------------------
 
     async def push(self, cell: str, arrivals: bytes, refused: bytes | None) -> Ack:
-        """Commit rows (Arrow IPC streams) and answer a verdict a row. Raises ``Transient`` or ``Overloaded``."""
+        """Commit rows (Arrow IPC streams) and answer a verdict a row.
+
+        Raises ``Elsewhere`` (not here; nothing was done), ``Transient`` or ``Overloaded``.
+        """
         worker = self._workers.get(cell)
+        if worker is None:
+            raise Elsewhere(f"{cell} does not run on host {self._spec.name}", 0.1)
         if not isinstance(worker, PushWorker):
-            raise Rejected("cell", f"{cell} takes no requests on host {self._spec.name}")
+            raise Rejected("cell", f"{cell} takes no requests")
         batch = Arrivals(unpack(arrivals), unpack(refused) if refused else None)
         return await asyncio.wrap_future(worker.push(batch))
 
@@ -88,7 +170,7 @@ class Host:
 
     def _frames(self, tenant: str, places: Mapping[str, Place | None]) -> list[Frame]:
         prefix = f"{tenant}/"
-        viewed = [w for n, w in self._workers.items() if n.startswith(prefix) and isinstance(w, StreamWorker)]
+        viewed = [w for n, w in list(self._workers.items()) if n.startswith(prefix) and isinstance(w, StreamWorker)]
         return [frame for worker in viewed for frame in worker.frames(places)]
 
     async def followers(self) -> list[Followed]:
@@ -111,31 +193,22 @@ class Host:
 
         Raises ``Transient`` where a cell that may still come has not within 30 s (a full disk, a locked file).
         """
-        for name, worker in self._workers.items():
+        for name, worker in list(self._workers.items()):
             if not await asyncio.to_thread(worker.settled.wait, READY_S):
                 raise Transient(f"{name} has not recovered within {READY_S:.0f} s: {worker.detail}")
         return True
 
     async def health(self) -> list[Health]:
-        return [worker.health() for worker in self._workers.values()]
+        if self._where is None:
+            raise Transient("it has just started, and does not know its cells yet", 0.1)
+        running = [worker.health() for worker in list(self._workers.values())]
+        return running + [Health(cell, "halted", why, 0, 0, settled=True) for cell, why in self._failed.items()]
 
     async def drain(self) -> None:
         """Finish what is at hand, save snapshots, release the log. The host answers nothing after it."""
         # All at once: each may wait a second or more for its next look at the log, or for its source.
-        await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in self._workers.values()))
+        await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in list(self._workers.values())))
         self._log.close()
-
-
-def pack(batch: pa.RecordBatch) -> bytes:
-    """A batch as an Arrow IPC stream, the form in which rows cross between processes."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
-
-
-def unpack(data: bytes) -> pa.RecordBatch:
-    return pa.ipc.open_stream(data).read_next_batch()
 
 
 def options(spec: HostSpec, namespace: str) -> dict[str, Any]:

@@ -29,6 +29,19 @@ def slices_of(entry: Entry, start: int, end: int, skipped: Sequence[int] = ()) -
             yield Batch(head, a + 1, table.slice(a + 1 - head.first, b - a - 1), b == head.end)
 
 
+def within(batch: Batch, begin: int, end: int) -> Batch | None:
+    """What of ``batch`` lies within offsets ``[begin, end)``; None: nothing does."""
+    if not batch.rows:
+        after = batch.header.end if batch.last else batch.first
+        return batch if begin <= batch.first and after <= end else None
+    low, high = max(begin - batch.first, 0), min(end - batch.first, batch.rows)
+    if low >= high:
+        return None
+    if high - low == batch.rows:
+        return batch
+    return Batch(batch.header, batch.first + low, batch.table.slice(low, high - low), batch.last and high == batch.rows)
+
+
 def gapless(entries: Sequence[Entry], source: Source, after: int) -> Sequence[Entry]:
     """``entries`` as read from offset ``after`` on. Raises ``Corrupt`` where the first ones are not there any more."""
     if entries and entries[0].header.first > after:

@@ -1,26 +1,25 @@
-"""Which cells there are, and which host runs each of them.
+"""Which cells there are, what drives each of them, and where they run.
 
 *Packed* gives one Ray actor to each kind (collectors, analyzers, dashboards, alerts, edges); *spread* gives every cell
-an actor of its own. The cells, their names and their log are the same, so a system may change its placement between runs.
+an actor of its own. The cells, their names and their log are the same, so a cell may change its host while it runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, Literal, Protocol
 
 from actors.cell import AnyCell
-from actors.fold import Fold
+from actors.fold import Fold, Topic
 from actors.workers import StreamWorker, Worker
 from events.envelope import CellName
+from events.errors import Transient
 from events.log import LogReader, LogSpec
 
 Kind = Literal["collectors", "analyzers", "dashboards", "alerts", "edges"]
 Placement = Literal["auto", "packed", "spread"]
 KINDS: tuple[Kind, ...] = ("collectors", "analyzers", "dashboards", "alerts", "edges")
-SPREAD_FROM_CORES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,8 @@ class CellSpec:
     tenant: str
     drive: Drive = field(default_factory=Stream)
     partition: int = 0
+    beside: str = ""
+    """A cell in whose host this one begins, however all are placed: it does next to nothing."""
     part: str = ""
     """The plug-in that brings it. Its cells have a process of their own, so that what goes wrong there harms no other."""
 
@@ -77,41 +78,55 @@ class CellSpec:
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """One Ray actor and the cells it runs."""
+    """One Ray actor that runs cells. Which ones it is told while it runs: see ``actors.placement``."""
 
     name: str
     log: LogSpec
     generation: str
     """Identity of the log: a live view of another log is another epoch."""
-    cells: tuple[CellSpec, ...]
     min_free_bytes: int = 256 << 20
     """New work is refused while the log can take less."""
     plug_ins: tuple[str, ...] = ()
     """Where the plug-ins are that this process is to know, as ``actors.parts.load`` takes them."""
 
 
-def placed(
-    cells: Sequence[CellSpec],
-    placement: Placement,
-    *,
-    cores: int,
-    log: LogSpec,
-    generation: str,
-    min_free_bytes: int,
-    plug_ins: tuple[str, ...] = (),
-) -> tuple[HostSpec, ...]:
-    """The hosts for ``cells`` on a machine where this process may use so many ``cores``: ``auto`` is packed below four."""
-    packed = placement == "packed" or (placement == "auto" and cores < SPREAD_FROM_CORES)
-    ordered = sorted(cells, key=lambda c: KINDS.index(c.kind))
-    ordered.sort(key=lambda c: c.part)
-    groups = groupby(ordered, key=lambda c: c.packed_host if packed else f"{c.kind}:{c.name}")
-    return tuple(HostSpec(name, log, generation, tuple(group), min_free_bytes, plug_ins) for name, group in groups)
-
-
 @dataclass(frozen=True, slots=True)
 class HostMap:
-    """Names of the hosts, and of the cells that each one runs."""
+    """Where the cells run. It changes while the system runs: the highest ``version`` holds."""
 
     namespace: str
     cells: Mapping[str, str]
     """Cell name to host name."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict[str, Kind])
+    """Cell name to kind."""
+    topics: tuple[Topic, ...] = ()
+    """What the page can follow: what the dashboards show, and which definitions hold."""
+    shown_by: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By name of such a topic: the cell that has it."""
+    placement: str = "mixed"
+    """``packed | spread``; ``mixed`` where cells were moved one by one."""
+    version: int = 0
+
+    @property
+    def hosts(self) -> list[str]:
+        """Names of the hosts that run a cell, sorted."""
+        return sorted(set(self.cells.values()))
+
+    def host_of(self, cell: str) -> str:
+        """Raises ``Transient`` where no host has it."""
+        try:
+            return self.cells[cell]
+        except KeyError:
+            raise Transient(f"{cell} runs nowhere just now") from None
+
+    def host_showing(self, topic: str) -> str:
+        """The host that runs the topic's cell. Raises ``Transient`` for what is no topic of the page, or not any more."""
+        try:
+            return self.cells[self.shown_by[topic]]
+        except KeyError:
+            raise Transient(f"the topic {topic!r} is shown nowhere just now") from None
+
+    def partitions(self, tenant: str, fold: str) -> tuple[str, ...]:
+        """The cells that run ``fold`` for ``tenant``, by partition."""
+        found = (CellName.parse(name) for name in self.cells)
+        return tuple(map(str, sorted(cell for cell in found if (cell.tenant, cell.fold) == (tenant, fold))))

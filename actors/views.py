@@ -42,14 +42,15 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Ring:
-    """The latest deltas of one topic. ``base`` is the commit number below which it knows nothing.
+    """The latest deltas of one topic. ``base`` is the commit number below which it knows nothing, ``reach`` the one up to
+    which it knows all: a topic may stand still while its cell goes on.
 
     One thread pushes, others read.
     """
 
     def __init__(self, topic: Topic, base: int) -> None:
         self.topic = topic
-        self.seq = base
+        self.reach = base
         self._base = base
         self._deltas: deque[tuple[int, Mapping[str, Any]]] = deque()
         self._lock = threading.Lock()
@@ -59,19 +60,21 @@ class Ring:
             if len(self._deltas) == RING:
                 self._base = self._deltas.popleft()[0]
             self._deltas.append((seq, delta))
-            self.seq = seq
+            self.reach = seq
 
     def since(self, after: int) -> tuple[int, Mapping[str, Any]] | None:
-        """(seq, the merged changes in ``(after, seq]``); None where the ring does not reach back that far."""
+        """(seq, the merged changes in ``(after, seq]``), where ``seq`` is ``after`` if there are none.
+
+        None where the ring does not reach back that far, or ``after`` is of another life.
+        """
         with self._lock:
-            seq = self.seq
-            if not self._base <= after <= seq:
+            if not self._base <= after <= self.reach:
                 return None
-            deltas = [delta for at, delta in self._deltas if at > after]
+            deltas = [(at, delta) for at, delta in self._deltas if at > after]
         merged: dict[str, Any] = {}
-        for delta in deltas:
+        for _, delta in deltas:
             merge(self.topic, merged, delta)
-        return seq, merged
+        return (deltas[-1][0] if deltas else after), merged
 
 
 def merge(topic: Topic, into: dict[str, Any], delta: Mapping[str, Any]) -> None:
@@ -117,6 +120,8 @@ class Views:
         changes = self._fold.changes(state)
         for topic, delta in changes.items():
             self._rings[topic].push(seq, delta)
+        for ring in self._rings.values():
+            ring.reach = max(ring.reach, seq)
         return bool(changes)
 
     def frames(self, places: Mapping[str, Place | None], look: Look, stale: Callable[[], str]) -> list[Frame]:
@@ -137,6 +142,8 @@ class Views:
         looked = look(topic.name)
         if looked:
             seq, data = looked
+            if place and place == Place(self._epoch, seq, place.stale):
+                return _only_stale(topic, place, stale)
             return Frame("snap", topic.name, seq, self._epoch, data, policy=topic.policy, cap=topic.cap, stale=stale)
         return self._last_shown(topic, place, stale)
 

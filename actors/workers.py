@@ -43,7 +43,7 @@ class Health(NamedTuple):
 
     cell: str
     state: str
-    """``starting | rebuilding | running | waiting | halted | fenced | stopped | unreachable``"""
+    """``starting | rebuilding | running | waiting | halted | fenced | stopped | moving | unreachable``"""
     detail: str
     commit: int
     rows_behind: int
@@ -89,10 +89,14 @@ class Worker:
             self._thread.join(timeout_s)
 
     def wake(self) -> None:
-        """Cut a wait short, where the worker can."""
+        """Cut a wait short."""
+        self.log.wake()
 
     def step(self) -> None:
         raise NotImplementedError
+
+    def finish(self) -> None:
+        """Called once, after the last step of a worker that is told to stop: bring in what is still under way."""
 
     def recovered(self) -> None:
         """Called with the lock held, whenever the cell has (re)loaded its state."""
@@ -155,7 +159,17 @@ class Worker:
                 self.failed(self.detail)
                 self.stopping.wait(backoff_s)
                 backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+        if self.loaded:
+            self._finished()
         self._end("stopped", "")
+
+    def _finished(self) -> None:
+        try:
+            self.finish()
+        except Exception as error:  # noqa: BLE001 - the log has the truth: whoever goes on with the cell finds what is left to do
+            logger.warning("%s: not all was finished at its stop: %s", self.cell.name, error)
+            self.loaded = False
+            self.state = "waiting"
 
     def _load(self) -> bool:
         """Recover, in steps between which the state can be asked about; False where it is told to stop before the end."""
@@ -179,7 +193,8 @@ class Worker:
     def _end(self, state: str, detail: str) -> None:
         if state == "stopped" and self.state in ("running", "rebuilding"):
             try:
-                self.cell.save()
+                with self.lock:
+                    self.cell.save()
             except Exception as error:  # whatever it is: those who wait must be answered, and the log has the truth
                 known = isinstance(error, Fenced | Transient | Corrupt)
                 logger.warning("%s: no snapshot at stop: %s", self.cell.name, error, exc_info=None if known else error)
@@ -248,7 +263,9 @@ class StreamWorker(Worker):
         if not self._viewed or not self.lock.acquire(timeout=VIEW_S):
             return None
         try:
-            return (self.cell.seq, self._viewed.view(self.cell.state, topic)) if self.loaded else None
+            if not self.loaded or not self.cell.has_state:  # it ends, or its last step failed
+                return None
+            return self.cell.seq, self._viewed.view(self.cell.state, topic)
         finally:
             self.lock.release()
 

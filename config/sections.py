@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, HttpUrl
 from actors.definitions.schema import Section
 
 DAY_S = 86_400
+MOST_PARTITIONS = 64
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s:\[\]]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -41,8 +42,10 @@ class Server(Section):
 
 
 class LogBounds(Section):
-    """When new work is refused with Retry-After instead of accepted."""
+    """Into how many parts the log is divided, and when new work is refused with Retry-After instead of accepted."""
 
+    partitions: int = Field(default=1, ge=1, le=MOST_PARTITIONS)
+    """Over how many collectors the products' events are spread, by subject. Fixed when a data directory is made."""
     min_free_mb: int = Field(default=256, ge=0)
     """Of disk, in MiB. A reader that lags holds nothing back: what was accepted is in the log."""
 

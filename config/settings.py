@@ -83,6 +83,7 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
         owners: dict[str, str] = {}
         files: list[tuple[str, dict[str, Any]]] = []
         file = documents.locate(config)
+        installed.parts()  # what plug-ins bring (streams, kinds of channels) is known before anything is checked
         for path, document in documents.lineage(file):
             try:
                 declared = Document.model_validate(document)
@@ -109,6 +110,7 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
         files: Sequence[tuple[str, Mapping[str, Any]]] = (),
     ) -> Self:
         environment = EnvSettingsSource(cls)()
+        known = installed.parts()
 
         def origin(loc: tuple[str | int, ...]) -> str:
             if _holds(arguments, loc):
@@ -129,8 +131,8 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
         said = documents.merged(documents.merged(document, environment), arguments)
         settings = built(said)
         settings._owners = {**(owners or {})}
-        settings._sources = tuple(asked.sources(settings.sources, installed.parts(), origin))
-        settings._parts = tuple(asked.parts(settings.parts, installed.parts(), origin))
+        settings._sources = tuple(asked.sources(settings.sources, known, origin))
+        settings._parts = tuple(asked.parts(settings.parts, known, origin))
         for part, _ in settings._parts:
             if part.defaults and (with_them := settings._with_defaults(part, said, built)):
                 settings, said = with_them, documents.completed(said, part.defaults)

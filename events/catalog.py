@@ -151,6 +151,15 @@ CONTROL = stream_of(
     pa.field("data", pa.string()),
 )
 CLOCK = stream_of("clock", "clock.ticked: the only clock a fold can see.")
+IDLE_PRODUCERS = stream_of(
+    "idle_producers",
+    "producer.idled: a producer of a stream that has several has written nothing for a while; no window waits for rows of "
+    "it from before `until`.",
+    pa.field("stream", LABEL),
+    pa.field("producer", LABEL),
+    pa.field("at_offset", pa.int64()),  # of the next row that it will write
+    pa.field("until", TIME),
+)
 DEAD_LETTERS = stream_of(
     "dead_letters",
     "row.rejected: refused input, kept with its reason, replayable once mended.",
@@ -200,7 +209,7 @@ PASTS = stream_of(
     pa.field("data", pa.string()),
     pa.field("payload", pa.binary()),
 )
-BACKSTAGE = (PAST_REQUESTS.name, PASTS.name)
+BACKSTAGE = (PAST_REQUESTS.name, PASTS.name, IDLE_PRODUCERS.name)
 """Streams by which cells talk to each other; nothing can be defined on them."""
 
 _known: dict[str, Stream] = {
@@ -217,6 +226,7 @@ _known: dict[str, Stream] = {
         DELIVERIES,
         CONTROL,
         CLOCK,
+        IDLE_PRODUCERS,
         DEAD_LETTERS,
         QUARANTINE,
         PAST_REQUESTS,

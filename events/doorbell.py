@@ -57,6 +57,7 @@ class Doorbell:
         self._sender: socket.socket | None = None
         self._listed: tuple[int, list[_Bell]] = (-1, [])
         self._closed = False
+        self._wakes = 0
 
     # -- ringing -------------------------------------------------------------------------------------------------
 
@@ -100,6 +101,7 @@ class Doorbell:
         deadline, look = now + timeout_s, now
         me = threading.get_ident()
         with self._changed:
+            wakes = self._wakes
             self._heard[me] = set()
             self._open()
         try:
@@ -109,9 +111,9 @@ class Doorbell:
                     rung, look = None, now + POLL_S
                 if ready(rung):
                     return True
-                if (now := monotonic()) >= deadline:
+                if (now := monotonic()) >= deadline or self._wakes != wakes:
                     return False
-                self._sleep(me, min(deadline, look) - now)
+                self._sleep(me, wakes, min(deadline, look) - now)
                 now = monotonic()
             return False
         finally:
@@ -123,11 +125,11 @@ class Doorbell:
             heard, self._heard[me] = self._heard[me], set()
         return None if heard is None else frozenset(heard)
 
-    def _sleep(self, me: int, seconds: float) -> None:
+    def _sleep(self, me: int, wakes: int, seconds: float) -> None:
         """Until somebody rings, for ``seconds`` at most. One thread listens to the socket, the others to that thread."""
         with self._changed:
-            self._changed.wait_for(lambda: self._heard[me] != set() or self._may_listen(), seconds)
-            if self._heard[me] != set() or not self._may_listen():
+            self._changed.wait_for(lambda: self._disturbed(me, wakes) or self._may_listen(), seconds)
+            if self._disturbed(me, wakes) or not self._may_listen():
                 return
             self._listening = True
             sock = self._socket
@@ -138,6 +140,18 @@ class Doorbell:
             with self._changed:
                 self._listening = False
             self._tell(cells)
+
+    def _disturbed(self, me: int, wakes: int) -> bool:
+        return self._heard[me] != set() or self._wakes != wakes
+
+    def wake(self) -> None:
+        """End every ``wait`` that is under way on this bell; one that finds nothing answers False."""
+        with self._changed:
+            self._wakes += 1
+            self._changed.notify_all()
+            own = self._own if self._listening else None
+        if own is not None:
+            self._send(own, b"")  # wakes the thread that listens for the others
 
     def _may_listen(self) -> bool:
         return self._closed or (self._socket is not None and not self._listening)

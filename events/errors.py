@@ -31,6 +31,10 @@ class Overloaded(Transient):
     """The disk is nearly full: the caller must slow down (HTTP 429 with Retry-After)."""
 
 
+class Elsewhere(Transient):
+    """The cell does not run on the host that was asked, and nothing was done: look where it runs now, and ask there."""
+
+
 class Fenced(RuntimeError):
     """A newer instance of the cell has taken over: stop quietly, commit nothing more."""
 

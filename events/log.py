@@ -178,6 +178,10 @@ class LogReader(Protocol):
         """True as soon as one of the sources has an entry at or beyond its offset; False after ``timeout_s``."""
         ...
 
+    def wake(self) -> None:
+        """End every ``wait`` on this handle that is under way; one that finds nothing new answers False."""
+        ...
+
     def close(self) -> None:
         """Release files and sockets; a commit after it raises."""
         ...
@@ -188,6 +192,10 @@ class LogWriter(Protocol):
 
     def acquire(self, cell: str, writes: Sequence[str]) -> Lease:
         """Take the cell over: epoch + 1. Whoever held it is fenced from here on. ``writes`` names its streams."""
+        ...
+
+    def release(self, cell: str) -> None:
+        """Let go of what this handle keeps open to write for ``cell``, which goes on elsewhere. Its lease stays as it is."""
         ...
 
     def commit(self, lease: Lease, commit: Commit) -> int:

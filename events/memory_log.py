@@ -67,6 +67,7 @@ class MemoryLog:
         self._cells = memory.cells
         self._changed = memory.changed
         self._closed = False
+        self._wakes = 0
 
     def acquire(self, cell: str, writes: Sequence[str]) -> Lease:
         CellName.parse(cell)
@@ -77,6 +78,9 @@ class MemoryLog:
             for stream in stored.position.streams:
                 stored.entries.setdefault(stream, [])
             return stored.position.lease(cell)
+
+    def release(self, cell: str) -> None:
+        pass  # nothing is kept open
 
     def commit(self, lease: Lease, commit: Commit) -> int:
         with self._changed:
@@ -179,10 +183,18 @@ class MemoryLog:
             return stored.pieces[name]
 
     def wait(self, after: Cursor, timeout_s: float) -> bool:
+        def news() -> bool:
+            return any(self._head(source) > offset for source, offset in after.items())
+
         with self._changed:
-            return self._changed.wait_for(
-                lambda: any(self._head(source) > offset for source, offset in after.items()), timeout_s
-            )
+            wakes = self._wakes
+            self._changed.wait_for(lambda: news() or self._wakes != wakes, timeout_s)
+            return news()
+
+    def wake(self) -> None:
+        with self._changed:
+            self._wakes += 1
+            self._changed.notify_all()
 
     def trim(self, stream: str, producer: str, below: int) -> None:
         with self._changed:

@@ -71,6 +71,12 @@ class SqliteLog:
             self._bell.ring(cell)
         return lease
 
+    def release(self, cell: str) -> None:
+        with self._mutex:
+            writer = self._writers.pop(cell, None)
+        if writer is not None:
+            writer.close()
+
     def commit(self, lease: Lease, commit: Commit) -> int:
         number = self._writer(lease.cell).commit(lease, commit)
         self._bell.ring(lease.cell)
@@ -159,6 +165,9 @@ class SqliteLog:
             return any(self._has_news(cell, by_cell[cell]) for cell in cells)
 
         return self._bell.wait(ready, timeout_s)
+
+    def wake(self) -> None:
+        self._bell.wake()
 
     def _has_news(self, cell: str, wanted: Sequence[tuple[str, int]]) -> bool:
         reader = self._reader(cell)

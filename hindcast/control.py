@@ -62,7 +62,7 @@ class Control:
         """Commit commands; returns once they are durable."""
         import ray
 
-        from actors.host import pack
+        from actors.packing import pack
 
         if not commands:
             return

@@ -37,7 +37,8 @@ class Running:
 
 
 class DataDir:
-    """``log/`` the events, ``admin.key`` the first key, ``generation`` the log's identity, ``runtime.json`` who runs."""
+    """``log/`` the events, ``admin.key`` the first key, ``generation`` the log's identity, ``partitions`` how many the log
+    has, ``runtime.json`` who runs."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,6 +77,20 @@ class DataDir:
     def generation(self) -> str:
         """Identity of the log: live views of another log are another epoch."""
         return self._once("generation", lambda: secrets.token_hex(6))
+
+    def keep_partitions(self, wanted: int, log_exists: bool) -> None:
+        """The number of partitions is fixed when the directory is made: it says where each key's events are.
+
+        ``log_exists``: whether there is a log already; one without a number is of a release that knew one partition only.
+        Raises ``Rejected`` where the directory has another number than ``wanted``.
+        """
+        found = int(self._once("partitions", lambda: "1" if log_exists else str(wanted)))
+        if found != wanted:
+            raise Rejected(
+                "log.partitions",
+                f"is {wanted}, but {self.path} was made with {found}, and a log keeps its number; set log.partitions to "
+                f"{found}, or choose another directory with --data-dir and send the history there again",
+            )
 
     def _once(self, name: str, make: Callable[[], str]) -> str:
         path = self.path / name

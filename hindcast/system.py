@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,9 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
-from actors.directory import DEFINITIONS
-from actors.fold import Topic, Viewed
-from actors.topology import HostMap, HostSpec, placed
+from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
 from events.errors import Rejected, Transient
@@ -28,7 +27,10 @@ from events.log import LogSpec
 from hindcast import runtime, topology, workflow
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
+from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import log_of
+from hindcast.orders import Orders
+from hindcast.placement import Reconciler
 from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
 from serve.deployed import gateway_app, live_app
@@ -74,7 +76,9 @@ class System:
         else:
             self.settings = Settings.load(config, **arguments)
         self.data = DataDir(self.settings.data_dir.absolute())
-        self._hosts: list[tuple[HostSpec, Any]] = []
+        self._fleet: Fleet | None = None
+        self._reconciler: Reconciler | None = None
+        self._orders: Orders | None = None
         self._stop_asked = threading.Event()
         self._running = False
         self._port = self.settings.server.port
@@ -90,17 +94,22 @@ class System:
         """
         self.data.claim()
         try:
+            self.data.keep_partitions(self.settings.log.partitions, self._log.exists())
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
             runtime.start_ray(self.data.path)
-            specs = self._specs()
-            self._create_hosts(specs)
-            runtime.start_serve(self.settings.server.address, port)
-            specs = self._await_hosts()
-            self._control = Control(self.settings.tenant, self._host_of)
+            fleet, placement = self._place_cells()
+            with ThreadPoolExecutor(1) as beside:
+                placed = beside.submit(placement.start, START_S)
+                runtime.start_serve(self.settings.server.address, port)
+                placed.result()
+            self._await_hosts(fleet, placement)
+            self._orders = Orders(self._log.open(), self.settings.tenant, placement)
+            self._orders.start()
+            self._control = Control(self.settings.tenant, lambda cell: fleet.handle(placement.where.host_of(cell)))
             self._tell_configuration()
-            self._deploy(specs)
+            self._deploy()
             self._await_ready()
         except BaseException:
             self.stop()
@@ -126,48 +135,45 @@ class System:
         self.url = f"http://{server.address}:{self._port}"
         return self._port
 
-    def _specs(self) -> tuple[HostSpec, ...]:
-        return placed(
-            topology.cells(self.settings, self.data.path, self.url),
-            self.settings.placement,
-            cores=usable_cores(),
+    def _place_cells(self) -> tuple[Fleet, Reconciler]:
+        spec = partial(
+            HostSpec,
             log=self._log,
             generation=self.data.generation,
             min_free_bytes=self.settings.log.min_free_mb << 20,
             plug_ins=parts().where,
         )
+        self._fleet = Fleet(spec, runtime.NAMESPACE)
+        self._reconciler = Reconciler(
+            self._fleet,
+            topology.cells(self.settings, self.data.path, self.url),
+            self.settings.placement,
+            cores=usable_cores(),
+            namespace=runtime.NAMESPACE,
+        )
+        return self._fleet, self._reconciler
 
-    def _create_hosts(self, specs: tuple[HostSpec, ...]) -> None:
-        import ray
+    @property
+    def placement(self) -> Reconciler:
+        """Where the cells run, and how to add, move and remove one. Raises ``Transient`` where the system does not run."""
+        if self._reconciler is None:
+            raise Transient("the system does not run; start it", 1.0)
+        return self._reconciler
 
-        from actors.host import Host, options
-
-        remote: Any = ray.remote(Host)
-        self._hosts = [(spec, remote.options(**options(spec, runtime.NAMESPACE)).remote(spec)) for spec in specs]
-
-    def _await_hosts(self) -> tuple[HostSpec, ...]:
-        """The hosts that run. One of a plug-in that does not come up is given up, and the plug-in noted as failed."""
-        import ray
-        from ray.exceptions import RayError
-
-        deadline = time.monotonic() + START_S
-        running: list[tuple[HostSpec, Any]] = []
-        for spec, host in self._hosts:
-            plug_in = spec.cells[0].part
-            try:
-                ray.get(host.ready.remote(), timeout=max(0.0, deadline - time.monotonic()))
-            except (RayError, Transient) as error:
-                if not plug_in:
-                    raise
-                logger.error("plug-in %s does not come up; everything else runs: %s", plug_in, error)
-                parts().fails(
-                    plug_in, Transient(f"its process does not come up: {str(error).strip().splitlines()[-1]}")
-                )
-                ray.kill(host, no_restart=True)
-                continue
-            running.append((spec, host))
-        self._hosts = running
-        return tuple(spec for spec, _ in running)
+    def _await_hosts(self, fleet: Fleet, placement: Reconciler) -> None:
+        """Until every cell runs or says why not. A plug-in that does not come up is given up, and noted as failed."""
+        hosts, failed = fleet.names, dict[str, str]()
+        for host, answer in zip(hosts, fleet.ask([Ask(host, "ready") for host in hosts], START_S), strict=True):
+            if isinstance(answer, Exception):
+                brought = {cell.part for cell in placement.cells_of(host)} - {""}
+                if not brought:
+                    raise answer
+                failed |= dict.fromkeys(brought, f"its process does not come up: {answer}")
+        failed |= {cell.part: why for cell, why in placement.failed if cell.part}
+        for part, why in failed.items():
+            logger.error("plug-in %s does not come up; everything else runs: %s", part, why)
+            parts().fails(part, Transient(why))
+            placement.give_up(part)
 
     def _tell_configuration(self) -> None:
         """Make the configured key and definitions known, and say which rules, also those of people, may never fire."""
@@ -180,28 +186,20 @@ class System:
         for name, why in rule_warnings(self.settings, known, self._log):
             logger.warning("alert rule %r: %s", name, why)
 
-    def _host_of(self, cell: str) -> Any:
-        return next(host for spec, host in self._hosts if any(c.name == cell for c in spec.cells))
-
-    def _deploy(self, specs: tuple[HostSpec, ...]) -> None:
+    def _deploy(self) -> None:
         server = self.settings.server
-        topics = _topics(specs)
         spec = GatewaySpec(
             tenant=self.settings.tenant,
-            hosts=HostMap(runtime.NAMESPACE, {cell.name: host.name for host in specs for cell in host.cells}),
+            hosts=self.placement.where,
             log=self._log,
             generation=self.data.generation,
-            placement="packed" if any(host.name == "collectors" for host in specs) else "spread",
             version=version("hindcast"),
-            topics=tuple(topic for _, topic in topics),
-            cells={topic.name: cell for cell, topic in topics},
             cors_origins=server.cors_origins,
             bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
             plug_ins=tuple(parts().plug_ins.values()),
         )
-        self._placement = spec.placement
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))
 
@@ -227,7 +225,7 @@ class System:
                 pid=os.getpid(),
                 ray_address=runtime.ray_address(),
                 namespace=runtime.NAMESPACE,
-                placement=self._placement,
+                placement=self.placement.where.placement,
                 started=time.time(),
                 version=version("hindcast"),
             )
@@ -256,15 +254,15 @@ class System:
 
         if ray.is_initialized():
             runtime.stop_serve()
-            drained = [host.drain.remote() for _, host in self._hosts]
-            done, late = ray.wait(drained, num_returns=len(drained), timeout=STOP_S) if drained else ([], [])
-            if late:
-                logger.warning("%d of %d hosts did not drain in %.0f s", len(late), len(done) + len(late), STOP_S)
-            for _, host in self._hosts:
-                ray.kill(host, no_restart=True)
+            if self._orders:
+                self._orders.stop()
+            if self._reconciler:
+                self._reconciler.stop()
+            if self._fleet and (late := self._fleet.end(self._fleet.names, STOP_S)):
+                logger.warning("%d hosts did not drain in %.0f s", late, STOP_S)
             runtime.stop_ray()
             runtime.forget_sockets(self.data.path)
-        self._hosts = []
+        self._fleet = self._reconciler = self._orders = None
         self._running = False
         self.data.release()
 
@@ -349,10 +347,3 @@ class System:
                 return True
             time.sleep(0.1)
         raise Transient(f"process {running.pid} has not stopped within {timeout_s:.0f} s; look at its terminal")
-
-
-def _topics(specs: tuple[HostSpec, ...]) -> list[tuple[str, Topic]]:
-    """What the page can follow, each with its cell. Of the directory that is the definitions: keys are nobody's to see."""
-    cells = [cell for host in specs for cell in host.cells]
-    viewed = [(cell, topic) for cell in cells if isinstance(cell.fold, Viewed) for topic in cell.fold.topics]
-    return [(cell.name, topic) for cell, topic in viewed if cell.kind == "dashboards" or topic.name == DEFINITIONS]

@@ -22,11 +22,13 @@ from actors.edges.channels import DashboardChannel
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
 from actors.edges.intake import Push
+from actors.edges.sources.idleness import idle_producers
 from actors.notifier import Notifier
 from actors.parts import Channel, Within
 from actors.topology import CellSpec
 from config.parts import parts
 from config.settings import Settings
+from events.catalog import USER_INTERACTIONS
 from serve.ingest.money import CURRENCY_EXPONENT
 
 logger = logging.getLogger(__name__)
@@ -48,14 +50,18 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     tenant = settings.tenant
     metrics = tuple(MetricSpec.of(m.model_dump(mode="json"), settings.collectors.bound_s) for m in settings.metrics)
     anomalies = tuple(_watched(a, metrics) for a in settings.anomalies)
-    interactions = user_interactions(int(settings.collectors.bound_s * SECOND), settings.collectors.dedup_window)
+    bound_us = int(settings.collectors.bound_s * SECOND)
+    interactions = user_interactions(bound_us, settings.collectors.dedup_window)
     notified = channels(settings, data / SECRETS)
+    doors = [CellSpec("collectors", interactions, tenant, Push(), p) for p in range(settings.log.partitions)]
+    expected = {USER_INTERACTIONS.name: tuple(door.name for door in doors)} if len(doors) > 1 else {}
     core = [
-        CellSpec("collectors", interactions, tenant, Push()),
+        *doors,
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
-        CellSpec("analyzers", MetricsAnalyzer(former=metrics), tenant),
+        CellSpec("analyzers", MetricsAnalyzer(former=metrics, expected=expected), tenant),
         CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
-        CellSpec("alerts", AlertEvaluator(int(settings.collectors.bound_s * SECOND), _wording(settings, page)), tenant),
+        CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
+        idle_producers(tenant, bound_us),
         CellSpec("edges", Directory(), tenant),
         CellSpec("edges", Backfill(), tenant, FoldPasts()),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),

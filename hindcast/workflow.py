@@ -83,7 +83,10 @@ def run(settings: Settings, client: Client, timeout_s: float) -> Workflow:
     """
     _settle(client, timeout_s)
     now = datetime.now(UTC)
-    running = {cell["cell"].split("/")[1]: cell["state"] for cell in client.status()["cells"]}
+    cells = sorted(client.status()["cells"], key=lambda cell: cell["state"] != "running")
+    running = {
+        cell["cell"].split("/")[1]: cell["state"] for cell in cells
+    }  # of several partitions one that does not run
     rows = {stream["name"]: stream["rows"] for stream in client.streams()}
     sources: dict[str, Source] = {
         name: {"status": running.get(name, "missing"), "rows": rows[name], "freshness_s": _freshness(client, name, now)}

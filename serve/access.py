@@ -65,7 +65,7 @@ class Access:
     def __init__(self, hosts: Hosts, tenant: str) -> None:
         self._hosts = hosts
         self._tenant = tenant
-        self._host = hosts.where.cells[f"{tenant}/directory/0"]
+        self._cell = f"{tenant}/directory/0"
         self._places: dict[str, Place | None] = {"keys": None, "definitions": None, "links": None}
         self._data: dict[str, dict[str, Any]] = {"keys": {}, "definitions": {}, "links": {}}
         self._asking = asyncio.Lock()
@@ -99,12 +99,16 @@ class Access:
         await Following("access list", self._step).run()
 
     async def _step(self, me: Follower) -> None:
-        self._take(await self._hosts.changes(self._host, self._tenant, self._places, FOLLOW_S, me))
+        self._take(
+            await self._hosts.changes(self._hosts.where.host_of(self._cell), self._tenant, self._places, FOLLOW_S, me)
+        )
 
     async def refresh(self) -> None:
         """Take in what the directory has now. Raises ``Transient``."""
         async with self._asking:
-            self._take(await self._hosts.changes(self._host, self._tenant, self._places, 0.0))
+            self._take(
+                await self._hosts.changes(self._hosts.where.host_of(self._cell), self._tenant, self._places, 0.0)
+            )
 
     async def until(self, topic: str, entry: str, present: bool, timeout_s: float = 5.0, *, version: int = 0) -> None:
         """Wait until ``entry`` (``version`` of it, or a later one) is in ``topic``, or is not: then a command that was

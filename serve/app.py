@@ -16,7 +16,18 @@ from serve.description import described
 from serve.gateway import Gateway
 from serve.limits import BodyLimit
 from serve.origins import Origins
-from serve.routes import commands, definitions, ingest, interactions, notifications, operation, read, segment, session
+from serve.routes import (
+    commands,
+    definitions,
+    ingest,
+    interactions,
+    notifications,
+    operation,
+    placement,
+    read,
+    segment,
+    session,
+)
 from serve.spec import GatewaySpec
 
 logger = logging.getLogger(__name__)
@@ -32,9 +43,10 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         gateway = app.state.gateway = Gateway(spec)
-        following = asyncio.create_task(gateway.access.follow())
+        following = [asyncio.create_task(deed) for deed in (gateway.hosts.follow(), gateway.access.follow())]
         yield
-        following.cancel()
+        for task in following:
+            task.cancel()
         gateway.log.close()
 
     app = FastAPI(
@@ -51,7 +63,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    for routes in (commands, notifications, session, read, interactions, definitions, operation):
+    for routes in (commands, notifications, session, read, interactions, definitions, operation, placement):
         app.include_router(routes.router)
     app.include_router(segment.settings_router)
     _include_plug_ins(app, spec)

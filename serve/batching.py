@@ -88,6 +88,13 @@ class Committed:
 
     verdict: np.ndarray
     offset: int
+    places: np.ndarray | None = None
+    """int64[rows]: the offset of each row in its own partition, where these are several."""
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """int64[rows]: the offset of each row in its producer's stream; it means nothing for rows that were not accepted."""
+        return self.offset + np.cumsum(self.verdict == 0) - 1 if self.places is None else self.places
 
 
 @dataclass(frozen=True, slots=True)

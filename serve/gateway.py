@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 from starlette.requests import HTTPConnection
 
+from events.catalog import USER_INTERACTIONS
 from events.log import LogReader, LogUpkeep
 from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
@@ -35,7 +36,8 @@ class Gateway:
         log = spec.log.open(woken=False)
         self.log: LogReader = log
         self.upkeep: LogUpkeep = log
-        self.interactions = Interactions(self.hosts, f"{spec.tenant}/user_interactions/0", spec.max_ahead_us)
+        doors = spec.hosts.partitions(spec.tenant, USER_INTERACTIONS.name)
+        self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
         self.counters = Counters()
         self.started = time.time()

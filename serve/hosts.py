@@ -3,43 +3,115 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import ray
 from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+from ray.util import list_named_actors
 
 from actors.edges.intake import Ack
 from actors.followers import Followed, Follower
-from actors.host import pack
+from actors.packing import pack
 from actors.topology import HostMap
 from actors.views import Frame, Place
 from actors.workers import Health
-from events.errors import Fenced, Overloaded, Rejected, Transient
+from events.errors import Elsewhere, Fenced, Rejected, Transient
+from serve.following import Following
 
 R = TypeVar("R")
-OURS = (Rejected, Transient, Overloaded, Fenced)
+OURS = (Rejected, Transient, Fenced)
 RETRY_S = 0.25
 ANSWER_S = 30.0
 """How long a call may take, beyond what it was asked to wait: a durable commit needs milliseconds."""
 HEALTH_S = 5.0
+FOLLOW_S = 20.0
+"""How long a question for changes waits."""
+MOVE_S = 5.0
+"""How long a request waits for a cell that is on its way to another host."""
 
 
 class Hosts:
-    """Calls to host actors by cell name. A host that is being restarted is ``Transient``, not an error of ours."""
+    """Calls to host actors by cell name. A host that is being restarted is ``Transient``, not an error of ours.
+
+    Where cells run changes while the system does: ``follow`` keeps ``where`` up to date.
+    """
 
     def __init__(self, where: HostMap) -> None:
         self.where = where
         self._handles: dict[str, ActorHandle[Any]] = {}
+        self._turned = asyncio.Event()
+
+    # -- where cells run -------------------------------------------------------------------------------------------
+
+    async def follow(self) -> None:
+        """Run for the life of the replica: learn of every cell that comes, moves or goes."""
+        await Following("where cells run", self._step).run()
+
+    async def _step(self, me: Follower) -> None:
+        await self._learn(FOLLOW_S)
+
+    async def _learn(self, timeout_s: float) -> None:
+        """Take in a newer map from the first host that answers within ``timeout_s``. Raises ``Transient`` if none does."""
+        async for name in self._known():
+            asked = self._call(
+                name, lambda h: h.whereabouts.remote(self.where.version, timeout_s), timeout_s + HEALTH_S
+            )
+            with suppress(Transient):
+                return self.take(await asked)
+        raise Transient("no host says where the cells run", RETRY_S)
+
+    async def _known(self) -> AsyncGenerator[str]:
+        """Hosts to ask: those of the map, then all others that there are. A replica may be older than each of them."""
+        told = self.where.hosts
+        for name in told:
+            yield name
+        if ray.is_initialized():
+            actors: Any = await asyncio.to_thread(list_named_actors, all_namespaces=True)
+            for actor in actors:
+                if actor["namespace"] == self.where.namespace and actor["name"] not in told:
+                    yield actor["name"]
+
+    def take(self, where: HostMap | None) -> None:
+        """Go by ``where`` if it is newer; whoever waits for a change of the map goes on."""
+        if where is not None and where.version > self.where.version:
+            self.where = where
+            turned, self._turned = self._turned, asyncio.Event()
+            turned.set()
+
+    async def turned(self, timeout_s: float) -> bool:
+        """True as soon as the map has changed; False after ``timeout_s``."""
+        try:
+            await asyncio.wait_for(self._turned.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    # -- calls -----------------------------------------------------------------------------------------------------
 
     async def push(self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None) -> Ack:
-        """Commit rows; see ``Host.push``. Never tried again here: only the caller knows whether that is safe."""
-        dead = pack(refused) if refused is not None else None
-        return await self._call(
-            self.where.cells[cell], lambda host: host.push.remote(cell, pack(arrivals), dead), ANSWER_S
-        )
+        """Commit rows; see ``Host.push``.
+
+        While the cell is on its way to another host the call waits for it, for nothing was done. It is not tried again
+        after anything else: only the caller knows whether that is safe.
+        """
+        rows, dead = pack(arrivals), pack(refused) if refused is not None else None
+        deadline = time.monotonic() + MOVE_S
+        while True:
+            try:
+                return await self._call(
+                    self.where.host_of(cell), lambda host: host.push.remote(cell, rows, dead), ANSWER_S
+                )
+            except Elsewhere as error:
+                if time.monotonic() > deadline:
+                    raise
+                if not await self.turned(error.retry_after_s):
+                    with suppress(Transient):
+                        await self._learn(0.0)
 
     async def changes(
         self,
@@ -51,16 +123,24 @@ class Hosts:
     ) -> list[Frame]:
         """Frames that the topics of ``host`` have beyond ``places``; waits at most ``timeout_s`` for the first.
 
-        ``follower``: who asks again and again, and how it fared so far.
+        ``follower``: who asks again and again, and how it fared so far. A wait ends, with nothing, when the map changes.
         """
-        return await self._call(
+        asked = self._call(
             host, lambda h: h.changes.remote(tenant, dict(places), timeout_s, follower), timeout_s + ANSWER_S
         )
+        if not timeout_s:
+            return await asked
+        answer, turned = asyncio.ensure_future(asked), asyncio.ensure_future(self._turned.wait())
+        try:
+            await asyncio.wait({answer, turned}, return_when=asyncio.FIRST_COMPLETED)
+            return answer.result() if answer.done() else []
+        finally:
+            answer.cancel()
+            turned.cancel()
 
     async def followers(self) -> list[Followed]:
         """Who follows the hosts, as the hosts that answer know them."""
-        names = sorted(set(self.where.cells.values()))
-        answers = await asyncio.gather(*(self._followers(name) for name in names))
+        answers = await asyncio.gather(*(self._followers(name) for name in self.where.hosts))
         return sorted(followed for answer in answers for followed in answer)
 
     async def _followers(self, host: str) -> list[Followed]:
@@ -71,16 +151,18 @@ class Hosts:
 
     async def health(self) -> list[Health]:
         """Every cell's health; the cells of a host that does not answer are ``unreachable``."""
-        names = sorted(set(self.where.cells.values()))
-        answers = await asyncio.gather(*(self._health(name) for name in names))
+        where = self.where
+        answers = await asyncio.gather(*(self._health(where, name) for name in where.hosts))
         return [health for answer in answers for health in answer]
 
-    async def _health(self, host: str) -> list[Health]:
+    async def _health(self, where: HostMap, host: str) -> list[Health]:
+        cells = [cell for cell, name in where.cells.items() if name == host]
         try:
-            return await self._call(host, lambda h: h.health.remote(), HEALTH_S)
+            told = {h.cell: h for h in await self._call(host, lambda h: h.health.remote(), HEALTH_S)}
         except Transient as error:
-            cells = [cell for cell, where in self.where.cells.items() if where == host]
             return [Health(cell, "unreachable", str(error), 0, 0) for cell in cells]
+        coming = f"host {host} is about to run it"
+        return [told.get(cell) or Health(cell, "moving", coming, 0, 0, settled=True) for cell in cells]
 
     async def _call(self, host: str, call: Callable[[Any], Awaitable[R]], timeout_s: float) -> R:
         """Raises ``Transient`` where there is no answer in time: what was asked for may have been done, or not."""
@@ -93,6 +175,8 @@ class Hosts:
     async def _asked(self, host: str, call: Callable[[Any], Awaitable[R]]) -> R:
         handle = self._handles.get(host)
         if handle is None:
+            if not ray.is_initialized():  # asking for an actor would start a cluster of its own
+                raise Transient("this process is not connected to Ray", RETRY_S)
             try:
                 handle = self._handles[host] = await asyncio.to_thread(
                     ray.get_actor, host, namespace=self.where.namespace

@@ -13,9 +13,10 @@ from pydantic import BaseModel
 
 from actors.collectors.arrivals import ACCEPTED, CONFLICT, DUPLICATE, REUSED
 from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
-from serve.batching import Batching, CollectorBatching, Committed
+from serve.batching import Batching, Committed
 from serve.hosts import Hosts
 from serve.ingest import AHEAD_US, Decoded, Fault, Refused, decode_event, decode_together
+from serve.partitions import PartitionedCollector
 
 SHOWN = 100
 EVENTS = 500
@@ -71,9 +72,10 @@ class _Event(NamedTuple):
 class Interactions:
     """Commits what requests hold. Both ways raise ``Transient`` or ``Overloaded``: send it again."""
 
-    def __init__(self, hosts: Hosts, cell: str, ahead_us: int = AHEAD_US) -> None:
+    def __init__(self, hosts: Hosts, cells: Sequence[str], ahead_us: int = AHEAD_US) -> None:
+        """``cells``: the collector's, by partition."""
         self._ahead_us = ahead_us
-        self._rows = CollectorBatching(hosts, cell)
+        self._rows = PartitionedCollector(hosts, cells)
         self._events = Batching(self._take_events, lambda _: 1, EVENTS)
         self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "warned": 0}
         """Rows by verdict; a row that was warned of was accepted, too."""
@@ -117,15 +119,14 @@ class Interactions:
         for warning in _warnings(decoded, committed):
             warnings.setdefault(warning.index, []).append(warning.model_copy(update={"index": 0}))
         duplicates = set(decoded.index[committed.verdict == DUPLICATE].tolist())
-        offset = committed.offset
+        offsets = dict(zip(decoded.index.tolist(), committed.offsets.tolist(), strict=True))
         for row in range(decoded.rows):
             if row in verdicts:
                 yield self._answer(0, 0, [verdicts[row].model_copy(update={"index": 0})], [], -1)
             elif row in duplicates:
                 yield self._answer(0, 1, [], [], -1)
             else:
-                yield self._answer(1, 0, [], warnings.get(row, []), offset)
-                offset += 1
+                yield self._answer(1, 0, [], warnings.get(row, []), offsets[row])
 
     def _answer(
         self, accepted: int, duplicate: int, verdicts: list[Verdict], warnings: list[Verdict], offset: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -89,19 +90,18 @@ class Hub:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._hosts = sorted({gateway.spec.host_of(topic) for topic in gateway.spec.cells})
         self._clients: set[Client] = set()
         self._at: dict[str, Place | None] = {}
-        self._wanted = {host: asyncio.Event() for host in self._hosts}
+        self._wanted: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         """By host: set while somebody follows a topic of it."""
 
     async def follow(self, host: str) -> None:
-        """Run for the life of the replica: learn of every commit on ``host`` that moved a topic somebody follows."""
+        """Learn of every commit on ``host`` that moved a topic somebody follows, until it is cancelled."""
         await Following("live hub", partial(self._step, host)).run()
 
     async def _step(self, host: str, me: Follower) -> None:
         await self._wanted[host].wait()
-        topics = {t for client in self._clients for t in client.topics if self._host_of(t) == host}
+        topics = {t for client in self._clients for t in client.topics if self._places.get(t) == host}
         if not topics:
             self._wanted[host].clear()
             return
@@ -115,11 +115,41 @@ class Hub:
             if moved & client.topics.keys():
                 client.woken.set()
 
-    def _host_of(self, topic: str) -> str:
-        return self._gateway.spec.host_of(topic)
+    @property
+    def _places(self) -> dict[str, str]:
+        """The host of each topic that the page can follow."""
+        where = self._gateway.hosts.where
+        return {topic: where.cells[cell] for topic, cell in where.shown_by.items() if cell in where.cells}
 
-    def start(self) -> list[asyncio.Task[None]]:
-        return [asyncio.create_task(self.follow(host)) for host in self._hosts]
+    async def run(self) -> None:
+        """Follow every host that has topics, for the life of the replica; hosts come and go."""
+        following: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                hosts = set(self._places.values())
+                for host in following.keys() - hosts:
+                    following.pop(host).cancel()
+                for host in hosts - following.keys():
+                    following[host] = asyncio.create_task(self.follow(host))
+                if await self._gateway.hosts.turned(POLL_S):
+                    self._look_anew()
+        finally:
+            for task in following.values():
+                task.cancel()
+
+    def _look_anew(self) -> None:
+        """What clients follow may have moved: it is asked for where it is now."""
+        for wanted in self._wanted.values():
+            wanted.set()
+        for client in self._clients:
+            for topic in client.topics:
+                self._want(topic)
+            client.woken.set()
+
+    def _want(self, topic: str) -> None:
+        host = self._places.get(topic)
+        if host is not None:
+            self._wanted[host].set()
 
     async def serve(self, socket: WebSocket) -> None:
         """One client, from its greeting to its end."""
@@ -180,14 +210,14 @@ class Hub:
     async def _subscribe(self, client: Client, wanted: Subscribe) -> None:
         if len(client.topics) >= MAX_TOPICS:
             return await client.send({"op": "error", "code": "too_many_topics", "message": f"{MAX_TOPICS} at most"})
-        if wanted.topic not in self._gateway.spec.cells:
+        if wanted.topic not in self._gateway.hosts.where.shown_by:
             message = f"there is no topic {wanted.topic[:80]!r}"
             return await client.send(
                 {"op": "error", "code": "unknown_topic", "message": message, "topic": wanted.topic}
             )
         place = Place(wanted.epoch, wanted.after) if wanted.epoch and wanted.after is not None else None
         client.topics[wanted.topic] = Subscription(wanted.id, place)
-        self._wanted[self._host_of(wanted.topic)].set()
+        self._want(wanted.topic)
         client.woken.set()
         return None
 
@@ -205,12 +235,14 @@ class Hub:
 
     async def _news(self, client: Client) -> list[Frame]:
         by_host: dict[str, dict[str, Place | None]] = {}
+        places = self._places
         for topic, subscription in client.topics.items():
-            by_host.setdefault(self._host_of(topic), {})[topic] = subscription.place
+            if topic in places:
+                by_host.setdefault(places[topic], {})[topic] = subscription.place
         frames: list[Frame] = []
-        for host, places in by_host.items():
+        for host, seen in by_host.items():
             try:
-                frames += await self._gateway.hosts.changes(host, self._gateway.spec.tenant, places, 0.0)
+                frames += await self._gateway.hosts.changes(host, self._gateway.spec.tenant, seen, 0.0)
             except Transient as error:
                 logger.info("live: %s", error)
                 asyncio.get_running_loop().call_later(error.retry_after_s, client.woken.set)
@@ -248,7 +280,7 @@ def create_live(spec: GatewaySpec) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         gateway = Gateway(spec)
         hub = app.state.hub = Hub(gateway)
-        tasks = [asyncio.create_task(gateway.access.follow()), *hub.start()]
+        tasks = [asyncio.create_task(deed) for deed in (gateway.hosts.follow(), gateway.access.follow(), hub.run())]
         yield
         for task in tasks:
             task.cancel()

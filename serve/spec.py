@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from actors.fold import Topic
 from actors.parts import PlugIn
 from actors.topology import HostMap
 from events.log import LogSpec
@@ -17,14 +15,10 @@ class GatewaySpec:
 
     tenant: str
     hosts: HostMap
+    """Where cells run at first; the gateway follows it from there on."""
     log: LogSpec
     generation: str
-    placement: str
     version: str
-    topics: tuple[Topic, ...] = ()
-    """What the page can follow: what the dashboards show, and which definitions hold."""
-    cells: Mapping[str, str] = field(default_factory=dict[str, str])
-    """By name of such a topic: the cell that has it."""
     cors_origins: tuple[str, ...] = ()
     bound_s: float = 5.0
     """How far out of order rows normally come: a metric that is defined over HTTP says it."""
@@ -33,7 +27,3 @@ class GatewaySpec:
     """How far ahead of this machine's clock the time of an event may be."""
     plug_ins: tuple[PlugIn, ...] = ()
     """The parts of installed packages, those that failed included."""
-
-    def host_of(self, topic: str) -> str:
-        """The host that runs the topic's cell. Raises ``KeyError`` for what is no topic of the page."""
-        return self.hosts.cells[self.cells[topic]]

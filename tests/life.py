@@ -18,7 +18,9 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import control, user_interactions
-from events.catalog import CLOCK, CONTROL, SYSTEM_METRICS, USER_INTERACTIONS, rows
+from actors.edges.sources.idleness import IdleProducers
+from events.catalog import CLOCK, CONTROL, IDLE_PRODUCERS, SYSTEM_METRICS, USER_INTERACTIONS, rows
+from events.envelope import partition_of
 from events.memory_log import MemoryLog
 from tests.laws.oracle import History
 from tests.told import said_of
@@ -29,20 +31,36 @@ BEGIN = 1_760_000_000 // 86_400 * 86_400
 
 
 class Life:
-    """Seconds are counted from the beginning of this life, which is a midnight."""
+    """Seconds are counted from the beginning of this life, which is a midnight.
+
+    ``partitions``: of the collector. ``log``: one that it shares with another tenant's life.
+    """
 
     def __init__(
-        self, metrics: Sequence[MetricSpec], rules: Sequence[Mapping[str, Any]] = (), bound_s: float = 5
+        self,
+        metrics: Sequence[MetricSpec],
+        rules: Sequence[Mapping[str, Any]] = (),
+        bound_s: float = 5,
+        *,
+        partitions: int = 1,
+        tenant: str = "t",
+        log: MemoryLog | None = None,
     ) -> None:
-        self.log = MemoryLog()
+        self.log = log or MemoryLog()
+        self.tenant = tenant
         self.now = 0.0
         bound_us = int(bound_s * SECOND)
-        self.events = self._cell(user_interactions(bound_us))
+        self.doors = [self._cell(user_interactions(bound_us), p) for p in range(partitions)]
+        self.beside = self._cell(PullCollector("imports", USER_INTERACTIONS, bound_us)) if partitions > 1 else None
+        self.idle = self._cell(PullCollector("idle_producers", IDLE_PRODUCERS))
+        self.watch = IdleProducers(self.log, tenant, bound_us, lambda: self._us(self.now))
         self.gauges = self._cell(PullCollector("system_metrics", SYSTEM_METRICS))
         self.clock = self._cell(PullCollector("clock", CLOCK))
         self.control = self._cell(control())
-        self.metrics = self._cell(MetricsAnalyzer())
+        expected = {USER_INTERACTIONS.name: tuple(door.name for door in self.doors)} if partitions > 1 else {}
+        self.metrics = self._cell(MetricsAnalyzer(expected=expected))
         self.alerts = self._cell(AlertEvaluator(bound_us))
+        self.readers = [self.metrics, self.alerts]
         self._heard = 0
         self._pushed: dict[str, int] = {}
         for spec in metrics:
@@ -63,7 +81,13 @@ class Life:
 
     def sends(self, n: int, type_: str = "page.viewed", *, ago: float = 0.0, **columns: Any) -> Life:
         """The product sends ``n`` events that happened ``ago`` s before."""
-        self._push(self.events, USER_INTERACTIONS, n, type=type_, time=self._us(self.now - ago), **columns)
+        self._collect(self._events(n, type=type_, time=self._us(self.now - ago), **columns))
+        return self._work()
+
+    def imports(self, n: int, type_: str = "page.viewed", *, ago: float = 0.0, **columns: Any) -> Life:
+        """Another collector brings events into the same stream; where there is none, the product sends them."""
+        table = self._events(n, type=type_, time=self._us(self.now - ago), **columns)
+        self._take(self.beside, table) if self.beside else self._collect(table)
         return self._work()
 
     def measures(self, gauge: str, value: float | None) -> Life:
@@ -78,8 +102,10 @@ class Life:
         until = self.now + seconds
         while self.now < until:
             self.now = min(self.now + step, until)
-            self._follow(self.events)
-            self._follow(self.gauges)
+            for collector in (*self.doors, *([self.beside] if self.beside else []), self.gauges):
+                self._follow(collector)
+            if self.now % 2 < step and (idle := self.watch.poll(self._us(self.now))).num_rows:
+                self._take(self.idle, idle)
             tick = rows(CLOCK, {"type": "clock.ticked", "time": self._us(self.now), "received": self._us(self.now)}, 1)
             self._take(self.clock, tick)
             self._work()
@@ -87,9 +113,17 @@ class Life:
 
     def restarts(self) -> Life:
         """Everything is killed and started again."""
-        for name in ("events", "gauges", "clock", "control", "metrics", "alerts"):
+        for name in ("gauges", "clock", "control", "metrics", "alerts", "idle"):
             setattr(self, name, self._cell(getattr(self, name).fold))
+        self.doors = [self._cell(door.fold, p) for p, door in enumerate(self.doors)]
+        self.readers[:2] = [self.metrics, self.alerts]
+        self.watch = IdleProducers(self.log, self.tenant, self.doors[0].fold.bound_us, lambda: self._us(self.now))
         return self._work()
+
+    @property
+    def events(self) -> Cell[Any]:
+        """The collector of the first partition."""
+        return self.doors[0]
 
     # -- then --------------------------------------------------------------------------------------------------------
 
@@ -118,16 +152,35 @@ class Life:
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _cell(self, fold: Any) -> Cell[Any]:
-        cell: Cell[Any] = Cell(fold, self.log, tenant="t", now=lambda: self._us(self.now))
+    def _cell(self, fold: Any, partition: int = 0) -> Cell[Any]:
+        cell: Cell[Any] = Cell(fold, self.log, tenant=self.tenant, partition=partition, now=lambda: self._us(self.now))
         cell.recover()
         return cell
 
     def _push(self, cell: Cell[Any], stream: Any, n: int, **columns: Any) -> None:
+        self._admit(cell, self._made(stream, n, columns))
+
+    def _events(self, n: int, **columns: Any) -> pa.RecordBatch:
+        return self._made(USER_INTERACTIONS, n, columns)
+
+    def _made(self, stream: Any, n: int, columns: Mapping[str, Any]) -> pa.RecordBatch:
         first = self._pushed.get(stream.name, 0)
         self._pushed[stream.name] = first + n
         columns = {"time": self._us(self.now), **columns, "id": [f"e{first + i}" for i in range(n)]}
-        table = rows(stream, {**columns, "received": self._us(self.now)}, n)
+        return rows(stream, {**columns, "received": self._us(self.now)}, n)
+
+    def _collect(self, table: pa.RecordBatch) -> None:
+        """Each row goes to the partition of its subject."""
+        if len(self.doors) == 1:
+            return self._admit(self.events, table)
+        keys = [s or i for s, i in zip(table["subject"].to_pylist(), table["id"].to_pylist(), strict=True)]
+        where = [partition_of(self.tenant, key, len(self.doors)) for key in keys]
+        for p, door in enumerate(self.doors):
+            if p in where:
+                self._admit(door, table.filter(pa.array([w == p for w in where])))
+        return None
+
+    def _admit(self, cell: Cell[Any], table: pa.RecordBatch) -> None:
         fold: Any = cell.fold
         cell.record(lambda state: fold.admit(state, Arrivals(table, None)))
 
@@ -140,7 +193,7 @@ class Life:
         cell.record(lambda state: fold.idle(state, self._us(self.now)))
 
     def _work(self) -> Life:
-        while self.metrics.advance() + self.alerts.advance():
+        while sum(cell.advance() for cell in self.readers):
             pass
         return self
 

@@ -55,7 +55,7 @@ POSITIVE = ("glm", "tweedie")
 """Kinds for means of skewed values that are never negative: a linear model and boosted trees with a log link."""
 KINDS = ("linear", "lightgbm", "hist_boosting", "extra_trees", "random_forest", "network", "neighbours", *POSITIVE)
 _KEEP = Between(0.3, 1.0)
-"""Share of the features that the fold's own selection keeps."""
+"""Share of the features that the split's own selection keeps."""
 
 _POWER = Between(1.05, 1.95)
 """Of the mean, as which the errors' variance grows: 1 as counts, 2 as what is off by a share of itself."""

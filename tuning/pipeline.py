@@ -32,7 +32,7 @@ class Result:
     report: Report
 
     def write(self, folder: Path) -> None:
-        """``model.skops`` and ``result.json``; the result last, for it names the model's hash."""
+        """Write ``model.skops`` and then ``result.json``, which names the model's hash."""
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f"{MODEL_FILE}.part"
         part.write_bytes(self.blob)
@@ -43,7 +43,9 @@ class Result:
 def fit_table(
     data: Any, config: Config, watch: Watch | None = None, keep: Callable[[Result], None] = lambda _: None
 ) -> Result:
-    """The whole run on a table (file, Arrow, pandas, columns, rows). Raises ``WrongInput`` naming the column.
+    """Run AutoML on a table: a file, an Arrow table, a pandas frame, columns or rows.
+
+    Raises ``WrongInput``, which names the column.
 
     ``watch`` is told how far the run is; without one, a notebook shows a table that renews itself. ``keep`` stores the
     result before the experiment's end is recorded: who reads that event finds the files.
@@ -86,7 +88,7 @@ def run_automated_ml(
 ) -> Automated:
     """Preprocess, select features, train several models, optimise, evaluate, select the best, in this order.
 
-    All that is fitted is fitted inside folds, and the evaluation is of a holdout that nothing was tuned on.
+    All that is fitted is fitted inside splits, and the evaluation is of a holdout that nothing was tuned on.
     ``config`` needs ``target``; see ``Config``.
     """
     result = fit_table(data, Config.of({"problem": problem_type, **config}), watch)

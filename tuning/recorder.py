@@ -42,7 +42,7 @@ class Event:
 
 
 class Recorder(Protocol):
-    """Where events go. ``record`` returns once the event is kept."""
+    """Keeps the events of experiments. ``record`` returns once the event is safe."""
 
     def record(self, event: Event) -> None: ...
 
@@ -158,7 +158,10 @@ def _line(event: Event) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """As JSON has it: numpy's scalars and arrays as Python's, not finite as None, anything else as its text."""
+    """A value as JSON can hold it.
+
+    Scalars and arrays of numpy become Python's, numbers that are not finite become ``None``, and anything else its text.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, (list, tuple)):

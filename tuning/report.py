@@ -70,7 +70,7 @@ class Baseline(Part):
 
 
 class Run(Part):
-    """When, for how long and under which limits."""
+    """When the run took place, how long it took, and which limits it had."""
 
     id: str
     started: datetime
@@ -92,6 +92,7 @@ class Split(Part):
     holdout_rows: int
     train_rows: int
     folds: int
+    """How many parts cross-validation judged; reports have had this name from the beginning."""
     description: str = ""
 
 
@@ -134,7 +135,7 @@ class Candidate(Part):
     model: str
     score: float | None
     sd: float | None = None
-    """Standard deviation over folds."""
+    """Standard deviation over splits."""
     fold_scores: tuple[float, ...] = ()
     trials: int = 1
     fit_s: float | None = None
@@ -203,7 +204,7 @@ class CalibrationBin(Part):
 
 
 class Calibration(Part):
-    """For several classes: of the probability of the class that was predicted."""
+    """How well predicted probabilities hold. With more than two classes, it is about the class that was predicted."""
 
     bins: tuple[CalibrationBin, ...]
     ece: float

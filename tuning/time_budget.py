@@ -26,7 +26,7 @@ class Clock:
 
     @property
     def end(self) -> float:
-        """When the last fit must be over: what comes then is selection, the holdout, importance, plots and files."""
+        """When the last fit must be over. After it come selection, the holdout, importances, plots and files."""
         if self.budget_s is None:
             return float("inf")
         return self.began + self.budget_s - float(np.clip(0.08 * self.budget_s, 1.5, 8.0))

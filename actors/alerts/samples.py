@@ -18,7 +18,7 @@ CLOSED = "window.closed"
 
 
 class Judged(NamedTuple):
-    """One sample in the eyes of one rule."""
+    """What one rule says of one sample."""
 
     rule: Rule
     verdict: Verdict

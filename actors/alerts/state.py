@@ -82,7 +82,7 @@ class Instance(msgspec.Struct):
 
     @property
     def holding(self) -> bool:
-        """Whether the condition held when last known."""
+        """Whether the condition held in the last window in which it was known."""
         return bool(self.runs) and self.runs[-1][1] == self.last
 
     def alert(self, rule: str, key: str) -> str:

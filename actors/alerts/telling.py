@@ -18,7 +18,7 @@ EFFECTS = ("alert.fired", "alert.resolved")
 
 
 class Telling:
-    """The rows of one call of the fold."""
+    """Collects the rows that one call of the fold emits."""
 
     def __init__(self, bound_us: int, wording: Wording) -> None:
         self._bound_us = bound_us

@@ -24,7 +24,7 @@ _LARGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What the words need to know."""
+    """What messages need to know."""
 
     units: Mapping[str, str] = field(default_factory=dict[str, str])
     """By metric; ``MONEY``, or a text such as ``ms``. The definitions of the metrics say them."""

@@ -25,14 +25,15 @@ from actors.analyzers.held import (
     SavedHold,
     dropped,
     new_rows,
+    pasts_told,
     requests,
     split,
     taken,
-    unpacked,
     wanted,
 )
 from actors.columns import labels
 from actors.fold import Batch, Outputs
+from actors.packing import unpack
 from events.catalog import ANOMALIES, CONTROL, METRICS, PAST_REQUESTS, PASTS
 from events.entry import NO_WATERMARK
 
@@ -140,7 +141,7 @@ class AnomalyAnalyzer:
         if batch.rows and (found := self._scored(state, batch.table)):
             outputs.emit(ANOMALIES.name, in_order(found))
         state.places[batch.producer] = batch.header.end if batch.last else batch.first + batch.rows
-        if state.hold is not None:
+        if state.hold is not None and batch.rows:
             state.hold.add(batch, NO_WATERMARK)
 
     def _scored(self, state: State, table: pa.RecordBatch) -> list[tuple[np.ndarray, pa.RecordBatch]]:
@@ -215,17 +216,14 @@ class AnomalyAnalyzer:
     # -- the past ------------------------------------------------------------------------------------------------
 
     def _pasts(self, state: State, batch: Batch, outputs: Outputs) -> None:
-        for row in batch.table.select(["type", "data", "payload"]).to_pylist():
-            if row["type"] not in ("past.part", "past.folded"):
-                continue
-            data = json.loads(row["data"])
-            watch = state.watches.get(data["name"]) if data["kind"] == "anomaly" else None
+        for type_, data, payload in pasts_told(batch, "anomaly"):
+            watch = state.watches.get(data["name"])
             if watch is None or watch.joining is None or watch.version != data["version"]:
                 continue
-            if row["type"] == "past.part":
-                outputs.emit(ANOMALIES.name, new_rows(watch.joining, data, unpacked(row["payload"])))
+            if type_ == "past.part":
+                outputs.emit(ANOMALIES.name, new_rows(watch.joining, data, unpack(payload)))
             elif data["cut"] == watch.joining.cut:
-                self._go_live(state, watch, watch.joining, row["payload"], batch.header.committed, outputs)
+                self._go_live(state, watch, watch.joining, payload, batch.header.committed, outputs)
 
     def _go_live(self, state: State, watch: Watch, joining: Joining, past: bytes, at: int, outputs: Outputs) -> None:
         """The past is whole: score what was held, and then what comes."""

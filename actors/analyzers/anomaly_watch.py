@@ -141,6 +141,11 @@ class AnomalyPast:
     def __init__(self, said: Mapping[str, Any]) -> None:
         self._detectors = Detectors(AnomalySpec.of_said(said["spec"]))
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Nothing but the samples matters."""
+        return ()
+
     def take(self, batch: Batch, columns: object) -> Iterator[pa.RecordBatch]:
         """Rows of ``anomalies``."""
         if batch.rows:

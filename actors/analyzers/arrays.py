@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+
+T = TypeVar("T")
+
+
+def encoded(state: object) -> bytes:
+    """``state`` in msgpack: equal states give equal bytes, also where a dict has numbers for keys."""
+    plain = msgspec.to_builtins(state, str_keys=True, builtin_types=(bytes,))
+    return msgspec.msgpack.encode(plain, order="deterministic")
+
+
+def decoded(data: bytes, type_: type[T]) -> T:
+    """Inverse of ``encoded``."""
+    return msgspec.convert(msgspec.msgpack.decode(data), type_, str_keys=True, builtin_types=(bytes,))
 
 
 class Packed(msgspec.Struct, frozen=True, array_like=True):

@@ -16,6 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from actors.fold import Batch
+from actors.packing import pack, unpack
 from events.catalog import PAST_REQUESTS, STREAMS, rows
 from events.entry import NO_WATERMARK
 
@@ -30,21 +31,39 @@ class Joining(msgspec.Struct):
     """What its event said."""
     cut: dict[str, int]
     """By producer of its stream: the past lies below this offset."""
-    taken: dict[str, int] = {}
-    """By producer: rows of the past that were taken over already."""
+    taken: int = 0
+    """Rows of the past that were taken over already."""
+
+
+class Heard(msgspec.Struct):
+    """What was heard of a stream's producers between two entries. To hear it twice changes nothing."""
+
+    ticked: int = NO_WATERMARK
+    """By the clock: no row is under way that is older, less the bound."""
+    idle: dict[str, tuple[int, int]] = {}
+    """By producer that idles: from which offset on, and until when."""
+
+    def __bool__(self) -> bool:
+        return bool(self.idle) or self.ticked != NO_WATERMARK
 
 
 class Segment(msgspec.Struct):
-    """Rows of one producer that follow each other, and the watermark after them."""
+    """Rows of one producer that follow each other, then the watermark after them, and what was heard after that."""
 
+    producer: str
+    """Empty where nothing came before what was heard."""
     first: int
+    end: int
+    """The next offset to read of it."""
     tables: list[pa.RecordBatch]
     rows: int
     watermark: int = NO_WATERMARK
+    heard: Heard = msgspec.field(default_factory=Heard)
 
     @property
-    def end(self) -> int:
-        return self.first + self.rows
+    def open(self) -> bool:
+        """Whether rows that follow belong here, too."""
+        return self.watermark == NO_WATERMARK and not self.heard and self.end == self.first + self.rows
 
 
 class HeldRows(NamedTuple):
@@ -52,61 +71,70 @@ class HeldRows(NamedTuple):
 
     producer: str
     first: int
+    end: int
     table: pa.RecordBatch
     watermark: int
+    heard: Heard
 
 
 class SavedSegment(msgspec.Struct):
+    producer: str
     first: int
+    end: int
     rows: int
     watermark: int
+    heard: Heard
     table: bytes
 
 
 class SavedHold(msgspec.Struct):
     columns: tuple[str, ...]
-    segments: dict[str, list[SavedSegment]]
+    segments: list[SavedSegment]
 
 
 class Hold:
-    """The rows of one stream that wait, by producer; ``columns`` of them only."""
+    """The rows of one stream that wait, in the order in which they came; ``columns`` of them only."""
 
     def __init__(self, stream: str, columns: Sequence[str]) -> None:
         self.stream = stream
         self.columns = tuple(columns)
         self.rows = 0
-        self._segments: dict[str, list[Segment]] = {}
+        self._segments: list[Segment] = []
 
     def add(self, batch: Batch, watermark: int) -> None:
         """``watermark``: the one after the rows, where they do not say it themselves."""
-        segments = self._segments.setdefault(batch.producer, [])
+        end = batch.header.end if batch.last else batch.first + batch.rows
+        last = self._segments[-1] if self._segments else None
+        if last is None or not last.open or (last.producer, last.end) != (batch.producer, batch.first):
+            last = Segment(batch.producer, batch.first, batch.first, [], 0)
+            self._segments.append(last)
         if batch.rows:
-            part = batch.table.select(list(self.columns))
-            open_ = segments and segments[-1].watermark == NO_WATERMARK and segments[-1].end == batch.first
-            if open_:
-                segments[-1].tables.append(part)
-                segments[-1].rows += batch.rows
-            else:
-                segments.append(Segment(batch.first, [part], batch.rows))
+            last.tables.append(batch.table.select(list(self.columns)))
+            last.rows += batch.rows
             self.rows += batch.rows
-        if watermark == NO_WATERMARK:
+        last.end = end
+        last.watermark = watermark
+
+    def hear(self, ticked: int = NO_WATERMARK, idle: Mapping[str, tuple[int, int]] | None = None) -> None:
+        """Keep what was heard at this place."""
+        if ticked == NO_WATERMARK and not idle:
             return
-        follows = segments and segments[-1].watermark == NO_WATERMARK and segments[-1].end == batch.first
-        if not batch.rows and not follows:
-            segments.append(Segment(batch.first, [], 0))
-        segments[-1].watermark = watermark
+        if not self._segments:
+            self._segments.append(Segment("", 0, 0, [], 0))
+        heard = self._segments[-1].heard
+        heard.ticked = max(heard.ticked, ticked)
+        heard.idle |= idle or {}
 
     def clear(self) -> None:
-        self._segments, self.rows = {}, 0
+        self._segments, self.rows = [], 0
 
     def above(self, cut: Mapping[str, int]) -> Iterator[HeldRows]:
-        """What lies at ``cut`` or beyond it, each producer's rows in their order."""
-        for producer, segments in sorted(self._segments.items()):
-            least = cut.get(producer, 0)
-            for segment in segments:
-                skip = min(max(least - segment.first, 0), segment.rows)
-                if segment.first >= least or skip < segment.rows:
-                    yield HeldRows(producer, segment.first + skip, self._table(segment).slice(skip), segment.watermark)
+        """What lies at ``cut`` or beyond it, in order; first once more what was heard just before, if anything was."""
+        below = [place for place, s in enumerate(self._segments) if s.first < cut.get(s.producer, 0)]
+        for segment in self._segments[max(below, default=0) :]:
+            skip = min(max(cut.get(segment.producer, 0) - segment.first, 0), segment.rows)
+            table = self._table(segment).slice(skip)
+            yield HeldRows(segment.producer, segment.first + skip, segment.end, table, segment.watermark, segment.heard)
 
     def _table(self, segment: Segment) -> pa.RecordBatch:
         if len(segment.tables) != 1:
@@ -121,27 +149,26 @@ class Hold:
         return table.to_batches()[0]
 
     def dump(self) -> SavedHold:
-        found: dict[str, list[SavedSegment]] = {}
-        for producer, segments in sorted(self._segments.items()):
-            if segments:
-                found[producer] = [SavedSegment(s.first, s.rows, s.watermark, self._packed(s)) for s in segments]
-        return SavedHold(self.columns, found)
+        saved = [
+            SavedSegment(s.producer, s.first, s.end, s.rows, s.watermark, s.heard, self._packed(s))
+            for s in self._segments
+        ]
+        return SavedHold(self.columns, saved)
 
     def _packed(self, segment: Segment) -> bytes:
         """The same bytes however the rows came: labels as plain text, for dictionaries tell how entries were cut."""
         table = self._table(segment)
         plain = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in table.columns]
         batch = pa.record_batch([pa.concat_arrays([column]) for column in plain], names=list(self.columns))
-        return packed(batch)
+        return pack(batch)
 
     @classmethod
     def load(cls, stream: str, saved: SavedHold) -> Hold:
         hold = cls(stream, saved.columns)
-        for producer, segments in saved.segments.items():
-            hold._segments[producer] = [
-                Segment(s.first, [hold._labelled(unpacked(s.table))], s.rows, s.watermark) for s in segments
-            ]
-            hold.rows += sum(s.rows for s in segments)
+        for s in saved.segments:
+            table = hold._labelled(unpack(s.table))
+            hold._segments.append(Segment(s.producer, s.first, s.end, [table], s.rows, s.watermark, s.heard))
+            hold.rows += s.rows
         return hold
 
     def _labelled(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -151,19 +178,6 @@ class Hold:
             for c, f in zip(batch.columns, schema, strict=True)
         ]
         return pa.record_batch(columns, schema=schema)
-
-
-def packed(batch: pa.RecordBatch) -> bytes:
-    """A batch as bytes (an Arrow IPC stream)."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
-
-
-def unpacked(data: bytes) -> pa.RecordBatch:
-    """What ``packed`` made bytes of."""
-    return pa.ipc.open_stream(data).read_next_batch()
 
 
 class PastRequest(NamedTuple):
@@ -217,13 +231,22 @@ def requests(asked: Sequence[PastRequest], at: int) -> pa.RecordBatch:
     return rows(PAST_REQUESTS, columns, len(asked))
 
 
+def pasts_told(batch: Batch, kind: str) -> Iterator[tuple[str, dict[str, Any], bytes]]:
+    """(type, data, payload) of what the backfill says of definitions of that kind: ``past.part`` and ``past.folded``."""
+    for row in batch.table.select(["type", "data", "payload"]).to_pylist():
+        if row["type"] in ("past.part", "past.folded"):
+            data = json.loads(row["data"])
+            if data["kind"] == kind:
+                yield row["type"], data, row["payload"]
+
+
 def new_rows(joining: Joining, data: Mapping[str, Any], part: pa.RecordBatch) -> pa.RecordBatch:
     """The rows of a part of the past that were not taken over before: a backfill that had to begin anew tells all again."""
-    producer, known = data["producer"], joining.taken.get(data["producer"], 0)
+    known = joining.taken
     if data["first"] > known:
         return part.slice(0, 0)
     new = part.slice(max(0, known - data["first"]))
-    joining.taken[producer] = known + new.num_rows
+    joining.taken = known + new.num_rows
     return new
 
 

@@ -38,7 +38,7 @@ def in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
 
 
 def sampled(
-    spec: MetricSpec, keys: Keys, samples: windows.Samples, producer: str, cause: str | None, past: bool = False
+    spec: MetricSpec, keys: Keys, samples: windows.Samples, cause: str | None, past: bool = False
 ) -> pa.RecordBatch:
     """``metric.sampled`` rows; ``source`` names the definition, which differs from the metric where a column names that;
     ``cause`` is its event. ``past``: the windows are from before that."""
@@ -55,7 +55,6 @@ def sampled(
         "source": spec.name,
         "cause": cause,
         "subject": PAST if past else None,
-        "partition_key": producer,
         "time": samples.start + spec.width_us,
         "metric": metric,
         "key": key,
@@ -90,9 +89,7 @@ def _label(names: pa.Array, ids: pa.Array) -> pa.Array:
     return names.take(ids).dictionary_encode()
 
 
-def closings(
-    specs: Sequence[MetricSpec], closed: Spans, producer: str, past: bool = False
-) -> tuple[np.ndarray, pa.RecordBatch]:
+def closings(specs: Sequence[MetricSpec], closed: Spans, past: bool = False) -> tuple[np.ndarray, pa.RecordBatch]:
     """(rows of the batch, ``window.closed`` rows): of each of ``specs``, which have one width, every window that ended in
     (start, time] is closed. The figures are those of a key without rows; ``key`` is null where there may be many, else "".
     They have no revision: it is not a sample."""
@@ -107,7 +104,6 @@ def closings(
         "type": "window.closed",
         "source": metric,
         "subject": PAST if past else None,
-        "partition_key": producer,
         "time": np.repeat(closed.end, n),
         "metric": metric,
         "key": each(lambda spec: None if spec.key else "", pa.string()).dictionary_encode(),

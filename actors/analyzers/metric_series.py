@@ -1,4 +1,4 @@
-"""One metric over one producer: what its definition says, its windows, and the columns of a batch that it needs."""
+"""One metric: what its definition says, its windows, and the columns of a batch that it needs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from actors.analyzers.arrays import Packed, pack, unpack
+from actors.analyzers.producers import ALONE, Step
 from actors.columns import floats, text, times, whole
 from actors.definitions.fingerprints import fingerprint
 from actors.hashing import hashes
 from analytics import windows
-from analytics.closings import marks
 from analytics.keys import Keys
+from events.catalog import CLOCK, CONTROL, SYSTEM_METRICS, USER_INTERACTIONS
 from events.entry import NO_WATERMARK
 
 MAX_KEYS = 1 << 20
@@ -27,6 +28,10 @@ SEPARATOR = "\t"
 SECOND = 1_000_000
 BOUND_S = 5.0
 """The bound of definitions that older releases told: they did not say it."""
+TELL_SILENCE = frozenset((USER_INTERACTIONS.name, SYSTEM_METRICS.name, CONTROL.name, CLOCK.name))
+"""Streams whose watermarks go on while nothing comes. Windows over others are closed by the clock, too."""
+GRACE_US = 60_000_000
+"""How far behind the clock, besides the bound, these close: cells take their inputs in any order."""
 T = TypeVar("T")
 
 
@@ -89,14 +94,14 @@ class MetricSpec:
 
 
 class Series(NamedTuple):
-    """One spec over one producer: names of its keys, and its windows."""
+    """One spec: names of its keys, and its windows."""
 
     keys: Keys
     windows: windows.WindowState
 
     @classmethod
     def new(cls, spec: MetricSpec, watermark: int = NO_WATERMARK) -> Series:
-        """Without rows, at the producer's watermark."""
+        """Without rows, at the stream's watermark."""
         series = cls(Keys(MAX_KEYS), windows.WindowState(spec.window))
         windows.advance_watermark(series.windows, watermark)
         return series
@@ -113,22 +118,17 @@ class SavedSeries(msgspec.Struct):
     keys: list[str]
     windows: dict[str, Packed | int]
 
-    @property
-    def watermark(self) -> int:
-        found = self.windows["watermark"]
-        return found if isinstance(found, int) else NO_WATERMARK
 
-
-def advance(spec: MetricSpec, series: Series, columns: Columns, watermark: int = NO_WATERMARK) -> list[windows.Samples]:
+def advance(spec: MetricSpec, series: Series, columns: Columns, step: Step) -> list[windows.Samples]:
     """Take a batch's rows, and the watermark that holds after them: what closed, what was revised, what came too late."""
     samples: list[windows.Samples] = []
     if columns.rows:
         keys = columns.keys(spec, series.keys)
-        time, received = columns.time("time"), columns.time("received")
+        time, received = columns.time("time"), columns.received(step.limit, spec.bound_us)
         value, distinct = columns.value(spec.value), columns.distinct(spec.distinct)
         samples.append(windows.advance(series.windows, time, received, keys, value, distinct))
-    if watermark != NO_WATERMARK:
-        samples.append(windows.advance_watermark(series.windows, watermark))
+    if step.after > series.windows.watermark:
+        samples.append(windows.advance_watermark(series.windows, step.after))
     return samples
 
 
@@ -153,9 +153,12 @@ class Columns:
         """int64[n] of ``time`` or ``received``; where one is not said (by derived rows), the other holds."""
         return self._once("time", name, lambda: self._times(name))
 
-    def marks(self, before: int, bound_us: int) -> np.ndarray:
-        """int64[n]: the watermark at each row, which was ``before``."""
-        return self._once("marks", f"{before} {bound_us}", lambda: self._marks(before, bound_us))
+    def received(self, limit: int, bound_us: int) -> np.ndarray:
+        """int64[n] of ``received``, so that no row raises the watermark above ``limit``."""
+        received = self.time("received")
+        if limit == ALONE:
+            return received
+        return self._once("limited", f"{limit} {bound_us}", lambda: np.minimum(received, limit + bound_us))
 
     def metrics(self, spec: MetricSpec, rows: np.ndarray) -> list[str]:
         """The metric that each of ``rows`` belongs to."""
@@ -224,9 +227,6 @@ class Columns:
             return said
         other = times(self._table, "received" if name == "time" else "time")
         return np.where(column.is_null().to_numpy(zero_copy_only=False), other, said)
-
-    def _marks(self, before: int, bound_us: int) -> np.ndarray:
-        return marks(before, self.time("time"), self.time("received"), bound_us)
 
     def _floats(self, name: str | None) -> np.ndarray:
         if name is None:

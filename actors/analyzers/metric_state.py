@@ -1,4 +1,4 @@
-"""What the metrics analyzer remembers: which metrics there are, their windows, and how far each producer is complete."""
+"""What the metrics analyzer remembers: which metrics there are, their windows, and how far each stream is complete."""
 
 from __future__ import annotations
 
@@ -8,21 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from actors.analyzers.arrays import Packed
+from actors.analyzers.arrays import Packed, decoded, encoded
 from actors.analyzers.held import Hold, Joining, SavedHold
-from actors.analyzers.metric_series import Columns, MetricSpec, SavedSeries, Series
-from actors.fold import Batch
+from actors.analyzers.metric_series import MetricSpec, SavedSeries, Series
+from actors.analyzers.producers import UNKNOWN, Producer, Producers
 from analytics import windows
-from analytics.closings import whole_from
-from analytics.window_kernel import FAR
-from events.entry import NO_WATERMARK
 
 FORMER = -1
 """The version of a metric whose event is still to be read: its windows are from a release that did not read it."""
-UNKNOWN = -1
-"""The place in a producer's stream, of a state of such a release, until the next rows say it."""
 
 
 class Definition(msgspec.Struct):
@@ -35,53 +29,6 @@ class Definition(msgspec.Struct):
     """Producer and offset of the first event that said the same: its samples name it. None: of a former release."""
     joining: Joining | None = None
     """None: it counts what comes."""
-
-
-class Producer(msgspec.Struct):
-    """How far one producer's stream was read, and how far its event time is complete. Times are us UTC."""
-
-    end: int = 0
-    """The next offset to read."""
-    reach: int = NO_WATERMARK
-    """The greatest min(time, received) of its rows; and the clock's, where that closes windows."""
-    said: int = NO_WATERMARK
-    """The greatest watermark of an entry."""
-    first_reach: int = NO_WATERMARK
-    """Of the first row, where that came before any watermark was said."""
-    first_said: int = NO_WATERMARK
-
-    def watermark(self, bound_us: int) -> int:
-        """As ``windows.advance`` and ``advance_watermark`` have it after all that came."""
-        by_rows = self.reach - bound_us if self.reach > windows.NO_WATERMARK else NO_WATERMARK
-        return max(by_rows, self.said)
-
-    def whole_from(self, bound_us: int, width_us: int) -> int:
-        """Start of the first window that is seen whole."""
-        began = self.first_said
-        if self.first_reach > windows.NO_WATERMARK:
-            began = self.first_reach - bound_us
-        return whole_from(began, bound_us, width_us)
-
-    def take(self, columns: Columns, batch: Batch) -> None:
-        """Take note of a batch."""
-        if batch.rows:
-            reach = np.clip(np.minimum(columns.time("time"), columns.time("received")), -FAR, FAR)
-            if not self._begun:
-                self.first_reach = int(reach[0])
-            self.reach = max(self.reach, int(reach.max()))
-        if batch.watermark != NO_WATERMARK:
-            if not self._begun:
-                self.first_said = batch.watermark
-            self.said = max(self.said, batch.watermark)
-        self.end = batch.header.end if batch.last else batch.first + batch.rows
-
-    def tick(self, reach: int) -> None:
-        """The clock closes what nothing else does."""
-        self.reach = max(self.reach, reach)
-
-    @property
-    def _begun(self) -> bool:
-        return max(self.first_reach, self.first_said) > windows.NO_WATERMARK
 
 
 @dataclass(frozen=True)
@@ -127,21 +74,19 @@ class State:
     """What is below the line follows from what is above it."""
 
     defined: dict[str, Definition] = field(default_factory=dict[str, Definition])
-    series: dict[tuple[str, str, str], Series] = field(default_factory=dict[tuple[str, str, str], Series])
-    """By (metric, fingerprint of its spec, producer); those that had rows."""
-    producers: dict[tuple[str, str], Producer] = field(default_factory=dict[tuple[str, str], Producer])
-    """By (stream, producer)."""
+    series: dict[tuple[str, str], Series] = field(default_factory=dict[tuple[str, str], Series])
+    """By (metric, fingerprint of its spec); those that had rows."""
+    producers: dict[str, Producers] = field(default_factory=dict[str, Producers])
+    """By stream: who writes it, and how far they are."""
     held: dict[str, Hold] = field(default_factory=dict[str, Hold])
     """By stream: what waits for a past."""
     # ------
     _indices: dict[str, Index] = field(default_factory=dict[str, Index])
     _about: frozenset[str] | None = None
-    _due: dict[tuple[str, str], list[tuple[int, str]]] = field(
-        default_factory=dict[tuple[str, str], list[tuple[int, str]]]
-    )
-    """By (stream, producer): a heap of (watermark at which something happens, metric)."""
-    _scheduled: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
-    """By (metric, producer): the newest entry there."""
+    _due: dict[str, list[tuple[int, str]]] = field(default_factory=dict[str, list[tuple[int, str]]])
+    """By stream: a heap of (watermark at which something happens, metric)."""
+    _scheduled: dict[str, int] = field(default_factory=dict[str, int])
+    """By metric: the newest entry there."""
 
     def index(self, stream: str) -> Index:
         found = self._indices.get(stream)
@@ -163,7 +108,7 @@ class State:
 
     def places(self, stream: str) -> dict[str, int]:
         """The next offset to read of each producer of ``stream`` that was read."""
-        return {name: p.end for (of, name), p in sorted(self.producers.items()) if of == stream and p.end != 0}
+        return self.producers[stream].places if stream in self.producers else {}
 
     def joining(self, stream: str) -> Iterator[tuple[str, Definition, Joining]]:
         """The metrics of ``stream`` whose past is being folded, by name."""
@@ -178,9 +123,9 @@ class State:
             if not cuts:
                 del self.held[stream]
 
-    def series_of(self, spec: MetricSpec, producer: str, watermark: int) -> Series:
-        """A metric's windows, at the producer's ``watermark``, which closes none of them."""
-        place = (spec.name, spec.definition, producer)
+    def series_of(self, spec: MetricSpec, watermark: int) -> Series:
+        """A metric's windows, at the stream's ``watermark``, which closes none of them."""
+        place = (spec.name, spec.definition)
         series = self.series.get(place)
         if series is None:
             series = self.series[place] = Series.new(spec, watermark)
@@ -189,41 +134,39 @@ class State:
         return series
 
     def forget_series(self, spec: MetricSpec) -> None:
-        for stream, producer in self.producers:
-            if stream == spec.stream:
-                self.series.pop((spec.name, spec.definition, producer), None)
-                self._scheduled.pop((spec.name, producer), None)
+        self.series.pop((spec.name, spec.definition), None)
+        self._scheduled.pop(spec.name, None)
 
-    def schedule(self, spec: MetricSpec, producer: str) -> None:
+    def schedule(self, spec: MetricSpec) -> None:
         """Note when something happens to a metric's windows, rows or not."""
-        series = self.series.get((spec.name, spec.definition, producer))
+        series = self.series.get((spec.name, spec.definition))
         if series is None:
             return
         due = windows.due(series.windows)
-        if self._scheduled.get((spec.name, producer)) != due:
-            self._scheduled[spec.name, producer] = due
-            heapq.heappush(self._due.setdefault((spec.stream, producer), []), (due, spec.name))
+        if self._scheduled.get(spec.name) != due:
+            self._scheduled[spec.name] = due
+            heapq.heappush(self._due.setdefault(spec.stream, []), (due, spec.name))
 
-    def due(self, index: Index, stream: str, producer: str) -> list[str]:
-        """The metrics with something to happen by the producer's watermark; perhaps others, which costs only time."""
-        heap = self._due.get((stream, producer))
-        if not heap:
+    def due(self, index: Index, stream: str) -> list[str]:
+        """The metrics with something to happen by the stream's watermark; perhaps others, which costs only time."""
+        heap = self._due.get(stream)
+        if not heap or stream not in self.producers:
             return []
         found: list[str] = []
-        to = self.producers[stream, producer].watermark(min(index.bounds, default=0))
+        to = max((self.producers[stream].watermark(bound) for bound in index.bounds), default=windows.NO_WATERMARK)
         while heap and heap[0][0] <= to:
             due, name = heapq.heappop(heap)
-            if self._scheduled.get((name, producer)) == due:
-                del self._scheduled[name, producer]
-            if name in index.live and (name, index.live[name].definition, producer) in self.series:
+            if self._scheduled.get(name) == due:
+                del self._scheduled[name]
+            if name in index.live and (name, index.live[name].definition) in self.series:
                 found.append(name)
         return found
 
 
 class SavedState(msgspec.Struct):
     defined: dict[str, Definition]
-    series: list[tuple[str, str, str, SavedSeries]]
-    producers: list[tuple[str, str, Producer]]
+    series: list[tuple[str, str, SavedSeries]]
+    producers: dict[str, Producers]
     held: dict[str, SavedHold]
 
 
@@ -239,52 +182,47 @@ class Former(msgspec.Struct):
 
 
 def dumped(state: State) -> bytes:
-    series: list[tuple[str, str, str, SavedSeries]] = []
-    for name, definition, producer in sorted(state.series):
+    series: list[tuple[str, str, SavedSeries]] = []
+    for name, definition in sorted(state.series):
         spec = state.defined[name].spec
-        watermark = state.producers[spec.stream, producer].watermark(spec.bound_us)
-        series.append((name, definition, producer, state.series_of(spec, producer, watermark).dump()))
-    saved = SavedState(
-        dict(sorted(state.defined.items())),
-        series,
-        [(*place, producer) for place, producer in sorted(state.producers.items())],
-        {stream: hold.dump() for stream, hold in sorted(state.held.items())},
-    )
-    return msgspec.msgpack.encode(saved, order="deterministic")
+        watermark = state.producers[spec.stream].watermark(spec.bound_us)
+        series.append((name, definition, state.series_of(spec, watermark).dump()))
+    held = {stream: hold.dump() for stream, hold in state.held.items()}
+    return encoded(SavedState(state.defined, series, state.producers, held))
 
 
 def loaded(data: bytes, former: Sequence[MetricSpec]) -> State:
-    saved: Any = msgspec.msgpack.decode(data, type=SavedState | list[Former])
+    saved: Any = decoded(data, SavedState | list[Former])  # pyright: ignore[reportArgumentType]
     if isinstance(saved, list):
         return _former(saved, former)
-    state = State(
-        dict(saved.defined),
-        {},
-        {(stream, name): producer for stream, name, producer in saved.producers},
-        {stream: Hold.load(stream, hold) for stream, hold in saved.held.items()},
-    )
-    for name, definition, producer, series in saved.series:
+    held = {stream: Hold.load(stream, hold) for stream, hold in saved.held.items()}
+    state = State(saved.defined, {}, saved.producers, held)
+    for name, definition, series in saved.series:
         spec = state.defined[name].spec
-        state.series[name, definition, producer] = Series.load(spec, series)
-        state.schedule(spec, producer)
+        state.series[name, definition] = Series.load(spec, series)
+        state.schedule(spec)
     return state
 
 
 def _former(saved: Sequence[Former], former: Sequence[MetricSpec]) -> State:
-    """What ``former`` says of the windows: those of which it says nothing, or something else, are left out."""
+    """What ``former`` says of the windows: those of which it says nothing, or something else, are left out. So are those
+    over several producers, each of which had windows of its own then: once they are defined, they join with their past."""
     state = State()
     specs = {(spec.name, spec.definition): spec for spec in former}
-    for one in saved:
-        spec = specs.get((one.metric, one.definition))
-        if spec is None:
-            continue
+    found = [(spec, one) for one in saved if (spec := specs.get((one.metric, one.definition))) is not None]
+    writers: dict[str, set[str]] = {}
+    for spec, one in found:
+        writers.setdefault(spec.stream, set()).add(one.producer)
+    for spec, one in found:
         series = Series.load(spec, SavedSeries(one.keys, one.windows))
-        state.defined[spec.name] = Definition(spec, FORMER)
-        state.series[spec.name, spec.definition, one.producer] = series
+        producers = state.producers.setdefault(spec.stream, Producers())
+        producer = producers.by_name.setdefault(one.producer, Producer(end=UNKNOWN))
         reach = series.windows.watermark
-        producer = state.producers.setdefault((spec.stream, one.producer), Producer(end=UNKNOWN))
         if reach > windows.NO_WATERMARK:
             producer.reach = max(producer.reach, reach + spec.bound_us)
-            producer.first_reach = max(producer.first_reach, one.began + spec.bound_us)
-        state.schedule(spec, one.producer)
+            producers.first_reach = max(producers.first_reach, one.began + spec.bound_us)
+        if len(writers[spec.stream]) == 1:
+            state.defined[spec.name] = Definition(spec, FORMER)
+            state.series[spec.name, spec.definition] = series
+            state.schedule(spec)
     return state

@@ -2,19 +2,19 @@
 
 Which metrics there are is part of the state: ``metric.defined`` and ``metric.removed`` come on ``control``, so each holds
 from one exact place among the data. A metric that comes while rows of its stream were read already joins with its past (see
-``held``). Each keeps one window state for each producer of its stream, by its name and what its spec says; how far a
-producer's event time is complete is kept once for all metrics. So an entry touches the metrics of the event types in it,
-and those that have a window to close.
+``held``). Each keeps one window state for all producers of its stream, by its name and what its spec says: rows are counted
+whoever brings them, and a window closes once all of them have passed its end. How far a stream's event time is complete is
+kept once for all metrics (see ``producers``). So an entry touches the metrics of the event types in it, and those that have
+a window to close.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -25,47 +25,48 @@ from actors.analyzers.held import (
     PastRequest,
     dropped,
     new_rows,
+    pasts_told,
     requests,
     split,
     taken,
-    unpacked,
     wanted,
 )
+from actors.analyzers.metric_past import MetricPast
 from actors.analyzers.metric_rows import Late, closings, in_order, late_rows, sampled
-from actors.analyzers.metric_series import BOUND_S, Columns, MetricSpec, SavedSeries, Series, advance
-from actors.analyzers.metric_state import FORMER, UNKNOWN, Definition, Index, Producer, State, dumped, loaded
+from actors.analyzers.metric_series import BOUND_S, GRACE_US, TELL_SILENCE, Columns, MetricSpec, Series, advance
+from actors.analyzers.metric_state import FORMER, Definition, State, dumped, loaded
+from actors.analyzers.producers import UNKNOWN, Producers, idle_in
 from actors.columns import labels
 from actors.fold import NONE, Batch, Outputs
+from actors.packing import unpack
 from analytics import windows
 from analytics.closings import spans
 from events.catalog import (
     BACKSTAGE,
     CLOCK,
     CONTROL,
+    IDLE_PRODUCERS,
     LATE_ROWS,
     METRICS,
     PAST_REQUESTS,
     PASTS,
     STREAMS,
-    SYSTEM_METRICS,
-    USER_INTERACTIONS,
 )
 from events.entry import NO_WATERMARK
 
-TELL_SILENCE = frozenset((USER_INTERACTIONS.name, SYSTEM_METRICS.name, CONTROL.name, CLOCK.name))
-"""Streams whose watermarks go on while nothing comes. Windows over others are closed by the clock, too."""
-GRACE_US = 60_000_000
-"""How far behind the clock, besides the bound, these close: cells take their inputs in any order."""
 NO_MARKS = np.empty(0, np.int64)
-COUNTED = tuple(name for name in STREAMS if name not in (METRICS.name, LATE_ROWS.name, *BACKSTAGE))
-"""Streams that a metric may be about."""
 LISTED = ("id", "source", "type", "subject", "time", "received", "partition_key")
 """What is held of every row: a row that is too late is listed by these."""
 DEFINED, REMOVED = "metric.defined", "metric.removed"
 
-_PASTS = msgspec.msgpack.Decoder(dict[str, SavedSeries])
 Found = list[tuple[np.ndarray, pa.RecordBatch]]
 """(rows of the batch at which they come, rows of ``metrics``)."""
+
+
+def _read_of(streams: Iterable[str]) -> tuple[str, ...]:
+    """Definitions and pasts, then all that a metric may be about, who idles, the clock last."""
+    others = {*streams} - {METRICS.name, LATE_ROWS.name, *BACKSTAGE, CONTROL.name, PASTS.name, CLOCK.name}
+    return (CONTROL.name, PASTS.name, *sorted(others), IDLE_PRODUCERS.name, CLOCK.name)
 
 
 @dataclass(frozen=True)
@@ -76,22 +77,25 @@ class MetricsAnalyzer:
     too late for a window of any metric is listed in ``late_rows``.
 
     ``former``: what the metrics of a snapshot say that is of a release which did not keep that in the state.
+    ``expected``: by stream, producers that windows wait for even before their first entry.
     """
 
     former: tuple[MetricSpec, ...] = ()
+    expected: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     most_held: int = MOST_HELD
     name: str = "metrics"
     version: int = 3
-    reads: tuple[str, ...] = (CONTROL.name, PASTS.name, *sorted({*COUNTED} - {CONTROL.name, CLOCK.name}), CLOCK.name)
+    reads: tuple[str, ...] = field(default_factory=lambda: _read_of(STREAMS))
+    """With the streams of parts, as far as they have joined when the fold is made."""
     writes: tuple[str, ...] = (METRICS.name, LATE_ROWS.name, PAST_REQUESTS.name)
 
     def initial(self) -> State:
         return State()
 
     def wants(self, state: State) -> frozenset[str]:
-        """Definitions, their pasts, the streams that a metric is about; the clock where one of these tells no silence."""
+        """Definitions, their pasts, the streams that a metric is about, who idles; the clock where one tells no silence."""
         ticks = frozenset[str]() if state.about <= TELL_SILENCE else frozenset((CLOCK.name,))
-        return state.about | ticks | {CONTROL.name, PASTS.name}
+        return state.about | ticks | {CONTROL.name, PASTS.name, IDLE_PRODUCERS.name}
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
         outputs = Outputs()
@@ -109,13 +113,20 @@ class MetricsAnalyzer:
         return state, outputs if outputs else NONE
 
     def _complete(self, state: State) -> int:
-        """The least watermark among the producers that metrics are about."""
+        """The least watermark among the streams that metrics are about."""
         found = [
-            producer.watermark(state.index(stream).bound_us)
-            for (stream, _), producer in state.producers.items()
-            if state.index(stream).live
+            producers.watermark(max(state.index(stream).bounds))
+            for stream, producers in state.producers.items()
+            if producers.begun and state.index(stream).live
         ]
         return min(found, default=NO_WATERMARK)
+
+    def _producers(self, state: State, stream: str) -> Producers:
+        found = state.producers.get(stream)
+        if found is None:
+            found = state.producers[stream] = Producers()
+            found.expect(self.expected.get(stream, ()))
+        return found
 
     # -- data ----------------------------------------------------------------------------------------------------
 
@@ -133,6 +144,8 @@ class MetricsAnalyzer:
         found, late = self._advanced(state, batch, outputs)
         if batch.stream == CLOCK.name:
             found += self._ticked(state, Columns(batch.table).time("time"))
+        elif batch.stream == IDLE_PRODUCERS.name:
+            found += self._idled(state, batch.table)
         if found:
             outputs.emit(METRICS.name, in_order(found))
         if late:
@@ -141,46 +154,45 @@ class MetricsAnalyzer:
     def _advanced(self, state: State, batch: Batch, outputs: Outputs) -> tuple[Found, list[Late]]:
         """Take a batch into the metrics that it concerns; and into the hold, where some wait for their past."""
         index = state.index(batch.stream)
-        producer = state.producers.setdefault((batch.stream, batch.producer), Producer())
-        if producer.end == UNKNOWN:
-            producer.end = batch.first
+        producers = self._producers(state, batch.stream)
+        known = producers.by_name.get(batch.producer)
+        if known is not None and known.end == UNKNOWN:
+            known.end = batch.first
             asked = self._cut_again(state, batch.stream) if batch.stream in state.held else []
             if asked:
                 outputs.emit(PAST_REQUESTS.name, requests(asked, batch.header.committed))
-        before = {bound: producer.watermark(bound) for bound in index.bounds}
-        said = producer.said
+        said = known.said if known is not None else NO_WATERMARK
         columns = Columns(batch.table)
-        producer.take(columns, batch)
+        time, received = columns.time("time"), columns.time("received")
+        end = batch.header.end if batch.last else batch.first + batch.rows
+        steps = producers.take(batch.producer, end, batch.watermark, time, received, index.bounds)
         found: Found = []
         late: list[Late] = []
-        for spec in self._concerned(state, index, columns, batch):
-            series = state.series_of(spec, batch.producer, before[spec.bound_us])
-            for samples in advance(spec, series, columns, batch.watermark):
+        for spec in self._concerned(state, batch.stream, columns):
+            step = steps[spec.bound_us]
+            series = state.series_of(spec, step.before)
+            for samples in advance(spec, series, columns, step):
                 if samples.rows:
-                    found.append(
-                        (
-                            samples.row,
-                            sampled(spec, series.keys, samples, batch.producer, state.defined[spec.name].cause),
-                        )
-                    )
+                    told = sampled(spec, series.keys, samples, state.defined[spec.name].cause)
+                    found.append((samples.row, told))
                 if len(samples.refused):
-                    marks = columns.marks(before[spec.bound_us], spec.bound_us)
-                    late.append(Late(samples.refused, columns.metrics(spec, samples.refused), marks))
-            state.schedule(spec, batch.producer)
+                    late.append(Late(samples.refused, columns.metrics(spec, samples.refused), step.marks))
+            state.schedule(spec)
         for (bound, width), specs in index.groups.items():
-            marks = columns.marks(before[bound], bound)
-            closed = spans(before[bound], marks, batch.watermark, width, producer.whole_from(bound, width))
+            step = steps[bound]
+            closed = spans(step.before, step.marks, step.after, width, producers.whole_from(bound, width))
             if len(closed.row):
-                found.append(closings(specs, closed, batch.producer))
+                found.append(closings(specs, closed))
         hold = state.held.get(batch.stream)
         if hold is not None:
-            says_more = batch.watermark > max(producer.reach - index.bound_us, said)
-            hold.add(batch, batch.watermark if says_more else NO_WATERMARK)
+            by_rows = producers.by_name[batch.producer].reach - index.bound_us
+            hold.add(batch, batch.watermark if batch.watermark > max(by_rows, said) else NO_WATERMARK)
         return found, late
 
-    def _concerned(self, state: State, index: Index, columns: Columns, batch: Batch) -> Sequence[MetricSpec]:
+    def _concerned(self, state: State, stream: str, columns: Columns) -> Sequence[MetricSpec]:
         """The metrics that the rows are about, and those that have a window to close by now."""
-        touched = dict.fromkeys(state.due(index, batch.stream, batch.producer))
+        index = state.index(stream)
+        touched = dict.fromkeys(state.due(index, stream))
         if columns.rows:
             touched |= dict.fromkeys(index.every)
             if index.by_type:
@@ -190,29 +202,46 @@ class MetricsAnalyzer:
 
     def _ticked(self, state: State, ticks: np.ndarray) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
         """What the clock closes of streams that tell no silence."""
-        for (stream, name), producer in sorted(state.producers.items()):
-            if stream in TELL_SILENCE:
-                continue
-            index = state.index(stream)
+        mute = sorted(stream for stream in state.producers if stream not in TELL_SILENCE)
+        for stream in mute:
+            producers, index = state.producers[stream], state.index(stream)
             for row, tick in enumerate(ticks.tolist()):
-                before = {bound: producer.watermark(bound) for bound in index.bounds}
-                producer.tick(tick - GRACE_US)
-                for metric in sorted(set(state.due(index, stream, name)), key=index.order.__getitem__):
-                    spec = index.live[metric]
-                    series = state.series_of(spec, name, NO_WATERMARK)
-                    samples = windows.advance_watermark(series.windows, producer.watermark(spec.bound_us))
-                    if samples.rows:
-                        yield (
-                            np.full(samples.rows, row),
-                            sampled(spec, series.keys, samples, name, state.defined[spec.name].cause),
-                        )
-                    state.schedule(spec, name)
-                for (bound, width), specs in index.groups.items():
-                    first, to = producer.whole_from(bound, width), producer.watermark(bound)
-                    closed = spans(before[bound], NO_MARKS, to, width, first)
-                    if len(closed.row):
-                        _, told = closings(specs, closed, name)
-                        yield np.full(told.num_rows, row), told
+                before = {bound: producers.watermark(bound) for bound in index.bounds}
+                producers.tick(tick - GRACE_US, index.bounds)
+                if producers.begun and stream in state.held:
+                    state.held[stream].hear(tick - GRACE_US)
+                yield from self._passed(state, stream, before, row)
+
+    def _idled(self, state: State, table: pa.RecordBatch) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+        """What closes because producers that hold others up are known to idle."""
+        for said in idle_in(table):
+            producers, index = self._producers(state, said.stream), state.index(said.stream)
+            before = {bound: producers.watermark(bound) for bound in index.bounds}
+            producers.idle(said.producer, said.offset, said.until, index.bounds)
+            idle = producers.idle_now()
+            if said.stream in state.held and said.producer in idle:
+                state.held[said.stream].hear(idle={said.producer: idle[said.producer]})
+            yield from self._passed(state, said.stream, before, said.row)
+
+    def _passed(
+        self, state: State, stream: str, before: Mapping[int, int], row: int
+    ) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+        """What closes without a row of its stream, at ``row`` of another one; ``before``: the watermarks by bound."""
+        producers, index = state.producers[stream], state.index(stream)
+        for metric in sorted(set(state.due(index, stream)), key=index.order.__getitem__):
+            spec = index.live[metric]
+            series = state.series_of(spec, before[spec.bound_us])
+            samples = windows.advance_watermark(series.windows, producers.watermark(spec.bound_us))
+            if samples.rows:
+                told = sampled(spec, series.keys, samples, state.defined[spec.name].cause)
+                yield np.full(samples.rows, row), told
+            state.schedule(spec)
+        for (bound, width), specs in index.groups.items():
+            first, to = producers.whole_from(bound, width), producers.watermark(bound)
+            closed = spans(before[bound], NO_MARKS, to, width, first)
+            if len(closed.row):
+                _, told = closings(specs, closed)
+                yield np.full(told.num_rows, row), told
 
     # -- definitions ---------------------------------------------------------------------------------------------
 
@@ -242,6 +271,8 @@ class MetricsAnalyzer:
             return []  # what it said before it came to say what the snapshot's release last heard
         asked = self._drop(state, name) if held is not None else []
         cut = state.places(spec.stream)
+        if expected := self.expected.get(spec.stream):
+            said = {**said, "expected": list(expected)}  # the past waits for whom the live metrics wait for
         joining = Joining(said, cut) if any(cut.values()) else None
         state.defined[name] = Definition(spec, version, said["cause"], joining)
         state.forget_index(spec.stream)
@@ -272,6 +303,8 @@ class MetricsAnalyzer:
             state.held[stream] = Hold(stream, columns)
         else:
             hold.clear()
+        producers = self._producers(state, stream)
+        state.held[stream].hear(producers.ticked, producers.idle_now())
         asked: list[PastRequest] = []
         places = state.places(stream)
         for name, defined, joining in state.joining(stream):
@@ -283,69 +316,55 @@ class MetricsAnalyzer:
     # -- the past ------------------------------------------------------------------------------------------------
 
     def _pasts(self, state: State, batch: Batch, outputs: Outputs) -> None:
-        for row in batch.table.select(["type", "data", "payload"]).to_pylist():
-            if row["type"] not in ("past.part", "past.folded"):
-                continue
-            data = json.loads(row["data"])
-            defined = state.defined.get(data["name"]) if data["kind"] == "metric" else None
+        for type_, data, payload in pasts_told(batch, "metric"):
+            defined = state.defined.get(data["name"])
             if defined is None or defined.joining is None or defined.version != data["version"]:
                 continue
-            if row["type"] == "past.part":
-                outputs.emit(METRICS.name, new_rows(defined.joining, data, unpacked(row["payload"])))
+            if type_ == "past.part":
+                outputs.emit(METRICS.name, new_rows(defined.joining, data, unpack(payload)))
             elif data["cut"] == defined.joining.cut:
-                self._go_live(state, defined, _PASTS.decode(row["payload"]), batch.header.committed, outputs)
+                self._go_live(state, defined, payload, batch.header.committed, outputs)
 
-    def _go_live(
-        self, state: State, defined: Definition, pasts: dict[str, SavedSeries], at: int, outputs: Outputs
-    ) -> None:
+    def _go_live(self, state: State, defined: Definition, saved: bytes, at: int, outputs: Outputs) -> None:
         """The past is whole: fold what was held into it, and hold nothing back any more."""
         joining = defined.joining
         if joining is None:
             return
-        spec, cut, defined.joining = defined.spec, joining.cut, None
-        told = requests([taken("metric", spec.name, defined.version, joining, spec.stream)], at)
-        outputs.emit(PAST_REQUESTS.name, told)
+        spec, defined.joining = defined.spec, None
+        outputs.emit(
+            PAST_REQUESTS.name, requests([taken("metric", spec.name, defined.version, joining, spec.stream)], at)
+        )
         state.forget_index(spec.stream)
-        for producer, saved in sorted(pasts.items()):
-            series = state.series[spec.name, spec.definition, producer] = Series.load(spec, saved)
-            self._close(state, spec, producer, NO_WATERMARK, series.windows.watermark, outputs, past=True)
-        for held in state.held[spec.stream].above(cut):
-            columns = Columns(held.table)
-            series = state.series_of(spec, held.producer, NO_WATERMARK)
-            before = series.windows.watermark
-            for samples in advance(spec, series, columns, held.watermark):
-                self._tell(defined, series, samples, held.producer, outputs)
-                if len(samples.refused):
-                    marks = columns.marks(before, spec.bound_us)
-                    late = [Late(samples.refused, columns.metrics(spec, samples.refused), marks)]
-                    outputs.emit(LATE_ROWS.name, late_rows(spec.stream, held.producer, held.first, held.table, late))
-        for (stream, name), producer in sorted(state.producers.items()):
-            if stream == spec.stream:
-                closed_to = pasts[name].watermark if name in pasts else NO_WATERMARK
-                to = producer.watermark(spec.bound_us)
-                series = state.series.get((spec.name, spec.definition, name))
-                if series is not None:
-                    self._tell(defined, series, windows.advance_watermark(series.windows, to), name, outputs)
-                self._close(state, spec, name, closed_to, to, outputs)
-                state.schedule(spec, name)
+        past = MetricPast.load(joining.said, saved)
+        told_to = past.watermark
+        self._close(state, spec, windows.NO_WATERMARK, told_to, outputs, past=True)
+        for held in state.held[spec.stream].above(joining.cut):
+            found, late = past.take_held(held)
+            for samples in found:
+                self._tell(defined, past.series, samples, outputs)
+            if late is not None:
+                outputs.emit(LATE_ROWS.name, late_rows(spec.stream, held.producer, held.first, held.table, [late]))
+        producers = state.producers[spec.stream]
+        producers.reach(spec.bound_us, past.watermark)
+        to = producers.watermark(spec.bound_us)
+        state.series[spec.name, spec.definition] = past.series
+        self._tell(defined, past.series, windows.advance_watermark(past.series.windows, to), outputs)
+        self._close(state, spec, told_to, to, outputs)
+        state.schedule(spec)
         state.forget_hold(spec.stream)
 
-    def _tell(
-        self, defined: Definition, series: Series, samples: windows.Samples, producer: str, outputs: Outputs
-    ) -> None:
+    def _tell(self, defined: Definition, series: Series, samples: windows.Samples, outputs: Outputs) -> None:
         if samples.rows:
-            told = sampled(defined.spec, series.keys, samples, producer, defined.cause)
-            outputs.emit(METRICS.name, told)
+            outputs.emit(METRICS.name, sampled(defined.spec, series.keys, samples, defined.cause))
 
     def _close(
-        self, state: State, spec: MetricSpec, name: str, before: int, to: int, outputs: Outputs, past: bool = False
+        self, state: State, spec: MetricSpec, before: int, to: int, outputs: Outputs, past: bool = False
     ) -> None:
-        """Say that a producer's windows are closed from a watermark to another."""
-        producer = state.producers[spec.stream, name]
-        first = producer.whole_from(spec.bound_us, spec.width_us)
+        """Say that windows are closed from a watermark to another."""
+        first = state.producers[spec.stream].whole_from(spec.bound_us, spec.width_us)
         closed = spans(before, NO_MARKS, to, spec.width_us, first)
         if len(closed.row):
-            outputs.emit(METRICS.name, closings([spec], closed, name, past)[1])
+            outputs.emit(METRICS.name, closings([spec], closed, past)[1])
 
     def dump(self, state: State) -> bytes:
         return dumped(state)

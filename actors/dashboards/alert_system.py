@@ -36,7 +36,10 @@ State = dict[str, Shown]
 
 @dataclass
 class AlertSystem:
-    """The fold. Its topic: ``alerts``, by id; a pending alert that calms down again is taken away."""
+    """Folds the stream ``alerts`` into the topic ``alerts``: each alert by its id.
+
+    A pending alert that calms down is taken away, since nobody was told of it.
+    """
 
     name: str = "alert_system"
     version: int = 1

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from actors.definitions.channel import IN_CONFIGURATION, WebhookChannel
+from actors.definitions.channel import IN_CONFIGURATION, ChannelSection, DashboardChannel, WebhookChannel
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind, kind_of
 from events.errors import Rejected
@@ -68,6 +68,8 @@ def accept(wanted: Sequence[Wanted], among: Inventory) -> list[Accepted]:
             raise Rejected("name", f"{key.kind} {key.name!r} is there twice; names are unique")
         if isinstance(definition, WebhookChannel):
             _refuse_secret(definition, among.specs.get(key))
+        elif isinstance(definition, ChannelSection) and not isinstance(definition, DashboardChannel):
+            _refuse_of_parts(definition, among.specs.get(key))
         definitions[key] = definition
     specs = {key: KINDS[key.kind].told(definition) for key, definition in definitions.items()}
     after = among.changed(specs)
@@ -88,6 +90,15 @@ def _refuse_secret(channel: WebhookChannel, held: Mapping[str, Any] | None) -> N
             "secret",
             "must not be sent in clear: put it into a file of `secrets/` in the data directory and send `file:NAME_OF_IT`, "
             "or into the environment of `hindcast up` and send `env:NAME_OF_IT`",
+        )
+
+
+def _refuse_of_parts(channel: ChannelSection, held: Mapping[str, Any] | None) -> None:
+    """What a part brings is made when the system starts."""
+    if held != KINDS["channel"].told(channel):
+        raise Rejected(
+            "kind",
+            f"channels of kind {channel.kind!r} come with a start: declare it in the configuration, then start again",
         )
 
 

@@ -11,18 +11,19 @@ from typing import Any, Protocol, cast
 import pyarrow as pa
 
 from actors.analyzers.anomaly_watch import AnomalyPast
-from actors.analyzers.held import packed
 from actors.analyzers.metric_past import MetricPast
 from actors.analyzers.metric_series import Columns
 from actors.backfill import Backfill, Job, State
 from actors.cell import AnyCell
 from actors.fold import Batch
-from actors.slices import gapless, slices_of
+from actors.packing import pack
+from actors.slices import Ahead, journal_above, within
 from actors.workers import Worker
 from events.errors import Corrupt
-from events.log import LogReader
+from events.log import JournalRow, LogReader, Source
 
-READ_BYTES = 4 << 20
+STEP_ROWS = 100_000
+"""Rows that a step folds, or a little more."""
 PART_ROWS = 20_000
 """A part has about so many rows; a commit of the fold that takes it over has no more."""
 TELL_S = 1.0
@@ -32,6 +33,11 @@ WAIT_S = 1.0
 
 class Past(Protocol):
     """How the past of one kind of definition is folded."""
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Streams whose rows matter, besides the one that the definition is about."""
+        ...
 
     def take(self, batch: Batch, columns: Columns) -> Iterator[pa.RecordBatch]:
         """Rows that the fold which asked will tell as its own."""
@@ -52,40 +58,56 @@ class Work:
 
     job: Job
     past: Past
-    places: dict[str, int] = field(default_factory=dict[str, int])
-    """By producer: the next offset to fold."""
-    found: dict[str, list[pa.RecordBatch]] = field(default_factory=dict[str, list[pa.RecordBatch]])
-    """By producer: rows that were not told yet."""
-    told: dict[str, int] = field(default_factory=dict[str, int])
-    """By producer: the number of rows told."""
-
-    def place(self, producer: str) -> int:
-        return self.places.get(producer, 0)
+    places: dict[Source, int] = field(default_factory=dict[Source, int])
+    """The next offset to fold."""
+    commit: int = 0
+    """The commit of whoever asked that took the rows which were folded last."""
+    found: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
+    """Rows that were not told yet."""
+    told: int = 0
+    """The number of rows told."""
 
     @property
-    def left(self) -> list[str]:
-        """The producers with rows left."""
-        return [producer for producer, cut in sorted(self.job.cut.items()) if self.place(producer) < cut]
+    def left(self) -> bool:
+        """Whether rows are left."""
+        stream, cut = self.job.stream, self.job.cut
+        return any(self.places.get((stream, producer), 0) < end for producer, end in cut.items())
+
+    @property
+    def folded(self) -> int:
+        return sum(end for (stream, _), end in self.places.items() if stream == self.job.stream)
 
     @property
     def share(self) -> float:
-        return min(1.0, sum(self.places.values()) / max(self.job.rows, 1))
+        return min(1.0, self.folded / max(self.job.rows, 1))
+
+    def wants(self, row: JournalRow) -> bool:
+        """Whether some of these rows are still to be folded."""
+        source = (row.stream, row.producer)
+        if row.stream != self.job.stream:
+            return row.stream in self.past.beside and self.places.get(source, 0) < row.end and self.left
+        return self.places.get(source, 0) < min(row.end, self.job.cut.get(row.producer, 0))
 
     def take(self, batch: Batch, columns: Columns) -> None:
-        self.found.setdefault(batch.producer, []).extend(self.past.take(batch, columns))
-        self.places[batch.producer] = batch.header.end if batch.last else batch.first + batch.rows
+        """Fold of ``batch`` what was not folded yet and lies below the cut."""
+        source = (batch.stream, batch.producer)
+        begin, end = self.places.get(source, 0), batch.header.end
+        if batch.stream == self.job.stream:
+            end = self.job.cut.get(batch.producer, 0)
+        part = within(batch, begin, end)
+        if part is None:
+            return
+        self.found.extend(self.past.take(part, columns if part is batch else Columns(part.table)))
+        self.places[source] = part.header.end if part.last else part.first + part.rows
 
     def parts(self, least: int) -> Iterator[dict[str, Any]]:
         """Rows of ``pasts`` for what was found, where that is so many rows."""
-        for producer, found in self.found.items():
-            rows_ = sum(part.num_rows for part in found)
-            if found and rows_ >= least:
-                table = pa.Table.from_batches(found).unify_dictionaries().combine_chunks()
-                for part in table.to_batches(max_chunksize=PART_ROWS):
-                    first = self.told.get(producer, 0)
-                    self.told[producer] = first + part.num_rows
-                    yield self.row("past.part", {"producer": producer, "first": first}, packed(part))
-                found.clear()
+        if self.found and sum(part.num_rows for part in self.found) >= least:
+            table = pa.Table.from_batches(self.found).unify_dictionaries().combine_chunks()
+            for part in table.to_batches(max_chunksize=PART_ROWS):
+                first, self.told = self.told, self.told + part.num_rows
+                yield self.row("past.part", {"first": first}, pack(part))
+            self.found.clear()
 
     def row(self, type_: str, data: Mapping[str, Any], payload: bytes | None = None) -> dict[str, Any]:
         job = self.job
@@ -101,13 +123,15 @@ class Work:
 
 
 class BackfillWorker(Worker):
-    """Folds what is wanted, a bounded part at a time. Definitions that stand at the same place of a stream share a read."""
+    """Folds what is wanted, a bounded part at a time, in the order in which whoever asked has read it: its journal says
+    that. Definitions about one stream share what is read."""
 
     def __init__(self, cell: AnyCell, log: LogReader) -> None:
         super().__init__(cell, log)
         self._fold = cast(Backfill, cell.fold)
         self._work: dict[str, Work] = {}
         self._said_at = 0.0
+        self._ahead = Ahead(log)
 
     def failed(self, reason: str) -> None:
         self._work = {}  # what was told, and what was not, is not certain any more
@@ -154,32 +178,35 @@ class BackfillWorker(Worker):
                 work.job = job
 
     def _folded(self) -> Iterator[list[dict[str, Any]]]:
-        """Fold a part of the one that is furthest behind, and of those that stand where it does."""
+        """Fold a part of the one that is furthest behind, and of those about the same stream as far as they get there."""
         under_way = [work for work in self._work.values() if work.left]
         if under_way:
-            behind = min(under_way, key=lambda work: (work.job.stream, sum(work.places.values())))
-            stream, producer = behind.job.stream, behind.left[0]
-            at = behind.place(producer)
-            alike = [work for work in under_way if work.job.stream == stream and work.job.cut.get(producer, 0) > at]
-            together = [work for work in alike if work.place(producer) == at]
-            ends = [work.job.cut[producer] for work in together]
-            ends += [work.place(producer) for work in alike if work.place(producer) > at]
-            self._read(stream, producer, at, min(ends), together)
+            behind = min(under_way, key=lambda work: (work.job.stream, work.job.cell, work.commit))
+            whose = (behind.job.cell, behind.job.stream)
+            together = [work for work in under_way if (work.job.cell, work.job.stream) == whose]
+            self._read(behind, together)
             for work in together:
                 yield list(work.parts(PART_ROWS))
+        else:
+            self._ahead = Ahead(self.log)  # lets go of what it read ahead
         for work in list(self._work.values()):
             if not work.left and not work.job.done:
                 yield [*work.parts(1), work.row("past.folded", {"cut": work.job.cut}, work.past.dump())]
 
-    def _read(self, stream: str, producer: str, at: int, end: int, together: Sequence[Work]) -> None:
-        source = (stream, producer)
-        entries = gapless(self.log.read(*source, at, READ_BYTES), source, at)
-        if not entries:
-            raise Corrupt(f"{stream} of {producer} ends before offset {at}, which was read")
-        for entry in entries:
-            if entry.header.first >= end:
-                break
-            for batch in slices_of(entry, at, end):
-                columns = Columns(batch.table)
-                for work in together:
-                    work.take(batch, columns)
+    def _read(self, behind: Work, together: Sequence[Work]) -> None:
+        """Fold what the journal names from where ``behind`` is, for all that are there or get there."""
+        cell, rows = behind.job.cell, 0
+        streams = {behind.job.stream}.union(*(work.past.beside for work in together))
+        for row in journal_above(self.log, cell, max(behind.commit - 1, 0)):
+            taking = [work for work in together if work.wants(row)] if row.stream in streams else []
+            if taking:
+                for batch in self._ahead.journaled(row):
+                    columns = Columns(batch.table)
+                    for work in taking:
+                        work.take(batch, columns)
+                rows += row.end - row.start
+            for work in (behind, *taking):
+                work.commit = row.commit
+            if rows >= STEP_ROWS or not behind.left:
+                return
+        raise Corrupt(f"the journal of {cell} ends before {behind.job.cut}, which it has read")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import queue
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +41,8 @@ BACK_AFTER = 3
 """So many failures of a channel in a row are an outage: when it ends, nothing waits for its own pause any more."""
 LEAST_TRIES = 3
 """Attempts that a message gets whatever its age: it may have waited while the system was down."""
+FINISH_S = 1.0
+"""How long a worker that is told to stop waits for what is being sent."""
 IN_FLIGHT = 4
 """Messages of one channel, about as many alerts, that are sent at the same time."""
 
@@ -117,14 +121,19 @@ class NotifierWorker(Worker):
             if self.cell.state.down.keys() - known:
                 self.cell.record(lambda state: self._notifier.retire(state, known, self._now()))
         next_due = self._dispatch(self.cell.state)
-        outcomes = self._collect(self.cell.state)
-        if outcomes:
-            with self.lock:
-                self.cell.record(lambda state: self._notifier.settle(state, outcomes))
+        settled = self._settle()
         self.detail = self._said(self.cell.state)
-        if not consumed and not outcomes and not self.stopping.is_set():
+        if not consumed and not settled and not self.stopping.is_set():
             longest = 0.1 if self._flying else 1.0
             self.log.wait(self.cell.waiting_for(), max(0.0, min(longest, (next_due - self._now()) / SECOND)))
+
+    def finish(self) -> None:
+        """Wait for what is being sent, so that nobody sends it again; what takes longer is sent again under its key."""
+        deadline = time.monotonic() + FINISH_S
+        while self._flying and (left := deadline - time.monotonic()) > 0:
+            self._settle(left)
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _dispatch(self, state: State) -> float:
         """Send what is due; answers when the next message is, us."""
@@ -174,11 +183,24 @@ class NotifierWorker(Worker):
         except Rejected as error:
             raise Undelivered(f"the secret of {name} {error.reason}") from error
 
-    def _collect(self, state: State) -> list[Outcome]:
+    def _settle(self, wait_s: float = 0.0) -> bool:
+        """Record what came back from the channels, waiting so long for the first of it; whether there was anything."""
+        outcomes = self._collect(self.cell.state, wait_s)
+        if outcomes:
+            with self.lock:
+                self.cell.record(lambda state: self._notifier.settle(state, outcomes))
+        return bool(outcomes)
+
+    def _came_back(self, wait_s: float) -> Iterator[Attempt]:
+        with suppress(queue.Empty):
+            yield self._results.get(timeout=wait_s)
+            while True:
+                yield self._results.get_nowait()
+
+    def _collect(self, state: State, wait_s: float) -> list[Outcome]:
         """What came back from the channels."""
         outcomes: list[Outcome] = []
-        while not self._results.empty():
-            lane, key, error = self._results.get()
+        for lane, key, error in self._came_back(wait_s):
             self._flying.discard(lane)
             message, at = state.owed.get(key), self._now()
             if error is not None:

@@ -15,7 +15,7 @@ from actors.cell import AnyCell
 from actors.collectors.arrivals import Arrivals
 from actors.topology import Surroundings
 from actors.workers import CLOSED, Worker
-from events.errors import Overloaded, Transient
+from events.errors import Elsewhere, Overloaded, Transient
 from events.log import LogReader
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class PushWorker(Worker):
             return answer
         with self._door:
             if self.state in CLOSED:
-                answer.set_exception(Transient(f"{self.cell.name} is {self.state}: {self.detail}"))
+                answer.set_exception(self._refusal(self.detail))
             else:
                 self._requests.put(Pushed(arrivals, answer))
         return answer
@@ -129,7 +129,13 @@ class PushWorker(Worker):
                 except queue.Empty:
                     return
                 if push and push.answer.set_running_or_notify_cancel():
-                    push.answer.set_exception(Transient(f"not committed, send it again: {reason}"))
+                    push.answer.set_exception(self._refusal(reason))
+
+    def _refusal(self, reason: str) -> Transient:
+        """Of a request that was not taken up: whoever asks may look for the cell elsewhere where it has ended here."""
+        if self.state in ("stopped", "fenced"):
+            return Elsewhere(f"{self.cell.name} is {self.state} here, and nothing was committed: {reason}", 0.1)
+        return Transient(f"{self.cell.name} is {self.state}, nothing was committed, send it again: {reason}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ MOVED = {
 
 
 class Untrusted(ValueError):
-    """The bytes are no model of ours: a foreign type, another hash, or no artifact at all."""
+    """The bytes are not a model that this code wrote: a foreign type, another hash, or no artifact at all."""
 
 
 def sha256(data: bytes) -> str:

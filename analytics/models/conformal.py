@@ -52,7 +52,7 @@ class Intervals:
     scale: Any
 
     def fit(self, features: F64 | None, prediction: F64, truth: F64, *, seed: int = 0) -> Intervals:
-        """From predictions by models that have not seen the rows: of held out rows, or out of fold.
+        """From predictions by models that have not seen the rows: of held out rows, or cross-validated ones.
 
         ``features``, float64[n, k], may have NaN; without it the scale depends on the prediction alone.
         """
@@ -65,10 +65,10 @@ class Intervals:
         if len(errors) >= ROWS_FOR_SCALE:
             inputs, logs = _inputs(features, prediction), np.log(errors + FLOOR * self.typical)
             crossed = np.empty(len(errors))
-            fold = np.random.default_rng(seed).permutation(len(errors)) % 5
+            part = np.random.default_rng(seed).permutation(len(errors)) % 5
             for k in range(5):
-                crossed[fold == k] = (
-                    _scale_model(seed).fit(inputs[fold != k], logs[fold != k]).predict(inputs[fold == k])
+                crossed[part == k] = (
+                    _scale_model(seed).fit(inputs[part != k], logs[part != k]).predict(inputs[part == k])
                 )
             self.scale = _scale_model(seed).fit(inputs, logs)
             local = self._floored(crossed)
@@ -101,18 +101,20 @@ def _scale_model(seed: int) -> Any:
     )
 
 
-def cv_plus(errors: F64, fold: I64, fold_predictions: F64, level: float) -> tuple[F64, F64]:
-    """CV+ intervals (Barber et al., Annals of Statistics 2021) from models of K folds, using every row for both ends.
+def cv_plus(errors: F64, part: I64, part_predictions: F64, level: float) -> tuple[F64, F64]:
+    """CV+ intervals (Barber et al., Annals of Statistics 2021) from the K models of a cross-validation.
 
-    ``errors``, float64[n] are absolute out-of-fold errors, ``fold``, int64[n], which fold's model made each, and
-    ``fold_predictions``, float64[K, m], what those models say of the m new rows. Covers 2·level − 1 at worst, about
+    Every row is used for both ends.
+
+    ``errors``, float64[n], are absolute cross-validated errors, ``part``, int64[n], which part's model made each, and
+    ``part_predictions``, float64[K, m], what those models say of the m new rows. Covers 2·level − 1 at worst, about
     ``level`` in practice.
     """
     n = len(errors)
     if n < rows_needed(level):
         raise ValueError(f"{level:.0%} coverage needs {rows_needed(level)} calibration rows, there are {n}")
     rank = math.ceil((n + 1) * level - 1e-9)
-    centre = fold_predictions[fold]
+    centre = part_predictions[part]
     upper = np.partition(centre + errors[:, None], rank - 1, axis=0)[rank - 1]
     lower = np.partition(centre - errors[:, None], n - rank, axis=0)[n - rank]
     return lower, upper

@@ -1,6 +1,7 @@
-"""A fold's own view of the matrix: what is learnt from training rows before a model sees them, fitted inside folds.
+"""How a matrix is encoded for a model: what is learnt from the training rows alone, before the model sees them.
 
-Both views turn categories by one flat table look-up, so that a single row costs microseconds.
+Each split of a cross-validation fits an encoding of its own, so that nothing of the rows that it is judged on leaks into it.
+Both encodings turn categories by one flat table look-up, so that a single row costs microseconds.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def mean_targets(x: F32, at: I64, size: I64, y: F64, strength: float) -> Lookup:
     return Lookup(at, np.concatenate(([0], np.cumsum(size)[:-1])).astype(np.int64)[: len(at)], size, table)
 
 
-def out_of_fold(x: F32, at: I64, size: I64, y: F64, strength: float, seed: int) -> F64:
+def cross_fitted(x: F32, at: I64, size: I64, y: F64, strength: float, seed: int) -> F64:
     """Training rows' mean targets, each row's from the other rows only: else the target leaks into its own feature."""
     part = np.random.default_rng(seed).permutation(len(x)) % _INNER
     out = np.empty((len(x), len(at) * y.shape[1]))
@@ -83,7 +84,7 @@ def _split(features: Sequence[Feature], keep: I64) -> tuple[I64, I64, I64, I64]:
 @dataclass
 class TreeEncoding:
     """For trees: numbers as they are, missing as NaN; low categories ordered by mean target (or their codes as they are,
-    among ``plain``), high ones by out-of-fold mean targets."""
+    among ``plain``), high ones by cross-validated mean targets."""
 
     plain: I64
     low: Lookup
@@ -122,13 +123,13 @@ def fit_tree_encoding(
     seen = view.transform(x)
     if high.any():
         seen = seen.copy()
-        seen[:, len(plain) + len(low_table.at) :] = out_of_fold(x, category[high], size[high], y2, 10.0, seed)
+        seen[:, len(plain) + len(low_table.at) :] = cross_fitted(x, category[high], size[high], y2, 10.0, seed)
     return view, seen
 
 
 def _ordered(x: F32, at: I64, size: I64, y: F64) -> Lookup:
     """Codes by rank of the smoothed mean of the target (of several classes: of the commonest), so that one split can part
-    them well (Fisher 1958); no value is NaN, a level unseen by the fold stands in the middle."""
+    them well (Fisher 1958); no value is NaN, a level that no training row has stands in the middle."""
     if not len(at):
         return no_lookup(1)
     pivot = y[:, [int(y.mean(axis=0).argmax())]] if y.shape[1] > 1 else y
@@ -218,7 +219,7 @@ def fit_linear_encoding(
     y2 = targets(y, classes)
     high_size = size[size - 2 > HIGH]
     lookup = mean_targets(x, high, high_size, y2, 10.0) if len(high) else no_lookup(y2.shape[1])
-    seen = out_of_fold(x, high, high_size, y2, 10.0, seed) if len(high) else np.empty((len(x), 0))
+    seen = cross_fitted(x, high, high_size, y2, 10.0, seed) if len(high) else np.empty((len(x), 0))
     deviation = seen.std(axis=0)
     view = LinearEncoding(
         plain,

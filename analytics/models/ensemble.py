@@ -1,4 +1,4 @@
-"""Members with weights as one model on the matrix: each answers through its fold's view, and the mean is calibrated."""
+"""Members with weights as one model on the matrix: each sees the rows through its encoding, and the mean is calibrated."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A table's columns as a model knows them: what each one is, and the one way from values to a float32 matrix.
 
-Only names are learnt here (which levels a category has), no statistics: those are fitted inside folds (``views``).
+Only names are learnt here (which levels a category has), no statistics: those are fitted to training rows (``encoding``).
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class TableModel:
         return self.on_matrix(self.schema.matrix(columns))
 
     def on_matrix(self, x: F32) -> F64:
-        """``predict`` of encoded rows."""
+        """The predictions for rows that are encoded already; shapes as ``predict`` has them."""
         found = self.ensemble.predict(x)
         if self.problem == "regression":
             return self._cut(found[:, 0])

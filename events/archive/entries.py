@@ -34,6 +34,7 @@ class _Open(NamedTuple):
     ends: NDArray[np.int64]
     """The offset after each entry."""
     encrypted: list[list[str]]
+    positions: list[bytes]
     file: pq.ParquetFile
     groups: NDArray[np.int64]
     """The offset of the first row of each row group."""
@@ -107,10 +108,11 @@ class ArchivedEntries:
         file = pq.ParquetFile(self._root / segment.file, page_checksum_verification=True)
         place = file.schema_arrow.get_field_index(offset_column(segment.stream))
         parts = [file.metadata.row_group(n).column(place).statistics for n in range(file.metadata.num_row_groups)]
-        arrays = {name: headers[name].to_numpy() for name in headers.column_names if name != "encrypted"}
+        listed = {name: headers[name].to_pylist() for name in ("encrypted", "position")}
+        arrays = {name: headers[name].to_numpy() for name in headers.column_names if name not in listed}
         ends = arrays["first"] + np.maximum(arrays["rows"], 1)
         groups = np.array([part.min for part in parts], np.int64)
-        opened = _Open(segment, arrays, ends, headers["encrypted"].to_pylist(), file, groups)
+        opened = _Open(segment, arrays, ends, listed["encrypted"], listed["position"], file, groups)
         self._open = (opened, *self._open[: _KEPT - 1])
         return opened
 
@@ -138,6 +140,7 @@ def _entry(opened: _Open, n: int, table: pa.Table | None) -> Entry:
             version=payload.version,
             size=payload.size,
             encrypted=tuple(opened.encrypted[n]),
+            position=opened.positions[n],
             codec=payload.codec,
             **said,
         ),

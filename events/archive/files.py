@@ -31,6 +31,7 @@ HEADERS = pa.schema(
     [
         *((name, pa.int64()) for name in ("first", "rows", "commit", "committed", "epoch", "watermark")),
         ("encrypted", pa.list_(pa.string())),
+        ("position", pa.binary()),
     ]
 )
 """Of each entry that has a place in the range, also of those without rows."""

@@ -48,7 +48,7 @@ class ArchivedLog:
 
     def read(self, stream: str, producer: str, after: int, max_bytes: int) -> Sequence[Entry]:
         found = self.log.read(stream, producer, after, max_bytes)
-        if found and found[0].header.first <= max(after, 0):
+        if not found or found[0].header.first <= max(after, 0):  # a log never forgets its newest entry
             return found
         self.segments.refresh()
         shelf = self.segments.of(stream, producer)
@@ -58,12 +58,10 @@ class ArchivedLog:
             archived = self._archived().read(shelf.segments, after, max_bytes)
             if archived:
                 return archived
-        if found:
-            raise Corrupt(
-                f"{stream} of {producer}: offset {after} is wanted, the archive ends at {shelf.end}, and the log begins at "
-                f"{found[0].header.first}; restore the log from a backup"
-            )
-        return found
+        raise Corrupt(
+            f"{stream} of {producer}: offset {after} is wanted, the archive ends at {shelf.end}, and the log begins at "
+            f"{found[0].header.first}; restore the log from a backup"
+        )
 
     def _archived(self) -> ArchivedEntries:
         from events.archive.entries import ArchivedEntries  # needs Parquet, which takes its time to import
@@ -90,6 +88,9 @@ class ArchivedLog:
 
     def acquire(self, cell: str, writes: Sequence[str]) -> Lease:
         return self.log.acquire(cell, writes)
+
+    def release(self, cell: str) -> None:
+        self.log.release(cell)
 
     def commit(self, lease: Lease, commit: Commit) -> int:
         return self.log.commit(lease, commit)
@@ -120,6 +121,9 @@ class ArchivedLog:
 
     def wait(self, after: Cursor, timeout_s: float) -> bool:
         return self.log.wait(after, timeout_s)
+
+    def wake(self) -> None:
+        self.log.wake()
 
     def size(self) -> int:
         return self.log.size()

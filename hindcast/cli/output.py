@@ -74,7 +74,7 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def note(message: str) -> None:
-    """For the person, not for the program that reads stdout."""
+    """Print a message to stderr: it is for the person at the terminal, not for a program that reads stdout."""
     click.secho(message, err=True, dim=True)
 
 
@@ -130,7 +130,7 @@ def _text(value: Any, most: int) -> str:
 
 
 def size(n: float) -> str:
-    """Bytes for people."""
+    """A number of bytes in the unit that people read most easily."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if n < 1024:
             return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import orjson
 
-from hindcast.client import sending
+from hindcast.client import columnar, sending
 from hindcast.client.answers import Receipt
-from serve.ingest import Decoded, Fault, decode_cloudevents, decode_segment
+from serve.ingest import Decoded, Fault, decode_cloudevents, decode_segment, decode_table
 
 SHOWN = 3
 
@@ -32,6 +32,18 @@ class Rehearsal:
             if len(self.events) < SHOWN:
                 rows = orjson.loads(content)
                 self.events += (rows["batch"] if isinstance(rows, dict) else rows)[: SHOWN - len(self.events)]
+        return total
+
+    def send_table(self, table: Any, *, source: str = sending.SOURCE) -> Receipt:
+        """The same for the rows of an Arrow table."""
+        total, base = sending.empty_receipt(), 0
+        for call in columnar.send_table(table, source):
+            decoded = decode_table(bytes(call.content or b""), call.content_type, time.time_ns() // 1000, source)
+            total = sending.added(total, _receipt(decoded), base)
+            base += decoded.rows
+        if len(self.events) < SHOWN:
+            shown = table.slice(0, SHOWN - len(self.events)).to_pylist()
+            self.events += [{name: value for name, value in row.items() if value is not None} for row in shown]
         return total
 
 

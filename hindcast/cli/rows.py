@@ -52,7 +52,7 @@ class Columns:
         return f", read as {self.form} in UTC" if name == "time" and self.form else ""
 
     def said(self) -> str:
-        """In words, for the person who sends."""
+        """A sentence that tells the person who sends what each attribute is read from."""
         parts = [f"{name} = column {column}{self.how(name)}" for name, column in self.columns.items()]
         when = [] if "time" in self.columns else ["time = when it is received"]
         return ", ".join([*parts, *(f"{name} = “{text}”" for name, text in self.fixed.items()), *when])
@@ -68,13 +68,13 @@ class Columns:
             value = row.get(column)
             if value is not None and value != "":
                 event[name] = (
-                    _time(value, self.form) if name == "time" else value if isinstance(value, str) else _text(value)
+                    time_of(value, self.form) if name == "time" else value if isinstance(value, str) else _text(value)
                 )
         return event
 
 
 def columns_for(present: Collection[str], asked: Mapping[str, str | None], file: str) -> Columns:
-    """What the options say, else the best guess from the names of the columns.
+    """The columns that the options name; for the others, the best guess from the columns' names.
 
     An option is a column's name; for type and source it is, where no column has that name, the text for every row.
     Raises ``Rejected`` naming the option and the columns that there are.
@@ -146,7 +146,7 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _time(value: Any, form: Form | None = None) -> Any:
+def time_of(value: Any, form: Form | None = None) -> Any:
     """ISO 8601 with an offset: text without one is UTC, a number is seconds (or ms, µs, ns) since 1970."""
     if form is not None:
         us, fits = form.read([str(value).strip()])

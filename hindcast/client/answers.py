@@ -106,6 +106,19 @@ class MadeRule(Rule):
     warnings: list[str]
 
 
+class CellPlace(TypedDict):
+    cell: str
+    kind: str
+    host: str
+
+
+class Placement(TypedDict):
+    """``placement``: ``packed`` (a host for each kind of cell), ``spread`` (one for each cell), or ``mixed``."""
+
+    placement: str
+    cells: list[CellPlace]
+
+
 class FieldDifference(TypedDict):
     """One field, by its dotted path; None where it is not there."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from hindcast.client.answers import (
@@ -19,6 +19,7 @@ from hindcast.client.answers import (
     Key,
     MadeKey,
     MadeRule,
+    Placement,
     Readiness,
     Receipt,
     Result,
@@ -250,6 +251,21 @@ class Operations:
         """Make an address that opens the page once, without a key, within a day. Needs a key with the scope admin."""
         base = self.address.rstrip("/")
         return Call("POST", "/v1/links", lambda answer: base + _json(answer)["path"], repeatable=False)
+
+    @operation()
+    def placement(self) -> Call[Placement]:
+        """Say which host runs which cell."""
+        return Call("GET", "/v1/placement", _json)
+
+    @operation()
+    def move(self, cell: str, host: str = "own") -> Call[Placement]:
+        """Let a cell go on on another host: ``own``, or one of that name, which may be new; done once it is there."""
+        return Call("PUT", _path("/v1/placement", cell), _json, content=encoded({"host": host}))
+
+    @operation()
+    def arrange(self, placement: Literal["packed", "spread"]) -> Call[Placement]:
+        """Give each kind of cell a host, or each cell its own; done once every cell is there."""
+        return Call("PUT", "/v1/placement", _json, content=encoded({"placement": placement}))
 
     @operation()
     def status(self) -> Call[Status]:

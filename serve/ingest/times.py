@@ -111,7 +111,7 @@ def precision(text: str) -> int:
 
 
 def iso(us: int) -> str:
-    """A time as ISO 8601 text."""
+    """A time (microseconds UTC) as ISO 8601 text."""
     try:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
     except OverflowError:

@@ -45,17 +45,17 @@ class Refused:
 
     @property
     def field(self) -> str:
-        """Of the first fault."""
+        """The field of the first fault."""
         return self.faults[0].field
 
     @property
     def reason(self) -> str:
-        """Of the first fault."""
+        """The reason of the first fault."""
         return self.faults[0].reason
 
     @property
     def reasons(self) -> str:
-        """Of all faults, as one text that follows ``field``."""
+        """The reasons of all faults, as one text that is read after ``field``."""
         return "; ".join((self.reason, *(f"{field} {reason}" for field, reason in self.faults[1:])))
 
 

@@ -16,6 +16,7 @@ from ray.exceptions import RayError
 from actors.workers import Health
 from events.catalog import STREAMS
 from events.errors import Rejected, Transient
+from query.history import History
 from serve.gateway import Gateway, gateway_of, principal
 from serve.problems import REFUSALS, Missing
 from serve.routes.read import topic_data
@@ -143,23 +144,23 @@ class Status(BaseModel):
 
 @router.get("/health")
 async def health() -> dict[str, str]:
-    """The gateway itself runs."""
+    """Say that the gateway itself runs."""
     return {"status": "ok"}
 
 
 @router.get("/ready", responses={503: {"description": "A cell is awaited, or one that takes requests is not there"}})
 async def ready(request: Request) -> JSONResponse:
-    """What is sent now is taken, and what can be answered is.
+    """Say whether the system is ready: events that are sent now are accepted, and questions are answered where they can be.
 
     `waiting`: cells that may still come; `down`: cells that are halted, or fail again and again; `rebuilding`: cells
-    whose state is rebuilt from the log, how far. Only a cell that takes requests in makes the system unready by either
-    of the last two: every other one is behind, and its views say so.
+    whose state is rebuilt from the log, how far; `moving`: cells on their way to another host. Only a cell that takes
+    requests in makes the system unready by `down` or `rebuilding`: every other one is behind, and its views say so.
     """
     cells = await gateway_of(request).hosts.health()
-    found: dict[str, dict[str, str]] = {"waiting": {}, "rebuilding": {}, "down": {}}
+    found: dict[str, dict[str, str]] = {"waiting": {}, "rebuilding": {}, "moving": {}, "down": {}}
     for h in cells:
         if h.state != "running":
-            kind = "waiting" if not h.settled else "rebuilding" if h.state == "rebuilding" else "down"
+            kind = "waiting" if not h.settled else h.state if h.state in ("rebuilding", "moving") else "down"
             found[kind][h.cell] = f"{h.state} {h.detail}".strip()
     able = not found["waiting"] and all(h.state == "running" for h in cells if h.door)
     others = {kind: named for kind, named in found.items() if named and kind != "waiting"}
@@ -177,7 +178,7 @@ async def status(request: Request) -> Status:
     return Status(
         version=spec.version,
         generation=spec.generation,
-        placement=spec.placement,
+        placement=gateway.hosts.where.placement,
         cells=[CellStatus.model_validate(h._asdict()) for h in cells],
         followers=[FollowerStatus.model_validate(f._asdict()) for f in followers],
         log=await asyncio.to_thread(_log_status, gateway),
@@ -234,10 +235,11 @@ async def metrics(request: Request) -> Response:
 def _exposition(
     gateway: Gateway, cells: list[Health], too_late: Mapping[str, TooLate], sources: list[SourceStatus]
 ) -> Iterator[str]:
+    history = History(gateway.log, gateway.spec.tenant)  # another tenant's streams are none of this one's
     heads = [
-        ({"stream": stream, "producer": producer}, gateway.log.head(stream, producer))
+        ({"stream": stream, "producer": producer}, head)
         for stream in STREAMS
-        for producer in gateway.log.producers(stream)
+        for producer, head in history.heads(stream).items()
     ]
     verdicts = [({"verdict": verdict}, n) for verdict, n in gateway.interactions.counts.items()]
     yield from _family("hindcast_rows_total", "counter", "Rows answered by this replica, by verdict", verdicts)

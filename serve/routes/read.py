@@ -207,7 +207,7 @@ async def alerts(request: Request) -> Alerts:
 async def dashboards(request: Request) -> Topics:
     """The topics that the page (or you, over ``/live``) can follow."""
     await principal(request, "query")
-    topics: tuple[Topic, ...] = gateway_of(request).spec.topics
+    topics: tuple[Topic, ...] = gateway_of(request).hosts.where.topics
     return Topics(topics=[TopicInfo(name=t.name, policy=t.policy, cap=t.cap) for t in topics])
 
 
@@ -220,10 +220,9 @@ async def dashboard(request: Request, topic: Annotated[str, Path(examples=["user
 
 async def topic_data(gateway: Gateway, topic: str) -> TopicData:
     """A topic's whole data. Raises ``Missing`` where there is no such topic, ``Transient`` while its cell starts."""
-    if topic not in gateway.spec.cells:
-        raise Missing(
-            "topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in gateway.spec.topics)}"
-        )
-    for frame in await gateway.hosts.changes(gateway.spec.host_of(topic), gateway.spec.tenant, {topic: None}, 0.0):
+    where = gateway.hosts.where
+    if topic not in where.shown_by:
+        raise Missing("topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in where.topics)}")
+    for frame in await gateway.hosts.changes(where.host_showing(topic), gateway.spec.tenant, {topic: None}, 0.0):
         return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data), stale=frame.stale)
     raise Transient(f"{topic} is not there yet: its cell is starting")

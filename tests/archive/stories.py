@@ -32,7 +32,7 @@ def put(log: EventLog, cell: str, *outputs: Output, at: int = BEGIN) -> None:
 
 
 def events(n: int, first: int = 0, kinds: Sequence[str] = ("Page Viewed", "Signed Up", "Order Completed")) -> Output:
-    """``n`` events, one a second, numbered from ``first``."""
+    """``n`` events, one a second, numbered from ``first``; their source is at ``first + n`` then."""
     numbers = range(first, first + n)
     columns = {
         "id": [f"e{k}" for k in numbers],
@@ -45,7 +45,7 @@ def events(n: int, first: int = 0, kinds: Sequence[str] = ("Page Viewed", "Signe
         "properties": [f'{{"n":{k}}}' for k in numbers],
     }
     payload = encode(USER_INTERACTIONS, rows(USER_INTERACTIONS, columns, n))
-    return Output(USER_INTERACTIONS.name, payload, BEGIN + (first + n) * SECOND)
+    return Output(USER_INTERACTIONS.name, payload, BEGIN + (first + n) * SECOND, f"{first + n}".encode())
 
 
 def fill(log: EventLog, n: int, seed: int = 1, most: int = 7) -> int:
@@ -85,4 +85,4 @@ def plain(entry: Entry) -> tuple[object, ...]:
     """An entry but for its payload's bytes, which are encoded anew, and the chain of those."""
     head = entry.header
     said = (head.stream, head.producer, head.tenant, head.first, head.rows, head.commit, head.committed, head.epoch)
-    return (*said, head.watermark, head.version, head.encrypted, entry.batch().to_pylist())
+    return (*said, head.watermark, head.version, head.encrypted, head.position, entry.batch().to_pylist())

@@ -9,7 +9,7 @@ from time import monotonic, sleep
 import pytest
 
 from actors.host import Host
-from actors.topology import placed
+from actors.topology import HostSpec
 from config.settings import Settings
 from hindcast.log_place import log_of
 from hindcast.topology import cells
@@ -25,9 +25,10 @@ def test_the_configuration_asks_for_it_and_the_host_of_edges_archives_and_trims(
     settings = Settings.load("base", archive={"segment_rows": 1_024, "trim": True, "hot_h": 0})
     spec = log_of(tmp_path)
     log = spec.open()
-    hosts = placed(cells(settings, tmp_path), "packed", cores=1, log=spec, generation="g", min_free_bytes=0)
-    host = Host(next(host for host in hosts if host.name == "edges"))
+    (archiver,) = [cell for cell in cells(settings, tmp_path) if cell.name == "main/archiver/0"]
+    host = Host(HostSpec("edges", spec, "g", 0))
     try:
+        asyncio.run(host.start(archiver))
         for n in range(8):
             put(log, PRODUCER, events(300, 300 * n))
         put(log, PRODUCER, events(1, 2_400))

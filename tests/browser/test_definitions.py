@@ -65,7 +65,7 @@ def test_the_list_says_what_holds_of_which_kind_and_who_owns_it(visit: Visit) ->
     expect(rows).to_have_count(len(fake.topics["definitions"].data))
     expect(rows.filter(has_text="Many refunds")).to_contain_text("API")
     expect(rows.filter(has_text="CPU is busy")).to_contain_text("demo.yaml")
-    page.get_by_label("Kind").select_option("rule")
+    page.get_by_role("combobox", name="Kind").select_option("rule")
     expect(rows.filter(has_text="cpu.percent.mean > threshold")).to_have_count(1)
     expect(rows.filter(has_text="dashboard")).to_have_count(0)
     assert "kind=rule" in page.url

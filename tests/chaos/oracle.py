@@ -14,32 +14,37 @@ from typing import Any
 
 from actors.slices import journal_above
 from events.entry import NO_WATERMARK
-from events.sqlite_log import SqliteLog
 from tests.chaos.load import Event
 from tests.laws.oracle import History
 
 SECOND = 1_000_000
-DOOR = "main/user_interactions/0"
+CLOSED = "window.closed"
 Window = tuple[int, str]
 """(start in us, key)"""
 
 
 def every_event_once(history: History, sent: Mapping[str, Event]) -> None:
     """The rows of the log are the events that were sent: none lost, none twice, none altered."""
-    rows = history.rows("user_interactions", DOOR, "id", "type", "subject", "time", "amount", "currency")
+    columns = ("id", "type", "subject", "time", "amount", "currency")
+    rows = [row for door in doors_of(history) for row in history.rows("user_interactions", door, *columns)]
     found = {row[0]: Event(*row) for row in rows}
     assert len(found) == len(rows), f"{len(rows) - len(found)} events are in the log twice"
     lost = sent.keys() - found.keys()
     assert not lost, f"{len(lost)} events are lost, such as {sorted(lost)[:5]}"
     altered = [id for id, event in found.items() if event != sent.get(id)]
     assert not altered, f"{len(altered)} events are altered or strange, such as {altered[:5]}"
-    assert not history.rows("dead_letters", DOOR, "id")
+    assert not [row for door in doors_of(history) for row in history.rows("dead_letters", door, "id")]
+
+
+def doors_of(history: History) -> list[str]:
+    """The collectors of what was sent, one a partition."""
+    return list(history.log.producers("user_interactions"))
 
 
 def takes_everything_in_order(history: History, cell: str) -> None:
     """The cell's journal has no gap and no overlap, and no event or sample that it reads is beyond its end.
 
-    What comes by the clock alone (ticks, watermarks) may have come while the system drained.
+    What comes by the clock alone (ticks, watermarks, the end of empty windows) may have come while the system drained.
     """
     cursor: dict[tuple[str, str], int] = {}
     for row in journal_above(history.log, cell, 0):
@@ -49,7 +54,9 @@ def takes_everything_in_order(history: History, cell: str) -> None:
         cursor[source] = row.end
     for source, at in cursor.items():
         if source[0] in ("user_interactions", "metrics"):
-            last = max((e.header.end for e in history.entries(*source) if e.header.rows), default=0)
+            last = max(
+                (offset + 1 for offset, type_ in history.rows(*source, "@", "type") if type_ != CLOSED), default=0
+            )
             assert at >= last, f"{cell} stopped at {at} of {last} in {source}"
 
 
@@ -85,24 +92,40 @@ def final_samples(history: History, metric: str, values: bool) -> dict[Window, t
     return {window: found[-1][1] for window, found in revisions.items()}
 
 
-def strict_windows(
-    log: SqliteLog, history: History, width: int, lateness: int, bound: int
-) -> tuple[dict[Window, int], list[str]]:
-    """Counts by window, and the ids refused as too late, in the order of the log: row by row, with its punctuations."""
-    mark, counts, refused = NO_WATERMARK, defaultdict[Window, int](int), list[str]()
-    for entry in history.entries("user_interactions", DOOR):
-        if entry.header.rows:
-            table = entry.batch()
-            times = table.column("time").cast("int64").to_pylist()
-            received = table.column("received").cast("int64").to_pylist()
-            for time, came, id in zip(times, received, table.column("id").to_pylist(), strict=True):
-                mark = max(mark, min(time, came) - bound)
+def strict_windows(history: History, width: int, lateness: int, bound: int) -> tuple[dict[Window, int], list[str]]:
+    """Counts by window, and the ids refused as too late: row by row in the order that the analyzer took them, against the
+    least watermark of all partitions; of one that idles the log says how far."""
+    doors = doors_of(history)
+    mark, read, idle = dict.fromkeys(doors, NO_WATERMARK), dict.fromkeys(doors, 0), dict[str, int]()
+    low, counts, refused = NO_WATERMARK, defaultdict[Window, int](int), list[str]()
+
+    def least() -> int:
+        return max(low, min(max(mark[door], idle.get(door, NO_WATERMARK)) for door in doors))
+
+    for part in journal_above(history.log, "main/metrics/0", 0):
+        if part.stream == "idle_producers":
+            rows = history.rows(part.stream, part.producer, "@", "stream", "producer", "at_offset", "until")
+            for _, stream, door, at, until in (row for row in rows if part.start <= row[0] < part.end):
+                if stream == "user_interactions" and at == read[door]:
+                    idle[door] = max(idle.get(door, NO_WATERMARK), until)
+                    low = least() if any(read.values()) else low
+        if part.stream != "user_interactions":
+            continue
+        door = part.producer
+        idle.pop(door, None)
+        for batch in history.slices(part):
+            times, received = (batch.table.column(name).cast("int64").to_pylist() for name in ("time", "received"))
+            for time, came, id in zip(times, received, batch.table.column("id").to_pylist(), strict=True):
+                mark[door] = max(mark[door], min(time, came) - bound)
+                low = least()
                 start = time // width * width
-                if start + width + lateness <= mark:
+                if start + width + lateness <= low:
                     refused.append(id)
                 else:
                     counts[start, ""] += 1
-        mark = max(mark, entry.header.watermark)
+            mark[door] = max(mark[door], batch.watermark)
+            low = least()
+        read[door] = part.end
     return dict(counts), refused
 
 
@@ -206,8 +229,8 @@ def alert_history(history: History) -> list[tuple[Any, ...]]:
     """(type, rule, key, time, value) of every transition, from the rules, samples and closings in the journal's order."""
     story = Told()
     for stream, row in _in_journal_order(history, "main/alert_evaluator/0"):
-        if stream == "control" and row["type"] == "rule.created":
-            story.rules[row["subject"]] = json.loads(row["data"])
+        if stream == "control" and row["type"] == "rule.defined":
+            story.rules[row["subject"]] = json.loads(row["data"])["spec"]
         elif stream == "metrics":
             story.closed(row) if row["type"] == "window.closed" else story.sampled(row)
     return story.told

@@ -45,6 +45,7 @@ class Form(NamedTuple):
     pause_s: tuple[float, float]
     first: tuple[str, ...] = ()
     placement: str = "packed"
+    partitions: int = 1
     power_cuts: int = 0
     """How often the whole system is killed and started again."""
 
@@ -56,8 +57,11 @@ LONG = Form(120_000, 900, 27, (2.0, 5.0), power_cuts=1)
 def forms() -> list[Any]:
     """The short form; all forms where ``HINDCAST_KILLS`` is set (`make test-kill`), to a seed."""
     if not os.environ.get("HINDCAST_KILLS"):
-        return [pytest.param(SHORT, id="short")]
-    return [pytest.param(LONG, id="packed"), pytest.param(LONG._replace(placement="spread"), id="spread")]
+        return [pytest.param(SHORT, id="short"), pytest.param(SHORT._replace(partitions=4), id="short-4-partitions")]
+    return [
+        pytest.param(LONG, id="packed"),
+        pytest.param(LONG._replace(placement="spread", partitions=4), id="spread-4-partitions"),
+    ]
 
 
 @pytest.mark.timeout(1200)
@@ -66,7 +70,7 @@ def test_nothing_is_lost_or_counted_twice(form: Form, tmp_path: Path) -> None:
     seed = int(os.environ.get("HINDCAST_KILLS") or 1)
     receiver = Receiver()
     config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump(settings(receiver.url, form.rate)))
+    config.write_text(yaml.safe_dump(settings(receiver.url, form)))
     try:
         killed = under_fire(form, seed, tmp_path, config)
     finally:
@@ -80,13 +84,14 @@ def test_nothing_is_lost_or_counted_twice(form: Form, tmp_path: Path) -> None:
     killed.report["verified_s"] = round(time.monotonic() - began, 1)
     report = killed.report | told
     if folder := os.environ.get("HINDCAST_KILL_REPORTS"):
-        Path(folder, f"{form.placement}-{seed}.json").write_text(json.dumps(report, indent=1))
+        Path(folder, f"{form.placement}-{form.partitions}-{seed}.json").write_text(json.dumps(report, indent=1))
 
 
-def settings(hook: str, rate: float) -> dict[str, Any]:
+def settings(hook: str, form: Form) -> dict[str, Any]:
     """Windows to check, and rules whose thresholds lie in the middle of what comes, so that they turn often."""
-    sales, pages = rate * 6 / 20 / 3, rate * 5 * 8 / 20
+    sales, pages = form.rate * 6 / 20 / 3, form.rate * 5 * 8 / 20
     return {
+        "log": {"partitions": form.partitions},
         "metrics": METRICS,
         "collectors": {"bound_s": 1},
         "sources": {"machine": {"enabled": False}},
@@ -187,7 +192,7 @@ def verify(log: SqliteLog, killed: Killed, delivered: list[str], config: Path) -
     same("sales", oracle.final_samples(history, "sales", True), oracle.windows_of(sent, SECOND, orders, "currency"))
     by_type = {w: (f[0], None, None, None) for w, f in oracle.windows_of(sent, 5 * SECOND, None, "type").items()}
     same("by_type", oracle.final_samples(history, "by_type", False), by_type)
-    strict, refused = oracle.strict_windows(log, history, 2 * SECOND, 4 * SECOND, SECOND)
+    strict, refused = oracle.strict_windows(history, 2 * SECOND, 4 * SECOND, SECOND)
     found = {window: figures[0] for window, figures in oracle.final_samples(history, "strict", False).items()}
     same("strict", found, strict)
     assert sum(strict.values()) + len(refused) == len(sent)

@@ -248,6 +248,8 @@ def test_no_request_that_the_document_allows_or_forbids_breaks_it(running: Runni
     tried = 0
     for found in schema.get_all_operations():
         operation = found.ok()
+        if operation.method.lower() == "put" and operation.path == "/v1/placement":
+            continue  # moves every cell of the system that other tests hold to its placement; test_moves tries it
         case = operation.as_strategy() | operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
 
         @many(20)

@@ -97,7 +97,7 @@ def test_a_metric_that_is_removed_costs_the_others_nothing_and_frees_its_state()
     shop.happened((11, "page.viewed", 0.0))
     cell.advance()
     assert shop.samples() == [("seen", 0, 3, None)]
-    assert {name for name, _, _ in cell.state.series} == {"seen"}
+    assert {name for name, _ in cell.state.series} == {"seen"}
 
 
 def test_a_metric_that_is_told_while_the_system_stands_still_holds_from_that_place() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -16,11 +18,12 @@ from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from actors.backfill import Backfill
 from actors.cell import Cell, Limits
+from actors.edges import backfill
 from actors.edges.backfill import BackfillWorker
 from actors.fold import Batch
 from analytics import windows
 from events.catalog import STREAMS, rows
-from events.entry import EntryHeader, encode
+from events.entry import NO_WATERMARK, EntryHeader, encode
 from events.log import Commit, Lease, Output
 from events.memory_log import MemoryLog
 from hindcast.testing.story import given
@@ -38,16 +41,22 @@ LIMITS = Limits(read_bytes=2_000)
 """Small steps, so that a few thousand rows are many of them."""
 
 
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "STEP_ROWS", 40)
+
+
 class Town:
     """Two products send events, somebody defines metrics, and cells fold them; one memory log, driven by hand."""
 
-    def __init__(self, most_held: int = 100_000, seed: int = 1) -> None:
+    def __init__(self, most_held: int = 100_000, seed: int = 1, expected: Sequence[str] = ()) -> None:
         self.log = MemoryLog()
         self.rng = random.Random(seed)
         self.most_held = most_held
         self.now = 1_000 * SECOND
         self._leases: dict[str, tuple[Lease, int]] = {}
-        self.metrics = self.cell(MetricsAnalyzer(most_held=most_held))
+        awaited = {"user_interactions": tuple(expected)} if expected else {}
+        self.metrics = self.cell(MetricsAnalyzer(most_held=most_held, expected=awaited))
         self.anomaly: Any = None
         self.worker = self.backfill()
         self.defines(SEEN)  # so the stream is read, and what comes later has a past
@@ -63,7 +72,7 @@ class Town:
         worker.state = "running"
         return worker
 
-    def says(self, stream: str, producer: str, watermark: int, **columns: Any) -> int:
+    def says(self, stream: str, producer: str, watermark: int, /, **columns: Any) -> int:
         """Commit rows of a producer; answers the offset of the first."""
         cell = f"t/{stream}/{producer}"
         lease, commit = self._leases.get(cell) or (self.log.acquire(cell, [stream]), 0)
@@ -92,6 +101,35 @@ class Town:
                 value=[self.rng.choice((0.1, 0.2, 3.3, 1e16, None)) for _ in range(size)],
             )  # fmt: skip
 
+    def happens_unevenly(self, n: int) -> None:
+        """Of four partitions one never writes and one stops for a while; a stream that tells no silence has two producers;
+        the clock ticks, and somebody says who idles, now and then too late for that to be true."""
+        for step in range(n):
+            self.now += self.rng.randrange(3 * SECOND)
+            at = [self.now - self.rng.choice((0, 1, 3, 20, 300)) * SECOND for _ in range(self.rng.randint(1, 20))]
+            writer = self.rng.choice("01" if step % 40 < 20 else "012")
+            self.says(
+                "user_interactions", writer, self.now - 5 * SECOND, time=at, received=self.now,
+                type=[self.rng.choice(("order.placed", "page.viewed")) for _ in at],
+                currency=[self.rng.choice(("EUR", "USD", None)) for _ in at],
+                value=[self.rng.choice((0.1, 0.2, 3.3, 1e16, None)) for _ in at],
+                source=[self.rng.choice(("web", "app")) for _ in at],
+            )  # fmt: skip
+            if self.rng.random() < 0.3:
+                self.says(
+                    "dead_letters", self.rng.choice("01"), NO_WATERMARK, type="row.rejected", field=["a"] * len(at),
+                    time=[t - self.rng.choice((0, 60, 100)) * SECOND for t in at], received=self.now,
+                )  # fmt: skip
+            if self.rng.random() < 0.3:
+                self.says("clock", "0", self.now, type="clock.ticked", time=self.now, received=self.now)
+            if self.rng.random() < 0.4:
+                idle = f"t/user_interactions/{self.rng.choice('0123')}"
+                offset = self.log.head("user_interactions", idle) - self.rng.choice((0, 0, 0, 2))
+                self.says(
+                    "idle_producers", "0", NO_WATERMARK, type="producer.idled", stream="user_interactions",
+                    producer=idle, at_offset=max(offset, 0), until=self.now - 5 * SECOND, time=self.now,
+                )  # fmt: skip
+
     def defines(self, *specs: MetricSpec) -> int:
         return self.says("control", "0", self.now, **metrics_defined(specs, self.now))
 
@@ -117,6 +155,13 @@ class Town:
         found = [entry.batch() for entry in History(self.log).entries("metrics", cell) if entry.header.rows]
         told = [(*row[:3], *row[4:7], *row[8:]) for row in plain(found)]  # without `subject` and `cause`
         return sorted(repr(row) for row in told if row[2] == "metric.sampled" and row[1] == name)
+
+    def closed(self, name: str) -> tuple[int, int]:
+        """From when to when a metric's windows are closed; the spans follow each other without a gap."""
+        told = History(self.log).rows("metrics", "t/metrics/0", "type", "metric", "start", "time")
+        spans = [(start, end) for type_, metric, start, end in told if (type_, metric) == ("window.closed", name)]
+        assert all(a[1] == b[0] for a, b in pairwise(spans)), "a gap, or closed twice"
+        return spans[0][0], spans[-1][1]
 
 
 def settled(town: Town) -> Town:
@@ -165,6 +210,47 @@ def test_its_past_and_what_follows_are_what_they_were_had_it_been_there_from_the
     replay_equals_live(History(late.log), "t/metrics/0", late.metrics.fold, late.metrics.fold.dump(late.metrics.state))
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("most_held", [100_000, 60])
+def test_the_past_of_several_partitions_is_what_one_cell_made_of_them(seed: int, most_held: int) -> None:
+    """Who idled, what the clock closed, and which producer was read before which other: all of it is as it was."""
+    partitions = [f"t/user_interactions/{p}" for p in range(4)]
+    refused = MetricSpec("refused", "dead_letters", sketches=False)
+    by_field = replace(refused, name="refused_by_field", key="field", width_us=20 * SECOND, lateness_us=0)
+    slow = replace(BY_PLAN, name="slow", bound_us=9 * SECOND, width_us=7 * SECOND)
+    specs = (BY_PLAN, by_field, slow)
+
+    def lives(late: bool) -> Town:
+        town = Town(most_held, seed, partitions)
+        town.defines(EVENTS, refused)
+        if not late:
+            town.defines(*specs)
+        town.happens_unevenly(80)
+        town.works(6)
+        for spec in specs:
+            if late:
+                town.defines(spec)
+            town.happens_unevenly(town.rng.randrange(12))
+            town.works(town.rng.randrange(1, 4))
+        town.happens_unevenly(30)
+        settled(town)
+        town.happens_unevenly(40)
+        return settled(town)
+
+    late, early = lives(True), lives(False)
+    for spec in (EVENTS, refused, *specs):
+        assert late.samples(spec.name) == early.samples(spec.name)
+        assert len(late.samples(spec.name)) > 5, spec.name
+    for spec in specs:
+        assert late.closed(spec.name) == early.closed(spec.name)
+    found, expected = (town.metrics.fold.dump(town.metrics.state) for town in (late, early))
+    found, expected = map(msgspec.msgpack.decode, (found, expected))
+    assert found["producers"]["user_interactions"] == expected["producers"]["user_interactions"]
+    assert found["producers"]["dead_letters"] == expected["producers"]["dead_letters"]
+    assert found["series"] == expected["series"]
+    replay_equals_live(History(late.log), "t/metrics/0", late.metrics.fold, late.metrics.fold.dump(late.metrics.state))
+
+
 def test_a_backfill_that_is_killed_begins_anew_and_counts_nothing_twice() -> None:
     def course(town: Town, defines: Any) -> None:
         town.happens(80)
@@ -192,7 +278,7 @@ def test_a_metric_that_is_removed_while_its_past_is_folded_leaves_nothing() -> N
     town.removes("events")
     settled(town)
     state = town.metrics.state
-    assert {*state.defined} == {"seen"} >= {name for name, _, _ in state.series} and not state.held
+    assert {*state.defined} == {"seen"} >= {name for name, _ in state.series} and not state.held
     town.happens(5)
     settled(town)
     told = len(town.samples("events"))
@@ -249,10 +335,12 @@ def test_a_snapshot_of_a_release_that_did_not_keep_the_definitions_loses_no_open
     """Its open windows go on with what the configuration says, whatever was told on ``control`` before that."""
     early = from_the_start(5, lambda town, _: town.happens(40), BY_PLAN)
     saved = msgspec.msgpack.decode(early.metrics.fold.dump(early.metrics.state))
-    former = []
-    for name, definition, producer, series in saved["series"]:
-        began = early.metrics.state.producers["user_interactions", producer].first_reach - BY_PLAN.bound_us
-        former.append({"metric": name, "definition": definition, "producer": producer, "began": began, **series})
+    producer = "t/user_interactions/0"
+    began = early.metrics.state.producers["user_interactions"].first_reach - BY_PLAN.bound_us
+    former = [
+        {"metric": name, "definition": definition, "producer": producer, "began": began, **series}
+        for name, definition, series in saved["series"]
+    ]
     fold = MetricsAnalyzer(former=(BY_PLAN, replace(SEEN, width_us=1)))
     state = fold.load(msgspec.msgpack.encode(former))
     assert set(state.defined) == {"by_plan"}, "one that says something else now begins with its past, as new ones do"
@@ -260,13 +348,40 @@ def test_a_snapshot_of_a_release_that_did_not_keep_the_definitions_loses_no_open
     table = rows(STREAMS["control"], metrics_defined([other, BY_PLAN]), 2)
     state, _ = fold.fold(state, Batch(EntryHeader("control", "t/control/0", "t", 0, 2, 1, 1, 1, 1), 0, table, True))
     assert state.defined["by_plan"].version == 1 and state.defined["by_plan"].cause is None
-    place = ("by_plan", BY_PLAN.definition, "t/user_interactions/0")
+    place = ("by_plan", BY_PLAN.definition)
     assert state.series[place].dump() == early.metrics.state.series[place].dump()
+
+
+def test_windows_of_such_a_release_over_several_producers_are_made_anew_from_the_log() -> None:
+    """They were halves, which nothing can join. So the metric gets its past, once it is known how far each was read."""
+    early = from_the_start(5, lambda town, _: town.happens(40), BY_PLAN)
+    (name, definition, series), *_ = msgspec.msgpack.decode(early.metrics.fold.dump(early.metrics.state))["series"]
+    halves = [
+        {"metric": name, "definition": definition, "producer": f"t/user_interactions/{p}", "began": 0, **series}
+        for p in "01"
+    ]
+    fold = MetricsAnalyzer(former=(BY_PLAN,))
+    state = fold.load(msgspec.msgpack.encode(halves))
+    assert not state.defined and not state.series
+    table = rows(STREAMS["control"], metrics_defined([BY_PLAN]), 1)
+    state, outputs = fold.fold(
+        state, Batch(EntryHeader("control", "t/control/0", "t", 0, 1, 1, 1, 1, 1), 0, table, True)
+    )
+    assert dict(outputs.items()) == {}, "how far each producer was read is not known yet"
+    told: list[Any] = []
+    for producer, first in (("t/user_interactions/0", 70), ("t/user_interactions/1", 90)):
+        table = rows(STREAMS["user_interactions"], {"time": early.now, "received": early.now, "type": "idle"}, 1)
+        header = EntryHeader("user_interactions", producer, "t", first, 1, 1, 1, 1, 1)
+        state, outputs = fold.fold(state, Batch(header, first, table, True))
+        asked = dict(outputs.items()).get("past_requests")
+        told += [json.loads(d) for b in (asked.batches if asked else ()) for d in b.column("data").to_pylist()]
+    assert [one["cut"] for one in told] == [{"t/user_interactions/0": 71, "t/user_interactions/1": 90}]
+    assert not state.series and state.held["user_interactions"].rows == 1
 
 
 def test_a_watch_scores_the_past_of_its_metric_as_if_it_had_been_there() -> None:
     def course(town: Town, watches: Any) -> None:
-        town.happens(120)
+        town.happens(160)
         town.works()
         town.anomaly.advance()
         watches()
@@ -326,4 +441,20 @@ def test_a_quiet_metric_costs_an_event_nothing(monkeypatch: pytest.MonkeyPatch) 
     town.happens(20)
     town.works()
     assert set(touched) == {"events", "seen"}
-    assert {name for name, _, _ in town.metrics.state.series} == {"events", "seen"}
+    assert {name for name, _ in town.metrics.state.series} == {"events", "seen"}
+
+
+def test_the_windows_of_a_past_are_said_to_be_closed_so_that_silence_in_them_counts() -> None:
+    town = Town(seed=1)
+    town.defines(EVENTS)
+    town.happens(40)
+    town.works()
+    town.defines(BY_PLAN)
+    town.happens(5)
+    settled(town)
+    entries = History(town.log).entries("metrics", "t/metrics/0")
+    told = [row for entry in entries if entry.header.rows for row in entry.batch().to_pylist()]
+    past = [row for row in told if row["metric"] == BY_PLAN.name and row["subject"] == "past"]
+    assert {row["type"] for row in past} == {"metric.sampled", "window.closed"}
+    ends = max(row["time"] for row in past if row["type"] == "window.closed")
+    assert ends >= max(row["start"] for row in past if row["type"] == "metric.sampled")

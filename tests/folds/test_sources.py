@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given as any_of
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from actors.dashboards.sources import CAP, OTHERS, Sources
@@ -74,6 +75,7 @@ def test_sources_without_end_are_counted_together() -> None:
     assert found[OTHERS]["rows"] == 20
 
 
+@settings(deadline=None)
 @any_of(
     st.lists(st.tuples(st.integers(0, 150), st.sampled_from([0, 1, 7200, -900])), min_size=1, max_size=300), st.data()
 )
@@ -96,6 +98,7 @@ def test_how_rows_are_cut_changes_nothing(said: list[tuple[int, int]], data: st.
 values = st.sampled_from([None, 5, -1.5, "5", "free", "", [1], "EUR", "coins", " EUR ", 10**400])
 
 
+@settings(deadline=None)
 @any_of(
     st.fixed_dictionaries(
         {}, optional=dict.fromkeys(("revenue", "amount", "total", "value", "currency", "plan"), values)

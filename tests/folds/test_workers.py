@@ -257,7 +257,7 @@ def test_a_ring_is_read_while_it_is_written_and_no_change_is_lost() -> None:
     while at < last:
         found = ring.since(at)
         if found is None:
-            at, seen = ring.seq, {}
+            at, seen = ring.reach, {}
             continue
         at, delta = found
         assert max(delta.values(), default=at) == at, "what it answers for is what it holds"

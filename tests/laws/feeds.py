@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from hypothesis import strategies as st
 
-from actors.analyzers.held import packed
 from actors.fold import Batch
+from actors.packing import pack
 from events.catalog import STREAMS, rows
 from events.entry import NO_WATERMARK, EntryHeader
 from tests.laws.toys import int_column
@@ -70,6 +70,9 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("pasts", "subject"): ("metric/r", "anomaly/events.count"),
     ("pasts", "partition_key"): ("t/past_requests/0", "t/past_requests/1"),
     ("dead_letters", "stream"): ("user_interactions", "control"),
+    ("idle_producers", "stream"): ("user_interactions", "user_interactions", "system_metrics"),
+    ("idle_producers", "producer"): ("t/user_interactions/0", "t/user_interactions/1", "t/system_metrics/1"),
+    ("idle_producers", "at_offset"): range(20),
     ("outbox", "channel"): ("dashboard", "webhook"),
     ("outbox", "body"): ("{}",),
     ("outbox", "idempotency_key"): ("a", "b", "r", "s"),
@@ -149,7 +152,7 @@ def _past(rng: random.Random, type_: str) -> bytes:
     if type_ != "past.part":
         return msgspec.msgpack.encode({})
     n = rng.randrange(3)
-    return packed(rows(STREAMS["metrics"], {"type": "metric.sampled", "time": BASE_US, "metric": ["r"] * n}, n))
+    return pack(rows(STREAMS["metrics"], {"type": "metric.sampled", "time": BASE_US, "metric": ["r"] * n}, n))
 
 
 METRICS_DEFINED: Sequence[Mapping[str, Any]] = (

@@ -39,6 +39,14 @@ class Case(NamedTuple):
     record: Callable[[Any, Any, Feed], Told] | None = None
     """(fold, state, feed) -> (state, outputs, answer), as ``Cell.record`` wants it."""
 
+    tells: str = ""
+    """The stream of what the world tells, where that is not the first one that the fold reads, or else writes."""
+
+    @property
+    def stream_told(self) -> str:
+        fold: Fold[Any] = self.make()
+        return self.tells or (fold.reads or fold.writes)[0]
+
     @property
     def reads_or_nothing(self) -> st.SearchStrategy[list[Feed]]:
         return NOTHING if self.reads is None else self.reads
@@ -88,6 +96,12 @@ def settles(fold: Notifier, state: Any, feed: Feed) -> Told:
     return fold.settle(state, [kinds[feed.table.num_rows % 3]])
 
 
+EXPECTED = {"user_interactions": ("t/user_interactions/0", "t/user_interactions/1")}
+METRICS_READ = (
+    "control", "user_interactions", "system_metrics", "dead_letters", "idle_producers", "clock", "pasts"
+)  # fmt: skip
+
+
 def tells_a_past(fold: Backfill, state: Any, feed: Feed) -> Told:
     """Something of the oldest past that is wanted; nothing where none is."""
     if not state:
@@ -118,12 +132,13 @@ FOLDS: list[Case] = [
     ),
     Case(lambda: Notifier(("dashboard", "webhook")), feeds("outbox", "control"), told=feeds("outbox"), record=settles),
     Case(Directory, feeds("control", "past_requests", "pasts")),
+    Case(lambda: MetricsAnalyzer(most_held=40), feeds(*METRICS_READ, entries=30)),
     Case(
-        lambda: MetricsAnalyzer(most_held=40),
-        feeds("control", "user_interactions", "system_metrics", "dead_letters", "clock", "pasts", entries=30),
+        lambda: MetricsAnalyzer(most_held=40, expected=EXPECTED),
+        feeds("control", "user_interactions", "idle_producers", "pasts", entries=30),
     ),
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
-    Case(Backfill, feeds("past_requests"), told=feeds("outbox"), record=tells_a_past),
+    Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),

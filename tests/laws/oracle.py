@@ -112,22 +112,33 @@ def check(
         stream = folds[door].writes[0]
         expected = [(i,) for request in sent for i in request.column("id").to_pylist()]
         same(f"{stream} of {door}", history.rows(stream, door, "id"), expected)
-    windows_are_right(history)
-    alarms_are_right(history)
-    tallies_are_right(history)
-    brittle_repeats_the_good_rows(history)
+    for tenant in sorted({tenant_of(name) for name in folds}):
+        windows_are_right(history, tenant)
+        alarms_are_right(history, tenant)
+        tallies_are_right(history, tenant)
+        brittle_repeats_the_good_rows(history, tenant)
+
+
+def tenant_of(cell: str) -> str:
+    return cell.partition("/")[0]
+
+
+def producers_of(history: History, tenant: str, stream: str) -> list[str]:
+    """The tenant's producers of a stream."""
+    return [name for name in history.log.producers(stream) if tenant_of(name) == tenant]
 
 
 def consumes_everything_once(history: History, name: str, fold: Fold[Any]) -> None:
-    """The journal names each place of each input exactly once, in order."""
+    """The journal names each place of each input exactly once, in order; and nothing of another tenant."""
     cursor: dict[Source, int] = {}
     for row in journal_above(history.log, name, 0):
         source = (row.stream, row.producer)
+        assert tenant_of(row.producer) == tenant_of(name), f"{name} took {source}, which is another tenant's"
         assert row.start == cursor.get(source, 0), f"{name} took {source} from {row.start}, not {cursor.get(source, 0)}"
         cursor[source] = row.end
     always = fold.wants(fold.initial()) if isinstance(fold, Choosing) else fold.reads
     for stream in always:
-        for producer in history.log.producers(stream):
+        for producer in producers_of(history, tenant_of(name), stream):
             head = history.log.head(stream, producer)
             at = cursor.get((stream, producer), 0)
             assert at == head, f"{name} stopped at {at} of {head} in {stream} of {producer}"
@@ -195,11 +206,11 @@ def same(what: str, found: Sequence[Row], expected: Sequence[Row]) -> None:
 # -- the toys, in plain Python -------------------------------------------------------------------------------------
 
 
-def windows_are_right(history: History) -> None:
+def windows_are_right(history: History, tenant: str) -> None:
     windows: dict[tuple[int, str], dict[str, list[float]]] = {}
     late: list[Row] = []
     marks: list[int] = []
-    doors = history.log.producers("user_interactions")
+    doors = producers_of(history, tenant, "user_interactions")
     for door in doors:
         mark = NO_WATERMARK
         columns = ("@", "time", "received", "partition_key", "value")
@@ -211,7 +222,7 @@ def windows_are_right(history: History) -> None:
                 windows.setdefault((start, key), {}).setdefault(door, []).append(value)
             mark = max(mark, min(time, received) - BOUND)
         marks.append(mark)
-    low = min(marks) if len(marks) == 2 else NO_WATERMARK
+    low = min(marks)
     expected: list[Row] = []
     for (start, key), parts in sorted(windows.items()):
         if start + WIDTH <= low:
@@ -219,8 +230,8 @@ def windows_are_right(history: History) -> None:
             for door in sorted(parts):
                 total += _sum(parts[door])
             expected.append((key, start, sum(map(len, parts.values())), total))
-    same("windows", history.rows("metrics", "t/windows/0", "key", "start", "count", "sum"), expected)
-    found = history.rows("anomalies", "t/windows/0", "cause", "time", "value")
+    same("windows", history.rows("metrics", f"{tenant}/windows/0", "key", "start", "count", "sum"), expected)
+    found = history.rows("anomalies", f"{tenant}/windows/0", "cause", "time", "value")
     same("late rows", sorted(found), sorted(late))
 
 
@@ -231,22 +242,22 @@ def _sum(values: Sequence[float]) -> float:
     return total
 
 
-def alarms_are_right(history: History) -> None:
+def alarms_are_right(history: History, tenant: str) -> None:
     totals: dict[str, int] = {}
     expected: list[Row] = []
-    for key, count in history.rows("metrics", "t/windows/0", "key", "count"):
+    for key, count in history.rows("metrics", f"{tenant}/windows/0", "key", "count"):
         before = totals.get(key, 0)
         totals[key] = before + count
         if totals[key] // ALARM_AT > before // ALARM_AT:
             expected.append((key, float(totals[key])))
-    same("alarms", history.rows("alerts", "t/alarm/0", "key", "value"), expected)
+    same("alarms", history.rows("alerts", f"{tenant}/alarm/0", "key", "value"), expected)
 
 
-def tallies_are_right(history: History) -> None:
+def tallies_are_right(history: History, tenant: str) -> None:
     """Order matters here, and the journal has it."""
     count, total = 0, 0.0
     expected: list[Row] = []
-    for row in journal_above(history.log, "t/tally/0", 0):
+    for row in journal_above(history.log, f"{tenant}/tally/0", 0):
         column = "time" if row.stream == "clock" else "value"
         for offset, value in history.rows(row.stream, row.producer, "@", column):
             if not row.start <= offset < row.end:
@@ -256,19 +267,19 @@ def tallies_are_right(history: History) -> None:
             else:
                 count += 1
                 total += value
-    same("tallies", history.rows("outbox", "t/tally/0", "body"), expected)
+    same("tallies", history.rows("outbox", f"{tenant}/tally/0", "body"), expected)
 
 
-def brittle_repeats_the_good_rows(history: History) -> None:
-    found = history.rows("notifications", "t/brittle/0", "cause", "attempts")
+def brittle_repeats_the_good_rows(history: History, tenant: str) -> None:
+    found = history.rows("notifications", f"{tenant}/brittle/0", "cause", "attempts")
     assert [number for _, number in found] == list(range(1, len(found) + 1)), "brittle folded a row twice, or not"
     poison: list[Row] = []
-    for door in history.log.producers("user_interactions"):
+    for door in producers_of(history, tenant, "user_interactions"):
         rows = history.rows("user_interactions", door, "@", "value")
         poison += [(door, offset) for offset, value in rows if value == POISON]
         expected = [(f"{door} {offset}",) for offset, value in rows if value != POISON]
         same(f"rows of {door} in brittle", [(c,) for c, _ in found if c.split()[0] == door], expected)
-    quarantined = history.rows(QUARANTINE.name, "t/brittle/0", "producer", "offset")
+    quarantined = history.rows(QUARANTINE.name, f"{tenant}/brittle/0", "producer", "offset")
     same("quarantined rows", sorted(quarantined), sorted(poison))
-    skipped = [(r.producer, o) for r in journal_above(history.log, "t/brittle/0", 0) for o in r.skipped]
+    skipped = [(r.producer, o) for r in journal_above(history.log, f"{tenant}/brittle/0", 0) for o in r.skipped]
     same("skipped rows", sorted(skipped), sorted(poison))

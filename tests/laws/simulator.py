@@ -25,20 +25,26 @@ from tests.laws.oracle import History, check, opened, same, saved_in
 from tests.laws.toys import BOUND, POISON, Alarm, Brittle, Door, Spring, Tally, Toy, Windows
 
 STEPS = 70
-DOORS = ("t/door/0", "t/door/1", "t/ticker/0")
+SHAPES = ((2, ("t",)), (1, ("t",)), (4, ("t",)), (2, ("t", "tt")))
+"""(partitions of the door, tenants): a seed lives in one of them."""
 SPRING = "t/spring/0"
 WATER = 40
 """Rows that the source of the spring has."""
-TOPOLOGY: Mapping[str, Callable[[int], Toy]] = {
-    "t/door/0": lambda version: Door(version=version),
-    "t/door/1": lambda version: Door(version=version),
-    "t/ticker/0": lambda version: Door("ticker", "clock", version),
-    "t/windows/0": lambda version: Windows(version=version),
-    "t/alarm/0": lambda version: Alarm("alarm", version),
-    "t/tally/0": lambda version: Tally("tally", version),
-    "t/brittle/0": lambda version: Brittle("brittle", version),
-    SPRING: lambda version: Spring(version),
-}
+Topology = Mapping[str, Callable[[int], Toy]]
+
+
+def topology(partitions: int, tenants: Sequence[str]) -> Topology:
+    """Every cell there is, and how to make the fold of a version of it."""
+    found: dict[str, Callable[[int], Toy]] = {SPRING: lambda version: Spring(version)}
+    for tenant in tenants:
+        for partition in range(partitions):
+            found[f"{tenant}/door/{partition}"] = lambda version: Door(version=version)
+        found[f"{tenant}/ticker/0"] = lambda version: Door("ticker", "clock", version)
+        found[f"{tenant}/windows/0"] = lambda version: Windows(version=version, producers=partitions)
+        found[f"{tenant}/alarm/0"] = lambda version: Alarm("alarm", version)
+        found[f"{tenant}/tally/0"] = lambda version: Tally("tally", version)
+        found[f"{tenant}/brittle/0"] = lambda version: Brittle("brittle", version)
+    return found
 
 
 class Crash(BaseException):
@@ -132,7 +138,7 @@ class Instance:
 
     def __init__(self, world: World, name: str, version: int) -> None:
         tenant, _, partition = name.split("/")
-        self.fold: Any = TOPOLOGY[name](version)
+        self.fold: Any = world.topology[name](version)
         self.wire = Wire(world, name)
         limits = Limits(snapshot_rows=world.rng.choice((6, 25, 400)), snapshot_commits=world.rng.choice((2, 7, 90)))
         self.cell: Cell[Any] = Cell(
@@ -150,23 +156,26 @@ class World:
         self.rng = random.Random(seed)
         self.log = log
         self.calm = calm
+        partitions, self.tenants = SHAPES[seed % len(SHAPES)]
+        self.topology = topology(partitions, self.tenants)
+        self.doors = [name for name, make in self.topology.items() if isinstance(make(1), Door)]
         self.trims = self.rng.random() < 0.4
         self._clock = 1_000_000
-        self.running: dict[str, Instance | None] = dict.fromkeys(TOPOLOGY)
+        self.running: dict[str, Instance | None] = dict.fromkeys(self.topology)
         self.zombies: list[tuple[str, Instance]] = []
         self.delayed: list[tuple[Lease, Commit]] = []
         self.visible: dict[tuple[str, str, str], int] = {}
-        self.versions = dict.fromkeys(TOPOLOGY, 1)
+        self.versions = dict.fromkeys(self.topology, 1)
         self.trimmed: dict[Source, list[Entry]] = {}
-        self.requests = {door: self._requests(door) for door in DOORS}
-        self.answered = dict.fromkeys(DOORS, 0)
+        self.requests = {door: self._requests(door) for door in self.doors}
+        self.answered = dict.fromkeys(self.doors, 0)
         self.trace: list[str] = []
 
     # -- what the world is made of -------------------------------------------------------------------------------
 
     def _requests(self, door: str) -> list[pa.RecordBatch]:
         """What the clients of one door send, each request until it is answered, then the next."""
-        rng, stream = self.rng, STREAMS["clock" if door == "t/ticker/0" else "user_interactions"]
+        rng, stream = self.rng, STREAMS["clock" if "/ticker/" in door else "user_interactions"]
         requests: list[pa.RecordBatch] = []
         at, number, poison = 1000, 0, 0
         for _ in range(rng.randint(5, 9)):
@@ -237,20 +246,20 @@ class World:
         self.calm = True
         while self.delayed:
             self.land()
-        for door in DOORS:
+        for door in self.doors:
             while self.answered[door] < len(self.requests[door]):
                 self.send(door)
         while self.draw() != 0:
             pass
         moved = True
         while moved:
-            moved = set(map(self.advance, TOPOLOGY)) != {0}
+            moved = set(map(self.advance, self.topology)) != {0}
         for _ in range(len(self.zombies)):
             self.haunt()
 
     def send(self, door: str = "") -> None:
         """A client sends its next request, or one again that was answered already: the answer was lost on the way."""
-        door = door or self.rng.choice(DOORS)
+        door = door or self.rng.choice(self.doors)
         place = self.answered[door]
         if not self.calm and place and self.rng.random() < 0.25:
             place = self.rng.randrange(place)
@@ -264,7 +273,7 @@ class World:
 
     def advance(self, name: str = "") -> int | None:
         """The slices that a cell took in; None where something went wrong."""
-        name = name or self.rng.choice(list(TOPOLOGY))
+        name = name or self.rng.choice(list(self.topology))
         self.deliver(name)
         return self.do(name, "advance", lambda i: i.cell.advance())
 
@@ -285,20 +294,20 @@ class World:
 
     def deliver(self, name: str) -> None:
         """Something new becomes visible to a cell: of any source, as much as it pleases."""
-        for stream in TOPOLOGY[name](1).reads:
+        for stream in self.topology[name](1).reads:
             for producer in self.log.producers(stream):
                 key, head = (name, stream, producer), self.log.head(stream, producer)
                 if self.calm or self.rng.random() < 0.6:
                     self.visible[key] = head if self.calm else self.rng.randint(self.visible.get(key, 0), head)
 
     def crash(self) -> None:
-        name = self.rng.choice(list(TOPOLOGY))
+        name = self.rng.choice(list(self.topology))
         self.running[name] = None
         self.trace.append(f"crash {name}")
 
     def replace(self) -> None:
         """A new instance takes over, perhaps of a new version; the old one does not know, and runs other code."""
-        name = self.rng.choice(list(TOPOLOGY))
+        name = self.rng.choice(list(self.topology))
         old, self.running[name] = self.running[name], None
         if not self.trims and self.rng.random() < 0.5:
             self.versions[name] += 1
@@ -315,7 +324,7 @@ class World:
         if not self.zombies:
             return
         name, zombie = self.zombies.pop(self.rng.randrange(len(self.zombies)))
-        if name in DOORS:
+        if name in self.doors:
             place = min(self.answered[name], len(self.requests[name]) - 1)
             request = self.requests[name][place]
             self.attempt(name, zombie, "zombie send", lambda i: i.cell.record(lambda s: i.fold.admit(s, request)))
@@ -328,7 +337,7 @@ class World:
             self.zombies.append((name, zombie))
 
     def save(self) -> None:
-        self.do(self.rng.choice(list(TOPOLOGY)), "save", lambda i: i.cell.save())
+        self.do(self.rng.choice(list(self.topology)), "save", lambda i: i.cell.save())
 
     def trim(self) -> None:
         """Forget what no cell needs any more: below every reader's newest snapshot, and the writer's own."""
@@ -346,12 +355,14 @@ class World:
     def needed(self, stream: str, producer: str) -> int:
         """The offset from which on somebody still needs the rows."""
         places = [self.log.head(stream, producer)]
-        for name, toy in TOPOLOGY.items():
+        for name, toy in self.topology.items():
+            if name.split("/")[0] != producer.split("/")[0]:
+                continue  # another tenant's
             newest = self.log.snapshots(name)[-1:]
             saved = saved_in(newest[0].snapshot) if newest else None
             if stream in toy(1).reads:
                 places.append(saved.cursor.get(f"{stream} {producer}", 0) if saved else 0)
-            if name == producer and name in DOORS:
+            if name == producer and name in self.doors:
                 places.append(saved.heads.get(stream, 0) if saved else 0)
         return min(places)
 
@@ -403,7 +414,7 @@ def simulate(seed: int, log: MemoryLog | None = None, *, calm: bool = False) -> 
     world = World(seed, log or MemoryLog(), calm)
     try:
         world.run()
-        folds = {name: TOPOLOGY[name](world.versions[name]) for name in TOPOLOGY}
+        folds = {name: world.topology[name](world.versions[name]) for name in world.topology}
         states = {name: i.fold.dump(i.cell.state) for name, i in world.running.items() if i}
         history = History(world.log, world.trimmed)
         check(history, folds, states, world.requests)

@@ -1,5 +1,7 @@
 """A thousand lives of a small system, each with its own misfortunes; and logs that break a promise must not survive.
 
+A system has one partition, two or four, and one tenant or two.
+
 ``HINDCAST_SEED=7 python -m pytest tests/laws/test_simulator.py`` replays one seed; ``HINDCAST_SEEDS=20000`` widens the run.
 """
 

@@ -86,7 +86,7 @@ class Door:
             thread.join(10)
 
     def _app(self, folder: Path) -> FastAPI:
-        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "packed", "1", cors_origins=self._origins)
+        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", cors_origins=self._origins)
         app = create_gateway(spec)
 
         @asynccontextmanager
@@ -94,7 +94,7 @@ class Door:
             gateway = app.state.gateway = Gateway(spec)
             hosts = cast("Hosts", self)
             gateway.hosts, gateway.access = hosts, Access(hosts, "t")
-            gateway.interactions = Interactions(hosts, "t/user_interactions/0")
+            gateway.interactions = Interactions(hosts, ("t/user_interactions/0",))
             yield
             gateway.log.close()
 

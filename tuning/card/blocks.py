@@ -36,13 +36,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns named in ``right`` hold numbers. A ``folded`` table opens on demand (in HTML)."""
+    """Columns named in ``right`` hold numbers. A ``collapsed`` table opens on demand (in HTML)."""
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     right: frozenset[str] = frozenset()
-    folded: bool = False
+    collapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _scores(report: Report) -> list[Block]:
     blocks: list[Block] = [
         Text(how_good(report)),
         Table(caption, head, rows, frozenset(head[1:])),
-        Table("What the scores mean", ["score", "definition"], meaning, folded=True),
+        Table("What the scores mean", ["score", "definition"], meaning, collapsed=True),
     ]
     blocks += [Text(f"{report.definition(s.metric).title}: {s.note}.") for s in report.holdout if s.note]
     if report.registration is not None:

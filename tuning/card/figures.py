@@ -14,7 +14,7 @@ _TONES: tuple[Tone, ...] = ("c1", "c2", "c3", "c4", "c5", "c6")
 
 
 def _figure(title: str, svg: str, caption: str, head: list[str], rows: list[list[str]], right: list[str]) -> Figure:
-    table = Table(f"{title}, as a table", head, rows, frozenset(right), folded=True)
+    table = Table(f"{title}, as a table", head, rows, frozenset(right), collapsed=True)
     return Figure(title, svg, caption, table)
 
 
@@ -39,7 +39,7 @@ def leaderboard(report: Report) -> Figure:
         rows,
         title=title,
         description=f"Cross-validated {metric.title} of each kind of model, best first.",
-        label="mean of the folds ± their standard deviation",
+        label="mean of the splits ± their standard deviation",
         from_zero=False,
         width=WIDTH,
         file=False,

@@ -62,11 +62,11 @@ def _block(block: Block) -> str:
             )
             return f'<dl class="facts">{facts}</dl>'
         case Table():
-            return _folded(block) if block.folded else _table(block)
+            return _collapsed(block) if block.collapsed else _table(block)
         case Figure():
             return (
                 f"<figure><h3>{words(block.title)}</h3>{block.svg}<figcaption>{words(block.caption)}</figcaption>"
-                f"{_folded(block.table, 'View as table')}</figure>"
+                f"{_collapsed(block.table, 'View as table')}</figure>"
             )
 
 
@@ -80,7 +80,7 @@ def _items(items: Items) -> str:
     return f'<ul class="notes {items.kind}">{lines}</ul>'
 
 
-def _folded(table: Table, summary: str = "") -> str:
+def _collapsed(table: Table, summary: str = "") -> str:
     return f"<details><summary>{words(summary or table.caption)}</summary>{_table(table)}</details>"
 
 

@@ -12,7 +12,7 @@ def provenance(report: Report) -> list[Block]:
     limit = f"{run.trials} candidates" if run.trials is not None else f"budget {seconds(run.budget_s)}"
     rows = [
         ["data", f"{report.data.name}: {count(report.data.rows, 'row')}, {count(report.data.columns, 'column')}"],
-        ["split", split.description or f"{split.kind}, {split.folds} folds"],
+        ["split", split.description or f"{split.kind}, {split.folds} splits"],
         ["run", f"{run.id}, {run.started:%Y-%m-%d %H:%M} UTC, {seconds(run.elapsed_s)} ({limit}), seed {run.seed}"],
         ["machine", count(run.cores, "core") + _memory(run.peak_memory_mb)],
     ]
@@ -49,4 +49,4 @@ def columns_table(report: Report) -> Table:
     ]
     head = ["column", "kind", "used", "missing", "distinct", "why not"]
     caption = f"All {count(len(report.columns), 'column')}; {used} used"
-    return Table(caption, head, rows, frozenset(["missing", "distinct"]), folded=True)
+    return Table(caption, head, rows, frozenset(["missing", "distinct"]), collapsed=True)

@@ -1,4 +1,4 @@
-"""From a table to a matrix with its folds: typing, target, holdout, leakage; decisions come along in words."""
+"""From a table to a matrix with its splits: typing, target, holdout, leakage; decisions come along in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuning.config import Config
 from tuning.data.column_types import column_of, is_plain, schema_of
 from tuning.data.duplicates import Twins, twins_of
 from tuning.data.leakage import ROWS, find_leaks
-from tuning.data.splits import Parts, Split, folds_of, grouped, in_time, merged, set_apart
+from tuning.data.splits import Parts, Split, grouped, in_time, merged, set_apart, splits_of
 from tuning.data.target import Target, is_skewed, target_of
 from tuning.report import Note
 
@@ -168,7 +168,7 @@ def _need_both_sides(target: Target, split: Split, name: str) -> None:
 
 
 def parts_of(prepared: Prepared, seed: int) -> Parts:
-    """The folds of the training rows: five, fewer where rows are many; in time order where there is a time."""
+    """The splits of the training rows: five, fewer where rows are many; in time order where there is a time."""
     train = prepared.split.train
     part = np.full(len(prepared.y), -1, np.int64)
     n, p = len(train), max(1, prepared.x.shape[1])
@@ -184,20 +184,20 @@ def parts_of(prepared: Prepared, seed: int) -> Parts:
         one = (
             grouped(prepared.groups[train], share, seed)
             if prepared.groups is not None
-            else folds_of(y, prepared.classes, share, seed, twins)
+            else splits_of(y, prepared.classes, share, seed, twins)
         )
         part[train] = one == 0
         return Parts("train", part, (1,), (1,))
     part[train] = (
         grouped(prepared.groups[train], k, seed)
         if prepared.groups is not None
-        else folds_of(y, prepared.classes, k, seed, twins)
+        else splits_of(y, prepared.classes, k, seed, twins)
     )
     return Parts("train", part, tuple(range(k)), tuple(range(k)))
 
 
-def whole_parts(prepared: Prepared, repeat: int, folds: int, seed: int) -> Parts:
-    """Folds of all rows, holdout included, for the members that are shipped: a new cut for each repeat."""
+def whole_parts(prepared: Prepared, repeat: int, splits: int, seed: int) -> Parts:
+    """Splits of all rows, holdout included, for the members that are shipped: a new cut for each repeat."""
     cut = seed + 1 + repeat
     if prepared.times is not None:
         order = np.argsort(prepared.times, kind="stable")
@@ -207,11 +207,11 @@ def whole_parts(prepared: Prepared, repeat: int, folds: int, seed: int) -> Parts
         part[newest if not newest.all() else order[-max(1, len(order) // 10) :]] = 1
         return Parts(f"whole{repeat}", part, (1,), (1,))
     part = (
-        grouped(prepared.groups, folds, cut)
+        grouped(prepared.groups, splits, cut)
         if prepared.groups is not None
-        else folds_of(prepared.y, prepared.classes, folds, cut, prepared.twins)
+        else splits_of(prepared.y, prepared.classes, splits, cut, prepared.twins)
     )
-    return Parts(f"whole{repeat}", part, tuple(range(folds)), tuple(range(folds)))
+    return Parts(f"whole{repeat}", part, tuple(range(splits)), tuple(range(splits)))
 
 
 def write_custom(folder: Path, custom: Any) -> None:

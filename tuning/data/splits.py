@@ -26,11 +26,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Parts:
-    """A way to cut rows into folds: each row's part, which parts are predicted, and whose members serve."""
+    """A cross-validation. ``part``: the part that each row is in.
+
+    Each of ``splits`` predicts the part of its number by a model of the others (in time order: of those before it); the
+    models of the splits in ``serving`` are the ensemble's.
+    """
 
     name: str
     part: I64
-    folds: tuple[int, ...]
+    splits: tuple[int, ...]
     serving: tuple[int, ...]
 
 
@@ -69,20 +73,20 @@ def set_apart(
         return Split(
             "grouped", np.flatnonzero(~part), where, f"{len(where):,} rows, of groups that training never sees"
         )
-    part = folds_of(y, classes, max(2, round(1 / share)), seed, twins) == 0
+    part = splits_of(y, classes, max(2, round(1 / share)), seed, twins) == 0
     where = np.flatnonzero(part)
     kind = "stratified" if classes else "shuffled"
     return Split(kind, np.flatnonzero(~part), where, f"a random {len(where):,} rows, {kind}")
 
 
-def folds_of(y: npt.NDArray[np.float64], classes: int, k: int, seed: int, twins: I64 | None = None) -> I64:
-    """Each row's fold, 0..k-1; classes (or ranges of a value) in equal shares.
+def splits_of(y: npt.NDArray[np.float64], classes: int, k: int, seed: int, twins: I64 | None = None) -> I64:
+    """Each row's part, 0..k-1; classes (or ranges of a value) in equal shares.
 
-    Rows that ``twins`` numbers alike share a fold.
+    Rows that ``twins`` numbers alike share a part.
     """
     if twins is not None:
         _, first, of = np.unique(twins, return_index=True, return_inverse=True)
-        return folds_of(y[first], classes, k, seed)[of.reshape(-1)]
+        return splits_of(y[first], classes, k, seed)[of.reshape(-1)]
     rng = np.random.default_rng(seed)
     part = np.empty(len(y), np.int64)
     if not classes:
@@ -100,7 +104,7 @@ def folds_of(y: npt.NDArray[np.float64], classes: int, k: int, seed: int, twins:
 
 
 def grouped(groups: npt.NDArray[Any], k: int, seed: int) -> I64:
-    """Each row's fold; a group is in one fold. Large groups are dealt first, to the smallest fold."""
+    """Each row's part; a group is in one part. Large groups are dealt first, to the smallest part."""
     names, code, counts = np.unique(groups.astype(str), return_inverse=True, return_counts=True)
     if len(names) < k:
         raise WrongInput("", f"{len(names)} groups cannot be split into {k} parts: leave --group-col out")

@@ -1,9 +1,9 @@
 """Which finished models may join the ensemble: a search of hundreds finds some that only fit the rows they are judged by.
 
-The settings of the portfolio were chosen elsewhere, so their out-of-fold scores are honest. The score of the best of many
-searched ones is not: it is the luckiest, too (the optimiser's curse: Smith and Winkler 2006), and on a few hundred rows that
-is most of its lead. A searched model therefore joins only if it is better than the portfolio's best of its kind by two
-standard errors of the difference, over groups of rows.
+The settings of the portfolio were chosen elsewhere, so their cross-validated scores are honest. The score of the best
+of many searched ones is not: it is the luckiest, too (the optimiser's curse: Smith and Winkler 2006), and on a few
+hundred rows that is most of its lead. A searched model therefore joins only if it is better than the portfolio's best
+of its kind by two standard errors of the difference, over groups of rows.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Entrants:
 
     def _by_group(self, entry: Entry) -> F64:
         if entry.number not in self._gains:
-            y, shown = self._trials.y, self._trials.out_of_fold(entry)
+            y, shown = self._trials.y, self._trials.cross_validated(entry)
             parts = [self._group == n for n in range(_GROUPS)]
             self._gains[entry.number] = np.array([self._gain(y[part], shown[part]) for part in parts])
         return self._gains[entry.number]

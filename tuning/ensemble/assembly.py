@@ -29,7 +29,7 @@ def cost_of(entry: Entry, trials: Trials, copies: int = 1) -> Cost:
     """What an entry's serving members cost, ``copies`` times over (repeats), with those that it stands on."""
     parts: dict[str, tuple[int, float]] = {}
     for part in (*trials.below(entry), entry):
-        serving = [part.folds[fold] for fold in trials.parts.serving]
+        serving = [part.splits[split] for split in trials.parts.serving]
         size = max(f.size for f in serving)
         nodes = max(f.nodes for f in serving)
         # Cold caches included: a forest of 10^5 nodes takes a tenth of a millisecond.
@@ -43,10 +43,10 @@ def cost_of(entry: Entry, trials: Trials, copies: int = 1) -> Cost:
 
 
 def ensemble_of(sources: Sequence[tuple[Trials, Mapping[int, float]]]) -> Ensemble:
-    """The weighted members of all serving folds of all sources (repeats), each source weighing the same, and those that
+    """The weighted members of all serving splits of all sources (repeats), each source weighing the same, and those that
     others stand on.
 
-    Members that see a fold through equal views share one.
+    Members that see a split through equal views share one.
     """
     views: list[Encoding] = []
     place: dict[tuple[str, str, int], int] = {}
@@ -58,9 +58,9 @@ def ensemble_of(sources: Sequence[tuple[Trials, Mapping[int, float]]]) -> Ensemb
             groups = tuple(at[e.number] for e in trials.below(entry))
             layer = below.setdefault(groups, len(below)) if groups else -1
             at[entry.number] = tuple(range(len(members), len(members) + len(trials.parts.serving)))
-            for fold in trials.parts.serving:
-                stored: Ensemble = from_bytes(trials.store.blob(trials.job(entry, fold).name))
-                key = (encoding_key(entry.candidate.kind, entry.candidate.params), trials.parts.name, fold)
+            for split in trials.parts.serving:
+                stored: Ensemble = from_bytes(trials.store.blob(trials.job(entry, split).name))
+                key = (encoding_key(entry.candidate.kind, entry.candidate.params), trials.parts.name, split)
                 if key not in place:
                     place[key] = len(views)
                     views.append(stored.views[0])
@@ -69,11 +69,11 @@ def ensemble_of(sources: Sequence[tuple[Trials, Mapping[int, float]]]) -> Ensemb
     return Ensemble(views, members, below=tuple(below))
 
 
-def mean_out_of_fold(sources: Sequence[tuple[Trials, Mapping[int, float]]]) -> F64:
+def mean_cross_validated(sources: Sequence[tuple[Trials, Mapping[int, float]]]) -> F64:
     """The ensemble's predictions for rows that its members have not seen, averaged over repeats on the same rows."""
     total: Any = 0.0
     for trials, weights in sources:
-        total = total + sum(w * trials.out_of_fold(trials.entries[n]) for n, w in weights.items()) / len(sources)
+        total = total + sum(w * trials.cross_validated(trials.entries[n]) for n, w in weights.items()) / len(sources)
     return np.asarray(total, np.float64)
 
 
@@ -85,10 +85,10 @@ def finish_model(
     seed: int,
     calibrated: bool = True,
 ) -> TableModel:
-    """Ensemble, calibration and conformal piece, fitted on out-of-fold predictions of the rows that ``sources`` judged."""
+    """Ensemble, calibration and conformal piece, fitted on cross-validated predictions of rows that ``sources`` judged."""
     ensemble = ensemble_of(sources)
     rows, y = sources[0][0].judged, sources[0][0].y
-    seen = mean_out_of_fold(sources)
+    seen = mean_cross_validated(sources)
     ensemble.calibration = calibrate(seen, y, prepared.classes) if calibrated else Calibration()
     seen = ensemble.calibration(seen)
     chosen = np.random.default_rng(seed).permutation(len(prepared.x))[:_BACKGROUND]

@@ -1,7 +1,7 @@
 """The members that are shipped: the selected candidates fitted anew on all rows, holdout included.
 
 What is reported is the score of the same recipe without the holdout. On small tables the holdout's share of rows is worth
-more than another candidate; and repeats with other folds make the mean steadier (Erickson et al. 2020, repeated bagging).
+more than another candidate; and repeats with other splits make the mean steadier (Erickson et al. 2020, repeated bagging).
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Refit:
         self, repeat: int, weights: Mapping[int, float], watch: Callable[[], None]
     ) -> tuple[Trials, dict[int, float]]:
         """Fitted anew, and the weights of what was finished."""
-        parts = whole_parts(self.prepared, repeat, len(self.trials.parts.folds), self.seed)
+        parts = whole_parts(self.prepared, repeat, len(self.trials.parts.splits), self.seed)
         write_parts(self.rows_folder, parts)
         old = self.trials
         trials = Trials(parts, self.prepared.y, self.prepared.outputs, old.gain, old.store, self.seed + 1 + repeat)
@@ -123,9 +123,9 @@ class Refit:
             return Note(
                 code="refit", text=f"The shipped model is the judged one, fitted without the holdout: {reason}."
             )
-        folds = sum(len(trials.parts.serving) for trials, _ in found)
+        splits = sum(len(trials.parts.serving) for trials, _ in found)
         text = (
-            f"The shipped model is fitted anew on all {len(self.prepared.y):,} rows, in {folds} folds; its score is that of "
-            "the same recipe without the holdout."
+            f"The shipped model is fitted anew on all {len(self.prepared.y):,} rows, in {splits} splits; its score is that "
+            "of the same recipe without the holdout."
         )
         return Note(code="refit", text=text)

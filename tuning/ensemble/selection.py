@@ -1,4 +1,4 @@
-"""Which candidates, with which weights: greedy selection over out-of-fold predictions, within what serving can bear."""
+"""Which candidates, with which weights: greedy selection over cross-validated predictions, within what serving can bear."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def within(costs: Sequence[Cost], limits: Limits) -> bool:
 
 
 def calibrate(p: F64, y: F64, classes: int) -> Calibration:
-    """Fitted on out-of-fold predictions, and used only where it helps rows that it was not fitted on.
+    """Fitted on cross-validated predictions, and used only where it helps rows that it was not fitted on.
 
     Two parameters by Newton's method on the log loss, held near (1, 0) by a prior of 10 rows' worth.
     """

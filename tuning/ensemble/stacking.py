@@ -1,7 +1,7 @@
-"""A second layer: boosted trees that are shown the rows and what the ensemble's members predict for them, out of fold.
+"""A second layer: boosted trees that are shown the rows and what members of the ensemble predict for rows new to them.
 
 Stacked generalisation (Wolpert 1992), with the rows shown again as in AutoGluon (Erickson et al. 2020). What the layer is
-worth is decided as for any candidate: by its own out-of-fold predictions, in the selection of the ensemble.
+worth is decided as for any candidate: by its own cross-validated predictions, in the selection of the ensemble.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Stacker:
         """What a layer would stand on: the ensemble, and the best of every other kind, as far as time and limits go.
 
         Nothing where the layer is not worth its time; in order of time, where the rows of the first part have no
-        out-of-fold prediction; where there is one fold only.
+        cross-validated prediction; where there is one split only.
         """
         cut = (
             self.allowed
             and self.prepared.times is None
-            and len(self.trials.parts.folds) > 1
+            and len(self.trials.parts.splits) > 1
             and self.trials.rows is None
         )
         models = self.trials.models()
@@ -106,7 +106,7 @@ def fit_above(
     """Fit stacked candidates; those that they stand on have been fitted. Workers read what these predict from a file."""
     entries = [trials.open(candidate) for candidate in candidates]
     for on, entry in {str(entry.candidate.params["on"]): entry for entry in entries}.items():
-        predicted = np.concatenate([trials.out_of_fold(e) for e in trials.below(entry)], axis=1)
+        predicted = np.concatenate([trials.cross_validated(e) for e in trials.below(entry)], axis=1)
         table = np.full((len(trials.parts.part), predicted.shape[1]), np.nan, np.float32)
         table[trials.judged] = predicted
         np.save(rows_folder / below_file(trials.parts.name, on), table)

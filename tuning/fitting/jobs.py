@@ -1,4 +1,4 @@
-"""One fit: a candidate on one fold of a set of parts. The same in a worker process, on Ray and in a test."""
+"""One fit of one candidate on one split. It runs the same code in a worker process, on Ray and in a test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from analytics.models.encoding import Encoding
 from analytics.models.ensemble import Ensemble, Member
 from analytics.models.schema import F32, Feature
 from tuning.candidates import STACKED, Params
-from tuning.fitting.recipes import Fold, Task, encoding_key, encoding_of, fit
+from tuning.fitting.recipes import SplitRows, Task, encoding_key, encoding_of, fit
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -25,26 +25,26 @@ I64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Job:
-    """Fit ``kind`` with ``params`` on all rows of ``parts`` but part ``fold`` (in time order: on the parts before it), and
+    """Fit ``kind`` with ``params`` on all rows of ``parts`` but part ``split`` (in time order: on the parts before it), and
     predict that part. ``rows`` caps the training rows (multi-fidelity); ``limit_s`` ends what can end early."""
 
     key: str
     kind: str
     params: Params
     parts: str
-    fold: int
+    split: int
     seed: int
     limit_s: float | None = None
     rows: int | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.key}.{self.parts}.{self.fold}" + (f".{self.rows}" if self.rows else "")
+        return f"{self.key}.{self.parts}.{self.split}" + (f".{self.rows}" if self.rows else "")
 
 
 @dataclass(frozen=True)
 class Done:
-    """A finished fit: the fold's predictions (in the order of its rows) and the member, stored (``blob``)."""
+    """A finished fit: the split's predictions (in the order of its rows) and the member, stored (``blob``)."""
 
     name: str
     prediction: npt.NDArray[np.float32]
@@ -97,10 +97,10 @@ class Rows:
         return self._parts[name]
 
     def sides(self, job: Job) -> tuple[I64, I64]:
-        """Positions to train on and to predict."""
+        """The positions of the rows to train on, and of the rows to predict."""
         parts = self.parts(job.parts)
-        out = np.flatnonzero(parts == job.fold)
-        known = (parts >= 0) & (parts < job.fold) if self.in_time else (parts >= 0) & (parts != job.fold)
+        out = np.flatnonzero(parts == job.split)
+        known = (parts >= 0) & (parts < job.split) if self.in_time else (parts >= 0) & (parts != job.split)
         train = np.flatnonzero(known)
         if job.rows is not None and job.rows < len(train):
             chosen = np.random.default_rng(job.seed).permutation(len(train))[: job.rows]
@@ -116,13 +116,13 @@ class Rows:
         began = time.perf_counter()
         train, out = self.sides(job)
         y, y_out = self.y[train], self.y[out]
-        view_name = (encoding_key(job.kind, job.params), job.parts, job.fold, job.rows)
+        view_name = (encoding_key(job.kind, job.params), job.parts, job.split, job.rows)
         if view_name not in self._views:
-            fold = Fold(np.asarray(self.x[train]), y, np.asarray(self.x[out]), y_out)
-            view, seen = encoding_of(job.kind, job.params, fold, self.task, job.seed)
+            split = SplitRows(np.asarray(self.x[train]), y, np.asarray(self.x[out]), y_out)
+            view, seen = encoding_of(job.kind, job.params, split, self.task, job.seed)
             if len(self._views) >= 4:
                 self._views.pop(next(iter(self._views)))
-            self._views[view_name] = (view, seen, view.transform(fold.x_out))
+            self._views[view_name] = (view, seen, view.transform(split.x_out))
         view, seen, seen_out = self._views[view_name]
         if job.kind == STACKED:
             said = self._below(job)

@@ -20,7 +20,7 @@ STEP_S = 1.0
 
 
 class Fits(tune.Trainable):
-    """One candidate, fit by fit (a fold each, or for one fold ever more rows); reports the mean gain so far."""
+    """One candidate, fit by fit (a split each, or for one split ever more rows); reports the mean gain so far."""
 
     def setup(self, config: dict[str, Any], **shared: Any) -> None:
         self._shared = shared
@@ -46,7 +46,7 @@ class Fits(tune.Trainable):
             self._at += 1
         return {"gain": float(np.mean(self._gains)), "fits": self._at, "done": self._at >= len(fits)}
 
-    def _fit(self, fold: int, share: float) -> None:
+    def _fit(self, split: int, share: float) -> None:
         s = self._shared
         rows = int((s["part"] >= 0).sum()) if s["cap"] is None else s["cap"]
         job = Job(
@@ -54,7 +54,7 @@ class Fits(tune.Trainable):
             self._kind,
             self._params,
             s["name"],
-            fold,
+            split,
             s["seed"],
             None,
             s["cap"] if share == 1.0 else int(share * rows),
@@ -63,15 +63,15 @@ class Fits(tune.Trainable):
             with threadpool_limits(1):
                 done = self._rows.run(job)
         except Exception as error:
-            self._tell(Found(self._kind, self._params, fold, Failed(f"{type(error).__name__}: {str(error)[:300]}")))
+            self._tell(Found(self._kind, self._params, split, Failed(f"{type(error).__name__}: {str(error)[:300]}")))
             raise
-        truth = s["y"][s["part"] == fold]
+        truth = s["y"][s["part"] == split]
         gain = s["gain"](truth, done.prediction.astype(np.float64))
         if share < 1.0:
             self._gains = [gain]
             return
         self._gains = [gain] if len({f for f, _ in s["fits"]}) == 1 else [*self._gains, gain]
-        self._tell(Found(self._kind, self._params, fold, done))
+        self._tell(Found(self._kind, self._params, split, done))
 
     def _tell(self, found: Found) -> None:
         import ray
@@ -80,6 +80,6 @@ class Fits(tune.Trainable):
         ray.get(self._shared["box"].put.remote(replace(found, node=node)))
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing to keep: finished folds are home already."""
+        """Keep nothing: the results of finished splits have been sent to the driver already."""
 
     def load_checkpoint(self, checkpoint: Any) -> None: ...

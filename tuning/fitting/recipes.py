@@ -1,4 +1,7 @@
-"""How one candidate is fitted on one fold: view, selection, estimator, frozen member. Everything is learnt from the fold."""
+"""How one candidate is fitted on one split: encoding, feature selection, estimator, frozen member.
+
+Everything is learnt from the rows that the split trains on.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Fold:
+class SplitRows:
     """Training rows and the rows to predict."""
 
     x: F32
@@ -72,21 +75,21 @@ def select(x: F32, y: F64, features: Sequence[Feature], classes: int, most: int)
     return np.sort(np.argsort(-scores, kind="stable")[:most])
 
 
-def encoding_of(kind: str, params: Params, fold: Fold, task: Task, seed: int) -> tuple[Encoding, F32]:
-    """The fitted view and the training rows seen through it."""
+def encoding_of(kind: str, params: Params, split: SplitRows, task: Task, seed: int) -> tuple[Encoding, F32]:
+    """The encoding that is fitted to the training rows, and those rows as it encodes them."""
     trees = kind in _TREES
     share = float(params.get("keep", 1.0))
-    most = min(_MOST[trees], max(1, round(share * fold.x.shape[1])))
-    keep = select(fold.x, fold.y, task.features, task.classes, most)
+    most = min(_MOST[trees], max(1, round(share * split.x.shape[1])))
+    keep = select(split.x, split.y, task.features, task.classes, most)
     if trees:
         native = bool(params.get("native", False))
-        return fit_tree_encoding(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed, native=native)
+        return fit_tree_encoding(split.x, split.y, task.features, keep, classes=task.classes, seed=seed, native=native)
     knots = int(params.get("knots", 0))
-    return fit_linear_encoding(fold.x, fold.y, task.features, keep, classes=task.classes, seed=seed, knots=knots)
+    return fit_linear_encoding(split.x, split.y, task.features, keep, classes=task.classes, seed=seed, knots=knots)
 
 
 def encoding_key(kind: str, params: Params) -> str:
-    """Candidates with the same key see a fold through the same view."""
+    """The name of an encoding: candidates with the same key share one encoding of a split."""
     keep = params.get("keep", 1.0)
     if kind in _TREES:
         return f"trees:{keep}:{'codes' if params.get('native') else 'ranks'}"
@@ -96,7 +99,7 @@ def encoding_key(kind: str, params: Params) -> str:
 def fit(
     kind: str, params: Params, view: Encoding, train: Shown, out: Shown, task: Task, seed: int, limit_s: float | None
 ) -> Model:
-    """The member. Rows are seen through ``view``; those ``out`` are for early stopping; ``limit_s`` ends what can end."""
+    """Fit the member on encoded rows. ``out`` is for early stopping; a fit that can end early does so after ``limit_s``."""
     if kind not in _FITS:
         raise ValueError(f"no recipe for models of kind {kind!r}")
     with warnings.catch_warnings():

@@ -11,11 +11,11 @@ from tuning.fitting.worker_pool import Failed
 
 @dataclass(frozen=True)
 class Found:
-    """A fold that is finished, or the reason why its trial failed."""
+    """A split that is finished, or the reason why its trial failed."""
 
     kind: str
     params: Params
-    fold: int
+    split: int
     result: Done | Failed
     node: str = ""
     """Ray's name of the machine that fitted it."""

@@ -22,7 +22,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA
 
 @dataclass(frozen=True)
 class Failed:
-    """A fit that gave nothing, and why."""
+    """A fit that failed, and the reason why."""
 
     reason: str
     timed_out: bool = False
@@ -120,7 +120,7 @@ class Pool:
         return content if kind == "done" else Failed(str(content))
 
     def drop(self) -> None:
-        """Kill what runs: its results are no longer wanted."""
+        """Kill the workers whose fits are still running, because nobody wants their results any more."""
         for worker in [w for w in self._workers if w.job is not None]:
             self._end(worker)
 

@@ -38,7 +38,7 @@ from tuning.run.outcome import Outcome
 from tuning.search.on_ray import cluster_cores, search_on_ray
 from tuning.search.proposals import Proposer
 from tuning.search.resumption import Remains, folder_of
-from tuning.search.similar_runs import earlier, kin_of, meta_features, proposals, said
+from tuning.search.similar_runs import earlier, meta_features, proposals, said, similar_to
 from tuning.search.strategies import run_all, search_trials, search_until
 from tuning.search.trials import Entry, Trials
 from tuning.time_budget import Clock
@@ -100,7 +100,7 @@ class _Run:
         self.limits = limits_for(len(prepared.schema.used))
 
     def set_up(self, data_hash: str) -> None:
-        """The rows and folds that workers read, what an earlier run left, and the baseline."""
+        """Write the rows and splits for the workers, take over what an earlier run left, and fit the baseline."""
         p, config = self.prepared, self.config
         self.data_hash = data_hash
         self.remains = Remains(self.folder, config, data_hash, self.metric)
@@ -139,13 +139,13 @@ class _Run:
         self.meta = meta_features(p)
         if config.custom is not None or not config.learn_from:
             return config.warm_starts
-        kin = kin_of(
+        similar = similar_to(
             self.meta, earlier(config.learn_from), problem=p.target.problem, data_hash=data_hash, seed=config.seed,
             kinds=config.kinds,
         )  # fmt: skip
-        found = proposals(kin)
+        found = proposals(similar)
         if found:
-            self.notes.append(said(kin, len(found)))
+            self.notes.append(said(similar, len(found)))
         return (*config.warm_starts, *found)
 
     def _first(self) -> tuple[Candidate, ...]:
@@ -159,7 +159,7 @@ class _Run:
             return None
         rows = int((parts.part >= 0).sum())
         second_per_row = 3e-6 * max(1, self.prepared.x.shape[1])
-        affordable = self.clock.budget_s * self.config.cores / (8.0 * len(parts.folds))
+        affordable = self.clock.budget_s * self.config.cores / (8.0 * len(parts.splits))
         cap = int(max(5_000, affordable / second_per_row))
         if cap >= rows:
             return None
@@ -183,7 +183,7 @@ class _Run:
             self._say("trial.finished", {**about, "gain": entry.gain, "state": entry.state, "reason": entry.reason})
 
     def search(self) -> None:
-        """Until the budget's part for it is over, the trials are done, or Ctrl-C."""
+        """Search until the time for it is over, the wanted trials are done, or Ctrl-C is pressed."""
         try:
             if self.config.trials is not None:
                 search_trials(self.trials, self.pool, self.proposer, self.config.trials + 1, self._weigh, self._show)
@@ -222,9 +222,9 @@ class _Run:
         chosen = next((c for c in self._first() if c.kind == "linear"), self._first()[0])
         entry = self.trials.open(Candidate(chosen.kind, chosen.params, "baseline"))
         rows = Rows.read(self.folder / "rows")
-        for fold in self.trials.parts.folds:
-            job = self.trials.job(entry, fold)
-            if fold not in entry.folds:
+        for split in self.trials.parts.splits:
+            job = self.trials.job(entry, split)
+            if split not in entry.splits:
                 self.trials.take(entry, job, rows.run(job))
         text = f"No model was finished in time: only {chosen.kind.replace('_', ' ')} is fitted."
         self.notes.append(Note(code="budget", text=text, severity="warning"))
@@ -258,7 +258,12 @@ class _Run:
             return {}
         costs = [cost_of(e, self.trials) for e in done]
         found = greedy(
-            [self.trials.out_of_fold(e) for e in done], self.trials.y, self.worth, costs, self.limits, self.config.seed
+            [self.trials.cross_validated(e) for e in done],
+            self.trials.y,
+            self.worth,
+            costs,
+            self.limits,
+            self.config.seed,
         )
         return {done[i].number: weight for i, weight in found.items()}
 
@@ -290,7 +295,7 @@ class _Run:
             self.limits = tightened(self.limits, took)
 
     def finish(self) -> Outcome:
-        """Selection, the judged model and its holdout, then the refit on all rows where there is time."""
+        """Select the ensemble, judge it on the holdout, and where there is time fit it again on all rows."""
         if not self.trials.models():
             failed = next((e.reason for e in self.trials.entries if e.state == "failed"), "the search ended too early")
             raise ValueError(f"no model could be fitted: {failed}")

@@ -19,7 +19,7 @@ _ROWS = 800
 
 
 def importance_of(outcome: Outcome, within_s: float) -> tuple[tuple[Importance, ...], str]:
-    """By permutation on the holdout, a column's features together, in about ``within_s``."""
+    """The importance of each column, by permuting all of its features together on the holdout; takes about ``within_s``."""
     p = outcome.prepared
     rows = p.split.holdout
     y_all = p.y

@@ -22,7 +22,7 @@ def in_notebook() -> bool:
 
 
 def watcher() -> Callable[[Progress], None]:
-    """For a notebook its table, else nothing."""
+    """A view that shows the run as a table in a notebook; elsewhere, a view that shows nothing."""
     return NotebookTable().show if in_notebook() else lambda _: None
 
 

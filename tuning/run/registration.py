@@ -10,7 +10,7 @@ from tuning.run.outcome import Outcome
 
 
 def registration_score(outcome: Outcome, scores: tuple[Score, ...]) -> tuple[str, float | None]:
-    """What is held against the threshold: more is better, and never plain accuracy.
+    """The score that is compared with the threshold. More is better, and it is never plain accuracy.
 
     The area under the ROC curve for two classes, balanced accuracy for more, skill over the mean for a regression.
     """

@@ -52,7 +52,7 @@ def holdout_scores(outcome: Outcome) -> tuple[Score, ...]:
 
 
 def baseline_predictions(outcome: Outcome) -> F64:
-    """Of the holdout, from the training rows' mean or class shares alone."""
+    """Predictions for the holdout that look at no feature: the training rows' mean, or their shares of classes."""
     p = outcome.prepared
     y = p.y[p.split.train]
     n = len(p.split.holdout)
@@ -85,7 +85,7 @@ def report_of(outcome: Outcome, config: Config, columns: Mapping[str, npt.NDArra
             column=config.time_col or config.group_col,
             holdout_rows=len(p.split.holdout),
             train_rows=len(p.split.train),
-            folds=len(outcome.trials.parts.folds),
+            folds=len(outcome.trials.parts.splits),
             description=p.split.text,
         ),
         columns=_columns(outcome, columns),
@@ -192,7 +192,7 @@ def _leaderboard(outcome: Outcome) -> tuple[Candidate, ...]:
     sign = _sign(outcome.metric)
     for rank, (kind, entry) in enumerate(best.items(), 1):
         same = [e for e in outcome.trials.entries if e.candidate.kind == kind]
-        gains = [sign * g for _, g in sorted(entry.fold_gains.items())]
+        gains = [sign * g for _, g in sorted(entry.split_gains.items())]
         rows.append(
             Candidate(
                 rank=rank,
@@ -202,7 +202,7 @@ def _leaderboard(outcome: Outcome) -> tuple[Candidate, ...]:
                 fold_scores=tuple(gains),
                 trials=len(same),
                 fit_s=entry.took_s,
-                size_bytes=sum(f.size for f in entry.folds.values()),
+                size_bytes=sum(f.size for f in entry.splits.values()),
                 weight=sum(outcome.weights.get(e.number, 0.0) for e in same),
                 params={**entry.candidate.params},
             )
@@ -252,11 +252,11 @@ def _conformal(outcome: Outcome, level: float = 0.9) -> Conformal | None:
         if model.sets is not None:
             inside = model.sets.sets(outcome.holdout, level)
             hit, size = inside[np.arange(len(truth)), truth], float(inside.sum(axis=1).mean())
-            method = "adaptive prediction sets on out-of-fold predictions"
+            method = "adaptive prediction sets on cross-validated predictions"
         elif model.intervals is not None:
             low, high = model.interval_on(p.x[p.split.holdout], outcome.holdout, level)
             hit, size = (low <= truth) & (truth <= high), float((high - low).mean())
-            method = "locally scaled conformal intervals on out-of-fold errors"
+            method = "locally scaled conformal intervals on cross-validated errors"
         else:
             return None
     except ValueError as error:
@@ -280,7 +280,7 @@ def _schema_hash(outcome: Outcome) -> str:
 
 
 def code_hash() -> str:
-    """Of the modules that make and answer models."""
+    """SHA-256 of the source of all modules that make models and answer with them."""
     root = Path(__file__).parents[2]
     found = hashlib.sha256()
     for path in sorted([*(root / "tuning").rglob("*.py"), *(root / "analytics" / "models").glob("*.py")]):

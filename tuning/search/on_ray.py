@@ -1,7 +1,7 @@
-"""The search on a Ray cluster: Tune with Optuna's sampler, and successive halving over folds or rows.
+"""The search on a Ray cluster: Tune with Optuna's sampler, and successive halving over splits or rows.
 
-For large tables, where a fit takes seconds and cores are elsewhere. A trial is stopped early where its first folds (for one
-fold: its first shares of the rows) are not among the best (ASHA, Li et al. 2020). Actors are reused, and a step does fits
+For large tables, where a fit takes seconds and cores are elsewhere. A trial is stopped early where its first splits (for one
+split: its first shares of the rows) are not among the best (ASHA, Li et al. 2020). Actors are reused, and a step does fits
 until a second has passed: Tune's own cost is per step.
 """
 
@@ -78,7 +78,7 @@ def search_on_ray(
         if failures and not trials.models():
             raise ValueError(f"the search on Ray failed: {failures[0]}")
         many = f"{len(nodes)} nodes" if len(nodes) != 1 else "one node"
-        return Note(code="ray", text=f"The search ran on Ray: folds were fitted on {many}.")
+        return Note(code="ray", text=f"The search ran on Ray: splits were fitted on {many}.")
     finally:
         for entry in trials.entries:
             trials.end(entry, "stopped", "stopped early, or the time was over")
@@ -107,7 +107,7 @@ def _ray() -> Any:
 
 
 class _Box:
-    """Where actors put finished folds, since Tune's results are for numbers. Runs on no core of its own."""
+    """Where actors put finished splits, since Tune's results are for numbers. Runs on no core of its own."""
 
     def __init__(self) -> None:
         self._found: list[Found] = []
@@ -133,9 +133,9 @@ def _collect(trials: Trials, found: Sequence[Found], nodes: set[str]) -> None:
     for one in found:
         nodes.add(one.node)
         entry = _entry(trials, Candidate(one.kind, one.params, "search"))
-        if entry.state == "running" and one.fold not in entry.asked:
-            entry.asked.add(one.fold)
-            trials.take(entry, trials.job(entry, one.fold), one.result)
+        if entry.state == "running" and one.split not in entry.asked:
+            entry.asked.add(one.split)
+            trials.take(entry, trials.job(entry, one.split), one.result)
 
 
 def _entry(trials: Trials, candidate: Candidate) -> Entry:
@@ -154,8 +154,8 @@ def _tuner(
     from tuning.fitting.ray_actor import Fits
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    folds = trials.parts.folds
-    fits: list[tuple[int, float]] = [(f, 1.0) for f in folds]
+    splits = trials.parts.splits
+    fits: list[tuple[int, float]] = [(f, 1.0) for f in splits]
     if len(fits) == 1:
         fits = [(fits[0][0], share) for share in _SHARES]
     named = {k: dict(SPACES[k]) for k in config.kinds}

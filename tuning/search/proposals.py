@@ -50,7 +50,7 @@ class Proposer:
         return None
 
     def tell(self, candidate: Candidate, gain: float | None) -> None:
-        """None for a candidate that failed or was stopped early."""
+        """Take in the gain of a candidate that was asked for; ``None`` for one that failed or was stopped early."""
         trial = self._asked.pop(candidate.key, None)
         if trial is not None:
             study = self._study(candidate.kind)
@@ -59,7 +59,7 @@ class Proposer:
             self.know(candidate, gain)
 
     def know(self, candidate: Candidate, gain: float) -> None:
-        """A result that was not asked for: of the portfolio, or of an earlier run."""
+        """Take in a result that was not asked for, from the portfolio or from an earlier run."""
         self._seen.add(candidate.key)
         space = self._spaces.get(candidate.kind)
         if space is None or set(candidate.params) != set(space):

@@ -54,7 +54,7 @@ class Remains:
         return [Candidate(w["kind"], w["params"], w["origin"]) for w in whole if w["kind"] not in ("dummy", STACKED)]
 
     def tried(self, candidate: Candidate) -> None:
-        """Note a finished candidate."""
+        """Write a finished candidate into the list, so that a resumed run knows it."""
         line = json.dumps({"kind": candidate.kind, "params": candidate.params, "origin": candidate.origin})
         with self._tried.open("a") as file:
             file.write(line + "\n")

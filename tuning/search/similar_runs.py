@@ -30,7 +30,10 @@ _LANDMARK_ROWS, _LANDMARK_COLUMNS = 2000, 20
 
 
 def meta_features(prepared: Prepared) -> dict[str, float]:
-    """Of the training rows, each within about 0..1: size, share of categories and of gaps, classes, landmark skills."""
+    """Describe the training rows by numbers within about 0..1.
+
+    They are size, share of categories, share of gaps, classes, and the skill of simple models (landmarks).
+    """
     rows = prepared.split.train
     x, y = prepared.x[rows], prepared.y[rows]
     some = np.linspace(0, len(rows) - 1, min(len(rows), _LANDMARK_ROWS)).astype(np.int64)
@@ -75,13 +78,13 @@ def _landmarks(prepared: Prepared, some: npt.NDArray[np.int64]) -> dict[str, flo
 
 
 def distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    """Mean absolute difference of what both have; 1 where that is nothing."""
+    """The mean absolute difference of the features that both have; 1 where they have none in common."""
     both = sorted(one.keys() & other.keys())
     return float(np.mean([abs(one[name] - other[name]) for name in both])) if both else 1.0
 
 
 @dataclass(frozen=True)
-class Kin:
+class SimilarRun:
     """An earlier run, how far its data are from these, and its candidates, best first."""
 
     folder: Path
@@ -103,7 +106,7 @@ def earlier(folders: Iterable[Path]) -> list[tuple[Path, Report]]:
     return found
 
 
-def kin_of(
+def similar_to(
     meta: Mapping[str, float],
     runs: Sequence[tuple[Path, Report]],
     *,
@@ -111,10 +114,10 @@ def kin_of(
     data_hash: str,
     seed: int,
     kinds: Sequence[str],
-) -> list[Kin]:
+) -> list[SimilarRun]:
     """The nearest runs of the same problem. One on the same data with another seed is left out: what did best there was
     chosen on rows that are this run's holdout."""
-    found: list[Kin] = []
+    found: list[SimilarRun] = []
     for folder, report in runs:
         same_rows_apart = report.hashes.data == data_hash and report.run.seed != seed
         if report.problem != problem or not report.meta or same_rows_apart:
@@ -122,8 +125,8 @@ def kin_of(
         apart = distance(meta, report.meta)
         best = candidates_of(report, kinds)
         if apart < FAR and best:
-            found.append(Kin(folder, report.data.name, apart, best))
-    return sorted(found, key=lambda kin: kin.distance)[:NEAREST]
+            found.append(SimilarRun(folder, report.data.name, apart, best))
+    return sorted(found, key=lambda similar: similar.distance)[:NEAREST]
 
 
 def candidates_of(report: Report, kinds: Sequence[str]) -> tuple[Candidate, ...]:
@@ -153,17 +156,17 @@ def _inside(kind: str, params: Mapping[str, object]) -> bool:
     return True
 
 
-def proposals(kin: Sequence[Kin], most: int = MOST) -> tuple[Candidate, ...]:
+def proposals(similar: Sequence[SimilarRun], most: int = MOST) -> tuple[Candidate, ...]:
     """The best of each run in turn, the nearest run's first, then the second best of each."""
     found: dict[str, Candidate] = {}
-    for turn in range(max((len(one.candidates) for one in kin), default=0)):
-        for one in kin:
+    for turn in range(max((len(one.candidates) for one in similar), default=0)):
+        for one in similar:
             if turn < len(one.candidates) and len(found) < most:
                 found.setdefault(one.candidates[turn].key, one.candidates[turn])
     return tuple(found.values())
 
 
-def said(kin: Sequence[Kin], tried: int) -> Note:
-    """What was learnt from whom, in words."""
-    names = ", ".join(f"{one.name!r} ({one.folder.name}, distance {one.distance:.2f})" for one in kin)
+def said(similar: Sequence[SimilarRun], tried: int) -> Note:
+    """A sentence that says which earlier runs gave candidates."""
+    names = ", ".join(f"{one.name!r} ({one.folder.name}, distance {one.distance:.2f})" for one in similar)
     return Note(code="warm-start", text=f"{tried} candidates come first that did best on similar data: {names}.")

@@ -17,12 +17,12 @@ from tuning.search.trials import Entry, Trials
 GENERATION = 4
 """Trials that are asked for together where a run must be repeatable."""
 _HOPELESS = {"baseline": 0.0, "portfolio": 0.85, "warm start": 0.9, "search": 0.95, "custom": 0.0}
-"""Skill (of the best so far) below which a candidate is stopped before its last fold."""
+"""Skill (of the best so far) below which a candidate is stopped before its last split."""
 
 
 @dataclass
 class Pace:
-    """What fits have taken, by kind: what the next one will take."""
+    """How long fits of each kind have taken, from which the time of the next one is estimated."""
 
     taken: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     at_least: dict[str, float] = field(default_factory=dict[str, float])
@@ -34,9 +34,9 @@ class Pace:
         self.at_least[kind] = max(after_s, self.at_least.get(kind, 0.0))
 
     def expected(self, entry: Entry) -> float | None:
-        """Seconds of one fold's fit; None where nothing is known."""
-        if entry.folds:
-            return max(f.fit_s for f in entry.folds.values()) * 1.1
+        """Seconds that a fit on one split will take; ``None`` where nothing is known."""
+        if entry.splits:
+            return max(f.fit_s for f in entry.splits.values()) * 1.1
         return self.of_kind(entry.candidate.kind)
 
     def of_kind(self, kind: str) -> float | None:
@@ -110,24 +110,24 @@ def _next(
     trials: Trials, proposer: Proposer, pace: Pace, active: list[Entry], told: set[int], left: float, size: int,
     weigh: Callable[[], dict[int, float]],
 ) -> Job | None:  # fmt: skip
-    turns = -(-len(trials.parts.folds) // size)
+    turns = -(-len(trials.parts.splits) // size)
 
     def fits(kind: str) -> bool:
         return (pace.of_kind(kind) or 0.0) * turns <= left
 
     for _ in range(50):
         for entry in active:
-            fold = trials.next_fold(entry)
-            if fold is None:
+            split = trials.next_split(entry)
+            if split is None:
                 continue
             expected = pace.expected(entry)
             if expected is not None and expected > left:
-                trials.end(entry, "stopped", f"a fold of about {expected:.1f} s does not fit into the time left")
+                trials.end(entry, "stopped", f"a split of about {expected:.1f} s does not fit into the time left")
                 continue
-            folds = len(trials.parts.folds) - len(entry.folds)
-            entry.asked.add(fold)
+            splits = len(trials.parts.splits) - len(entry.splits)
+            entry.asked.add(split)
             share = 0.9 if expected is not None else 0.4  # what is not known may not take everything
-            return trials.job(entry, fold, limit_s=max(0.3, share * left / max(1, -(-folds // size))))
+            return trials.job(entry, split, limit_s=max(0.3, share * left / max(1, -(-splits // size))))
         _tell(trials, proposer, told)
         value = {kind: v for kind, v in worth(trials, weigh(), pace).items() if fits(kind)}
         candidate = proposer.ask(value, lambda c: fits(c.kind))
@@ -140,11 +140,11 @@ def _next(
 
 
 def _race(trials: Trials, entry: Entry) -> None:
-    if entry.state != "running" or not entry.folds:
+    if entry.state != "running" or not entry.splits:
         return
     skill = trials.skill(entry)
     if skill is not None and skill < _HOPELESS[entry.candidate.origin]:
-        trials.end(entry, "stopped", f"after {len(entry.folds)} folds at {skill:.0%} of the best one's skill")
+        trials.end(entry, "stopped", f"after {len(entry.splits)} splits at {skill:.0%} of the best one's skill")
 
 
 def _tell(trials: Trials, proposer: Proposer, told: set[int]) -> None:
@@ -162,7 +162,11 @@ def search_trials(
     weigh: Callable[[], dict[int, float]],
     watch: Callable[[], None],
 ) -> None:
-    """``count`` candidates in generations: asked together, told in their order, so that speed has no say."""
+    """Try ``count`` candidates in generations.
+
+    A generation is proposed at once and its results are reported in its order, so the speed of the machine does not change
+    which candidates are tried.
+    """
     left = count
     while left > 0:
         value = worth(trials, weigh(), None)
@@ -185,18 +189,18 @@ def run_all(
     watch: Callable[[], None] = lambda: None,
     until: float = float("inf"),
 ) -> None:
-    """Every fold of every entry, in order; what is not done by the monotonic time ``until`` is stopped."""
-    total = max(1, sum(len(trials.parts.folds) for _ in entries) // pool.size)
+    """Every split of every entry, in order; what is not done by the monotonic time ``until`` is stopped."""
+    total = max(1, sum(len(trials.parts.splits) for _ in entries) // pool.size)
     while True:
         left = until - time.monotonic()
         while left > 0 and pool.idle():
-            entry = next((e for e in entries if trials.next_fold(e) is not None), None)
+            entry = next((e for e in entries if trials.next_split(e) is not None), None)
             if entry is None:
                 break
-            fold = trials.next_fold(entry)
-            assert fold is not None
-            entry.asked.add(fold)
-            pool.submit(trials.job(entry, fold, limit_s=None if np.isinf(until) else left / total))
+            split = trials.next_split(entry)
+            assert split is not None
+            entry.asked.add(split)
+            pool.submit(trials.job(entry, split, limit_s=None if np.isinf(until) else left / total))
         if not pool.running():
             break
         if left <= 0:

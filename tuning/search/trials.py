@@ -1,4 +1,4 @@
-"""What has been tried, fold by fold, and kept on disk: a killed run finds its finished fits again."""
+"""What has been tried, split by split, and kept on disk: a killed run finds its finished fits again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Fitted:
 
 
 class Store:
-    """Finished fits in a folder; each is whole or not there."""
+    """Finished fits, kept in a folder. A fit is either there as a whole or not there at all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,7 +60,7 @@ class Store:
         return self._known[name]
 
     def candidates(self) -> int:
-        """How many candidates have a finished fit here, the baseline and what stands on others apart."""
+        """How many candidates have a finished fit here. The baseline and stacked candidates are not counted."""
         names = {path.name.split(".")[0] for path in self.folder.glob("*.npz") if ".part." not in path.name}
         return sum(not name.startswith(("dummy-", f"{STACKED}-")) for name in names)
 
@@ -73,14 +73,14 @@ State = Literal["running", "finished", "stopped", "failed"]
 
 @dataclass
 class Entry:
-    """One candidate's way through the folds."""
+    """What is known of one candidate: which splits it was asked for, their fits, and how it ended."""
 
     number: int
     candidate: Candidate
     state: State = "running"
-    folds: dict[int, Fitted] = field(default_factory=dict[int, Fitted])
+    splits: dict[int, Fitted] = field(default_factory=dict[int, Fitted])
     asked: set[int] = field(default_factory=set[int])
-    fold_gains: dict[int, float] = field(default_factory=dict[int, float])
+    split_gains: dict[int, float] = field(default_factory=dict[int, float])
     gain: float | None = None
     reason: str = ""
     at_s: float = 0.0
@@ -88,7 +88,7 @@ class Entry:
 
     @property
     def took_s(self) -> float:
-        return sum(f.fit_s for f in self.folds.values())
+        return sum(f.fit_s for f in self.splits.values())
 
 
 class Trials:
@@ -99,50 +99,50 @@ class Trials:
         record: Callable[[Entry], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self.parts, self.gain, self.store, self.seed, self.rows = parts, gain, store, seed, rows
-        self.judged = np.flatnonzero(np.isin(parts.part, parts.folds))
+        self.judged = np.flatnonzero(np.isin(parts.part, parts.splits))
         self.y = y[self.judged]
-        self._y_of = {fold: y[parts.part == fold] for fold in parts.folds}
-        self._where = {fold: np.flatnonzero(parts.part[self.judged] == fold) for fold in parts.folds}
+        self._y_of = {split: y[parts.part == split] for split in parts.splits}
+        self._where = {split: np.flatnonzero(parts.part[self.judged] == split) for split in parts.splits}
         self._outputs = outputs
         self._record = record
         self._began = time.monotonic()
         self.entries: list[Entry] = []
 
     def open(self, candidate: Candidate) -> Entry:
-        """A new entry; folds that an earlier run finished are there already."""
+        """Open an entry for a candidate. It has the splits already that an earlier run finished."""
         entry = Entry(len(self.entries), candidate)
         self.entries.append(entry)
-        for fold in self.parts.folds:
-            known = self.store.get(self.job(entry, fold).name)
+        for split in self.parts.splits:
+            known = self.store.get(self.job(entry, split).name)
             if known is not None:
-                entry.asked.add(fold)
-                self._take(entry, fold, known)
+                entry.asked.add(split)
+                self._take(entry, split, known)
         self._settle(entry)
         return entry
 
-    def job(self, entry: Entry, fold: int, limit_s: float | None = None) -> Job:
+    def job(self, entry: Entry, split: int, limit_s: float | None = None) -> Job:
         c = entry.candidate
-        return Job(c.key, c.kind, c.params, self.parts.name, fold, self.seed, limit_s, self.rows)
+        return Job(c.key, c.kind, c.params, self.parts.name, split, self.seed, limit_s, self.rows)
 
-    def next_fold(self, entry: Entry) -> int | None:
-        waiting = [fold for fold in self.parts.folds if fold not in entry.asked]
+    def next_split(self, entry: Entry) -> int | None:
+        waiting = [split for split in self.parts.splits if split not in entry.asked]
         return waiting[0] if waiting and entry.state == "running" else None
 
     def take(self, entry: Entry, job: Job, result: Done | Failed) -> None:
-        """One fold's result; the last one finishes the entry."""
+        """Take in the result of one split. The entry is finished once it has all of them."""
         if isinstance(result, Failed):
             self.end(entry, "failed", result.reason)
             return
-        self._take(entry, job.fold, self.store.keep(replace(result, name=job.name)))
+        self._take(entry, job.split, self.store.keep(replace(result, name=job.name)))
         self._settle(entry)
 
-    def _take(self, entry: Entry, fold: int, fitted: Fitted) -> None:
-        entry.folds[fold] = fitted
-        entry.fold_gains[fold] = self.gain(self._y_of[fold], fitted.prediction.astype(np.float64))
+    def _take(self, entry: Entry, split: int, fitted: Fitted) -> None:
+        entry.splits[split] = fitted
+        entry.split_gains[split] = self.gain(self._y_of[split], fitted.prediction.astype(np.float64))
 
     def _settle(self, entry: Entry) -> None:
-        if entry.state == "running" and len(entry.folds) == len(self.parts.folds):
-            entry.gain = self.gain(self.y, self.out_of_fold(entry))
+        if entry.state == "running" and len(entry.splits) == len(self.parts.splits):
+            entry.gain = self.gain(self.y, self.cross_validated(entry))
             self.end(entry, "finished")
 
     def end(self, entry: Entry, state: State, reason: str = "") -> None:
@@ -155,12 +155,12 @@ class Trials:
         self._record(entry)
 
     def finished(self) -> list[Entry]:
-        """Best first, the baseline included."""
+        """The finished entries, best first, with the baseline among them."""
         done = [e for e in self.entries if e.state == "finished"]
         return sorted(done, key=lambda e: -(e.gain if e.gain is not None else -np.inf))
 
     def models(self) -> list[Entry]:
-        """Finished ones that are not the baseline, best first."""
+        """The finished entries without the baseline, best first."""
         return [e for e in self.finished() if e.candidate.kind != "dummy"]
 
     def below(self, entry: Entry) -> list[Entry]:
@@ -177,23 +177,23 @@ class Trials:
         found = {e.number: e for entry in chosen for e in self.below(entry)} | {e.number: e for e in chosen}
         return sorted(found.values(), key=lambda e: (e.candidate.kind == STACKED, e.number))
 
-    def out_of_fold(self, entry: Entry) -> F64:
-        """Judged rows x outputs."""
+    def cross_validated(self, entry: Entry) -> F64:
+        """float64[judged rows, outputs]: each row's prediction by the model of a split that did not train on it."""
         out = np.empty((len(self.judged), self._outputs))
-        for fold, fitted in entry.folds.items():
-            out[self._where[fold]] = fitted.prediction
+        for split, fitted in entry.splits.items():
+            out[self._where[split]] = fitted.prediction
         return out
 
     def skill(self, entry: Entry) -> float | None:
-        """Share of the way from the baseline to the best so far, on the folds that the entry has."""
+        """How far the entry is on the way from the baseline (0) to the best so far (1), judged on the splits that it has."""
         best = next(iter(self.models()), None)
         base = next((e for e in self.finished() if e.candidate.kind == "dummy"), None)
-        if best is None or base is None or not entry.fold_gains:
+        if best is None or base is None or not entry.split_gains:
             return None
-        folds = list(entry.fold_gains)
-        top = float(np.mean([best.fold_gains[f] for f in folds]))
-        low = float(np.mean([base.fold_gains[f] for f in folds]))
-        mine = float(np.mean([entry.fold_gains[f] for f in folds]))
+        splits = list(entry.split_gains)
+        top = float(np.mean([best.split_gains[f] for f in splits]))
+        low = float(np.mean([base.split_gains[f] for f in splits]))
+        mine = float(np.mean([entry.split_gains[f] for f in splits]))
         return (mine - low) / (top - low) if top > low else None
 
 

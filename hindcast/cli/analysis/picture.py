@@ -32,7 +32,7 @@ plot_option = click.option("--plot", metavar="F.svg", help="Draw what was found 
 
 
 def save(svg: str, path: str) -> None:
-    """Raises ``Rejected`` where it cannot be written."""
+    """Write the picture. Raises ``Rejected`` where that is not possible."""
     try:
         Path(path).write_text(svg, encoding="utf-8")
     except OSError as error:

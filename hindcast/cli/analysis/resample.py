@@ -46,7 +46,7 @@ resample_options = each(
 
 
 def asked(every: Span | None, agg: str | None) -> Resample | None:
-    """Both options or none. Raises ``UsageError``."""
+    """The resampling that both options ask for together, or none. Raises ``UsageError`` where only one is given."""
     if every is None and agg is None:
         return None
     if every is None:

@@ -49,7 +49,7 @@ class Source(NamedTuple):
         return self.keys[code]
 
     def clock(self) -> Clock:
-        """By which the steps of these series are even."""
+        """The clock by which the steps of these series are even."""
         from analytics.times import steps_by_clock, wall
 
         zone = self.times.zone
@@ -73,7 +73,7 @@ class Clock(NamedTuple):
 
 @contextmanager
 def faults_of(file: str) -> Generator[None, None, None]:
-    """Errors of the mathematics about the rows, as one line that begins with the file."""
+    """Turns errors of the mathematics about rows into one line that begins with the file."""
     try:
         yield
     except ValueError as error:

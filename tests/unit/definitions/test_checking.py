@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from actors.definitions.changes import differences
+from actors.definitions.channel import SECTIONS, ChannelSection
 from actors.definitions.checking import Accepted, Wanted, accept, read, refuse_circles, refuse_removal
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind
@@ -103,6 +104,18 @@ def test_a_secret_comes_as_a_reference_and_never_in_clear() -> None:
 class Node(BaseModel):
     name: str
     needs: tuple[str, ...] = ()
+
+
+def test_a_channel_that_a_part_brings_comes_with_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SECTIONS, "note", ChannelSection)
+    note = Wanted("channel", "n", {"kind": "note"})
+    with pytest.raises(Rejected) as error:
+        accept([note], NOTHING)
+    assert said(error)[0] == "kind"
+    assert "declare it in the configuration" in said(error)[1]
+    key, definition = read(note)
+    (same,) = accept([note], Inventory({key: KINDS["channel"].told(definition)}))
+    assert same.key == key, "what holds may be applied again"
 
 
 def test_circles_are_refused_with_the_way_round() -> None:

@@ -81,10 +81,10 @@ def test_cv_plus_covers_with_models_of_folds() -> None:
         y = x @ [1.0, -1.0] + generator.standard_normal(100)
         new_x = generator.standard_normal((50, 2))
         new_y = new_x @ [1.0, -1.0] + generator.standard_normal(50)
-        fold = np.arange(100) % 5
-        weights = [np.linalg.lstsq(x[fold != k], y[fold != k], rcond=None)[0] for k in range(5)]
-        errors = np.array([abs(y[i] - x[i] @ weights[fold[i]]) for i in range(100)])
-        low, high = cv_plus(errors, fold, np.array([new_x @ w for w in weights]), 0.9)
+        part = np.arange(100) % 5
+        weights = [np.linalg.lstsq(x[part != k], y[part != k], rcond=None)[0] for k in range(5)]
+        errors = np.array([abs(y[i] - x[i] @ weights[part[i]]) for i in range(100)])
+        low, high = cv_plus(errors, part, np.array([new_x @ w for w in weights]), 0.9)
         covered.append(((low <= new_y) & (new_y <= high)).mean())
     assert 0.88 <= np.mean(covered) <= 0.95
 

@@ -87,7 +87,7 @@ def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[TestClien
     monkeypatch.setattr(Access, "principal", principal)
     host = Host(tmp_path)
     host.starts(Settings.load("base"))
-    spec = GatewaySpec("t", host.where, SqliteSpec(tmp_path), "g", "packed", "1")
+    spec = GatewaySpec("t", host.where, SqliteSpec(tmp_path), "g", "1")
     app = create_gateway(spec)
 
     @asynccontextmanager

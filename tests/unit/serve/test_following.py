@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,16 +46,8 @@ def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spec(folder: Path) -> GatewaySpec:
-    return GatewaySpec(
-        "t",
-        WHERE,
-        SqliteSpec(folder),
-        "g",
-        "packed",
-        "1",
-        topics=(Topic("board", "latest"),),
-        cells={"board": "t/board/0"},
-    )
+    where = replace(WHERE, topics=(Topic("board", "latest"),), shown_by={"board": "t/board/0"})
+    return GatewaySpec("t", where, SqliteSpec(folder), "g", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +174,7 @@ def test_a_topic_is_asked_of_the_host_that_has_it_and_keys_are_nobodys_to_see(
     monkeypatch.setattr(Hosts, "changes", changes)
     cells = {"board": "t/board/0", "definitions": "t/directory/0"}
     topics = (Topic("board", "latest"), Topic("definitions", "upsert"))
-    followed = GatewaySpec("t", WHERE, SqliteSpec(tmp_path), "g", "packed", "1", topics=topics, cells=cells)
+    followed = GatewaySpec("t", replace(WHERE, topics=topics, shown_by=cells), SqliteSpec(tmp_path), "g", "1")
     with TestClient(create_live(followed)) as http, http.websocket_connect("/") as live:
         live.receive_json(mode="binary")
         for id, topic in enumerate(("board", "definitions", "keys")):

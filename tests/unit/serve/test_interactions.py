@@ -50,7 +50,7 @@ def sent(bodies: list[bytes], *, together: bool) -> tuple[list[Any], Collector]:
     collector = Collector()
 
     async def story() -> list[Any]:
-        interactions = Interactions(cast("Hosts", collector), "cell")
+        interactions = Interactions(cast("Hosts", collector), ("cell",))
 
         async def alone(body: bytes) -> Answer:
             return await interactions.take(decode_cloudevents(body, JSON, {}, 1_795_495_200_000_000))
@@ -126,7 +126,7 @@ def test_an_odd_one_gets_its_own_verdict_and_spoils_no_other(odd: bytes) -> None
 
 def test_a_warning_is_said_and_counted_where_the_row_is_accepted() -> None:
     async def story() -> tuple[list[Answer], dict[str, int]]:
-        interactions = Interactions(cast("Hosts", Collector()), "cell")
+        interactions = Interactions(cast("Hosts", Collector()), ("cell",))
         odd = body(id="x", data={"revenue": 5, "currency": "coins"})
         return [await interactions.take_event(text) for text in (body(), odd, odd)], interactions.counts
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import pytest
 from fastapi.testclient import TestClient
 
 from actors.topology import HostMap
+from actors.workers import Health
 from events.errors import Rejected
 from events.memory_log import MemorySpec
 from serve.app import create_gateway
+from serve.gateway import Gateway
+from serve.hosts import Hosts
 from serve.page import HEADERS
 from serve.parameters import seconds_since
 from serve.spec import GatewaySpec
@@ -18,7 +22,7 @@ from serve.spec import GatewaySpec
 
 @pytest.fixture(scope="module")
 def http() -> TestClient:
-    spec = GatewaySpec("t", HostMap("nowhere", {}), MemorySpec("nowhere"), "g", "packed", "1")
+    spec = GatewaySpec("t", HostMap("nowhere", {}), MemorySpec("nowhere"), "g", "1")
     return TestClient(create_gateway(spec))  # not entered: nothing is started
 
 
@@ -111,3 +115,24 @@ def test_a_moment_is_read_as_people_write_it(said: str, at: float) -> None:
 def test_what_is_no_moment_is_refused_with_what_is(said: str) -> None:
     with pytest.raises(Rejected, match="since"):
         seconds_since(said, NOW)
+
+
+class NoHosts:
+    """Stand in for hosts of which none answers."""
+
+    where = HostMap("nowhere", {})
+
+    async def health(self) -> list[Health]:
+        return []
+
+
+def test_who_reads_the_metrics_of_one_tenant_learns_nothing_of_another_on_the_same_log() -> None:
+    cells = {f"t/{fold}/0": "h" for fold in ("directory", "user_interactions", "control")}
+    spec = GatewaySpec("t", HostMap("nowhere", cells), MemorySpec("two tenants"), "g", "packed", "1")
+    app = create_gateway(spec)
+    gateway = app.state.gateway = Gateway(spec)
+    gateway.hosts = cast("Hosts", NoHosts())
+    for tenant in ("t", "tt", "other"):
+        spec.log.open().acquire(f"{tenant}/user_interactions/0", ["user_interactions"])
+    found = TestClient(app).get("/metrics").text
+    assert re.findall(r'hindcast_stream_head\{[^}]*producer="([^"]*)"', found) == ["t/user_interactions/0"]

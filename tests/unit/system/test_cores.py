@@ -11,9 +11,9 @@ import pytest
 
 from actors import cores
 from actors.cores import granted_cores, usable_cores
-from actors.topology import Placement, placed
+from actors.placement import arranged
+from actors.topology import Placement
 from config.settings import Settings
-from events.sqlite_log import SqliteSpec
 from hindcast import topology
 
 NO_LIMIT = float("inf")
@@ -85,9 +85,9 @@ def test_a_process_that_is_kept_to_one_core_counts_one() -> None:
 )
 def test_usable_cores_choose_the_placement(tmp_path: Path, n: int, placement: Placement, spread: bool) -> None:
     cells = topology.cells(Settings.load("base"), tmp_path)
-    hosts = placed(cells, placement, cores=n, log=SqliteSpec(tmp_path), generation="g", min_free_bytes=0)
-    assert (len(hosts) == len(cells)) == spread
-    assert sorted(cell.name for host in hosts for cell in host.cells) == sorted(cell.name for cell in cells)
+    where = arranged(cells, placement, cores=n)
+    assert (len(set(where.values())) == sum(not cell.beside for cell in cells)) == spread
+    assert where.keys() == {cell.name for cell in cells}
 
 
 def test_gateways_follow_the_cores_as_far_as_the_collector_keeps_up() -> None:

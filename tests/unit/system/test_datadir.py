@@ -94,3 +94,17 @@ def ask_until(data: DataDir, done: threading.Event) -> None:
     while not done.is_set():
         data.claimed()
         time.sleep(0.001)
+
+
+def test_the_number_of_partitions_is_fixed_when_the_directory_is_made(tmp_path: Path) -> None:
+    data = DataDir(tmp_path)
+    data.keep_partitions(4, log_exists=False)
+    DataDir(tmp_path).keep_partitions(4, log_exists=True)
+    with pytest.raises(Rejected, match=r"is 1, but .* was made with 4.*; set log\.partitions to 4, or choose another"):
+        DataDir(tmp_path).keep_partitions(1, log_exists=True)
+
+
+def test_a_log_of_a_release_without_partitions_has_one(tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match="was made with 1"):
+        DataDir(tmp_path).keep_partitions(2, log_exists=True)
+    DataDir(tmp_path).keep_partitions(1, log_exists=True)

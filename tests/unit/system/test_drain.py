@@ -24,7 +24,7 @@ class Slow(Worker):
 
 
 def test_a_host_drains_as_fast_as_its_slowest_cell(tmp_path: Path) -> None:
-    host = Host(HostSpec("dashboards", SqliteSpec(tmp_path), "g", (), 0))
+    host = Host(HostSpec("dashboards", SqliteSpec(tmp_path), "g", 0))
     slow = [Slow() for _ in range(8)]
     host._workers.update({str(n): worker for n, worker in enumerate(slow)})
     began = time.monotonic()

@@ -13,21 +13,33 @@ import pytest
 
 from tests.packages import BROKEN, DICE, put
 
+MINE = """
+extends: base
+metrics: [{name: throws, stream: dice_throws}]
+channels: [{name: notes, kind: note, path: /tmp/notes.txt}]
+alerts: [{name: Thrown, condition: throws.count > 0, threshold: 0, channels: [notes]}]
+"""
 LOOK = """
-import json
+import json, sys
 from pathlib import Path
 from config.parts import parts
 from config.settings import Settings
-from actors.topology import placed
+from actors.placement import arranged
 from hindcast.topology import cells
-settings = Settings.load("base")
+settings = Settings.load(sys.argv[1])
 found = cells(settings, Path("data"))
-hosts = {p: placed(found, p, cores=2, log=None, generation="g", min_free_bytes=0) for p in ("packed", "spread")}
+hosts = {}
+for p in ("packed", "spread"):
+    for cell, host in arranged(found, p, cores=2).items():
+        hosts.setdefault(p, {}).setdefault(host, []).append(cell)
 print(json.dumps({
     "parts": {name: plug_in.error for name, plug_in in parts().plug_ins.items()},
     "where": parts().where,
-    "hosts": {p: {h.name: [c.name for c in h.cells] for h in placed} for p, placed in hosts.items()},
+    "hosts": hosts,
     "dashboards": [d.id for d in settings.dashboards],
+    "metrics": [m.name for m in settings.metrics][-1],
+    "read": next(c.fold.reads for c in found if c.fold.name == "metrics"),
+    "channels": [[c.name, c.kind] for c in settings.channels],
 }))
 """
 
@@ -39,7 +51,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     for name, code in BROKEN.items():
         put(folder, name, code)
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
-    run = [sys.executable, "-c", LOOK]
+    (folder / "mine.yaml").write_text(MINE)
+    run = [sys.executable, "-c", LOOK, str(folder / "mine.yaml")]
     root = Path(__file__).parents[3]
     said = subprocess.run(run, capture_output=True, text=True, timeout=280, check=False, cwd=root, env=environment)
     assert said.returncode == 0, said.stderr
@@ -58,7 +71,7 @@ def test_each_that_fails_is_named_with_its_reason(found: Any) -> None:
 
 def test_its_cells_have_a_process_of_their_own(found: Any) -> None:
     packed = found["hosts"]["packed"]
-    assert packed["parts:dice"] == ["main/dice_throws.dice/0", "main/thrown/0"]
+    assert sorted(packed["parts:dice"]) == ["main/dice_throws.dice/0", "main/thrown/0"]
     assert packed["parts:dry"] == ["main/system_metrics.dry/0"]
     assert {name for name in packed if not name.startswith("parts:")} == {
         "collectors", "analyzers", "dashboards", "alerts", "edges",
@@ -70,11 +83,17 @@ def test_its_dashboard_comes_after_those_of_the_user(found: Any) -> None:
     assert found["dashboards"] == ["overview", "system", "dice"]
 
 
+def test_a_configuration_may_name_its_streams_and_kinds_of_channels(found: Any) -> None:
+    assert (found["metrics"], found["channels"]) == ("throws", [["notes", "note"]])
+    assert "dice_throws" in found["read"], "the metrics read it"
+
+
 RUN = """
 import asyncio, json, sys, time
 from pathlib import Path
 from actors.host import Host
-from actors.topology import placed
+from actors.placement import arranged
+from actors.topology import HostMap, HostSpec
 from config.parts import parts
 from config.settings import Settings
 from events.sqlite_log import SqliteSpec
@@ -83,12 +102,15 @@ folder = Path(sys.argv[1])
 found = cells(Settings.load("base"), folder)
 log = SqliteSpec(folder / "log")
 kept = ("parts:dice", "parts:dry", "parts:poisoned", "edges")
-specs = placed(
-    found, "packed", cores=2, log=log, generation="g", min_free_bytes=0, plug_ins=parts().where
-)
+where = arranged(found, "packed", cores=2)
 
 async def main():
-    hosts = {spec.name: Host(spec) for spec in specs if spec.name in kept}
+    hosts = {name: Host(HostSpec(name, log, "g", 0, parts().where)) for name in kept}
+    for cell in found:
+        if where[cell.name] in kept:
+            await hosts[where[cell.name]].start(cell)
+    for host in hosts.values():
+        await host.told(HostMap("n", where, version=1))
     deadline, shown, health = time.monotonic() + 60, {}, {}
     while time.monotonic() < deadline:
         frames = await hosts["parts:dice"].changes("main", {"dice": None}, 0.0)

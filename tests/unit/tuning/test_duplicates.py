@@ -37,7 +37,7 @@ def repeated(table: dict[str, Any], times: int) -> tuple[dict[str, Any], Any]:
 
 
 def apart(prepared: Prepared, of: Any) -> bool:
-    """Whether no row has copies on both sides of any split: the holdout, each fold, each fold of the refits."""
+    """Whether no row has copies on both sides of any split: the holdout, each split, each split of the refits."""
     of = of[prepared.target.rows]
     sides = np.zeros(len(of), np.int64)
     sides[prepared.split.holdout] = 1

@@ -81,7 +81,7 @@ def test_a_planted_signal_is_found_and_the_model_comes_back_from_its_bytes(kind:
     assert len(curve) >= 3 and curve[-1].rows == report.split.train_rows * 4 // 5
     better = max if report.definition(report.metric).greater_is_better else min
     assert better(curve[0].score, curve[-1].score) == curve[-1].score
-    assert "alone, judged on 3 folds" in report.learning_note
+    assert "alone, judged on 3 splits" in report.learning_note
     assert {c.model for c in found["all_models"]} >= {"dummy", "linear", "lightgbm"}
     model = found["best_model"]
     new = {name: values[:30] for name, values in table(400, seed=5, kind=kind).items() if name != "y"}

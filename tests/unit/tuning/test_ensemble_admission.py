@@ -18,7 +18,7 @@ ROWS = 400
 
 
 class Bench:
-    """Trials of two folds, whose models are made up: ``noise`` blurs the log odds that they know."""
+    """Trials of two splits, whose models are made up: ``noise`` blurs the log odds that they know."""
 
     def __init__(self, folder: Path) -> None:
         self.rng = np.random.default_rng(3)
@@ -32,9 +32,11 @@ class Bench:
     def finish(self, origin: str, noise: float, kind: str = "lightgbm") -> Entry:
         entry = self.trials.open(Candidate(kind, {"x": len(self.trials.entries)}, origin))  # pyright: ignore[reportArgumentType]
         shown = 1 / (1 + np.exp(-self.odds - self.rng.normal(0, noise, ROWS)))
-        for fold in (0, 1):
-            job = self.trials.job(entry, fold)
-            self.trials.take(entry, job, Done(job.name, shown[self.part == fold, None].astype(np.float32), 0.1, b"", 1))
+        for split in (0, 1):
+            job = self.trials.job(entry, split)
+            self.trials.take(
+                entry, job, Done(job.name, shown[self.part == split, None].astype(np.float32), 0.1, b"", 1)
+            )
         return entry
 
     def joined(self) -> set[int]:

@@ -13,7 +13,7 @@ from analytics.models.ensemble import Ensemble, Member
 from analytics.models.schema import Feature, WrongInput
 from tuning.candidates import PORTFOLIO, POSITIVE
 from tuning.data.target import is_skewed
-from tuning.fitting.recipes import Fold, Task, fit, view_of
+from tuning.fitting.recipes import SplitRows, Task, encoding_of, fit
 from tuning.pipeline import run_automated_ml
 
 
@@ -31,7 +31,7 @@ TASK = Task(tuple(Feature(name, name, "number") for name in "abc"), 0)
 @pytest.mark.parametrize("candidate", [c for c in PORTFOLIO if c.kind in POSITIVE], ids=lambda c: c.key)
 def test_they_tell_a_product_better_than_a_constant_and_come_back_from_their_bytes(candidate: Any) -> None:
     (x, y), (x_out, y_out) = spend(1500, 0), spend(500, 1)
-    view, seen = view_of(candidate.kind, candidate.params, Fold(x, y, x_out, y_out), TASK, 0)
+    view, seen = encoding_of(candidate.kind, candidate.params, SplitRows(x, y, x_out, y_out), TASK, 0)
     out = view.transform(x_out)
     model = fit(candidate.kind, candidate.params, view, (seen, y), (out, y_out), TASK, 0, None)
     shown = model.predict(out)
@@ -47,7 +47,7 @@ def test_they_tell_a_product_better_than_a_constant_and_come_back_from_their_byt
 def test_a_linear_one_answers_as_scikit_learn_does_but_for_its_bound() -> None:
     x, y = spend(800, 2)
     params: Any = {"strength": 0.1, "power": 1.5, "knots": 0, "keep": 1.0}
-    view, seen = view_of("glm", params, Fold(x, y, x, y), TASK, 0)
+    view, seen = encoding_of("glm", params, SplitRows(x, y, x, y), TASK, 0)
     model = fit("glm", params, view, (seen, y), (seen, y), TASK, 0, None)
     alpha = 1.0 / (0.1 * len(x))
     theirs = TweedieRegressor(power=1.5, link="log", alpha=alpha, max_iter=300).fit(seen.astype(float), y / y.mean())

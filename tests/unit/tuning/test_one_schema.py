@@ -120,7 +120,7 @@ def test_a_time_column_of_numbers_with_leading_zeros_or_in_nanoseconds_orders(tm
 
     for cells in ([f"{i:05d}" for i in range(200)], [str(1_767_225_600_000_000_000 + i * 10**9) for i in range(200)]):
         path = tmp_path / "t.csv"
-        path.write_text("t,x,y\n" + "".join(f"{t},{RNG.normal():.4f},{RNG.normal():.4f}\n" for t in cells))
+        path.write_text("t,x,y\n" + "".join(f"{t},{RNG.normal():.9f},{RNG.normal():.9f}\n" for t in cells))
         prepared = prepare(as_columns(path), Config("y", time_col="t"))
         assert prepared.split.holdout.tolist() == list(range(160, 200))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analytics.models.schema import Feature
-from tuning.data.splits import folds_of
+from tuning.data.splits import splits_of
 from tuning.fitting.jobs import Done, Job, Rows
 from tuning.fitting.recipes import Task
 from tuning.fitting.worker_pool import Pool
@@ -22,7 +22,7 @@ def test_files_of_the_current_folder_are_no_modules_of_the_workers(
 ) -> None:
     y = np.arange(60) % 2.0
     Rows(y.astype(np.float32)[:, None], y, Task((Feature("0", "0", "number"),), 2), in_time=False).write(tmp_path)
-    np.save(tmp_path / "train.parts.npy", folds_of(y, 2, 2, 0))
+    np.save(tmp_path / "train.parts.npy", splits_of(y, 2, 2, 0))
     work = tmp_path / "work"
     work.mkdir()
     (work / "random.py").write_text("raise SystemExit('somebody's script was run')")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from analytics.models.schema import Feature, WrongInput
 from tuning.candidates import PORTFOLIO, SPACES, Candidate, OneOf
 from tuning.config import Config
-from tuning.data.splits import folds_of
+from tuning.data.splits import splits_of
 from tuning.ensemble.selection import Cost, Limits, calibrate, greedy, within
 from tuning.evaluation.scoring import gain_of, metric_of, worth_of
 from tuning.fitting.jobs import Done, Job, Rows
@@ -160,7 +160,7 @@ def test_a_worker_that_overstays_is_killed_and_another_takes_over(tmp_path: Path
     y = (x[:, 0] > 0).astype(float)
     features = tuple(Feature(str(j), str(j), "number") for j in range(20))
     Rows(x, y, Task(features, 2), in_time=False).write(tmp_path)
-    np.save(tmp_path / "train.parts.npy", folds_of(y, 2, 2, 0))
+    np.save(tmp_path / "train.parts.npy", splits_of(y, 2, 2, 0))
     slow = {"min_samples_leaf": 1, "max_features": 1.0, "entropy": True, "keep": 1.0}
     with Pool(1, tmp_path) as pool:
         pool.submit(Job("a", "dummy", {}, "train", 0, 0))

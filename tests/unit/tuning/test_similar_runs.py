@@ -14,7 +14,7 @@ from tuning.config import Config
 from tuning.data.preparation import prepare
 from tuning.pipeline import fit_table
 from tuning.report import Hashes, Report, Trial
-from tuning.search.similar_runs import distance, earlier, kin_of, meta_features, proposals
+from tuning.search.similar_runs import distance, earlier, meta_features, proposals, similar_to
 
 HERE = {"rows": 0.6, "categories": 0.2, "entropy": 0.9, "best column": 0.3}
 KINDS = ("lightgbm", "linear", "extra_trees")
@@ -33,15 +33,15 @@ def report(best: tuple[Candidate, ...], moved: float = 0.0, **changed: Any) -> R
 
 def asked(runs: list[tuple[Path, Report]], **more: Any) -> Any:
     wanted: dict[str, Any] = {"problem": "binary", "data_hash": "new", "seed": 0, "kinds": KINDS, **more}
-    return kin_of(HERE, runs, **wanted)
+    return similar_to(HERE, runs, **wanted)
 
 
 def test_the_nearest_runs_best_comes_first_then_each_ones_in_turn() -> None:
     far, near = report((THIRD, BEST), 0.1), report((BEST, SECOND), 0.01)
-    kin = asked([(Path("far"), far), (Path("near"), near)])
-    assert [k.folder.name for k in kin] == ["near", "far"]
-    assert [c.key for c in proposals(kin)] == [BEST.key, THIRD.key, SECOND.key]
-    assert {c.origin for c in proposals(kin)} == {"warm start"}
+    similar = asked([(Path("far"), far), (Path("near"), near)])
+    assert [k.folder.name for k in similar] == ["near", "far"]
+    assert [c.key for c in proposals(similar)] == [BEST.key, THIRD.key, SECOND.key]
+    assert {c.origin for c in proposals(similar)} == {"warm start"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from analytics.models.ensemble import Ensemble
 from analytics.models.schema import Feature
 from tuning.candidates import PORTFOLIO, STACKED, second_layer
 from tuning.config import Config
-from tuning.data.splits import Parts, folds_of, write_parts
+from tuning.data.splits import Parts, splits_of, write_parts
 from tuning.ensemble.assembly import cost_of, ensemble_of
 from tuning.ensemble.selection import Limits, within
 from tuning.ensemble.stacking import fit_above
@@ -31,7 +31,7 @@ ROWS = 400
 
 @pytest.fixture(scope="module")
 def layered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trials, Any]]:
-    """Two models, a layer on both, and the rows; a tenth of the rows are in no fold."""
+    """Two models, a layer on both, and the rows; a tenth of the rows are in no split."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ROWS, 3)).astype(np.float32)
     x[:, 2] = rng.integers(0, 5, ROWS)
@@ -39,7 +39,7 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trials, 
     features = (Feature("a", "a", "number"), Feature("b", "b", "number"), Feature("c", "c", "category", 5))
     folder = tmp_path_factory.mktemp("run")
     Rows(x, y, Task(features, 2), in_time=False).write(folder)
-    part = folds_of(y, 2, 3, 0)
+    part = splits_of(y, 2, 3, 0)
     part[::10] = -1
     parts = Parts("train", part, (0, 1, 2), (0, 1, 2))
     write_parts(folder, parts)
@@ -51,8 +51,8 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trials, 
     yield trials, x
 
 
-def member_of(trials: Trials, entry: Entry, fold: int) -> Ensemble:
-    return from_bytes(trials.store.blob(trials.job(entry, fold).name))
+def member_of(trials: Trials, entry: Entry, split: int) -> Ensemble:
+    return from_bytes(trials.store.blob(trials.job(entry, split).name))
 
 
 def test_a_layer_is_judged_by_what_its_members_say_of_rows_that_neither_layer_was_fitted_on(
@@ -62,12 +62,12 @@ def test_a_layer_is_judged_by_what_its_members_say_of_rows_that_neither_layer_wa
     judged = trials.judged
     for entry in [e for e in trials.entries if e.candidate.kind == STACKED]:
         assert entry.state == "finished", entry.reason
-        shown = np.concatenate([trials.out_of_fold(e) for e in trials.below(entry)], axis=1, dtype=np.float32)
-        for fold in trials.parts.folds:
-            rows = trials.parts.part[judged] == fold
-            member = member_of(trials, entry, fold)
+        shown = np.concatenate([trials.cross_validated(e) for e in trials.below(entry)], axis=1, dtype=np.float32)
+        for split in trials.parts.splits:
+            rows = trials.parts.part[judged] == split
+            member = member_of(trials, entry, split)
             seen = np.concatenate([member.views[0].transform(x[judged][rows]), shown[rows]], axis=1)
-            assert np.allclose(member.members[0].model.predict(seen), trials.out_of_fold(entry)[rows], atol=1e-6)
+            assert np.allclose(member.members[0].model.predict(seen), trials.cross_validated(entry)[rows], atol=1e-6)
 
 
 def test_what_is_served_shows_the_layer_the_means_of_the_members_below(layered: tuple[Trials, Any]) -> None:
@@ -79,14 +79,14 @@ def test_what_is_served_shows_the_layer_the_means_of_the_members_below(layered: 
     new[:, 2] = np.arange(50) % 7
 
     def mean(entry: Entry) -> Any:
-        return np.mean([member_of(trials, entry, fold).predict(new) for fold in trials.parts.serving], axis=0)
+        return np.mean([member_of(trials, entry, split).predict(new) for split in trials.parts.serving], axis=0)
 
     below = {e.number: mean(e) for e in (linear, boosted)}
     wanted: Any = 0.25 * below[boosted.number]
     for entry in (layer[0], layer[2]):
         shown = np.concatenate([below[e.number] for e in trials.below(entry)], axis=1, dtype=np.float32)
-        for fold in trials.parts.serving:
-            member = member_of(trials, entry, fold)
+        for split in trials.parts.serving:
+            member = member_of(trials, entry, split)
             seen = np.concatenate([member.views[0].transform(new), shown], axis=1)
             wanted = wanted + weights[entry.number] / 3 * member.members[0].model.predict(seen)
     assert np.allclose(served.predict(new), wanted, atol=1e-6)
@@ -99,7 +99,7 @@ def test_a_layer_pays_for_what_it_stands_on_once(layered: tuple[Trials, Any]) ->
     alone, both = cost_of(first, trials), cost_of(second, trials)
     for below in (linear, boosted):
         assert cost_of(below, trials).parts.items() <= alone.parts.items()
-    size = sum(f.size for e in (linear, boosted, first, second) for f in e.folds.values())
+    size = sum(f.size for e in (linear, boosted, first, second) for f in e.splits.values())
 
     assert within([alone, both, cost_of(linear, trials)], Limits(size=size, row_ms=100.0))
     assert not within([alone, both], Limits(size=size - 1, row_ms=100.0))

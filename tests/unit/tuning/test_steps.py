@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from analytics.models.schema import Feature, WrongInput
 from tuning.data.column_types import column_of, schema_of
 from tuning.data.leakage import find_leaks
-from tuning.data.splits import folds_of, grouped, in_time, set_apart
+from tuning.data.splits import grouped, in_time, set_apart, splits_of
 from tuning.data.tables import as_columns, digest, from_arrow, read_columns
 from tuning.data.target import target_of
 from tuning.fitting.recipes import select
@@ -166,7 +166,7 @@ def test_noise_is_never_called_a_leak(seed: int) -> None:
 def test_folds_hold_every_row_once_and_classes_in_equal_shares(seed: int, classes: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     y = rng.integers(0, classes, 200).astype(float) if classes else rng.normal(size=200)
-    part = folds_of(y, classes, k, seed)
+    part = splits_of(y, classes, k, seed)
     assert set(part) == set(range(k))
     assert np.bincount(part).max() - np.bincount(part).min() <= max(1, classes)
     for c in range(classes):

@@ -98,7 +98,9 @@ export function SystemHealth({ title }: Props) {
           <span>
             {live
               ? "The host is sampled every second; the first should be here in a moment."
-              : "None in the range of the top bar: this machine's gauges were not sampled then."}
+              : range.value.span
+                ? "This machine's gauges are sampled every second, and shown over a range within a minute."
+                : "None in the range of the top bar: this machine's gauges were not sampled then."}
           </span>
         </Empty>
       }

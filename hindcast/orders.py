@@ -1,0 +1,76 @@
+"""Orders about where cells run, as operators give them over HTTP: they stand on ``control``, and are carried out once.
+
+``cell.placed`` (subject: the cell; data: ``host``) and ``cells.arranged`` (data: ``placement``). Only those that are given
+while the system runs count: where cells run after a start, the configuration says.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from actors.placement import ARRANGED, PLACED
+from events.catalog import CONTROL
+from events.errors import Rejected, Transient
+from events.log import LogReader, Source
+from hindcast.placement import Reconciler
+
+logger = logging.getLogger(__name__)
+READ_BYTES = 1 << 20
+WAIT_S = 5.0
+
+
+class Orders:
+    """Follows ``control`` in a thread of its own, from the moment this is made. ``log`` is closed at the end."""
+
+    def __init__(self, log: LogReader, tenant: str, placement: Reconciler) -> None:
+        self._log = log
+        self._placement = placement
+        prefix = f"{tenant}/"
+        self._at: dict[Source, int] = {
+            (CONTROL.name, p): log.head(CONTROL.name, p) for p in log.producers(CONTROL.name) if p.startswith(prefix)
+        }
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="orders", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ending.set()
+        self._log.wake()
+        if self._thread.ident is not None:
+            self._thread.join(WAIT_S)
+        self._log.close()
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                if self._log.wait(self._at, WAIT_S):
+                    self._read()
+            except Exception:
+                logger.exception("orders are read again")
+                self._ending.wait(1.0)
+
+    def _read(self) -> None:
+        for source, after in self._at.items():
+            for entry in self._log.read(*source, after, READ_BYTES):
+                batch = entry.batch()
+                skip = max(0, after - entry.header.first)
+                said = zip(*(batch.column(name).to_pylist() for name in ("type", "subject", "data")), strict=True)
+                for type_, subject, data in list(said)[skip:]:
+                    if type_ in (PLACED, ARRANGED):
+                        self._carry_out(type_, subject, json.loads(data))
+                self._at[source] = entry.header.end
+
+    def _carry_out(self, type_: str, subject: str, data: Mapping[str, Any]) -> None:
+        try:
+            if type_ == PLACED:
+                self._placement.move(subject, data["host"])
+            else:
+                self._placement.arrange(data["placement"])
+        except (Rejected, Transient) as error:
+            logger.warning("%s %s: %s", type_, subject, error)
