@@ -69,7 +69,10 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     if settings.archive.enabled:
         kept = settings.archive
         bounds = ArchiveBounds(kept.segment_rows, trim=kept.trim, hot_s=kept.hot_h * 3600)
-        core.append(CellSpec("edges", Archiver(), tenant, Archive(bounds)))
+        quiet = CellSpec(
+            "edges", Backfill(), tenant
+        ).name  # hardly ever at work, so no process more where each has its own
+        core.append(CellSpec("edges", Archiver(), tenant, Archive(bounds), beside=quiet))
     return (*core, *(cell for cells in of_parts(settings, data).values() for cell in cells))
 
 

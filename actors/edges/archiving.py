@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
@@ -18,6 +19,7 @@ import msgspec
 
 from actors.archiver import ArchiveBounds, Archiver, State
 from actors.cell import AnyCell
+from actors.edges.trimming import needed
 from actors.workers import Worker
 from events.archive.blocks import LEVELS
 from events.archive.job import Done, Order, Range
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 SECOND = 1_000_000
 MOST_RANGES = 64
 """Archived in one run, so that what is done is recorded now and then."""
+TRIM_EVERY = 12
+"""Looks of the archiver for each time that the log is trimmed."""
 TRIM_STEP = 4_096
 """Offsets that the log forgets at once: the producer's commits wait so long."""
 
@@ -50,6 +54,7 @@ class ArchiverWorker(Worker):
         self._sealed: dict[Source, int] = {}
         """Where the next block of each source may begin."""
         self._trimmed: dict[Source, int] = {}
+        self._trim_at = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._door = threading.Lock()
         """Held while a process starts and while it is ended: none is left behind."""
@@ -137,18 +142,20 @@ class ArchiverWorker(Worker):
                     raise Transient(f"{self._archived.root}: {error}; make room for the archive", 30.0) from error
 
     def _trim(self, heads: Mapping[Source, int]) -> None:
-        """Let the log forget what is archived, older than ``hot_s``, and consumed by every cell at work."""
+        """Let the log forget what is archived, older than ``hot_s``, consumed by every cell, and below their snapshots."""
         before = self._now() - int(self._bounds.hot_s * SECOND)
-        consumed: dict[Source, int] = {}
-        for cell in self.log.cells():
-            if self.log.last_commit(cell)[1] < before:
-                continue  # it may never run again; if it does, it reads from the archive
-            for source, offset in self.log.cursor(cell).items():
-                consumed[source] = min(offset, consumed.get(source, offset))
         self._archived.segments.refresh()
+        ends: dict[Source, int] = {}
         for source in heads:
             old = [s for s in self._archived.segments.of(*source).segments if (s.latest_received or 0) < before]
-            below = min(old[-1].end if old else 0, consumed.get(source, heads[source]))
+            if old and old[-1].end > self._trimmed.get(source, 0):
+                ends[source] = old[-1].end
+        if not ends or time.monotonic() < self._trim_at:
+            return
+        self._trim_at = time.monotonic() + TRIM_EVERY * self._bounds.every_s  # to look into all snapshots costs
+        kept = needed(self.log, before)
+        for source, end in ends.items():
+            below = min(end, kept.get(source, end))
             while self._trimmed.get(source, 0) < below and not self.stopping.is_set():
                 self._trimmed[source] = min(below, self._trimmed.get(source, 0) + TRIM_STEP)
                 self._archived.trim(*source, self._trimmed[source])
