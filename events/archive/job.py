@@ -64,7 +64,7 @@ def archive(log: LogReader, root: Path, ranges: Sequence[Range]) -> Generator[Se
     from events.archive.delta import StreamTable
 
     tables: dict[str, StreamTable] = {}
-    with _alone(root):
+    with alone(root):
         for wanted in ranges:
             try:
                 table = tables.get(wanted.stream) or tables.setdefault(wanted.stream, StreamTable(root, wanted.stream))
@@ -106,14 +106,16 @@ def _agrees(log: LogReader, segment: Segment) -> bool:
 
 
 @contextmanager
-def _alone(root: Path) -> Generator[None, None, None]:
-    """Raises ``Transient`` where another process archives to ``root``."""
+def alone(root: Path) -> Generator[None, None, None]:
+    """Nobody else adds to the archive meanwhile. Raises ``Transient`` where another process does, or copies it."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (root / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Transient(f"another process archives to {root}; one is enough", 5.0) from None
+            raise Transient(
+                f"another process archives to {root}, or makes a backup of it; it is tried again", 5.0
+            ) from None
         yield
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from events.archive.blocks import Blocks
-from events.archive.segments import Segments
+from events.archive.segments import Segment, Segments, Shelf
 from events.entry import Entry
 from events.errors import Corrupt
 from events.log import Commit, Cursor, EventLog, JournalRow, Lease, LogSpec, Room, SnapshotRef, Verdict
@@ -70,19 +70,39 @@ class ArchivedLog:
         return self._entries
 
     def verify(self, cell: str) -> Verdict:
-        """What ``LogUpkeep.verify`` finds, and what is wrong with the archive's files of what the cell wrote."""
+        """What ``LogUpkeep.verify`` finds, and what is wrong with the archive of what the cell wrote, or between the two."""
         verdict = self.log.verify(cell)
-        verdict.problems += self._unsound(cell)
+        try:
+            self.segments.refresh()
+        except Corrupt as error:
+            verdict.problems.append(str(error))
+        for (stream, producer), shelf in self.segments.shelves():
+            if producer == cell:
+                verdict.segments += len(shelf.segments)
+                verdict.problems += self._unsound(shelf.segments)
+                verdict.problems += self._apart(stream, producer, shelf)
         return verdict
 
-    def _unsound(self, cell: str) -> Iterator[str]:
-        self.segments.refresh()
-        mine = [segment for segment in self.segments.all() if segment.producer == cell]
-        if mine:
-            from events.archive.files import unsound
+    def _unsound(self, segments: Sequence[Segment]) -> Iterator[str]:
+        """Files that are missing or damaged."""
+        from events.archive.files import unsound
 
-            for segment in mine:
-                yield from (f"{problem}; restore it from a backup" for problem in unsound(segment, self.root))
+        for segment in segments:
+            yield from (f"{problem}; restore it from a backup" for problem in unsound(segment, self.root))
+
+    def _apart(self, stream: str, producer: str, shelf: Shelf) -> Iterator[str]:
+        """Where the archive is not of this log: the chain of hashes says what each segment ended with."""
+        whose = f"{stream} of {producer}"
+        oldest = self.log.read(stream, producer, 0, 1)
+        if oldest and oldest[0].header.first > shelf.end:
+            yield f"{whose}: offsets {shelf.end} to {oldest[0].header.first} are in neither log nor archive; restore both"
+        for segment in shelf.segments:
+            kept = self.log.read(stream, producer, segment.end - 1, 1)
+            if kept and kept[0].header.first < segment.end and kept[0].header.chain.hex() != segment.chain:
+                yield (
+                    f"{whose}: log and archive differ at offset {segment.end - 1}; they are not of one system, restore both "
+                    "from one backup"
+                )
 
     # -- as the log has it -----------------------------------------------------------------------------------------
 

@@ -150,5 +150,6 @@ class Segments:
         """What is archived of one producer's stream, as far as was last refreshed."""
         return self._shelves.get((stream, producer)) or Shelf()
 
-    def all(self) -> list[Segment]:
-        return [segment for shelf in self._shelves.values() for segment in shelf.segments]
+    def shelves(self) -> list[tuple[Source, Shelf]]:
+        """What is archived, by stream and producer."""
+        return list(self._shelves.items())

@@ -7,6 +7,7 @@ import click
 from hindcast.cli.alerts import alerts
 from hindcast.cli.analysis import correlate, detect, drift, forecast, trend
 from hindcast.cli.automl import automl, predict
+from hindcast.cli.backup import backup, restore, verify
 from hindcast.cli.card import card
 from hindcast.cli.definitions import apply, definitions, diff, export
 from hindcast.cli.doctor import doctor
@@ -49,7 +50,7 @@ def main() -> None:
     """
 
 
-main.add_group("Run a system:", up, demo, down, status, move, doctor, link, keys)
+main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, link, keys)
 main.add_group("Events in and out of it:", send, import_, tail, streams, query)
 main.add_group("Watch what comes:", alerts, rules, notifications)
 main.add_group("Definitions of all kinds:", definitions, apply, diff, export)
