@@ -16,11 +16,10 @@ from pathlib import Path
 
 import msgspec
 
-from events import sqlite_backup
 from events.archive.files import checksum_of
 from events.archive.job import alone
 from events.errors import Corrupt, Rejected, Transient
-from hindcast.log_place import log_in
+from hindcast.log_place import copy_log, log_in
 
 MANIFEST = "backup.json"
 ARCHIVER_S = 120.0
@@ -74,7 +73,7 @@ def back_up(data_dir: Path, folder: Path) -> Manifest:
 def _backed_up(data_dir: Path, folder: Path) -> Manifest:
     with _archiver_waits(data_dir / "archive"):
         at = time.time_ns() // 1000
-        commits = sqlite_backup.copy(data_dir / "log", folder / "log")
+        commits = copy_log(data_dir, folder)
         for file in _files(data_dir / "archive", _COPIES):
             _copy(data_dir / "archive" / file, folder / "archive" / file)
     for file in _files(data_dir, _NOT_KEPT):
