@@ -6,14 +6,24 @@ archive itself says what it has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from actors.fold import NONE, Batch, Outputs
-from events.archive.segments import ARCHIVER, Segment, heard, told
+from events.archive.segments import ARCHIVER, DROPPED, Segment, heard, told
 from events.catalog import SEGMENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What is kept of a stream; None: all."""
+
+    age_s: float | None = None
+    """No older than this, by the time of receipt."""
+    bytes: int | None = None
+    """Of files in the archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,8 @@ class ArchiveBounds:
     """Whether the log forgets what is archived."""
     hot_s: float = 86_400.0
     """How long the log has what it may forget."""
+    retention: Mapping[str, Retention] = field(default_factory=dict[str, Retention])
+    """By stream; it needs ``trim``."""
 
 
 class State(msgspec.Struct):
@@ -63,6 +75,12 @@ class Archiver:
         outputs = Outputs()
         if fresh:
             outputs.emit(SEGMENTS.name, told(fresh, at))
+        return state, outputs, None
+
+    def dropped(self, state: State, segments: Sequence[Segment], at: int) -> tuple[State, Outputs, None]:
+        """Record that segments are not kept any more; see ``events.archive.segments.told``."""
+        outputs = Outputs()
+        outputs.emit(SEGMENTS.name, told(segments, at, DROPPED))
         return state, outputs, None
 
     def absorb(self, state: State, batch: Batch) -> State:

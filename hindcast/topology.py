@@ -12,7 +12,7 @@ from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.anomaly_watch import AnomalySpec
 from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
-from actors.archiver import ArchiveBounds, Archiver
+from actors.archiver import ArchiveBounds, Archiver, Retention
 from actors.backfill import Backfill
 from actors.collectors.push import control, user_interactions
 from actors.definitions.anomaly import Anomaly
@@ -27,6 +27,7 @@ from actors.notifier import Notifier
 from actors.parts import Channel, Within
 from actors.topology import CellSpec
 from config.parts import parts
+from config.sections import DAY_S
 from config.settings import Settings
 from events.catalog import USER_INTERACTIONS
 from serve.ingest.money import CURRENCY_EXPONENT
@@ -68,11 +69,16 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     ]
     if settings.archive.enabled:
         kept = settings.archive
-        bounds = ArchiveBounds(kept.segment_rows, trim=kept.trim, hot_s=kept.hot_h * 3600)
-        quiet = CellSpec(
-            "edges", Backfill(), tenant
-        ).name  # hardly ever at work, so no process more where each has its own
-        core.append(CellSpec("edges", Archiver(), tenant, Archive(bounds), beside=quiet))
+        retention = {
+            stream: Retention(
+                None if bound.days is None else bound.days * DAY_S, None if bound.gb is None else int(bound.gb * 1e9)
+            )
+            for stream, bound in kept.retention.items()
+        }
+        bounds = ArchiveBounds(kept.segment_rows, trim=kept.trim, hot_s=kept.hot_h * 3600, retention=retention)
+        quiet = CellSpec("edges", Backfill(), tenant)
+        beside = quiet.name  # hardly ever at work: no process more where each cell has its own
+        core.append(CellSpec("edges", Archiver(), tenant, Archive(bounds), beside=beside))
     return (*core, *(cell for cells in of_parts(settings, data).values() for cell in cells))
 
 

@@ -111,7 +111,9 @@ class History:
         at = 0
         if isinstance(self._log, ArchivedLog):
             self._log.segments.refresh()
-            for segment in self._log.segments.of(*source).segments:
+            shelf = self._log.segments.of(*source)
+            at = shelf.first
+            for segment in shelf.segments:
                 if at < end:
                     yield Archived(segment, at, min(segment.end, end))
                     at = segment.end

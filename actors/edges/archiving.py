@@ -19,6 +19,7 @@ import msgspec
 
 from actors.archiver import ArchiveBounds, Archiver, State
 from actors.cell import AnyCell
+from actors.edges.retaining import expired
 from actors.edges.trimming import needed
 from actors.workers import Worker
 from events.archive.blocks import LEVELS
@@ -34,7 +35,9 @@ SECOND = 1_000_000
 MOST_RANGES = 64
 """Archived in one run, so that what is done is recorded now and then."""
 TRIM_EVERY = 12
-"""Looks of the archiver for each time that the log is trimmed."""
+"""Looks of the archiver for each time that the log is trimmed, or the archive."""
+SWEEP_AFTER = 120
+"""Looks after which the files of a dropped segment go."""
 TRIM_STEP = 4_096
 """Offsets that the log forgets at once: the producer's commits wait so long."""
 
@@ -54,7 +57,9 @@ class ArchiverWorker(Worker):
         self._sealed: dict[Source, int] = {}
         """Where the next block of each source may begin."""
         self._trimmed: dict[Source, int] = {}
-        self._trim_at = 0.0
+        self._trim_at = self._retain_at = 0.0
+        self._sweeping: dict[Segment, float] = {}
+        """Segments that were dropped, and when their files go (monotonic): a question may be reading them."""
         self._process: subprocess.Popen[bytes] | None = None
         self._door = threading.Lock()
         """Held while a process starts and while it is ended: none is left behind."""
@@ -72,6 +77,7 @@ class ArchiverWorker(Worker):
         self._seal(heads)
         if self._bounds.trim:
             self._trim(heads)
+            self._retain()
         self.detail = ""
         if len(due) < MOST_RANGES:
             self.stopping.wait(self._bounds.every_s)
@@ -100,7 +106,7 @@ class ArchiverWorker(Worker):
 
     def _archive(self, due: list[Range]) -> None:
         """Let a process of its own archive ``due``, and record what it did. Raises ``Transient`` or ``Corrupt``."""
-        done, failure = self._in_a_process(due)
+        done, failure = self._in_a_process(Order(self._spec, ranges=tuple(due)))
         if done:
             with self.lock:
                 self.cell.record(lambda state: self._archiver.written(state, done, self._now()))
@@ -109,14 +115,14 @@ class ArchiverWorker(Worker):
         if failure is not None:
             raise failure
 
-    def _in_a_process(self, due: list[Range]) -> tuple[list[Segment], Exception | None]:
+    def _in_a_process(self, order: Order) -> tuple[list[Segment], Exception | None]:
         with self._door:
             if self.stopping.is_set():
                 return [], None
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "events.archive.job"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-        said, _ = self._process.communicate(pickle.dumps(Order(self._spec, tuple(due))))
+        said, _ = self._process.communicate(pickle.dumps(order))
         code = self._process.returncode
         with self._door:
             self._process = None
@@ -159,3 +165,41 @@ class ArchiverWorker(Worker):
             while self._trimmed.get(source, 0) < below and not self.stopping.is_set():
                 self._trimmed[source] = min(below, self._trimmed.get(source, 0) + TRIM_STEP)
                 self._archived.trim(*source, self._trimmed[source])
+
+    def _retain(self) -> None:
+        """Drop the segments that are not kept any more, once the log has forgotten them; later their files go."""
+        if not self._bounds.retention or time.monotonic() < self._retain_at:
+            return
+        self._retain_at = time.monotonic() + TRIM_EVERY * self._bounds.every_s
+        self._archived.segments.refresh()
+        prefix = f"{self.cell.tenant}/"
+        dropped: list[Segment] = []
+        for stream, bounds in self._bounds.retention.items():
+            shelves = [shelf for source, shelf in self._archived.segments.shelves() if source[0] == stream]
+            mine = [s for shelf in shelves for s in shelf.segments if s.producer.startswith(prefix)]
+            dropped += [segment for segment in expired(mine, bounds, self._now()) if self._forgotten(segment)]
+        if dropped:
+            told, failure = self._in_a_process(Order(self._spec, drop=tuple(dropped)))
+            if told:
+                with self.lock:
+                    self.cell.record(lambda state: self._archiver.dropped(state, told, self._now()))
+            later = time.monotonic() + SWEEP_AFTER * self._bounds.every_s
+            self._sweeping |= dict.fromkeys(dropped[: len(told)], later)
+            if failure is not None:
+                raise failure
+        self._sweep()
+
+    def _forgotten(self, segment: Segment) -> bool:
+        """Whether the log has nothing of the segment any more: then no cell needs it."""
+        left = self._archived.log.read(segment.stream, segment.producer, 0, 1)
+        return bool(left) and left[0].header.first >= segment.end
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        due = [segment for segment, at in self._sweeping.items() if at <= now]
+        if due:
+            _, failure = self._in_a_process(Order(self._spec, sweep=tuple(due)))
+            if failure is not None:
+                raise failure
+            for segment in due:
+                del self._sweeping[segment]

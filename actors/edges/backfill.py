@@ -100,6 +100,12 @@ class Work:
         self.found.extend(self.past.take(part, columns if part is batch else Columns(part.table)))
         self.places[source] = part.header.end if part.last else part.first + part.rows
 
+    def passed(self, row: JournalRow) -> None:
+        """All that there is of these rows was folded: of those that the archive has let go, nothing."""
+        source = (row.stream, row.producer)
+        end = min(row.end, self.job.cut.get(row.producer, 0)) if row.stream == self.job.stream else row.end
+        self.places[source] = max(self.places.get(source, 0), end)
+
     def parts(self, least: int) -> Iterator[dict[str, Any]]:
         """Rows of ``pasts`` for what was found, where that is so many rows."""
         if self.found and sum(part.num_rows for part in self.found) >= least:
@@ -204,6 +210,8 @@ class BackfillWorker(Worker):
                     columns = Columns(batch.table)
                     for work in taking:
                         work.take(batch, columns)
+                for work in taking:
+                    work.passed(row)
                 rows += row.end - row.start
             for work in (behind, *taking):
                 work.commit = row.commit

@@ -7,6 +7,7 @@ says how far each producer is archived (Delta's application transactions), and a
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,15 @@ class StreamTable:
             raise Conflict(f"another archiver wrote {segment.stream} of {segment.producer}: {error}") from error
         except DeltaError as error:
             raise OSError(None, f"the table of {segment.stream}: {error}") from error
+
+    def forget(self, files: Collection[str]) -> None:
+        """Take ``files``, which are deleted, out of the table.
+
+        Nothing is done where others are missing, too: those may come back from a backup.
+        """
+        gone = set(self._table.repair(dry_run=True)["files_removed"])
+        if gone and gone <= {file.partition("/")[2] for file in files}:
+            self._table.repair()
 
 
 def _stored(type_: pa.DataType) -> pa.DataType:

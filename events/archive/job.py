@@ -44,11 +44,18 @@ class Order:
     """What a run is to archive: ranges of one log, those of a stream in the order of their offsets."""
 
     log: ArchivedSpec
-    ranges: tuple[Range, ...]
+    ranges: tuple[Range, ...] = ()
+    drop: tuple[Segment, ...] = ()
+    """Segments that are not kept any more: where does what is kept begin?"""
+    sweep: tuple[Segment, ...] = ()
+    """Segments that were dropped a while ago: their files go."""
 
 
 class Done(msgspec.Struct, frozen=True):
-    """``segment`` of a range that is archived, or why the run ends before the rest: ``corrupt`` where waiting is no help."""
+    """A ``segment`` that is archived, to be dropped or swept, in the order that was asked for.
+
+    Or why the run ends before the rest: ``corrupt`` where waiting is no help.
+    """
 
     segment: Segment | None = None
     failure: str = ""
@@ -105,6 +112,27 @@ def _agrees(log: LogReader, segment: Segment) -> bool:
     return bool(entries) and entries[0].header.first < segment.end and entries[0].header.chain.hex() == segment.chain
 
 
+def dropping(log: LogReader, segments: Sequence[Segment]) -> Generator[Segment, None, None]:
+    """``segments``, each with the offset as its ``end`` where the first entry begins that lies wholly after it."""
+    for segment in segments:
+        entries = log.read(segment.stream, segment.producer, segment.end, 1)
+        begins = bool(entries) and entries[0].header.first < segment.end
+        yield msgspec.structs.replace(segment, end=entries[0].header.end) if begins else segment
+
+
+def sweep(root: Path, segments: Sequence[Segment]) -> Generator[Segment, None, None]:
+    """Delete the files of dropped ``segments``, and take them out of their tables. What is gone already is no error."""
+    from events.archive.delta import StreamTable
+
+    with alone(root):
+        for segment in segments:
+            for name in (segment.file, segment.entries_file):
+                (root / name).unlink(missing_ok=True)
+            yield segment
+        for stream in sorted({segment.stream for segment in segments}):
+            StreamTable(root, stream).forget({segment.file for segment in segments})
+
+
 @contextmanager
 def alone(root: Path) -> Generator[None, None, None]:
     """Nobody else adds to the archive meanwhile. Raises ``Transient`` where another process does, or copies it."""
@@ -125,7 +153,11 @@ def main() -> None:
     order: Order = pickle.load(sys.stdin.buffer)  # from the host that started this process
     log = order.log.open(woken=False)
     try:
-        for segment in archive(log, order.log.root, order.ranges):
+        for segment in archive(log, order.log.root, order.ranges) if order.ranges else ():
+            _tell(Done(segment))
+        for segment in dropping(log, order.drop):
+            _tell(Done(segment))
+        for segment in sweep(order.log.root, order.sweep) if order.sweep else ():
             _tell(Done(segment))
     except (Transient, Corrupt) as error:
         _tell(Done(failure=str(error), corrupt=isinstance(error, Corrupt)))

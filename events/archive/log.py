@@ -11,7 +11,19 @@ from events.archive.blocks import Blocks
 from events.archive.segments import Segment, Segments, Shelf
 from events.entry import Entry
 from events.errors import Corrupt
-from events.log import Commit, Cursor, EventLog, JournalRow, Lease, LogSpec, Room, SnapshotRef, Verdict
+from events.log import (
+    Commit,
+    Cursor,
+    EventLog,
+    JournalRow,
+    Lease,
+    LogReader,
+    LogSpec,
+    Room,
+    SnapshotRef,
+    Source,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from events.archive.entries import ArchivedEntries
@@ -52,8 +64,11 @@ class ArchivedLog:
             return found
         self.segments.refresh()
         shelf = self.segments.of(stream, producer)
-        if not shelf.segments:
+        if not shelf.end:
             return found
+        after = max(after, shelf.first)
+        if found[0].header.first <= after:
+            return self.log.read(stream, producer, after, max_bytes)
         if after < shelf.end:
             archived = self._archived().read(shelf.segments, after, max_bytes)
             if archived:
@@ -156,3 +171,8 @@ class ArchivedLog:
 
     def close(self) -> None:
         self.log.close()
+
+
+def kept_from(log: LogReader, source: Source) -> int:
+    """Below which offset nothing of ``source`` is kept any more, by the archive's retention; 0 where all of it is."""
+    return log.segments.of(*source).first if isinstance(log, ArchivedLog) else 0

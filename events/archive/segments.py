@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from events.entry import decode_together
 from events.errors import Corrupt
 from events.log import LogReader, Source
 
-WRITTEN = "segment.written"
+WRITTEN, DROPPED = "segment.written", "segment.dropped"
 ARCHIVER = "archiver"
 """The fold whose cells record segments."""
 _READ_BYTES = 4 << 20
@@ -74,21 +74,30 @@ _COLUMNS = {
 }
 
 
-def told(segments: Sequence[Segment], at: int) -> pa.RecordBatch:
-    """Rows of the stream ``segments`` that record ``segments``, at ``at`` (microseconds UTC)."""
+def told(segments: Sequence[Segment], at: int, kind: str = WRITTEN) -> pa.RecordBatch:
+    """Rows of the stream ``segments`` that record ``segments``, at ``at`` (microseconds UTC).
+
+    A ``DROPPED`` one is not kept any more; its ``end`` is where the first whole entry after it begins.
+    """
     columns: dict[str, Any] = {
         column: [getattr(segment, name) for segment in segments] for name, column in _COLUMNS.items()
     }
-    envelope = {"type": WRITTEN, "time": at, "received": at, "subject": [segment.stream for segment in segments]}
+    envelope = {"type": kind, "time": at, "received": at, "subject": [segment.stream for segment in segments]}
     return rows(SEGMENTS, {**columns, **envelope}, len(segments))
 
 
 def heard(table: pa.Table | pa.RecordBatch) -> list[Segment]:
-    """The segments that rows of the stream ``segments`` record."""
+    """The segments that rows of the stream ``segments`` record as written."""
+    return [segment for kind, segment in recorded(table) if kind == WRITTEN]
+
+
+def recorded(table: pa.Table | pa.RecordBatch) -> Iterator[tuple[str, Segment]]:
+    """What rows of the stream ``segments`` say, in order: (``WRITTEN | DROPPED``, segment)."""
     numbers = {f.name: pa.int64() for f in table.schema if pa.types.is_timestamp(f.type)}
     columns = [table[column].cast(numbers.get(column, table[column].type)).to_pylist() for column in _COLUMNS.values()]
     kinds = table["type"].to_pylist()
-    return [Segment(*values) for kind, *values in zip(kinds, *columns, strict=True) if kind == WRITTEN]
+    for kind, *values in zip(kinds, *columns, strict=True):
+        yield kind, Segment(*values)
 
 
 class Shelf:
@@ -96,11 +105,10 @@ class Shelf:
 
     def __init__(self) -> None:
         self.segments: list[Segment] = []
-
-    @property
-    def end(self) -> int:
-        """The offset up to which everything is archived."""
-        return self.segments[-1].end if self.segments else 0
+        self.first = 0
+        """The offset below which nothing is kept any more: the beginning of an entry."""
+        self.end = 0
+        """The offset up to which everything was archived."""
 
     def add(self, segment: Segment) -> None:
         """Raises ``Corrupt`` where the segment does not begin where the last one ended."""
@@ -110,6 +118,12 @@ class Shelf:
                 f"ends at {self.end}; restore the log from a backup"
             )
         self.segments.append(segment)
+        self.end = segment.end
+
+    def drop(self, segment: Segment) -> None:
+        """Let go of the segment, and of those before it; whoever reads just now keeps the list that he has."""
+        self.segments = [kept for kept in self.segments if kept.first > segment.first]
+        self.first = max(self.first, segment.end)
 
     def covering(self, offset: int) -> Segment | None:
         """The segment that has ``offset``."""
@@ -139,12 +153,13 @@ class Segments:
         while entries := self._log.read(SEGMENTS.name, producer, self._read.get(producer, 0), _READ_BYTES):
             fresh = [entry for entry in entries if entry.header.first >= self._read.get(producer, 0)]
             if any(entry.header.rows for entry in fresh):
-                self._add(heard(decode_together(fresh)))
+                self._add(recorded(decode_together(fresh)))
             self._read[producer] = entries[-1].header.end
 
-    def _add(self, segments: Iterable[Segment]) -> None:
-        for segment in segments:
-            self._shelves.setdefault((segment.stream, segment.producer), Shelf()).add(segment)
+    def _add(self, said: Iterable[tuple[str, Segment]]) -> None:
+        for kind, segment in said:
+            shelf = self._shelves.setdefault((segment.stream, segment.producer), Shelf())
+            shelf.drop(segment) if kind == DROPPED else shelf.add(segment)
 
     def of(self, stream: str, producer: str) -> Shelf:
         """What is archived of one producer's stream, as far as was last refreshed."""

@@ -9,7 +9,7 @@ from time import monotonic, sleep
 import pytest
 
 from actors.host import Host
-from actors.topology import HostSpec
+from actors.topology import HostMap, HostSpec
 from config.settings import Settings
 from hindcast.log_place import log_of
 from hindcast.topology import cells
@@ -40,9 +40,34 @@ def test_the_configuration_asks_for_it_and_the_host_of_edges_archives_and_trims(
         assert Engine(log).run(counted, tenant="main").rows() == [[2_401, 2_401]]
         recorded = "SELECT sum(row_count) FROM segments WHERE stream = 'user_interactions'"
         assert Engine(log).run(recorded, tenant="main").rows() == [[2_048]]
+        asyncio.run(host.told(HostMap("t", {}, version=1)))
         (health,) = [h for h in asyncio.run(host.health()) if h.cell == "main/archiver/0"]
         assert (health.state, health.detail) == ("running", "")
     finally:
         asyncio.run(host.drain())
         log.close()
     assert list(tmp_path.rglob("*.part")) == []
+
+
+@pytest.mark.slow
+def test_what_is_too_old_for_the_configuration_goes(tmp_path: Path) -> None:
+    kept = {"segment_rows": 1_024, "trim": True, "hot_h": 0, "retention": {"user_interactions": {"days": 1}}}
+    spec = log_of(tmp_path)
+    log = spec.open()
+    (archiver,) = [c for c in cells(Settings.load("base", archive=kept), tmp_path) if c.name == "main/archiver/0"]
+    host = Host(HostSpec("edges", spec, "g", 0))
+    try:
+        for n in range(8):
+            put(log, PRODUCER, events(300, 300 * n))
+        put(log, PRODUCER, events(1, 2_400))
+        asyncio.run(host.start(archiver))
+        dropped = "SELECT count(*) FROM segments WHERE type = 'segment.dropped'"
+        deadline = monotonic() + 300
+        while Engine(log).run(dropped, tenant="main").rows() != [[1]] and monotonic() < deadline:
+            sleep(0.2)
+        counted = "SELECT min(row_offset), count(*), count(DISTINCT row_offset) FROM user_interactions"
+        assert Engine(log).run(counted, tenant="main").rows() == [[1_200, 1_201, 1_201]]
+        assert log.read(*SOURCE, 0, 1)[0].header.first == 1_200, "the first whole entry after the first segment"
+    finally:
+        asyncio.run(host.drain())
+        log.close()

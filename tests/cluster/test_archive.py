@@ -88,4 +88,3 @@ def test_it_answers_the_same_after_archiving_a_restart_and_a_kill(up: Callable[.
 
     system = up("--placement", placement)
     whole(system, 4_000)
-    assert system.stop() == 0

@@ -12,7 +12,7 @@ from actors.definitions.channel import WebhookChannel
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
 from actors.edges.sources.machine import MachineSection
-from config.sections import ArchiveSection, Collectors, LogBounds, Server
+from config.sections import ArchiveSection, Collectors, LogBounds, Retention, Server
 from config.settings import Document
 from serve.sources.file import FileSection
 
@@ -26,6 +26,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encodin
         (Server, "server."),
         (LogBounds, "log."),
         (ArchiveSection, "archive."),
+        (Retention, "archive.retention.*."),
         (Collectors, "collectors."),
         (MachineSection, "sources.machine."),
         (FileSection, ""),
