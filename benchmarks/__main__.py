@@ -26,6 +26,7 @@ SCRIPTS = (
     "append",
     "decode",
     "recovery",
+    "archive 3500000",
     "forecast_speed",
     "correlation speed",
     "commands",

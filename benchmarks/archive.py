@@ -1,12 +1,14 @@
-"""A day of events: how fast it is archived, how much it takes, and how long questions about it take.
+"""Ten million events: how fast they are archived, how much they take, and how long questions about them take.
 
-3.5 M events: 13 segments are archived, 92,000 lie in the log in entries of two rows. Beside archiving: deltalake that writes
-the same batches. Beside questions: DuckDB by hand over the same Parquet files. And 24,000 events in 8,000 entries, with
-blocks and without. Prints JSON lines ``{name, value, unit, against, ratio}``; ``python -m benchmarks.archive``
+They lie in the archive, in files of 262,144; the newest 92,000 lie in the log in entries of two rows. Beside archiving:
+deltalake that writes the same batches. Beside questions: DuckDB by hand over the same Parquet files, without the newest
+rows. And 24,000 events in 8,000 entries, with blocks and without. Prints JSON lines ``{name, value, unit, against, ratio}``;
+``python -m benchmarks.archive [EVENTS]``
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +22,7 @@ from deltalake import write_deltalake
 from benchmarks.kernels import report
 from events.archive.job import Range, archive
 from events.archive.log import ArchivedLog
-from events.archive.segments import told
+from events.archive.segments import Segment, told
 from events.catalog import SEGMENTS, USER_INTERACTIONS, rows
 from events.entry import encode
 from events.log import Commit, Lease, Output
@@ -29,10 +31,29 @@ from query.engine import Engine
 
 PRODUCER = "main/user_interactions/0"
 SOURCE = (USER_INTERACTIONS.name, PRODUCER)
-SEGMENT, SEGMENTS_OF_A_DAY, REST = 262_144, 13, 92_128
+SEGMENT, REST = 262_144, 92_128
 BEGIN = 1_790_000_000_000_000
 GAP_US = 24_685
 """Between two events of a day of 3.5 M."""
+QUESTIONS = {
+    "count(*)": "SELECT count(*) FROM {t}",
+    "the last minute": "SELECT count(*) FROM {t} WHERE time >= make_timestamptz({end} - 60_000_000)",
+    "the last hour": "SELECT type, count(*) FROM {t} WHERE time >= make_timestamptz({end} - 3_600_000_000) GROUP BY ALL",
+    "an hour long ago": "SELECT count(*), sum(amount) FROM {t} "
+    "WHERE time BETWEEN make_timestamptz({begin}) AND make_timestamptz({begin} + 3_600_000_000)",
+    "active users by day": "SELECT time::DATE AS day, count(DISTINCT subject) FROM {t} GROUP BY ALL ORDER BY ALL",
+    "revenue by day and plan": "SELECT time::DATE AS day, properties->>'plan' AS plan, sum(amount) FROM {t} "
+    "WHERE type = 'Order Completed' GROUP BY ALL ORDER BY ALL",
+    "a funnel of three steps": """
+        WITH first AS (SELECT subject, min(time) AS at FROM {t} WHERE type = 'Page Viewed' GROUP BY ALL),
+        second AS (SELECT e.subject, min(e.time) AS at FROM {t} e JOIN first f ON e.subject = f.subject AND e.time > f.at
+          WHERE e.type = 'Trial Started' GROUP BY ALL),
+        third AS (SELECT e.subject FROM {t} e JOIN second s ON e.subject = s.subject AND e.time > s.at
+          WHERE e.type = 'Order Completed' GROUP BY ALL)
+        SELECT (SELECT count(*) FROM first), (SELECT count(*) FROM second), (SELECT count(*) FROM third)""",
+    "the ten most seen paths": "SELECT properties->>'path' AS path, count(*) AS n FROM {t} GROUP BY ALL "
+    "ORDER BY n DESC, path LIMIT 10",
+}
 KINDS = np.array(["Page Viewed", "Signed Up", "Order Completed", "Trial Started", "Video Played"], object)
 
 
@@ -81,9 +102,9 @@ def best_ms(ask: Callable[[], object], times: int = 5) -> float:
     return round(min(took), 2)
 
 
-def asked(log: ArchivedLog, sql: str) -> float:
+def asked(log: ArchivedLog, sql: str, times: int = 5) -> float:
     engine = Engine(log)
-    return best_ms(lambda: engine.run(sql, tenant="main"))
+    return best_ms(lambda: engine.run(sql, tenant="main"), times)
 
 
 def small_requests(folder: Path) -> None:
@@ -102,53 +123,42 @@ def small_requests(folder: Path) -> None:
             path.unlink()
 
 
-def a_day(folder: Path) -> None:
+def many(folder: Path, n_segments: int) -> None:
+    """``n_segments`` archived, which the log has forgotten, and the newest rows in small entries."""
     log = ArchivedLog(MemoryLog(), folder / "archive")
     writer = Writer(log)
-    batches = [writer.write(8_192) for _ in range(SEGMENT // 8_192 * SEGMENTS_OF_A_DAY)]
-    ranges = [Range(*SOURCE, n * SEGMENT, (n + 1) * SEGMENT) for n in range(SEGMENTS_OF_A_DAY)]
-    began = perf_counter()
-    segments = list(archive(log.log, log.root, ranges))
-    took = perf_counter() - began
-    each = SEGMENT // 8_192
-    began = perf_counter()
-    for n in range(SEGMENTS_OF_A_DAY):
-        part = pa.Table.from_batches(batches[n * each : (n + 1) * each])
+    lease = log.acquire("main/archiver/0", [SEGMENTS.name])
+    segments, took, alone = list[Segment](), 0.0, 0.0
+    for n in range(n_segments):
+        first, end = n * SEGMENT, (n + 1) * SEGMENT
+        batches = [writer.write(8_192) for _ in range(SEGMENT // 8_192)]
+        began = perf_counter()
+        segments += archive(log.log, log.root, [Range(*SOURCE, first, end)])
+        took += perf_counter() - began
+        output = Output(SEGMENTS.name, encode(SEGMENTS, told(segments[-1:], 1)))
+        log.commit(lease, Commit(n, f"{n}".encode(), 1, outputs=(output,)))
+        log.trim(*SOURCE, end)
+        part = pa.Table.from_batches(batches)
+        began = perf_counter()
         write_deltalake(
             folder / "by_hand", part.cast(pa.schema([f.with_type(plain(f.type)) for f in part.schema])), mode="append"
         )
-    alone = perf_counter() - began
-    n = SEGMENT * SEGMENTS_OF_A_DAY
-    report("archiving", round(n / took), "events/s", "deltalake alone", round(n / alone))
+        alone += perf_counter() - began
+    rows = SEGMENT * n_segments
+    report("archiving", round(rows / took), "events/s", "deltalake alone", round(rows / alone))
     by_hand = sum(path.stat().st_size for path in (folder / "by_hand").rglob("*.parquet"))
-    report(
-        "bytes an event, archived",
-        round(sum(s.bytes for s in segments) / n, 1),
-        "B",
-        "deltalake alone",
-        round(by_hand / n, 1),
-    )
-    lease = log.acquire("main/archiver/0", [SEGMENTS.name])
-    log.commit(lease, Commit(0, b"", 1, outputs=(Output(SEGMENTS.name, encode(SEGMENTS, told(segments, 1))),)))
+    archived_bytes, hand_bytes = sum(s.bytes for s in segments) / rows, by_hand / rows
+    report("bytes an event, archived", round(archived_bytes, 1), "B", "deltalake alone", round(hand_bytes, 1))
     for _ in range(REST // 2):
         writer.write(2)
-    log.trim(*SOURCE, n)
-    log.blocks.seal(log, SOURCE, n, n + REST)
-    end = BEGIN + (n + REST) * GAP_US
+    log.blocks.seal(log, SOURCE, rows, rows + REST)
+    end = BEGIN + (rows + REST) * GAP_US
     files = [str(log.root / segment.file) for segment in segments]
-    questions = {
-        "count(*)": "SELECT count(*) FROM {t}",
-        "the last minute": f"SELECT count(*) FROM {{t}} WHERE time >= make_timestamptz({end - 60_000_000})",
-        "an hour of the archive": f"SELECT count(*), sum(amount) FROM {{t}} "
-        f"WHERE time BETWEEN make_timestamptz({BEGIN}) AND make_timestamptz({BEGIN + 3_600_000_000})",
-        "by type": "SELECT type, count(*), sum(amount) FROM {t} GROUP BY ALL ORDER BY ALL",
-        "distinct users": "SELECT count(DISTINCT subject) FROM {t}",
-    }
-    for name, sql in questions.items():
-        hand = best_ms(lambda sql=sql: duckdb.sql(sql.format(t=f"read_parquet({files!r})")).fetchall())
-        report(
-            f"a day, {name}, beside DuckDB over the files", asked(log, sql.format(t="user_interactions")), "ms", hand
-        )
+    for name, sql in QUESTIONS.items():
+        said = sql.format(t="{t}", end=end, begin=BEGIN)
+        hand = best_ms(lambda said=said: duckdb.sql(said.format(t=f"read_parquet({files!r})")).fetchall(), 3)
+        ours = asked(log, said.format(t="user_interactions"), 3)
+        report(f"{(rows + REST) / 1e6:.1f} M events, {name}", ours, "ms", "DuckDB over the files", hand)
 
 
 def plain(type_: pa.DataType) -> pa.DataType:
@@ -156,7 +166,8 @@ def plain(type_: pa.DataType) -> pa.DataType:
 
 
 if __name__ == "__main__":
+    asked_for = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
     with tempfile.TemporaryDirectory() as place:
         small_requests(Path(place) / "small")
     with tempfile.TemporaryDirectory() as place:
-        a_day(Path(place))
+        many(Path(place), max(1, asked_for // SEGMENT))

@@ -60,6 +60,7 @@ class ArchiverWorker(Worker):
         self._trim_at = self._retain_at = 0.0
         self._sweeping: dict[Segment, float] = {}
         """Segments that were dropped, and when their files go (monotonic): a question may be reading them."""
+        self._swept: set[str] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._door = threading.Lock()
         """Held while a process starts and while it is ended: none is left behind."""
@@ -168,38 +169,40 @@ class ArchiverWorker(Worker):
 
     def _retain(self) -> None:
         """Drop the segments that are not kept any more, once the log has forgotten them; later their files go."""
-        if not self._bounds.retention or time.monotonic() < self._retain_at:
+        if time.monotonic() < self._retain_at:
             return
         self._retain_at = time.monotonic() + TRIM_EVERY * self._bounds.every_s
         self._archived.segments.refresh()
-        prefix = f"{self.cell.tenant}/"
-        dropped: list[Segment] = []
+        prefix, dropped = f"{self.cell.tenant}/", list[Segment]()
+        shelves = [(source, s) for source, s in self._archived.segments.shelves() if source[1].startswith(prefix)]
         for stream, bounds in self._bounds.retention.items():
-            shelves = [shelf for source, shelf in self._archived.segments.shelves() if source[0] == stream]
-            mine = [s for shelf in shelves for s in shelf.segments if s.producer.startswith(prefix)]
-            dropped += [segment for segment in expired(mine, bounds, self._now()) if self._forgotten(segment)]
+            kept = [segment for source, shelf in shelves if source[0] == stream for segment in shelf.segments]
+            dropped += [segment for segment in expired(kept, bounds, self._now()) if self._forgotten(segment)]
         if dropped:
             told, failure = self._in_a_process(Order(self._spec, drop=tuple(dropped)))
             if told:
                 with self.lock:
                     self.cell.record(lambda state: self._archiver.dropped(state, told, self._now()))
-            later = time.monotonic() + SWEEP_AFTER * self._bounds.every_s
-            self._sweeping |= dict.fromkeys(dropped[: len(told)], later)
             if failure is not None:
                 raise failure
-        self._sweep()
+        self._sweep([segment for _, shelf in shelves for segment in shelf.dropped])
 
     def _forgotten(self, segment: Segment) -> bool:
         """Whether the log has nothing of the segment any more: then no cell needs it."""
         left = self._archived.log.read(segment.stream, segment.producer, 0, 1)
         return bool(left) and left[0].header.first >= segment.end
 
-    def _sweep(self) -> None:
-        now = time.monotonic()
+    def _sweep(self, dropped: list[Segment]) -> None:
+        """Delete the files of segments that were dropped a while ago, also before this process began."""
+        now, later = time.monotonic(), time.monotonic() + SWEEP_AFTER * self._bounds.every_s
+        for segment in dropped:
+            if segment.file not in self._swept and segment not in self._sweeping:
+                self._sweeping[segment] = later
         due = [segment for segment, at in self._sweeping.items() if at <= now]
         if due:
             _, failure = self._in_a_process(Order(self._spec, sweep=tuple(due)))
             if failure is not None:
                 raise failure
+            self._swept |= {segment.file for segment in due}
             for segment in due:
                 del self._sweeping[segment]

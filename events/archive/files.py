@@ -220,7 +220,7 @@ def damaged(segment: Segment, root: Path, why: object) -> Corrupt:
     """The error for a segment whose files are not as they were written: it names file, range and remedy."""
     return Corrupt(
         f"the archive of {segment.stream}, offsets {segment.first} to {segment.end} of {segment.producer}: {why}; "
-        f"restore it from a backup (below {root}); `hindcast doctor` names every file that is damaged"
+        f"restore it from a backup (below {root}); `hindcast verify` names every file that is damaged"
     )
 
 

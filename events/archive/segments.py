@@ -105,6 +105,8 @@ class Shelf:
 
     def __init__(self) -> None:
         self.segments: list[Segment] = []
+        self.dropped: list[Segment] = []
+        """Those that are not kept any more, as they were recorded; their files may still be there."""
         self.first = 0
         """The offset below which nothing is kept any more: the beginning of an entry."""
         self.end = 0
@@ -123,6 +125,7 @@ class Shelf:
     def drop(self, segment: Segment) -> None:
         """Let go of the segment, and of those before it; whoever reads just now keeps the list that he has."""
         self.segments = [kept for kept in self.segments if kept.first > segment.first]
+        self.dropped.append(segment)
         self.first = max(self.first, segment.end)
 
     def covering(self, offset: int) -> Segment | None:

@@ -119,6 +119,16 @@ def test_files_go_and_other_programs_see_the_rest(log: ArchivedLog) -> None:
     assert log.verify(PRODUCER).segments == 3
 
 
+def test_what_was_dropped_before_a_restart_is_still_known(log: ArchivedLog) -> None:
+    fill(log, 600, most=40)
+    segments = archived(log, 0, 512, 256)
+    log.trim(*SOURCE, 512)
+    drop(log, segments[:1])
+    again = ArchivedLog(log.log, log.root)
+    again.segments.refresh()
+    assert [one.file for one in again.segments.of(*SOURCE).dropped] == [segments[0].file]
+
+
 def test_a_file_that_is_missing_for_another_reason_stays_in_the_table(log: ArchivedLog) -> None:
     fill(log, 1_100, most=40)
     segments = archived(log, 0, 1_024, 256)
