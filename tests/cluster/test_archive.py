@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -88,3 +91,45 @@ def test_it_answers_the_same_after_archiving_a_restart_and_a_kill(up: Callable[.
 
     system = up("--placement", placement)
     whole(system, 4_000)
+
+
+def hindcast(*words: object) -> str:
+    command = [sys.executable, "-m", "hindcast", *map(str, words)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+    return told.stdout
+
+
+@pytest.mark.timeout(600)
+def test_a_backup_that_was_made_under_load_starts_elsewhere(up: Callable[..., Running], tmp_path: Path) -> None:
+    system = up("--placement", "packed")
+    send(system, SENT)
+    system.until(lambda: system.sql(ARCHIVED), [[2_048]], timeout_s=120)
+    acknowledged, stop = [SENT], threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            send(system, 500)
+            acknowledged[0] += 500
+
+    sender = threading.Thread(target=go_on)
+    sender.start()
+    system.until(lambda: acknowledged[0] > SENT, timeout_s=60)
+    before = acknowledged[0]
+    hindcast("backup", tmp_path / "backup", "--data-dir", system.data)
+    stop.set()
+    sender.join()
+    hindcast("verify", "--data-dir", system.data)
+    assert system.stop() == 0
+
+    hindcast("restore", tmp_path / "backup", "--data-dir", tmp_path / "again" / "data")
+    assert "Everything is as it was written" in hindcast("verify", "--data-dir", tmp_path / "again" / "data")
+    again = start(tmp_path / "again", str(tmp_path / "archived.yaml"), "--placement", "packed")
+    try:
+        ((n, *_),) = counted(again)
+        assert before <= n <= acknowledged[0], "all that was acknowledged when the backup began"
+        assert again.key == system.key
+        send(again, 500)
+        whole(again, n + 500)
+    finally:
+        again.kill()
