@@ -14,7 +14,7 @@ PRESETS = ("base", "course", "saas", "demo")
 
 _HERE = Path(__file__).parent
 _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "alerts": ("name",), "channels": ("name",),
-             "dashboards": ("id",)}  # fmt: skip
+             "dashboards": ("id",), "queries": ("name",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)
 """Sections that are lists of named things."""
 _DEFAULTS = {"aggregate": "count"}

@@ -21,6 +21,7 @@ from actors.definitions.dashboard import Dashboard
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS
 from actors.definitions.metric import Metric
+from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
 from actors.ledger import FILE, OLD_CONFIGURATION
@@ -59,6 +60,7 @@ class Document(BaseModel):
     alerts: tuple[Alert, ...] = ()
     channels: tuple[Channel, ...] = ()
     dashboards: tuple[Dashboard, ...] = ()
+    queries: tuple[Query, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -14,6 +14,7 @@ from actors.definitions.channel import Channel, WebhookChannel
 from actors.definitions.dashboard import Dashboard
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
+from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from analytics import rules
 from events.catalog import ANOMALIES
@@ -134,6 +135,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
+        Kind("query", "queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
     )
 }
 """By name, in an order in which what is referred to comes first."""

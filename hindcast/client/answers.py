@@ -44,10 +44,13 @@ class Producer(TypedDict):
 
 
 class StreamStatus(TypedDict):
+    """A stream; ``columns`` are named as SQL names them."""
+
     name: str
     about: str
     rows: int
     producers: list[Producer]
+    columns: list[str]
 
 
 class Rows(TypedDict):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from actors.fold import Topic
 from events.errors import Rejected, Transient
 from events.nearest import did_you_mean
-from query.engine import Engine
+from query.engine import Engine, columns_of
 from query.history import History
 from query.rows import as_objects
 from serve.gateway import Gateway, gateway_of, principal
@@ -44,6 +44,8 @@ class StreamStatus(BaseModel):
     about: str
     rows: int
     producers: list[Producer]
+    columns: list[str]
+    """As SQL names them."""
 
 
 class Streams(BaseModel):
@@ -119,6 +121,7 @@ async def streams(request: Request) -> Streams:
                 about=s.about,
                 rows=s.rows,
                 producers=[Producer(producer=p, head=h) for p, h in s.heads.items()],
+                columns=columns_of(s.name).names,
             )
             for s in found
         ]

@@ -25,6 +25,8 @@ from fastapi.staticfiles import StaticFiles
 
 from actors.definitions.kinds import KINDS
 from config.settings import Settings
+from events.catalog import STREAMS
+from query.engine import columns_of
 
 BUILT = Path(__file__).resolve().parents[2] / "serve" / "ui"
 
@@ -221,6 +223,10 @@ class FakeLive:
         self.rows: dict[str, list[Data]] = {}
         #: What the SQL of a question is answered with, by a word in it; a status instead of rows refuses.
         self.answers: dict[str, list[list[Any]] | int] = {}
+        #: The columns of such an answer, each a name and DuckDB's type, by a word in the question.
+        self.columns: dict[str, list[tuple[str, str]]] = {}
+        #: Seconds that SQL takes.
+        self.query_takes = 0.0
         #: What was asked: path and parameters, or SQL.
         self.asked: list[tuple[str, Data]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -336,6 +342,15 @@ class FakeLive:
                 return JSONResponse({"error": error}, status_code=404)
             return JSONResponse({"versions": [{"differences": [], **each} for each in told]})
 
+        @app.put("/v1/definitions/{kind}/{name:path}")
+        async def define(kind: str, name: str, request: Request) -> JSONResponse:
+            if self.keeps_definitions:
+                return JSONResponse({"error": {"field": "name", "reason": self.keeps_definitions}}, status_code=409)
+            version = self.topics["definitions"].seq + 1
+            entry = definition(kind, name, {"name": name, **await request.json()}, version)
+            self._push("definitions", {f"{kind}/{name}": entry})
+            return JSONResponse({"state": "defined"})
+
         @app.delete("/v1/definitions/{kind}/{name:path}")
         async def remove(kind: str, name: str, request: Request) -> Response:
             self.commands.append((request.url.path, dict(request.headers), b""))
@@ -355,6 +370,11 @@ class FakeLive:
                 {"events": found[: int(asked["limit"])], "looked_at": len(self.events), "complete": True}
             )
 
+        @app.get("/v1/streams")
+        async def streams() -> JSONResponse:
+            told = [(name, STREAMS[name].about, columns_of(name).names) for name in STREAMS]
+            return JSONResponse({"streams": [{"name": n, "about": a, "rows": 7, "columns": c} for n, a, c in told]})
+
         @app.get("/v1/streams/{name}")
         async def stream(name: str, request: Request) -> Response:
             asked = dict(request.query_params)
@@ -368,11 +388,14 @@ class FakeLive:
         async def query(request: Request) -> Response:
             asked = await request.json()
             self.asked.append(("/v1/query", asked))
+            await asyncio.sleep(self.query_takes)
             answer = next((rows for word, rows in self.answers.items() if word in asked["sql"]), [])
             if isinstance(answer, int):
                 error = {"field": "", "reason": "the query took more than 30 s", "ref": "7f3a"}
                 return JSONResponse({"error": error}, status_code=answer)
-            return JSONResponse({"columns": [], "rows": answer, "truncated": False, "elapsed_ms": 1.0})
+            columns = next((known for word, known in self.columns.items() if word in asked["sql"]), [])
+            told = [{"name": name, "type": type} for name, type in columns]
+            return JSONResponse({"columns": told, "rows": answer, "truncated": False, "elapsed_ms": 1.0})
 
         @app.websocket("/live")
         async def live(socket: WebSocket) -> None:

@@ -18,6 +18,8 @@ from .test_accessibility import AXE, violations
 pytestmark = pytest.mark.slow
 
 PAGES = {
+    "SQL": "/#/sql?q=SELECT%201",
+    "a kept query": "/#/sql/What%20happens%20most",
     "events": "/#/events",
     "event": "/#/events/e118?at=main/user_interactions/0@118",
     "user": "/#/users/user-1@example.org",
@@ -220,6 +222,11 @@ def everything() -> FakeLive:
     fake.topics["definitions"].data |= {
         key: held for key, held in more.topics["definitions"].data.items() if key == "dashboard/shop"
     }
+    fake.define("query", "What happens most", {"name": "What happens most", "sql": "SELECT kept FROM metrics"})
+    fake.answers["SELECT kept"], fake.columns["SELECT kept"] = (
+        [["a", 1.5], ["b", 2]],
+        [("a", "VARCHAR"), ("b", "DOUBLE")],
+    )
     return fake
 
 

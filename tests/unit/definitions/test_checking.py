@@ -52,6 +52,8 @@ def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
             "'w'",
         ),
         ("rule", "a" * 300, QUIET.spec, "name", "200 at most"),
+        ("query", "q", {"about": "nothing"}, "sql", "required"),
+        ("query", "q", {"sql": "SELECT 1", "abuot": "one"}, "abuot", "did you mean 'about'?"),
     ],
 )
 def test_what_is_wrong_is_said_with_field_and_remedy(
@@ -147,7 +149,13 @@ def test_a_difference_names_the_field() -> None:
 
 
 def test_every_kind_takes_what_it_has_told() -> None:
-    specs = {"metric": SEEN.spec, "anomaly": {}, "rule": QUIET.spec, "dashboard": {"name": "D"}}
+    specs = {
+        "metric": SEEN.spec,
+        "anomaly": {},
+        "rule": QUIET.spec,
+        "dashboard": {"name": "D"},
+        "query": {"sql": "SELECT 1"},
+    }
     for kind, spec in specs.items():
         name = "seen.count" if kind == "anomaly" else "seen"
         (one,) = accept([Wanted(kind, name, spec)], held(SEEN))

@@ -21,18 +21,17 @@ export async function get<T>(path: string, params: Record<string, string | numbe
   return answered<T>(() => fetch(query.size > 0 ? `${path}?${query}` : path));
 }
 
-export type Table = { columns: { name: string }[]; rows: unknown[][]; truncated: boolean };
+/** `type` is DuckDB's name of it, such as `BIGINT`. */
+export type Result = { columns: { name: string; type: string }[]; rows: unknown[][]; truncated: boolean; elapsed_ms: number };
 
-/** One SQL statement over the streams. Throws `AskError`. */
-export async function sql(statement: string, limit: number): Promise<Table> {
-  return answered<Table>(() =>
-    fetch("/v1/query", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ sql: statement, limit }),
-    }),
-  );
-}
+/** One SQL statement over the streams. `signal` gives it up. Throws `AskError`. */
+export const sql = (statement: string, limit: number, signal?: AbortSignal) =>
+  answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit }), signal }));
+
+/** PUTs JSON. Throws `AskError`. */
+export const put = <T>(path: string, body: unknown) => answered<T>(() => fetch(path, { method: "PUT", ...json(body) }));
+
+const json = (body: unknown) => ({ headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 /** A text as SQL has it. */
 export const quoted = (text: string) => `'${text.replaceAll("'", "''").replaceAll("\0", "")}'`;

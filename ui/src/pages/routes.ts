@@ -10,6 +10,7 @@ import { DefinitionsPage } from "./DefinitionsPage";
 import { EventPage } from "./EventPage";
 import { EventsPage } from "./EventsPage";
 import { MetricPage } from "./MetricPage";
+import { SqlPage } from "./SqlPage";
 import { StreamPage } from "./StreamPage";
 import { TopicPage } from "./TopicPage";
 import { UserPage } from "./UserPage";
@@ -44,6 +45,8 @@ export const routes: readonly Route[] = [
   { pattern: "events", title: () => "Events", crumb: "As they come in", range: "answers", page: EventsPage, home: "events" },
   { pattern: "events/:id", title: () => "Event", crumb: "One event", range: "answers", page: EventPage, home: "events" },
   { pattern: "users/:subject", title: ({ subject }) => subject ?? "", crumb: "A user's timeline", range: "answers", page: UserPage, home: "events" },
+  { pattern: "sql", title: () => "SQL", crumb: "Any question to the streams", range: "none", page: SqlPage, home: "sql" },
+  { pattern: "sql/:name", title: ({ name }) => name ?? "", crumb: "A query that is kept", range: "none", page: SqlPage, home: "sql" },
   { pattern: "metrics/:name", title: ({ name }) => name ?? "", crumb: "Metric", range: "answers", page: MetricPage, home: "" },
   { pattern: "streams/:name", title: ({ name }) => name ?? "", crumb: "The newest rows of a stream", range: "none", page: StreamPage, home: "" },
   { pattern: "topics/:name", title: ({ name }) => name ?? "", crumb: "A live topic, as it is now", range: "none", page: TopicPage, home: "" },
@@ -98,7 +101,13 @@ export const rail = computed<RailGroup[]>(() => {
         tab: i === 0,
       })),
     },
-    { title: "Explore", links: [{ title: "Events", link: href(["events"]), icon: "list", here: at("events"), tab: true }] },
+    {
+      title: "Explore",
+      links: [
+        { title: "Events", link: href(["events"]), icon: "list", here: at("events"), tab: true },
+        { title: "SQL", link: href(["sql"]), icon: "sql", here: at("sql") },
+      ],
+    },
     { title: "Watch", links: [{ title: "Alerts", link: href(["alerts"]), icon: "bell", here: at("alerts"), tab: true, alerts: true }] },
     { title: "Set up", links: [{ title: "Definitions", link: href(["definitions"]), icon: "layers", here: at("definitions") }] },
   ];

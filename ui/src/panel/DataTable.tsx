@@ -20,8 +20,8 @@ export function DataTable<Row>({ label, columns, rows, rowKey }: Props<Row>) {
       <table>
         <thead>
           <tr>
-            {columns.map((column) => (
-              <th key={column.title} scope="col" class={style(column)}>
+            {columns.map((column, i) => (
+              <th key={i} scope="col" class={style(column)}>
                 {column.title}
               </th>
             ))}
@@ -32,11 +32,11 @@ export function DataTable<Row>({ label, columns, rows, rowKey }: Props<Row>) {
             <tr key={rowKey(row)}>
               {columns.map((column, i) =>
                 i === 0 ? (
-                  <th key={column.title} scope="row" class={style(column)}>
+                  <th key={i} scope="row" class={style(column)}>
                     {column.cell(row)}
                   </th>
                 ) : (
-                  <td key={column.title} class={style(column)}>
+                  <td key={i} class={style(column)}>
                     {column.cell(row)}
                   </td>
                 ),

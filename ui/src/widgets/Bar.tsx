@@ -7,16 +7,15 @@ import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { range, versus } from "../range";
 import { href } from "../router";
+import { Bars, type BarShown } from "./Bars";
 import type { Kind, Props } from "./kind";
 import { REFRESH_MS, written } from "./Metric";
 import { RowsTable } from "./Table";
 import { TopicPanel } from "./TopicPanel";
 import { fieldAt, fieldNames, inWords, isNumber, NotThere, sorted, type Row } from "./topicRows";
-import { Linked, write, type Opens } from "./writing";
+import { write } from "./writing";
 
 const MOST_BARS = 12;
-
-type Shown = { name: string; value: number; text: string; link?: string; opens?: Opens };
 
 /** A bar for each row of a topic, or for each series of a metric over the range. */
 function Bar(props: Props) {
@@ -25,7 +24,7 @@ function Bar(props: Props) {
 
 function OfTopic({ widget, title }: Props) {
   const { topic = "", options = {} } = widget;
-  const bars = (rows: Row[]): Shown[] => {
+  const bars = (rows: Row[]): BarShown[] => {
     const { label, value = "value", format, unit, opens, sort = `-${value}`, limit = MOST_BARS } = options;
     const known = rows.filter(({ fields }) => isNumber(fieldAt(fields, value)));
     if (known.length === 0) throw new NotThere(`No row has a number at “${value}”; rows have ${fieldNames(rows).join(", ")}`);
@@ -61,7 +60,7 @@ function OfMetric({ widget, title, metric }: Props & { metric: string }) {
   const aggregate = (options.aggregate ?? figureOf(metric)) as Aggregate;
   const unit = aggregate === "count" || aggregate === "distinct" ? undefined : (options.unit ?? unitOf(metric));
   const bars = (answer.data.value?.series ?? [])
-    .map(({ key, now }): Shown => {
+    .map(({ key, now }): BarShown => {
       const value = total(now, aggregate) ?? 0;
       return { name: key || "all", value, text: written(value, unit, key), link: countedBy(metric, key).link };
     })
@@ -99,29 +98,6 @@ function OfMetric({ widget, title, metric }: Props & { metric: string }) {
     >
       {() => <Bars title={title} bars={bars} />}
     </Panel>
-  );
-}
-
-function Bars({ title, bars }: { title: string; bars: Shown[] }) {
-  const longest = Math.max(...bars.map(({ value }) => Math.abs(value)), Number.MIN_VALUE);
-  return (
-    <ul class="bars" tabIndex={0} aria-label={title}>
-      {bars.map(({ name, value, text, link, opens }, i) => (
-        <li key={`${i} ${name}`} class={value < 0 ? "below-zero" : ""}>
-          <span class="bar-name" title={name}>
-            {link ? (
-              <a class="cell-link" href={link}>
-                {name}
-              </a>
-            ) : (
-              <Linked name={name} opens={opens} />
-            )}
-          </span>
-          <b>{text}</b>
-          <i style={{ "--part": Math.abs(value) / longest }} />
-        </li>
-      ))}
-    </ul>
   );
 }
 

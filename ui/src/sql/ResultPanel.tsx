@@ -1,0 +1,92 @@
+import { useMemo } from "preact/hooks";
+import type { Result } from "../ask/request";
+import type { Answer } from "../ask/useAnswer";
+import { Lines } from "../charts/Lines";
+import { count, figure } from "../format";
+import { DataTable, type Column } from "../panel/DataTable";
+import { Empty } from "../panel/Empty";
+import { Panel } from "../panel/Panel";
+import { address, go, hrefHere } from "../router";
+import { Bars } from "../widgets/Bars";
+import { Choice } from "../widgets/Choice";
+import { csvOf, download } from "./csv";
+import { drawingOf } from "./drawing";
+
+/** Rows that are put on the page; a download has all of the answer. */
+const SHOWN = 1_000;
+
+/** An answer as a table, as a drawing where its columns suggest one, and as a file. */
+export function ResultPanel({ answer, name }: { answer: Answer<Result>; name: string }) {
+  const found = answer.data.value;
+  const drawing = useMemo(() => found && drawingOf(found), [found]);
+  const drawn = drawing !== null && address.value.params.get("as") === "chart";
+  return (
+    <div class="fill">
+      <Panel
+        title="Result"
+        topic={answer}
+        shape="rows"
+        note={found && covered(found)}
+        tools={
+          found && (
+            <>
+              {drawing && (
+                <Choice
+                  label="Shown as"
+                  choices={["table", "chart"] as const}
+                  chosen={drawn ? "chart" : "table"}
+                  text={String}
+                  choose={(as) => go(hrefHere({ as: as === "chart" ? as : undefined }), { replace: true })}
+                />
+              )}
+              <button type="button" class="button small" onClick={() => download(`${name}.csv`, "text/csv;charset=utf-8", csvOf(found))}>
+                CSV
+              </button>
+            </>
+          )
+        }
+        isEmpty={({ rows }) => rows.length === 0}
+        empty={
+          <Empty title="No rows">
+            <span>The statement is right, and nothing answers it. Look at its conditions and at its range of time.</span>
+          </Empty>
+        }
+      >
+        {(result) => (drawn && drawing ? <Drawn drawing={drawing} /> : <ResultTable result={result} />)}
+      </Panel>
+    </div>
+  );
+}
+
+function covered({ rows, truncated, elapsed_ms }: Result): string {
+  const took = `${figure(Math.round(elapsed_ms * 10) / 10)} ms`;
+  const most = truncated ? `the first ${count(rows.length)} rows` : rows.length === 1 ? "1 row" : `${count(rows.length)} rows`;
+  return `${most}${rows.length > SHOWN ? `, ${count(SHOWN)} shown` : ""}, ${took}`;
+}
+
+function Drawn({ drawing }: { drawing: NonNullable<ReturnType<typeof drawingOf>> }) {
+  if (drawing.as === "bars") return <Bars title="Result" bars={drawing.bars.map((bar) => ({ ...bar, text: figure(bar.value) }))} />;
+  const lines = drawing.lines.map((line) => ({ ...line, write: figure }));
+  return <Lines label="Result" times={drawing.times} lines={lines} />;
+}
+
+type Row = { i: number; values: unknown[] };
+
+function ResultTable({ result }: { result: Result }) {
+  const columns = result.columns.map(
+    ({ name, type }, place): Column<Row> => ({
+      title: name,
+      numeric: result.rows.some((row) => typeof row[place] === "number"),
+      cell: ({ values }) => <span class="long" title={type}>{written(values[place])}</span>,
+    }),
+  );
+  const rows = result.rows.slice(0, SHOWN).map((values, i) => ({ i, values }));
+  return <DataTable label="Rows of the result" columns={columns} rows={rows} rowKey={({ i }) => i} />;
+}
+
+/** As the log has it: SQL's reader wants the value, not a rounding of it. */
+function written(value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "number") return Number.isInteger(value) ? count(value) : String(value).replace("-", "−");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
