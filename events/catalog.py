@@ -179,7 +179,8 @@ QUARANTINE = stream_of(
 )
 SEGMENTS = stream_of(
     "segments",
-    "segment.written: which offsets of a stream are in the archive, in which file, and how to tell that it is whole.",
+    "segment.written: which offsets of a stream are in the archive, in which file, and how to tell that it is whole. "
+    "segment.dropped: one that is not kept any more.",
     pa.field("stream", LABEL),
     pa.field("producer", LABEL),
     pa.field("first_offset", pa.int64()),
