@@ -46,6 +46,7 @@ def streams(data_dir: Path, address: str | None, key: str | None, tenant: str | 
 
 
 def _streams(log: LogReader, tenant: str | None) -> list[StreamStatus]:
+    from events.tables import columns_of
     from query.history import History
 
     found = History(log, tenant_of(log, tenant)).streams()
@@ -55,6 +56,7 @@ def _streams(log: LogReader, tenant: str | None) -> list[StreamStatus]:
             "about": s.about,
             "rows": s.rows,
             "producers": [{"producer": p, "head": h} for p, h in s.heads.items()],
+            "columns": columns_of(s.name).names,
         }
         for s in found
     ]

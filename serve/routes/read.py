@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from actors.fold import Topic
 from events.errors import Rejected, Transient
 from events.nearest import did_you_mean
-from query.engine import Engine, columns_of
+from events.tables import columns_of
+from query.engine import Engine
 from query.history import History
 from query.rows import as_objects
 from serve.gateway import Gateway, gateway_of, principal
