@@ -38,6 +38,8 @@ TRIM_EVERY = 12
 """Looks of the archiver for each time that the log is trimmed, or the archive."""
 SWEEP_AFTER = 120
 """Looks after which the files of a dropped segment go."""
+GONE_US = 3600 * SECOND
+"""The log is not kept for a cell that has not committed for so long, nor for ``hot_s``."""
 TRIM_STEP = 4_096
 """Offsets that the log forgets at once: the producer's commits wait so long."""
 
@@ -160,7 +162,7 @@ class ArchiverWorker(Worker):
         if not ends or time.monotonic() < self._trim_at:
             return
         self._trim_at = time.monotonic() + TRIM_EVERY * self._bounds.every_s  # to look into all snapshots costs
-        kept = needed(self.log, before)
+        kept = needed(self.log, min(before, self._now() - GONE_US))
         for source, end in ends.items():
             below = min(end, kept.get(source, end))
             while self._trimmed.get(source, 0) < below and not self.stopping.is_set():
