@@ -89,9 +89,6 @@ def test_it_answers_the_same_after_archiving_a_restart_and_a_kill(up: Callable[.
     assert system.stop() == 0
     assert list(system.data.rglob("*.part")) == []
 
-    system = up("--placement", placement)
-    whole(system, 4_000)
-
 
 def hindcast(*words: object) -> str:
     command = [sys.executable, "-m", "hindcast", *map(str, words)]
