@@ -36,11 +36,13 @@ class Job(msgspec.Struct, frozen=True):
     """By producer of ``stream``: fold what lies below."""
     folded: dict[str, int] = {}
     """The cut at which the state was told last."""
+    error: str = ""
+    """Why its past cannot be folded."""
 
     @property
     def done(self) -> bool:
         """Whether nothing is to be folded, unless another cut is asked for."""
-        return self.folded == self.cut
+        return bool(self.error) or self.folded == self.cut
 
     @property
     def key(self) -> str:
@@ -73,7 +75,12 @@ class Backfill:
             before = state.get(job.key)
             if row["type"] == "past.wanted":
                 same = before is not None and before.version == job.version
-                state[job.key] = msgspec.structs.replace(job, folded=before.folded) if same and before else job
+                state[job.key] = (
+                    msgspec.structs.replace(job, folded=before.folded, error=before.error) if same and before else job
+                )
+            elif row["type"] == "past.failed":
+                if before is not None and before.version == job.version:
+                    state[job.key] = msgspec.structs.replace(before, error=job.error)
             elif job.key in state and state[job.key].version == job.version:
                 del state[job.key]
         return state, NONE
@@ -93,7 +100,9 @@ class Backfill:
             job = state.get(f"{row['partition_key']} {row['subject']}")
             if job is not None and row["type"] in ("past.folded", "past.failed"):
                 data = json.loads(row["data"])
-                if data["version"] == job.version:
+                if data["version"] == job.version and row["type"] == "past.failed":
+                    state[job.key] = msgspec.structs.replace(job, error=data["error"])
+                elif data["version"] == job.version:
                     state[job.key] = msgspec.structs.replace(job, folded=data["cut"])
         return state
 

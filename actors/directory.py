@@ -85,7 +85,10 @@ class Directory:
             self._drop(state, "definitions", key)
 
     def _fold_past(self, state: State, type_: str, data: Mapping[str, Any]) -> None:
-        """``past`` of a definition: the share of its past that is folded; not there once it has it all."""
+        """``past`` of a definition: the share of its past that is folded; not there once it has it all.
+
+        ``past_error``: why it cannot be folded.
+        """
         key = f"{data['kind']}/{data['name']}"
         entry = state.definitions.get(key)
         if entry is None or entry["version"] != data["version"]:
@@ -94,6 +97,9 @@ class Directory:
             self._put(state, "definitions", key, {**entry, "past": 0.0})
         elif type_ == "past.folding" and "past" in entry:
             self._put(state, "definitions", key, {**entry, "past": data["share"]})
+        elif type_ == "past.failed":
+            without = {name: said for name, said in entry.items() if name != "past"}
+            self._put(state, "definitions", key, {**without, "past_error": data["error"]})
         elif type_ in ("past.taken", "past.dropped") and "past" in entry:
             self._put(state, "definitions", key, {name: said for name, said in entry.items() if name != "past"})
 

@@ -155,6 +155,24 @@ class Choosing(Protocol):
         ...
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """A fold that needs to know, of a state that an older release saved, how far its inputs were read then."""
+
+    def stands(self, state: Any, cursor: Mapping[tuple[str, str], int]) -> Any:
+        """The state of a snapshot; ``cursor``: the next offset to read by (stream, producer), as of that snapshot."""
+        ...
+
+
+@runtime_checkable
+class Noted(Protocol):
+    """A fold that has something to say to an operator."""
+
+    def notes(self, state: Any) -> Sequence[str]:
+        """A sentence each; shown in the status. Looks, and changes nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A live view: what the page subscribes to."""

@@ -24,6 +24,7 @@ from actors.packing import unpack
 from actors.topology import CellSpec, HostMap, HostSpec, Surroundings
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
+from events import catalog
 from events.errors import Elsewhere, Rejected, Transient
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ class Host:
 
     def __init__(self, spec: HostSpec) -> None:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        for left in spec.left:
+            catalog.join(left)
         parts.load(spec.plug_ins)
         self._spec = spec
         self._log = spec.log.open()
@@ -201,7 +204,8 @@ class Host:
     async def health(self) -> list[Health]:
         if self._where is None:
             raise Transient("it has just started, and does not know its cells yet", 0.1)
-        running = [worker.health() for worker in list(self._workers.values())]
+        workers = list(self._workers.values())
+        running = await asyncio.to_thread(lambda: [worker.health() for worker in workers])  # it asks the log
         return running + [Health(cell, "halted", why, 0, 0, settled=True) for cell, why in self._failed.items()]
 
     async def drain(self) -> None:

@@ -38,14 +38,6 @@ class Message(msgspec.Struct):
     """Not before this time, us; 0: at once."""
 
 
-class ChannelTold(msgspec.Struct):
-    """A channel as ``control`` has it: its secret is a reference."""
-
-    kind: str
-    url: str = ""
-    secret: str = ""
-
-
 class State(msgspec.Struct):
     owed: dict[str, Message] = {}
     """By idempotency key, in the order asked for."""
@@ -53,8 +45,9 @@ class State(msgspec.Struct):
     """Given up, by idempotency key; oldest first, the newest ``KEPT``."""
     down: dict[str, str] = {}
     """Channels that gave up a message and have taken none since: the alert that says so."""
-    channels: dict[str, ChannelTold] = {}
-    """Those that were defined since this is kept, by name; others are the configuration's."""
+    channels: dict[str, dict[str, Any]] = {}
+    """Those that were defined since this is kept, by name, as ``control`` has them: secrets are references. Others are the
+    configuration's."""
     held: dict[str, int] = {}
     """Channels that asked to be left alone until then, us."""
 
@@ -80,7 +73,7 @@ class Notifier:
 
     channels: tuple[str, ...] = ("dashboard",)
     name: str = "notifier"
-    version: int = 3
+    version: int = 4
     reads: tuple[str, ...] = (OUTBOX.name, CONTROL.name)
     writes: tuple[str, ...] = (NOTIFICATIONS.name, DELIVERIES.name, ALERTS.name, OUTBOX.name)
 
@@ -100,7 +93,7 @@ class Notifier:
         at = times(table, "time").tolist()
         for i, row in enumerate(table.select(["type", "subject", "data"]).to_pylist()):
             if row["type"] == "channel.defined":
-                state.channels[row["subject"]] = msgspec.convert(json.loads(row["data"])["spec"], ChannelTold)
+                state.channels[row["subject"]] = json.loads(row["data"])["spec"]
             elif row["type"] == "channel.removed":
                 state.channels.pop(row["subject"], None)
             if row["type"] == "notification.resent" and row["subject"] in state.dead:

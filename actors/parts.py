@@ -9,7 +9,7 @@ parts are in a list (``config.parts.BUILT_IN``); those of installed packages are
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module, metadata
 from pathlib import Path
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 GROUP = "hindcast.parts"
 """Of the entry points by which installed packages name their parts."""
+ASKS_ITSELF = ""
+"""As the scope of a part: its routes ask by themselves who it is, as a dialect of ingest does with its key in the body."""
 
 
 class PartSection(Section):
@@ -54,6 +56,10 @@ class Within:
     """The system's own folder."""
     bound_us: int
     """How far out of order events may come."""
+    secrets: Path = Path("secrets")
+    """The folder of the secrets that ``file:NAME`` names."""
+    allow_private: tuple[str, ...] = ()
+    """Hosts that are no part of the public internet, and may be fetched from all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +107,13 @@ class ChannelKind:
 
     name: str
     section: type[ChannelSection]
-    make: Callable[[Any, Path], Channel]
-    """``make(section, secrets)`` answers the channel for a section, picklable: it is sent to the process that notifies.
-    ``secrets`` is the folder of the secrets that definitions name. May raise ``Rejected``."""
+    make: Callable[[Any], Channel]
+    """``make(section)`` answers the channel for a section, which has the secrets themselves; picklable. It is called at the
+    start for what the configuration declares, and in the process that notifies for each message. May raise ``Rejected``."""
+
+
+CHANNEL_KINDS: dict[str, ChannelKind] = {}
+"""Those that plug-ins brought to this process, by name."""
 
 
 def _no_cells(_: Any, __: Within) -> Iterable[CellSpec]:
@@ -123,9 +133,12 @@ class Part:
     """``cells(section, within)`` for the settings that hold."""
     routes: str = ""
     """``module:name`` of a FastAPI router, imported in the gateway alone."""
+    scope: str = "query"
+    """The scope that a key needs for each of the routes (``ingest | query | control | admin``). A route may ask for more.
+    With ``ASKS_ITSELF`` each route asks by itself (``serve.gateway.principal``), or answers everybody."""
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """A configuration document (``metrics``, ``anomalies``, ``alerts``, ``dashboards``): what holds unless the user's has a
-    definition of the same name."""
+    """A configuration document (``metrics``, ``anomalies``, ``alerts``, ``dashboards``, ``cohorts``): what holds unless the
+    user's has a definition of the same name."""
 
     def router(self) -> APIRouter | None:
         """The router that ``routes`` names, imported here."""
@@ -145,6 +158,15 @@ class PlugIn:
     where: str
     error: str = ""
     """Why it is not there; empty where it is."""
+    lacks: str = ""
+    """What of it is not there, and why; empty where all of it is."""
+    installed: bool = True
+    """Whether its package is there: one that was there before, and is not any more, is named for what it left behind."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether a process is to load it."""
+        return self.installed and not self.error
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +192,9 @@ class Parts:
         return {kind.name: kind for part in self.by_name.values() for kind in part.sources}
 
     @property
-    def channel_kinds(self) -> Mapping[str, ChannelKind]:
-        return {kind.name: kind for part in self.by_name.values() for kind in part.channels}
-
-    @property
     def where(self) -> tuple[str, ...]:
         """Where the plug-ins are that other processes are to load, too."""
-        return tuple(plug_in.where for plug_in in self.plug_ins.values() if not plug_in.error)
+        return tuple(plug_in.where for plug_in in self.plug_ins.values() if plug_in.runs)
 
 
 def installed(built_in: Sequence[Part]) -> Parts:
@@ -209,17 +227,22 @@ def installed(built_in: Sequence[Part]) -> Parts:
     return Parts(found, plug_ins)
 
 
-def load(where: Iterable[str]) -> list[Part]:
-    """The plug-ins at ``where``, joined to this process; one that cannot be loaded here is logged and left out."""
-    found: list[Part] = []
+def load(where: Iterable[str]) -> None:
+    """Join the plug-ins at ``where`` to this process; one that cannot be loaded here is logged and left out."""
+    for _ in loaded(where):
+        pass
+
+
+def loaded(where: Iterable[str]) -> Iterator[tuple[str, Part | Exception]]:
+    """(place, the plug-in there) of each one of ``where``, joined to this process; or why it cannot be loaded here."""
     for place in where:
         try:
             part = _loaded(place)
             _join(part)
-            found.append(part)
-        except Exception:
+            yield place, part
+        except Exception as error:
             logger.exception("plug-in %s cannot be loaded here", place)
-    return found
+            yield place, error
 
 
 def _loaded(where: str) -> Part:
@@ -248,3 +271,4 @@ def _join(part: Part) -> None:
         catalog.join(stream)
     for kind in part.channels:
         SECTIONS[kind.name] = kind.section
+        CHANNEL_KINDS[kind.name] = kind

@@ -36,10 +36,11 @@ SPARE_US = 50_000
 
 
 def pause_s(failures: int, least_s: float, chance: float) -> float:
-    """The pause after the ``failures``-th error in a row (from 1): 1 s, doubled each time up to a minute, at least
-    ``least_s``, times 0.75 to 1.25 by ``chance`` (0 to 1): sources that failed together do not come again together."""
+    """The pause after the ``failures``-th error in a row (from 1): 1 s, doubled each time up to a minute, times 0.75 to
+    1.25 by ``chance`` (0 to 1), for sources that failed together must not come again together; never less than ``least_s``,
+    which was asked for, and up to a quarter more."""
     doubled = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(failures - 1, 30))
-    return max(doubled, least_s) * (0.75 + chance / 2)
+    return max(doubled * (0.75 + chance / 2), least_s * (1 + chance / 4))
 
 
 class PullWorker(Worker):

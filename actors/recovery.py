@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from actors.fold import Batch, Fold, Pieced, Recorded
+from actors.fold import Batch, Fold, Pieced, Placed, Recorded
 from actors.slices import Ahead, journal_above, own_entries
 from events.entry import Entry
 from events.log import Cursor, JournalRow, LogReader, SnapshotRef, Source
@@ -107,7 +107,7 @@ class Recovery(Generic[S]):
                 try:
                     saved = content_of(ref)
                     at = ref.commit if saved.stands_at is None else saved.stands_at
-                    return self._opened(saved.state), at, saved
+                    return self._placed(self._opened(saved.state), saved), at, saved
                 except Exception:  # whatever damage makes of it: the log has the truth, an older snapshot may do
                     logger.exception("%s: snapshot %d is unreadable; refolding", self._cell, ref.commit)
         return self._fold.initial(), 0, Saved(b"", {}, {})
@@ -124,6 +124,9 @@ class Recovery(Generic[S]):
         state: S = self._fold.load_apart(data, piece)
         self.stored = frozenset(taken)
         return state
+
+    def _placed(self, state: S, saved: Saved) -> S:
+        return self._fold.stands(state, cursor_of(saved)) if isinstance(self._fold, Placed) else state
 
     @property
     def progress(self) -> Progress:

@@ -8,6 +8,7 @@ recorded once, wherever a crash falls, if the source keeps to two rules:
   says where the *next* read begins (the offset of the next line, not of the last one);
 - **the same position gives the same next rows**, for as long as the source still has them. A source that cannot do that
   (a gauge, a clock) answers ``position=None``: what it says is of now, and a crash leaves a gap, but never a repetition.
+  Where the world has no place to go on from, a position may be a memory of what was read (ADR 31).
 """
 
 from __future__ import annotations

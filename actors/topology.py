@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from actors.cell import AnyCell
 from actors.fold import Fold, Topic
 from actors.workers import StreamWorker, Worker
+from events.catalog import Stream as EventStream
 from events.envelope import CellName
 from events.errors import Transient
 from events.log import LogReader, LogSpec
@@ -88,6 +89,8 @@ class HostSpec:
     """New work is refused while the log can take less."""
     plug_ins: tuple[str, ...] = ()
     """Where the plug-ins are that this process is to know, as ``actors.parts.load`` takes them."""
+    left: tuple[EventStream, ...] = ()
+    """The streams of plug-ins that are not there any more: their rows are, and can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,12 @@ class HostMap:
     """By name of such a topic: the cell that has it."""
     placement: str = "mixed"
     """``packed | spread``; ``mixed`` where cells were moved one by one."""
+    going: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By cell that is on its way: the host that it goes to."""
+    done: int = -1
+    """Every order on ``control`` up to this offset has been carried out, as far as it can be; -1: none yet."""
+    failed: str = ""
+    """Why the last order could not be carried out, or not yet."""
     version: int = 0
 
     @property

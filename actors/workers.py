@@ -10,11 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from actors.cell import AnyCell
-from actors.fold import Viewed
+from actors.fold import Noted, Viewed
 from actors.source import SourceHealth
 from actors.views import Frame, Place, Views
 from events.errors import Corrupt, Fenced, Transient
@@ -76,6 +77,7 @@ class Worker:
         self.settled = threading.Event()
         self.stopping = threading.Event()
         self.state, self.detail = "starting", ""
+        self._behind = 0
         self._thread = threading.Thread(target=self._run, name=cell.name, daemon=True)
 
     def start(self) -> None:
@@ -115,12 +117,14 @@ class Worker:
 
     def health(self) -> Health:
         progress = self.cell.progress if self.state == "rebuilding" else None
+        with suppress(Transient):  # the log cannot be asked now: as it was
+            self._behind = self.behind()
         return Health(
             self.cell.name,
             self.state,
             str(progress) if progress else self.detail,
             self.cell.seq,
-            self.behind(),
+            self._behind,
             self.notes,
             progress.share if progress else None,
             self.stale(),
@@ -210,6 +214,8 @@ class StreamWorker(Worker):
     def __init__(self, cell: AnyCell, log: LogReader, generation: str, changed: Callable[[], None]) -> None:
         super().__init__(cell, log)
         self._viewed = cell.fold if isinstance(cell.fold, Viewed) else None
+        self._noted = cell.fold if isinstance(cell.fold, Noted) else None
+        self._notes: tuple[str, ...] = ()
         self._views = Views(self._viewed, generation, cell.fold.version) if self._viewed else None
         self._changed = changed
         self._current_at = time.monotonic()
@@ -222,7 +228,11 @@ class StreamWorker(Worker):
 
     def failed(self, reason: str) -> None:
         if self._views:
-            self._views.lost(self.cell.last_shown)
+            try:
+                shown = self.cell.last_shown
+            except (Transient, Corrupt):  # the log cannot be read now: what was known of it still holds
+                shown = self._views.shown
+            self._views.lost(shown)
             self._changed()
 
     def step(self) -> None:
@@ -240,6 +250,17 @@ class StreamWorker(Worker):
             self.log.wait(self.cell.waiting_for(), WAIT_S)
         elif consumed < BULK_ROWS:
             self.stopping.wait(max(0.0, begun + PACE_S - time.monotonic()))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the fold says of the committed state; as it last was, while a step is at work."""
+        if self._noted and self.lock.acquire(blocking=False):
+            try:
+                if self.loaded and self.cell.has_state:
+                    self._notes = tuple(self._noted.notes(self.cell.state))
+            finally:
+                self.lock.release()
+        return self._notes
 
     def stale(self) -> str:
         if not self._views or self.state == "starting":

@@ -55,6 +55,11 @@ class Keys:
         return self._size
 
     @property
+    def full(self) -> bool:
+        """Whether new names are counted as ``OTHER`` by now."""
+        return self._size >= self.limit
+
+    @property
     def names(self) -> list[str]:
         """By id; this is the whole state: ``Keys(limit, names)`` restores it."""
         table, known = self._table, len(self._names)

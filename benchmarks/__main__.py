@@ -24,6 +24,7 @@ SCRIPTS = (
     "anomaly",
     "replay",
     "append",
+    "redis_append",
     "decode",
     "recovery",
     "archive 3500000",

@@ -13,8 +13,9 @@ from events.errors import Rejected
 PRESETS = ("base", "course", "saas", "demo")
 
 _HERE = Path(__file__).parent
-_IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "alerts": ("name",), "channels": ("name",),
-             "dashboards": ("id",), "queries": ("name",)}  # fmt: skip
+_IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends": ("metric", "aggregate"),
+             "correlations": ("name",), "alerts": ("name",), "channels": ("name",), "dashboards": ("id",),
+             "saved_queries": ("name",), "cohorts": ("name",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)
 """Sections that are lists of named things."""
 _DEFAULTS = {"aggregate": "count"}

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors.dashboards import alert_system, system_health, user_activity
+from actors.dashboards import alert_system, insights, system_health, user_activity
 from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
-from serve.sources import file
+from serve.otlp import part as otlp
+from serve.sources import feed, file, http, logs, prometheus, sql
+from serve.webhooks import part as webhooks
 
 BUILT_IN: tuple[Part, ...] = (
     channels.PART,
     clock.PART,
     machine.PART,
     file.PART,
+    prometheus.PART,
+    http.PART,
+    sql.PART,
+    feed.PART,
+    logs.PART,
+    webhooks.PART,
+    otlp.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,
+    insights.PART,
 )
 
 

@@ -57,12 +57,39 @@ class Server(Section):
 
 
 class LogBounds(Section):
-    """Into how many parts the log is divided, and when new work is refused with Retry-After instead of accepted."""
+    """Where the log is, into how many parts it is divided, and when new work is refused instead of accepted."""
+
+    place: str = ""
+    """``sqlite``, ``valkey`` (embedded) or the URL of a Redis or Valkey server; empty: where the data directory has it."""
+    name: str = "hindcast"
+    """The log's name space on that server: everything of it begins so."""
+    password: str = ""
+    """Of that server; or where it is: ``env:NAME``, ``file:NAME`` (in ``secrets/`` of the data directory)."""
+    wait_disk: bool = False
+    """Answer only what that server has written to its disk. Not needed where it has ``appendfsync always``."""
+    wait_replicas: int = Field(default=0, ge=0, le=16)
+    """Answer only what so many of its replicas have written to their disks: a failover then loses nothing."""
 
     partitions: int = Field(default=1, ge=1, le=MOST_PARTITIONS)
     """Over how many collectors the products' events are spread, by subject. Fixed when a data directory is made."""
     min_free_mb: int = Field(default=256, ge=0)
-    """Of disk, in MiB. A reader that lags holds nothing back: what was accepted is in the log."""
+    """Of disk, or of the server's ``maxmemory``, in MiB. A reader that lags holds nothing back."""
+
+
+class Queries(Section):
+    """Where one query ends, and how many each process that serves takes; those beyond are told to come again."""
+
+    rows: int = Field(default=1_000_000, ge=1, le=100_000_000)
+    """Rows of one answer at most; what is beyond is cut off, and the answer says so."""
+    result_mb: int = Field(default=256, ge=1, le=65_536)
+    """MiB of one answer at most, likewise."""
+    seconds: float = Field(default=30.0, gt=0, le=86_400, allow_inf_nan=False)
+    memory_mb: int = Field(default=512, ge=32, le=1_048_576)
+    """MiB that one query may need meanwhile."""
+    at_once: int = Field(default=4, ge=1, le=256)
+    waiting: int = Field(default=16, ge=0, le=10_000)
+    cache_mb: int = Field(default=64, ge=0, le=65_536)
+    """MiB for answers that are given again while nothing they depend on has moved."""
 
 
 class Retention(Section):
@@ -111,3 +138,11 @@ class Collectors(Section):
     """How far out of order events may come before they count as late."""
     dedup_window: int = Field(default=1 << 22, ge=1)
     """A repeated event is known as such among this many accepted rows at least, and among all of the last hour."""
+
+
+class Fetching(Section):
+    """Where sources may fetch from."""
+
+    allow_private: tuple[str, ...] = ()
+    """Hosts, as URLs name them, that may be fetched from though they are no part of the public internet; each with or
+    without a port: ``localhost:9100``, ``10.0.0.7``, ``shop.internal``."""

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
+from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS
@@ -24,14 +25,16 @@ from actors.definitions.metric import Metric
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
+from actors.definitions.trend import Trend
 from actors.ledger import FILE, OLD_CONFIGURATION
 from actors.parts import Part, PartSection
 from config import asked, documents
 from config import parts as installed
 from config.complete import from_complete
 from config.explain import refuse
-from config.sections import ArchiveSection, Collectors, LogBounds, Server
+from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.questions.cohort import Cohort
 
 logger = logging.getLogger(__name__)
 PREFIX = "HINDCAST_"
@@ -51,6 +54,8 @@ class Document(BaseModel):
     log: LogBounds = LogBounds()
     archive: ArchiveSection = ArchiveSection()
     collectors: Collectors = Collectors()
+    queries: Queries = Queries()
+    fetching: Fetching = Fetching()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """By name; each is of a ``kind``, its own name where it says none. See ``Settings.asked_sources``."""
     parts: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
@@ -60,7 +65,10 @@ class Document(BaseModel):
     alerts: tuple[Alert, ...] = ()
     channels: tuple[Channel, ...] = ()
     dashboards: tuple[Dashboard, ...] = ()
-    queries: tuple[Query, ...] = ()
+    saved_queries: tuple[Query, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    correlations: tuple[Correlation, ...] = ()
+    cohorts: tuple[Cohort, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -8,43 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
+from events.collected import COLLECTED
 from events.errors import Rejected
-
-TIME = pa.timestamp("us", tz="UTC")
-LABEL = pa.dictionary(pa.int32(), pa.string())
-
-ENVELOPE: tuple[pa.Field, ...] = (
-    pa.field("id", pa.string()),
-    pa.field("source", LABEL),
-    pa.field("type", LABEL),
-    pa.field("subject", pa.string()),
-    pa.field("time", TIME),
-    pa.field("received", TIME),
-    pa.field("partition_key", pa.string()),
-    pa.field("cause", pa.string()),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A family of events with one Arrow schema; ``version`` counts its published shapes."""
-
-    name: str
-    version: int
-    schema: pa.Schema
-    about: str
-
-
-def stream_of(name: str, about: str, *fields: pa.Field) -> Stream:
-    """A stream in its first version: the envelope, then ``fields``. ``about`` says what its events are."""
-    return Stream(name, 1, pa.schema([*ENVELOPE, *fields]), about)
-
+from events.stream import ENVELOPE, LABEL, TIME, Stream, stream_of
 
 USER_INTERACTIONS = stream_of(
     "user_interactions",
@@ -105,6 +76,29 @@ ANOMALIES = stream_of(
     pa.field("direction", pa.int8()),
     pa.field("is_anomaly", pa.bool_()),
     pa.field("status", LABEL),
+)
+INSIGHTS = stream_of(
+    "insights",
+    "trend.judged: whether the newest windows of a metric rise or fall (`value`: slope an hour). correlation.judged: "
+    "whether two series move together (`value`: coefficient), and by how much the second follows the first (`lag_us`). "
+    "Told when `status` changes.",
+    pa.field("watch", LABEL),
+    pa.field("status", LABEL),
+    pa.field("metric", LABEL),
+    pa.field("aggregate", LABEL),
+    pa.field("key", LABEL),
+    pa.field("with_metric", LABEL),
+    pa.field("with_aggregate", LABEL),
+    pa.field("with_key", LABEL),
+    pa.field("start", TIME),
+    pa.field("value", pa.float64()),
+    pa.field("lower", pa.float64()),
+    pa.field("upper", pa.float64()),
+    pa.field("change", pa.float64()),  # over the whole span, as a share of the mean
+    pa.field("lag_us", pa.int64()),
+    pa.field("p_value", pa.float64()),
+    pa.field("n", pa.int64()),
+    pa.field("message", pa.string()),
 )
 ALERTS = stream_of(
     "alerts",
@@ -221,6 +215,7 @@ _known: dict[str, Stream] = {
         METRICS,
         LATE_ROWS,
         ANOMALIES,
+        INSIGHTS,
         ALERTS,
         OUTBOX,
         NOTIFICATIONS,
@@ -233,6 +228,7 @@ _known: dict[str, Stream] = {
         PAST_REQUESTS,
         PASTS,
         SEGMENTS,
+        *COLLECTED,
     )
 }
 

@@ -1,6 +1,6 @@
 """Entries: one committed Arrow record batch of one producer's stream, with its header.
 
-On the wire (Redis, archive, golden files) an entry is ``to_bytes``: a msgpack map for the header, then the payload.
+On the wire (archive, golden files) an entry is ``to_bytes``: a msgpack map for the header, then the payload.
 The payload is the Arrow IPC stream of the batch *without* its schema message (the catalog has it), compressed.
 """
 
@@ -128,7 +128,10 @@ def decode(header: EntryHeader, payload: bytes) -> pa.RecordBatch:
     """The entry's rows in the stream's newest schema; a punctuation has none. Raises ``Corrupt``."""
     stream = STREAMS.get(header.stream)
     if stream is None:
-        raise Corrupt(f"{header.producer}: entry of unknown stream {header.stream!r}; is this an older Hindcast?")
+        raise Corrupt(
+            f"{header.producer}: entry of the stream {header.stream!r}, which nobody here knows: install the plug-in that "
+            "brings it, or the Hindcast that wrote it"
+        )
     if header.rows == 0:
         return _empty(stream.name)
     written = stream.schema if header.version == stream.version else upcast.schema(stream.name, header.version)

@@ -22,8 +22,10 @@ from events.errors import Rejected
 from events.log import Commit, Cursor, JournalRow, Lease, Room, SnapshotRef, Verdict
 from events.sqlite_reader import CellReader
 from events.sqlite_schema import SUFFIX, cell_name, file_name
+from events.sqlite_transfer import copy_of
 from events.sqlite_verify import verify
 from events.sqlite_writer import CellWriter
+from events.transfer import CellCopy
 
 CELLS = "cells"
 
@@ -194,6 +196,10 @@ class SqliteLog:
         if not path.exists():
             raise Rejected("cell", f"{cell!r} is not in this log")
         return verify(path, cell)
+
+    def copy(self, cell: str) -> CellCopy:
+        """See ``events.transfer``."""
+        return copy_of(self._path(cell), cell)
 
     def trim(self, stream: str, producer: str, below: int) -> None:
         if self._path(producer).exists():

@@ -11,7 +11,8 @@ from events.append import Position, missing_piece
 from events.entry import Entry, decode_header
 from events.errors import Corrupt
 from events.log import JOURNAL_COMMITS, JournalRow, Snapshot, SnapshotRef
-from events.sqlite_schema import SELECT_POSITION, STREAM_BITS, decode_journal, decode_position, open_reader, translated
+from events.sqlite_schema import SELECT_POSITION, STREAM_BITS, open_reader, translated
+from events.stored_position import decode_journal, decode_position
 
 _IDLE_CONNECTIONS = 2
 _STAMP = "SELECT epoch, number FROM cell"

@@ -9,7 +9,8 @@ from pathlib import Path
 from events.append import Position
 from events.entry import Entry, decode_header
 from events.log import Verdict
-from events.sqlite_schema import SELECT_POSITION, STREAM_BITS, decode_journal, decode_position, open_reader, translated
+from events.sqlite_schema import SELECT_POSITION, STREAM_BITS, open_reader, translated
+from events.stored_position import decode_journal, decode_position
 from events.verification import Start, StoredCommit, commit_problems, judged, stream_problems
 
 _ENTRIES = "SELECT place, header, payload FROM entry WHERE place BETWEEN ? AND ? ORDER BY place"

@@ -20,12 +20,10 @@ from events.sqlite_schema import (
     SELECT_POSITION,
     STREAM_BITS,
     create,
-    decode_position,
-    encode_journal,
-    encode_position,
     open_writer,
     translated,
 )
+from events.stored_position import decode_position, encode_journal, encode_position
 
 CHECKPOINT_BYTES = 16 << 20
 """Of appended data after which the writer copies the WAL into the file."""

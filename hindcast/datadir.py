@@ -38,7 +38,7 @@ class Running:
 
 class DataDir:
     """``log/`` the events, ``admin.key`` the first key, ``generation`` the log's identity, ``partitions`` how many the log
-    has, ``runtime.json`` who runs."""
+    has, ``streams/`` the forms of plug-ins' streams, ``cells.json`` the cells that were added, ``runtime.json`` who runs."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

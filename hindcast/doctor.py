@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
 
-from events.errors import Corrupt, Transient
+from events.errors import Corrupt, Rejected, Transient
 from hindcast.datadir import DataDir, Running
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -205,20 +205,25 @@ def _user_of(port: int) -> str:
 
 
 def log(data_dir: Path, read: bool) -> Check:
-    """Every cell's file: structure, dense offsets, chain hashes, readable entries."""
+    """Every cell: structure, dense offsets, chain hashes, readable entries."""
     from hindcast.log_place import log_of
 
-    spec = log_of(data_dir)
-    if not spec.exists():
-        return Check("Log", "ok", "none yet")
-    log = spec.open(woken=False)
+    try:
+        spec = log_of(data_dir)
+        if not spec.exists():
+            return Check("Log", "ok", "none yet")
+        log = spec.open(woken=False)
+    except Rejected as error:
+        return Check("Log", "fail", error.reason, "mend the setting that it names")
+    except (Corrupt, Transient) as error:
+        return Check("Log", "fail", str(error), "bring its server back; `log.json` in the directory says which it is")
     try:
         cells = log.cells()
         if not read:
             return Check("Log", "ok", f"{len(cells)} cells; not read (--quick)")
         verdicts = [log.verify(cell) for cell in cells]
     except (Corrupt, Transient) as error:
-        return Check("Log", "fail", str(error), "keep the directory as it is, and restore this file from a backup")
+        return Check("Log", "fail", str(error), "keep the log as it is, and restore what it names from a backup")
     finally:
         log.close()
     problems = [f"{verdict.cell}: {verdict.problems[0]}" for verdict in verdicts if not verdict.sound]

@@ -61,12 +61,13 @@ class Orders:
                 batch = entry.batch()
                 skip = max(0, after - entry.header.first)
                 said = zip(*(batch.column(name).to_pylist() for name in ("type", "subject", "data")), strict=True)
-                for type_, subject, data in list(said)[skip:]:
+                for place, (type_, subject, data) in list(enumerate(said, entry.header.first))[skip:]:
                     if type_ in (PLACED, ARRANGED):
-                        self._carry_out(type_, subject, json.loads(data))
+                        self._carry_out(place, type_, subject, json.loads(data))
                 self._at[source] = entry.header.end
 
-    def _carry_out(self, type_: str, subject: str, data: Mapping[str, Any]) -> None:
+    def _carry_out(self, place: int, type_: str, subject: str, data: Mapping[str, Any]) -> None:
+        failed = ""
         try:
             if type_ == PLACED:
                 self._placement.move(subject, data["host"])
@@ -74,3 +75,5 @@ class Orders:
                 self._placement.arrange(data["placement"])
         except (Rejected, Transient) as error:
             logger.warning("%s %s: %s", type_, subject, error)
+            failed = str(error)
+        self._placement.carried_out(place, failed)

@@ -63,15 +63,25 @@ class Reconciler:
     """
 
     def __init__(
-        self, hosts: Hosts, cells: Iterable[CellSpec], placement: Placement, *, cores: int, namespace: str
+        self,
+        fleet: Hosts,
+        cells: Iterable[CellSpec],
+        placement: Placement,
+        *,
+        cores: int,
+        namespace: str,
+        hosts: Mapping[str, str] | None = None,
     ) -> None:
-        self._hosts = hosts
+        """``hosts``: by cell, hosts on which cells are to begin though the placement has another one for them."""
+        self._hosts = fleet
         self._cores = cores
         self._cells = {cell.name: cell for cell in cells}
         self._placement: Placement = placement
         self._where = HostMap(namespace, {})
-        self._wanted = arranged([*self._cells.values()], placement, cores=cores)
+        self._wanted = arranged([*self._cells.values()], placement, cores=cores) | dict(hosts or {})
         """Cell name to host name."""
+        self._done, self._order_failed = -1, ""
+        """The place on ``control`` of the last order that was carried out, and why it was not."""
         self._empty_since: dict[str, float] = {}
         self._failed: dict[str, str] = {}
         """Cells that could not be made where they were to run, and why."""
@@ -93,8 +103,8 @@ class Reconciler:
         """Run a cell from now on, on the host that the placement has for it, or on ``host`` (see ``move``).
 
         The cell must be picklable, and its code importable where Ray's workers run. It reads the log from where it last
-        stood, or from the beginning. It is not remembered over a restart of the system: whoever adds it adds it again.
-        Raises ``Rejected`` where there is one of that name.
+        stood, or from the beginning. It runs until this system stops: ``System.add_cell`` remembers one. Raises ``Rejected``
+        where there is one of that name.
         """
         with self._changing:
             if cell.name in self._cells:
@@ -132,6 +142,12 @@ class Reconciler:
             self._wanted = arranged([*self._cells.values()], placement, cores=self._cores)
             self._bring(self._wanted)
 
+    def carried_out(self, order: int, failed: str = "") -> None:
+        """Let everybody know that the order at this place on ``control`` is done with; ``failed``: why it is not done."""
+        with self._changing:
+            self._done, self._order_failed = order, failed
+            self._reconcile()
+
     def _known(self, cell: str) -> CellSpec:
         try:
             return self._cells[cell]
@@ -151,6 +167,11 @@ class Reconciler:
     def failed(self) -> list[tuple[CellSpec, str]]:
         """Wanted cells whose code could not be loaded where they were to run, and why."""
         return [(self._cells[name], why) for name, why in self._failed.items() if name in self._cells]
+
+    @property
+    def cells(self) -> frozenset[str]:
+        """The names of the wanted cells."""
+        return frozenset(self._cells)
 
     def cells_of(self, host: str) -> list[CellSpec]:
         """The cells that are wanted on a host."""
@@ -196,8 +217,13 @@ class Reconciler:
             found = {name: told for name, told in zip(names, answers, strict=True) if isinstance(told, Running)}
             running = {name: told.cells for name, told in found.items()}
             todo = steps(wanted, running)
+            versions = {name: told.map_version for name, told in found.items()}
+            if moving := {cell for cells in todo.stop.values() for cell in cells} & wanted.keys():
+                now = located(wanted, running)
+                still = {cell: host for host, cells in running.items() for cell in cells if cell in moving}
+                versions = dict.fromkeys(versions, self._tell({**now, **still}, versions))
             self._do(todo)
-            self._tell(located(wanted, running), {name: told.map_version for name, told in found.items()})
+            self._tell(located(wanted, running), versions)
             self._end_empty()
             return sorted(set(names) - running.keys())
 
@@ -217,8 +243,8 @@ class Reconciler:
                     failed.append(Ask(ask.host, "cannot", (cell.name, self._failed[cell.name])))
         self._hosts.ask(failed, ANSWER_S)
 
-    def _tell(self, cells: Mapping[str, str], versions: Mapping[str, int | None]) -> None:
-        """Tell every host where the cells are, where that is news to it."""
+    def _tell(self, cells: Mapping[str, str], versions: Mapping[str, int | None]) -> int:
+        """Tell every host where the cells are, where that is news to it; answers the version of the map."""
         kinds: dict[str, Kind] = {name: self._cells[name].kind for name in cells}
         placed = [self._cells[name] for name in cells]
         topics = topics_of(placed)
@@ -229,12 +255,16 @@ class Reconciler:
             tuple(topic for _, topic in topics),
             {topic.name: cell for cell, topic in topics},
             arrangement(placed, cells),
+            {cell: host for cell, host in self._wanted.items() if cells.get(cell) != host},
+            self._done,
+            self._order_failed,
             self._where.version,
         )
         if now != self._where:
             self._where = replace(now, version=now.version + 1)
         behind = [host for host, version in versions.items() if version != self._where.version]
         self._hosts.ask([Ask(host, "told", (self._where,)) for host in behind], ANSWER_S)
+        return self._where.version
 
     def _end_empty(self) -> None:
         now, used = time.monotonic(), {*self._wanted.values(), *self._where.cells.values()}

@@ -19,23 +19,27 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.edges.secrets import SECRETS
+from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
+from events.catalog import Stream
 from events.errors import Rejected, Transient
 from events.log import LogSpec
-from hindcast import runtime, topology, workflow
+from hindcast import kept_streams, runtime, topology, workflow
+from hindcast.added_cells import AddedCells
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
+from hindcast.definition_warnings import definition_warnings
 from hindcast.fleet import Ask, Fleet
-from hindcast.log_place import log_of
+from hindcast.log_place import LogHold, wanted, with_archive
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
-from hindcast.rules import rule_warnings
 from hindcast.workflow import Setup, Workflow
 from serve.deployed import gateway_app, live_app
 from serve.keys import key_hash
-from serve.spec import GatewaySpec
+from serve.spec import GatewaySpec, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
@@ -53,6 +57,7 @@ class System:
     >>> with System("demo", data_dir="data") as system:  # doctest: +SKIP
     ...     system.client.send([...])
 
+    ``log``: where the log is, if it is not to be in files of the data directory (see ``docs/redis.md``).
     ``config``: a preset's name, a YAML file, or ``Settings``. Everything it writes is below the data directory; a second
     start on the same directory resumes where the first one was. One system a process; not thread-safe.
     """
@@ -65,10 +70,12 @@ class System:
         address: str | None = None,
         port: int | None = None,
         placement: Placement | None = None,
+        log: str | None = None,
     ) -> None:
         server = {name: value for name, value in (("address", address), ("port", port)) if value is not None}
         arguments: dict[str, Any] = {"server": server} if server else {}
         arguments |= {"placement": placement} if placement else {}
+        arguments |= {"log": {"place": log}} if log else {}
         arguments |= {"data_dir": str(data_dir)} if data_dir else {}
         self._arguments = arguments
         if isinstance(config, Settings):
@@ -79,9 +86,13 @@ class System:
         self._fleet: Fleet | None = None
         self._reconciler: Reconciler | None = None
         self._orders: Orders | None = None
+        self._hold: LogHold | None = None
+        self._log_spec: LogSpec | None = None
         self._stop_asked = threading.Event()
         self._running = False
         self._port = self.settings.server.port
+        self._left: tuple[Stream, ...] = ()
+        """The streams of plug-ins that are not there any more."""
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -94,9 +105,12 @@ class System:
         """
         self.data.claim()
         try:
-            self.data.keep_partitions(self.settings.log.partitions, self._log.exists())
+            hold = self._hold = LogHold(wanted(self.settings.log, self.data.path), self.data)
+            self.data.keep_partitions(self.settings.log.partitions, hold.exists)
+            self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
+            self._log_spec = with_archive(hold.take(), self.data.path)
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
             runtime.start_ray(self.data.path)
             fleet, placement = self._place_cells()
@@ -119,7 +133,9 @@ class System:
 
     @property
     def _log(self) -> LogSpec:
-        return log_of(self.data.path)
+        if self._log_spec is None:
+            raise Transient("the system does not run; start it", 1.0)
+        return self._log_spec
 
     def _free_port(self) -> int:
         server = self.settings.server
@@ -142,20 +158,40 @@ class System:
             generation=self.data.generation,
             min_free_bytes=self.settings.log.min_free_mb << 20,
             plug_ins=parts().where,
+            left=self._left,
         )
         self._fleet = Fleet(spec, runtime.NAMESPACE)
+        cells = topology.cells(self.settings, self.data.path, self.url)
+        added = [(cell, host) for cell, host in self._added.made(parts()) if cell.name not in {c.name for c in cells}]
         self._reconciler = Reconciler(
             self._fleet,
-            topology.cells(self.settings, self.data.path, self.url),
+            (*cells, *(cell for cell, _ in added)),
             self.settings.placement,
             cores=usable_cores(),
             namespace=runtime.NAMESPACE,
+            hosts={cell.name: host_named(host, cell.kind, cell.name) for cell, host in added if host},
         )
         return self._fleet, self._reconciler
 
     @property
+    def _added(self) -> AddedCells:
+        return AddedCells(self.data.path, topology.within(self.settings, self.data.path))
+
+    def add_cell(self, made_by: str, settings: Mapping[str, Any] | None = None, host: str | None = None) -> str:
+        """Run another cell from now on, also after a restart; answers its name.
+
+        ``made_by``: ``module:function``. The function takes ``settings`` (plain JSON values) and an ``actors.parts.Within``,
+        and answers an ``actors.topology.CellSpec``. ``host``: a host's name, or ``own``. Raises ``Rejected``, ``Transient``.
+        """
+        return self._added.add(self.placement, made_by, settings or {}, host)
+
+    def remove_cell(self, cell: str) -> None:
+        """Let a cell that was added end, for good; what it wrote stays. Raises ``Rejected`` and ``Transient``."""
+        self._added.remove(self.placement, cell)
+
+    @property
     def placement(self) -> Reconciler:
-        """Where the cells run, and how to add, move and remove one. Raises ``Transient`` where the system does not run."""
+        """Where the cells run, and how to move one. Raises ``Transient`` where the system does not run."""
         if self._reconciler is None:
             raise Transient("the system does not run; start it", 1.0)
         return self._reconciler
@@ -176,15 +212,16 @@ class System:
             placement.give_up(part)
 
     def _tell_configuration(self) -> None:
-        """Make the configured key and definitions known, and say which rules, also those of people, may never fire."""
+        """Make the configured key and definitions known, and say of those that hold which of them may be a mistake."""
         try:
             self._control.tell_configuration(self.settings, self.data.admin_key)
             known = self._control.known("definitions")["definitions"]
         except Transient as error:
             logger.warning("the configured definitions are as they were at the last start: %s", error)
             return
-        for name, why in rule_warnings(self.settings, known, self._log):
-            logger.warning("alert rule %r: %s", name, why)
+        topics = {topic.name for topic in self.placement.where.topics}
+        for name, why in definition_warnings(self.settings, known, self._log, topics):
+            logger.warning("%s: %s", name, why)
 
     def _deploy(self) -> None:
         server = self.settings.server
@@ -198,7 +235,12 @@ class System:
             bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
+            queries=QueryBounds(**self.settings.queries.model_dump()),
+            otlp="otlp" in {part.name for part, _ in self.settings.asked_parts()},
+            webhooks=topology.webhooks(self.settings),
+            secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),
+            left=self._left,
         )
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))
@@ -261,7 +303,10 @@ class System:
             if self._fleet and (late := self._fleet.end(self._fleet.names, STOP_S)):
                 logger.warning("%d hosts did not drain in %.0f s", late, STOP_S)
             runtime.stop_ray()
+        if self._hold:
+            self._hold.end()
             runtime.forget_sockets(self.data.path)
+        self._hold = self._log_spec = None
         self._fleet = self._reconciler = self._orders = None
         self._running = False
         self.data.release()

@@ -10,18 +10,21 @@ from actors.alerts.evaluator import AlertEvaluator
 from actors.alerts.wording import Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.anomaly_watch import AnomalySpec
+from actors.analyzers.correlations import CorrelationAnalyzer
 from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.trends import TrendAnalyzer
 from actors.archiver import ArchiveBounds, Archiver, Retention
 from actors.backfill import Backfill
 from actors.collectors.push import control, user_interactions
 from actors.definitions.anomaly import Anomaly
 from actors.directory import Directory
 from actors.edges.archive import Archive
-from actors.edges.channels import DashboardChannel
+from actors.edges.channels import DashboardChannel, channel_of
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
 from actors.edges.intake import Push
+from actors.edges.secrets import SECRETS
 from actors.edges.sources.idleness import idle_producers
 from actors.notifier import Notifier
 from actors.parts import Channel, Within
@@ -30,12 +33,12 @@ from config.parts import parts
 from config.sections import DAY_S
 from config.settings import Settings
 from events.catalog import USER_INTERACTIONS
+from events.errors import Rejected
 from serve.ingest.money import CURRENCY_EXPONENT
+from serve.webhooks.part import Endpoint, WebhooksSection
 
 logger = logging.getLogger(__name__)
 SECOND = 1_000_000
-SECRETS = "secrets"
-"""The folder of the data directory that has a file for each secret which a definition names."""
 MOST_GATEWAYS = 8
 """So many decode as fast as the one collector that they all hand over to can admit (docs/performance.md)."""
 
@@ -60,7 +63,9 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         *doors,
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
         CellSpec("analyzers", MetricsAnalyzer(former=metrics, expected=expected), tenant),
-        CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
+        watching := CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
+        CellSpec("analyzers", TrendAnalyzer(), tenant, beside=watching.name),
+        CellSpec("analyzers", CorrelationAnalyzer(), tenant, beside=watching.name),
         CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
         idle_producers(tenant, bound_us),
         CellSpec("edges", Directory(), tenant),
@@ -82,14 +87,20 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     return (*core, *(cell for cells in of_parts(settings, data).values() for cell in cells))
 
 
+def within(settings: Settings, data: Path) -> Within:
+    """What parts, and cells that are added, are told of the system."""
+    bound_us = int(settings.collectors.bound_s * SECOND)
+    return Within(settings.tenant, data, bound_us, data / SECRETS, settings.fetching.allow_private)
+
+
 def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
     """The cells that parts and their sources bring, by part. A plug-in that raises brings none, and is noted as failed."""
-    within = Within(settings.tenant, data, int(settings.collectors.bound_s * SECOND))
+    around = within(settings, data)
     found: dict[str, list[CellSpec]] = {}
     for part, section in settings.asked_parts():
         asked = [source for source in settings.asked_sources() if source.kind in part.sources]
         try:
-            cells = [*part.cells(section, within), *(s.kind.spec(s.section, s.name, within) for s in asked)]
+            cells = [*part.cells(section, around), *(s.kind.spec(s.section, s.name, around) for s in asked)]
         except Exception as error:
             parts().fails(part.name, error)
             logger.exception("plug-in %s brings no cells", part.name)
@@ -97,6 +108,12 @@ def of_parts(settings: Settings, data: Path) -> dict[str, list[CellSpec]]:
         owner = part.name if part.name in parts().plug_ins else ""
         found[part.name] = [replace(cell, part=owner) for cell in cells]
     return found
+
+
+def webhooks(settings: Settings) -> tuple[tuple[str, Endpoint], ...]:
+    """The endpoints that take webhooks, by name."""
+    sections = (section for _, section in settings.asked_parts() if isinstance(section, WebhooksSection))
+    return tuple(endpoint for section in sections for endpoint in section.endpoints.items())
 
 
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
@@ -111,5 +128,10 @@ def _wording(settings: Settings, page: str) -> Wording:
 
 def channels(settings: Settings, secrets: Path) -> dict[str, Channel]:
     """The notification channels by name; ``dashboard`` is always there. ``secrets``: the folder of the secrets named."""
-    made = {channel.name: parts().channel_kinds[channel.kind].make(channel, secrets) for channel in settings.channels}
+    made: dict[str, Channel] = {}
+    for channel in settings.channels:
+        try:
+            made[channel.name] = channel_of(channel, secrets)
+        except Rejected as error:
+            raise Rejected(f"channels.{channel.name}.{error.field}", error.reason) from None
     return {"dashboard": DashboardChannel(), **made}

@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -26,8 +25,12 @@ from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
 from events.tables import columns_of
-from query.history import Archived, History
+from query.history import Archived, Cut, History
+from query.partitions import DataPartitioner, Part
 from query.rows import as_objects, as_rows
+
+if TYPE_CHECKING:
+    from query.scan import StreamTable
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +46,6 @@ SELECT metrics.* FROM metrics SEMI JOIN newest
 WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
   PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, row_offset DESC
 )""".format(told="coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)")
-_WHAT_THERE_IS = ("show", "describe", "summarize", "information_schema", "duckdb_", "pg_", "sqlite_", "pragma", "query")
-"""Words of statements that may look at tables which they do not name."""
 _COUNTS = re.compile(
     r"\s*select\s+count\s*\(\s*(?:\*|1)\s*\)\s+(?:as\s+\w+\s+)?from\s+\w+\s*"
     r"(?:where\b(?!.*\b(?:id|select|from|columns)\b)[^*#]*)?;?\s*",
@@ -100,6 +101,39 @@ class Answer:
         return as_objects(self.table)
 
 
+class Stop:
+    """Ends queries from another thread: when whoever asked is gone, nobody needs the answer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[duckdb.DuckDBPyConnection] = set()
+        self.asked = False
+
+    def now(self) -> None:
+        """Interrupt what runs; what begins later ends at once."""
+        with self._lock:
+            self.asked = True
+            for db in self._running:
+                db.interrupt()
+
+    @contextmanager
+    def over(self, db: duckdb.DuckDBPyConnection) -> Generator[None, None, None]:
+        """While this lasts, ``now`` interrupts ``db``. Raises ``Stopped`` where that was asked for already."""
+        with self._lock:
+            if self.asked:
+                raise Stopped
+            self._running.add(db)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(db)
+
+
+class Stopped(Exception):
+    """The query was stopped from outside; there is nobody to tell."""
+
+
 class Engine:
     """Answers SQL over one log. Safe for several threads; every query stands on its own cut."""
 
@@ -107,80 +141,161 @@ class Engine:
         self._log = log
         self._limits = limits or Limits()
 
-    def run(self, sql: str, *, tenant: str, rows: int | None = None, commands: bool = True) -> Answer:
+    def run(
+        self, sql: str, *, tenant: str, rows: int | None = None, commands: bool = True, stop: Stop | None = None
+    ) -> Answer:
         """The answer to ``sql`` over what ``tenant`` has; at most ``rows`` of it, and never above the engine's limit.
 
         ``commands``: whether the stream ``control`` may be read (see ``History``); else such a query is ``Withheld``.
         Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
         """
+        with self.open(tenant=tenant, commands=commands, stop=stop) as session:
+            return session.run(sql, rows=rows)
+
+    @contextmanager
+    def open(
+        self,
+        *,
+        tenant: str,
+        commands: bool = True,
+        cut: Cut | None = None,
+        stop: Stop | None = None,
+        partitions: int = 1,
+        keep_bytes: int = 0,
+    ) -> Generator[Session, None, None]:
+        """Several statements on one cut and one deadline. ``cut``: the one of an earlier answer; None: all there is now.
+
+        ``partitions``: into so many parts that are scanned at the same time is each stream divided that ``cut`` names.
+        ``keep_bytes``: so much of what a statement has read is kept for the next ones, which then need not read it.
+        """
+        stop = stop or Stop()
+        history = History(self._log, tenant, commands=commands, cut=cut)
+        root = self._log.root if isinstance(self._log, ArchivedLog) else Path()
+        tables = _Tables(history, root, cut or {}, partitions, keep_bytes)
+        with closing(database(self._limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
+            yield Session(db, tables, self._limits, late, stop)
+
+
+class Session:
+    """Statements on one cut of the log; what one of them read, the next one sees, too, and nothing newer."""
+
+    def __init__(
+        self, db: duckdb.DuckDBPyConnection, tables: _Tables, limits: Limits, late: threading.Event, stop: Stop
+    ) -> None:
+        self._db = db
+        self._tables = tables
+        self._limits = limits
+        self._late = late
+        self._stop = stop
+        self._registered = False
+
+    @property
+    def cut(self) -> Cut:
+        """How far each stream that was read so far goes: the next offset of each producer."""
+        return self._tables.cut
+
+    def run(self, sql: str, parameters: Mapping[str, Any] | None = None, rows: int | None = None) -> Answer:
+        """The answer to one statement; ``parameters`` are what ``$name`` stands for in it. Raises as ``Engine.run``."""
         limits = self._limits
         wanted = limits.rows if rows is None else min(rows, limits.rows)
         if wanted < 1:
             raise Rejected("limit", f"must be 1 or more, got {wanted}")
         started = perf_counter()
-        root = self._log.root if isinstance(self._log, ArchivedLog) else Path()
-        tables = _Tables(History(self._log, tenant, commands=commands), root)
-        with closing(_instance(limits.memory_bytes, limits.threads).cursor()) as db:
-            statement = _admitted(db, sql)
-            with _deadline(db, limits.seconds) as late:
-                try:
-                    tables.register(db, statement)
-                    columns, table, truncated = _fetch(db, statement, wanted, limits.result_bytes)
-                except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
-                    if tables.failure is not None:
-                        raise tables.failure from error
-                    raise _refused(statement, error, limits, late.is_set()) from None
+        statement = admitted(self._db, sql)
+        tables = self._tables
+        tables.counting = _COUNTS.fullmatch(statement.lower()) is not None
+        try:
+            if not self._registered:
+                tables.register(self._db)
+                self._registered = True
+            columns, table, truncated = _fetch(self._db, statement, parameters, wanted, limits.result_bytes)
+        except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
+            if tables.failure is not None:
+                raise tables.failure from error
+            if self._stop.asked:
+                raise Stopped from None
+            raise _refused(statement, error, limits, self._late.is_set()) from None
         return Answer(columns, table, truncated, (perf_counter() - started) * 1000, tables.cut)
 
 
 class _Tables:
     """The streams as DuckDB sees them. What goes wrong in the log meanwhile is kept: it is not the caller's fault."""
 
-    def __init__(self, history: History, root: Path) -> None:
+    def __init__(
+        self, history: History, root: Path, divided: Collection[str] = (), partitions: int = 1, keep_bytes: int = 0
+    ) -> None:
+        """``divided``: the streams that are scanned in ``partitions`` parts. ``keep_bytes``: of rows read before."""
+        self._keep_bytes = keep_bytes
+        self._kept: dict[tuple[str, Part | None], list[Archived | pa.RecordBatch]] = {}
         self._history = history
         self._root = root
+        self.counting = False
+        """Whether the statement at hand only counts rows: nobody looks at the first column."""
+        self._divided = divided if partitions > 1 else ()
+        self._partitioner = DataPartitioner(partitions)
         self.failure: Exception | None = None
         self.cut: dict[str, Mapping[str, int]] = {}
 
-    def register(self, db: duckdb.DuckDBPyConnection, statement: str) -> None:
-        """Make the streams known that ``statement`` may read; all of them where it may ask what there is."""
-        from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
-
-        said = statement.lower()
-        unused = _COUNTS.fullmatch(said) is not None
-        all_of_them = any(word in said for word in _WHAT_THERE_IS)
+    def register(self, db: duckdb.DuckDBPyConnection) -> None:
         for name in STREAMS:
-            if all_of_them or name in said:
-                db.register(
-                    name,
-                    StreamTable(columns_of(name), self._root, lambda name=name: self._read(name), self._keep, unused),
-                )
-        if all_of_them or LATEST in said:
-            db.execute(_LATEST_SQL)
+            if name in self._divided:
+                self._register_parts(db, name)
+            else:
+                db.register(name, self._table(name, None))
+        register_latest(db)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
-    def _read(self, stream: str) -> Iterator[Archived | pa.RecordBatch]:
-        self.cut[stream] = self._history.heads(stream)
-        yield from self._history.parts(stream)
+    def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str) -> None:
+        parts = self._partitioner.partition_data(self._history.heads(name)) or [()]
+        for i, part in enumerate(parts):
+            db.register(f"part_{i}_of_{name}", self._table(name, part))
+        every = " UNION ALL ".join(f"FROM part_{i}_of_{name}" for i in range(len(parts)))
+        db.execute(f"CREATE TEMP VIEW {name} AS {every}")
 
-    def _keep(self, failure: Exception) -> None:
+    def _table(self, stream: str, part: Part | None) -> StreamTable:
+        from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
+
+        return StreamTable(
+            columns_of(stream), self._root, lambda: self._read(stream, part), self._fails, lambda: self.counting
+        )
+
+    def _fails(self, failure: Exception) -> None:
         self.failure = failure
 
+    def _read(self, stream: str, part: Part | None) -> Iterator[Archived | pa.RecordBatch]:
+        kept = self._kept.get((stream, part))
+        if kept is not None:
+            yield from kept
+            return
+        read: list[Archived | pa.RecordBatch] = []
+        room = self._keep_bytes
+        self.cut[stream] = self._history.heads(stream)
+        for found in self._history.parts(stream, part):
+            room -= 0 if isinstance(found, Archived) else found.nbytes
+            if room > 0:
+                read.append(found)
+            else:
+                read.clear()
+            yield found
+        if room > 0:  # all of it was asked for, and it is small enough
+            self._keep_bytes = room
+            self._kept[stream, part] = read
 
-@cache
-def _instance(memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
-    """An empty database in memory. To make one takes ten times as long as to ask it a small question, so it is kept.
 
-    Each query has a connection of its own: the streams are temporary tables of that, and no other query sees them.
-    """
-    limits = {"threads": str(threads), "memory_limit": f"{memory_bytes}B"}
-    db = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
+def database(limits: Limits | None = None, **more: str) -> duckdb.DuckDBPyConnection:
+    """An empty database in memory that reaches nothing outside of it, and whose settings (``more`` of them) cannot be
+    changed."""
+    limits = limits or Limits()
+    memory = f"{limits.memory_bytes}B"
+    db = duckdb.connect(
+        ":memory:", config={**_SETTINGS, **more, "threads": str(limits.threads), "memory_limit": memory}
+    )
     db.execute("SET TimeZone = 'UTC'")
     db.execute("SET lock_configuration = true")
     return db
 
 
-def _admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
+def admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The statement to run. Raises ``Rejected`` where it is none, more than one, or of a kind that is not for reading."""
     try:
         statements = db.extract_statements(sql)
@@ -190,7 +305,7 @@ def _admitted(db: duckdb.DuckDBPyConnection, sql: str) -> str:
         raise Rejected("sql", f"has {len(statements)} statements; {_ALLOWED}")
     statement = statements[0]
     if statement.type == duckdb.StatementType.EXPLAIN:
-        _admitted(db, _explained(statement.query))
+        admitted(db, _explained(statement.query))
     elif statement.type != duckdb.StatementType.SELECT:
         raise Rejected("sql", f"is {statement.type.name}, and queries only read; {_ALLOWED}")
     return statement.query
@@ -207,15 +322,25 @@ def _explained(sql: str) -> str:
     return sql[starts[at] :]
 
 
+def words_of(sql: str) -> list[str]:
+    """The words of a statement in lower case, without their quotes; comments are none."""
+    return [word.strip('"') for word in _tokens(sql)[1]]
+
+
+def register_latest(db: duckdb.DuckDBPyConnection) -> None:
+    """Define ``metrics_latest`` where there is a table ``metrics``."""
+    db.execute(_LATEST_SQL)
+
+
 def _tokens(sql: str) -> tuple[list[int], list[str]]:
     starts = [start for start, _ in duckdb.tokenize(sql)]
     return starts, [sql[a:b].strip().lower() for a, b in zip(starts, [*starts[1:], len(sql)], strict=True)]
 
 
 def _fetch(
-    db: duckdb.DuckDBPyConnection, statement: str, rows: int, result_bytes: int
+    db: duckdb.DuckDBPyConnection, statement: str, parameters: Mapping[str, Any] | None, rows: int, result_bytes: int
 ) -> tuple[list[Column], pa.Table, bool]:
-    relation = db.sql(statement)
+    relation = db.sql(statement, params=dict(parameters)) if parameters else db.sql(statement)
     columns = [Column(name, str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True)]
     reader = relation.to_arrow_reader(_BATCH_ROWS)
     found: list[pa.RecordBatch] = []
@@ -264,7 +389,6 @@ def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Re
         )
     if isinstance(error, (duckdb.InternalException, duckdb.FatalException)):
         logger.error("DuckDB failed at %r: %s", statement, error)
-        _instance.cache_clear()  # a database that met such an error answers nothing any more
     if isinstance(error, duckdb.CatalogException):
         return Rejected("sql", _no_such_name(_words(error)))
     if isinstance(error, duckdb.BinderException):

@@ -14,6 +14,7 @@ from events.entry import Entry
 from events.errors import Rejected
 from events.log import LogReader, Source
 from events.tables import named_in_sql, rows_within, schema_of
+from query.partitions import Part
 
 READ_BYTES = 4 << 20
 """Stored bytes read of a producer at once."""
@@ -21,6 +22,10 @@ BLOCK_ROWS = 1_024
 """Places in the first block that is read backwards; each further one has twice as many, up to ``CHUNK_ROWS``."""
 CHUNK_ROWS = 65_536
 """Small entries are handed on together, up to so many rows."""
+
+
+Cut = Mapping[str, Mapping[str, int]]
+"""A moment of the log: of each stream, the next offset of each producer."""
 
 
 class Withheld(Rejected):
@@ -68,10 +73,12 @@ class History:
     """What ``tenant`` has in ``log``, up to the moment this was made.
 
     ``commands``: whether the commands may be read, and what became of them (all that the cell ``control`` wrote). Where
-    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there.
+    not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there. ``cut``: an earlier
+    moment to stop at, for the streams that it names.
     """
 
-    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True) -> None:
+    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True, cut: Cut | None = None) -> None:
+        self._cut = cut or {}
         self._log = log
         self._tenant = tenant
         self._commands = commands
@@ -89,7 +96,10 @@ class History:
             producers = [p for p in self._log.producers(stream_of(stream).name) if p.startswith(prefix)]
             if not self._commands:
                 producers = [p for p in producers if not p.startswith(f"{prefix}{CONTROL.name}/")]
-            heads = self._heads[stream] = {p: self._log.head(stream, p) for p in producers}
+            heads = {p: self._log.head(stream, p) for p in producers}
+            if (then := self._cut.get(stream)) is not None:
+                heads = {p: min(head, then[p]) for p, head in heads.items() if p in then}
+            self._heads[stream] = heads
         return heads
 
     def streams(self) -> list[StreamInfo]:
@@ -98,23 +108,24 @@ class History:
             StreamInfo(s.name, s.about, sum(self.heads(s.name).values()), self.heads(s.name)) for s in STREAMS.values()
         ]
 
-    def parts(self, stream: str) -> Iterator[Archived | pa.RecordBatch]:
-        """All rows of ``stream`` up to its cut, each of them once, producer after producer in the order of their offsets.
+    def parts(self, stream: str, part: Part | None = None) -> Iterator[Archived | pa.RecordBatch]:
+        """The rows of ``stream`` up to its cut, or of one ``part`` of it, each once, producer after producer in the order of
+        their offsets.
 
         What is archived is only named; the rest comes in bounded batches, with the names that SQL has for the columns. The
         archive may grow and the log be trimmed meanwhile.
         """
-        for producer, head in self.heads(stream).items():
-            yield from self._parts((stream, producer), head)
+        heads = self.heads(stream)
+        for producer, start, end in [(p, 0, head) for p, head in heads.items()] if part is None else part:
+            yield from self._parts((stream, producer), start, end)
 
-    def _parts(self, source: Source, end: int) -> Iterator[Archived | pa.RecordBatch]:
-        at = 0
+    def _parts(self, source: Source, at: int, end: int) -> Iterator[Archived | pa.RecordBatch]:
         if isinstance(self._log, ArchivedLog):
             self._log.segments.refresh()
             shelf = self._log.segments.of(*source)
-            at = shelf.first
+            at = max(at, shelf.first)
             for segment in shelf.segments:
-                if at < end:
+                if segment.first <= at < min(segment.end, end):
                     yield Archived(segment, at, min(segment.end, end))
                     at = segment.end
         blocks = self._log.blocks.of(source) if isinstance(self._log, ArchivedLog) and at < end else {}

@@ -7,13 +7,18 @@ null, bytes text where they are UTF-8 and ``base64:…`` elsewhere, intervals an
 from __future__ import annotations
 
 import base64
+import csv
+import io
+import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
 import pyarrow as pa
+
+PIECE_ROWS = 10_000
 
 
 def as_rows(table: pa.Table) -> list[list[Any]]:
@@ -27,6 +32,22 @@ def as_objects(table: pa.Table) -> list[dict[str, Any]]:
     """An object a row; of columns with one name the last one wins."""
     names = table.column_names
     return [dict(zip(names, row, strict=True)) for row in zip(*map(_column, table.columns), strict=True)]
+
+
+def in_pieces(table: pa.Table) -> Iterator[list[list[Any]]]:
+    """Like ``as_rows``, but so many rows at a time that the values of a large table are never all there at once."""
+    for first in range(0, table.num_rows, PIECE_ROWS):
+        yield as_rows(table.slice(first, PIECE_ROWS))
+
+
+def as_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV with a header, of rows as ``as_rows`` has them; lists and objects are JSON, and null is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([json.dumps(v, ensure_ascii=False) if isinstance(v, (dict, list)) else v for v in row])
+    return text.getvalue()
 
 
 def _column(column: pa.ChunkedArray) -> list[Any]:

@@ -26,8 +26,8 @@ class StreamTable(ds.Dataset):  # pyright: ignore[reportUntypedBaseClass]
     """A dataset for DuckDB that may be scanned any number of times; columns and filters are pushed into the scan.
 
     ``parts`` are read anew for each scan; ``failed`` hears of an error before DuckDB does, which would only keep its words.
-    ``first_unused``: nobody looks at the first column. DuckDB asks for it where it only counts rows; then it is null, and no
-    file is read for it.
+    ``first_unused``: whether nobody looks at the first column. DuckDB asks for it where it only counts rows; it is null
+    then, and no file is read for it.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class StreamTable(ds.Dataset):  # pyright: ignore[reportUntypedBaseClass]
         root: Path,
         parts: Callable[[], Iterator[Part]],
         failed: Callable[[Exception], None],
-        first_unused: bool = False,
+        first_unused: Callable[[], bool] = lambda: False,
     ) -> None:
         self._columns = schema
         self._root = root
@@ -50,7 +50,7 @@ class StreamTable(ds.Dataset):  # pyright: ignore[reportUntypedBaseClass]
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None, **_: Any) -> ds.Scanner:
         first = self._columns.field(0)
-        if self._first_unused and columns == [first.name]:
+        if self._first_unused() and columns == [first.name]:
             columns = {first.name: ds.scalar(pa.scalar(None, first.type))}  # pyright: ignore[reportAssignmentType]
         wanted = ds.Scanner.from_batches([], schema=self._columns, columns=columns, filter=filter).projected_schema
         return ds.Scanner.from_batches(self._scanned(columns, filter), schema=wanted)

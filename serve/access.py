@@ -50,7 +50,7 @@ class Principal:
     """The product whose events the key brings."""
 
     def may(self, scope: str) -> bool:
-        """``admin`` may everything."""
+        """Whether the key has ``scope``; one with ``admin`` may do everything."""
         return scope in self.scopes or "admin" in self.scopes
 
     def require(self, scope: str) -> None:
@@ -83,7 +83,7 @@ class Access:
 
     @property
     def inventory(self) -> Inventory:
-        """The definitions as the validator looks at them; made once for each state of them."""
+        """The definitions in the form that the validator needs; built again only when they have changed."""
         found = self._data["definitions"]
         if self._inventory is None or self._inventory[0] is not found:
             self._inventory = found, Inventory.of(found)
@@ -104,7 +104,7 @@ class Access:
         )
 
     async def refresh(self) -> None:
-        """Take in what the directory has now. Raises ``Transient``."""
+        """Ask the directory for its newest keys and definitions. Raises ``Transient``."""
         async with self._asking:
             self._take(
                 await self._hosts.changes(self._hosts.where.host_of(self._cell), self._tenant, self._places, 0.0)

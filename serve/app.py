@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
 
-from actors import parts
-from serve import page, problems
+from events import catalog
+from serve import page, plug_ins, problems
 from serve.description import described
 from serve.gateway import Gateway
 from serve.limits import BodyLimit
@@ -23,14 +22,18 @@ from serve.routes import (
     interactions,
     notifications,
     operation,
+    optimizing,
+    otlp,
     placement,
+    query,
+    questions,
     read,
     segment,
     session,
+    webhooks,
 )
 from serve.spec import GatewaySpec
 
-logger = logging.getLogger(__name__)
 ABOUT = """Events in, dashboards, alerts and answers out: all from one log.
 
 Send an API key as `Authorization: Bearer hc_…`, or as the user name of basic auth (`curl -u "$KEY:"`); Segment's SDKs
@@ -63,22 +66,14 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    for routes in (commands, notifications, session, read, interactions, definitions, operation, placement):
+    asked = (read, query, questions, optimizing, interactions)
+    for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
+    app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)
-    _include_plug_ins(app, spec)
     page.install(app)
+    for left in spec.left:
+        catalog.join(left)
+    app.state.plug_ins = plug_ins.include(app, spec.plug_ins)
     app.openapi = partial(described, app)
     return app
-
-
-def _include_plug_ins(app: FastAPI, spec: GatewaySpec) -> None:
-    """Join the plug-ins to this process, and take in their routes; one whose routes cannot be imported has none."""
-    for part in parts.load(plug_in.where for plug_in in spec.plug_ins if not plug_in.error):
-        try:
-            router = part.router()
-        except Exception:
-            logger.exception("plug-in %s: its routes cannot be imported; everything else runs", part.name)
-            continue
-        if router is not None:
-            app.include_router(router)

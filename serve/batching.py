@@ -39,7 +39,7 @@ class Batching(Generic[T, R]):
         self._under_way: asyncio.Task[None] | None = None
 
     async def push(self, item: T) -> R:
-        """The answer to ``item``. Raises what ``call`` raised, or answered it with."""
+        """Hand ``item`` to the next call and return its answer. Raises the exception of that call, or of this item."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         self._launch()
@@ -78,7 +78,7 @@ class Batching(Generic[T, R]):
 
 
 def _copied(error: Exception) -> Exception:
-    """An exception per waiter: one shared instance would gather the tracebacks of all of them."""
+    """A copy of the exception for one request: a shared one would collect the tracebacks of all that wait."""
     return RuntimeError(f"{type(error).__name__}: {error}")
 
 

@@ -1,4 +1,4 @@
-"""Changing definitions: one way for every route, from what is wanted to the events on ``control``."""
+"""Changing definitions: the one way by which every route turns what is wanted into events on ``control``."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class Definition(BaseModel):
     owner: str
     past: float | None = None
     """While the past of a definition is being folded: the share of it that is, 0 to 1."""
+    past_error: str = ""
+    """Why its past cannot be folded: it has no figures until it is defined anew."""
 
 
 class Change(BaseModel):
@@ -57,7 +59,7 @@ class Change(BaseModel):
 
 
 def found(gateway: Gateway, key: Key) -> Mapping[str, Any]:
-    """A definition that holds. Raises ``Missing``."""
+    """The definition of this kind and name that is in force. Raises ``Missing`` if there is none."""
     kind_of(key.kind)
     entry = gateway.access.definitions.get(key.text)
     if entry is None:
@@ -73,10 +75,11 @@ async def define(gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: b
     """
     await gateway.access.refresh()
     held = gateway.access.definitions
-    among = gateway.access.inventory
+    seen = None
     if any(one.kind == "rule" for one in wanted):
         seen = await asyncio.to_thread(lambda: seen_series(History(gateway.log, gateway.spec.tenant)))
-        among = Inventory(among.specs, seen)
+    topics = frozenset(topic.name for topic in gateway.hosts.where.topics)
+    among = Inventory(gateway.access.inventory.specs, seen, topics)
     accepted = await asyncio.to_thread(accept, wanted, among)
     changes = [_change(one, held.get(one.key.text)) for one in accepted]
     told = [one for one, change in zip(accepted, changes, strict=True) if change.change != "same"]

@@ -11,7 +11,7 @@ SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key: `hc_…`"},
     "keyAsUser": {"type": "http", "scheme": "basic", "description": "An API key as user name; no password"},
 }
-OPEN = ("/health", "/ready", "/metrics", "/v1/session")
+OPEN = ("/health", "/ready", "/metrics", "/v1/session", "/v1/webhooks/{endpoint}")
 """Paths that ask for no key."""
 
 

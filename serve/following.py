@@ -26,7 +26,7 @@ class Following:
         self._follower = Follower(f"{name} (pid {os.getpid()})")
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Repeat ``step`` until the task is cancelled."""
         while True:
             me = self._follower
             try:

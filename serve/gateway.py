@@ -11,12 +11,17 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from events.catalog import USER_INTERACTIONS
+from events.collected import BUSINESS_EVENTS
 from events.log import LogReader, LogUpkeep
+from query.optimizing.optimizer import AnalyticsOptimizer
 from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.interactions import Interactions
+from serve.otlp.door import OtlpDoor
+from serve.querying import Queries
 from serve.spec import GatewaySpec
+from serve.webhooks.door import WebhookDoor
 
 
 @dataclass(slots=True)
@@ -27,7 +32,7 @@ class Counters:
 
 
 class Gateway:
-    """Made once a replica, within its event loop."""
+    """Everything that the routes of one replica share. It is made once, within the replica's event loop."""
 
     def __init__(self, spec: GatewaySpec) -> None:
         self.spec = spec
@@ -39,6 +44,12 @@ class Gateway:
         doors = spec.hosts.partitions(spec.tenant, USER_INTERACTIONS.name)
         self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
+        self.queries = Queries(spec.queries)
+        cache_bytes = spec.queries.cache_mb << 20
+        self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits, cache_bytes)
+        cell = f"{spec.tenant}/{BUSINESS_EVENTS.name}/0"
+        self.webhooks = WebhookDoor(self.hosts, cell, dict(spec.webhooks), spec.secrets)
+        self.otlp = OtlpDoor(self.hosts, spec.tenant) if spec.otlp else None
         self.counters = Counters()
         self.started = time.time()
 
@@ -66,7 +77,7 @@ def gateway_of(request: Request) -> Gateway:
 
 
 async def principal(request: Request, scope: str, key: str | None = None) -> Principal:
-    """Who asks, with ``scope``. Raises ``Denied`` or ``Forbidden``."""
+    """Who sent the request. Raises ``Denied`` if the key is not known, and ``Forbidden`` if it lacks ``scope``."""
     gateway = gateway_of(request)
     who = await gateway.access.principal(key or gateway.key_of(request))
     who.require(scope)

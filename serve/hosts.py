@@ -66,7 +66,7 @@ class Hosts:
         raise Transient("no host says where the cells run", RETRY_S)
 
     async def _known(self) -> AsyncGenerator[str]:
-        """Hosts to ask: those of the map, then all others that there are. A replica may be older than each of them."""
+        """The hosts to ask: those of the map, then all others that run. The map may be older than each of them."""
         told = self.where.hosts
         for name in told:
             yield name
@@ -77,7 +77,7 @@ class Hosts:
                     yield actor["name"]
 
     def take(self, where: HostMap | None) -> None:
-        """Go by ``where`` if it is newer; whoever waits for a change of the map goes on."""
+        """Use ``where`` from now on if it is newer, and wake everybody who waits for a change of the map."""
         if where is not None and where.version > self.where.version:
             self.where = where
             turned, self._turned = self._turned, asyncio.Event()
@@ -139,7 +139,7 @@ class Hosts:
             turned.cancel()
 
     async def followers(self) -> list[Followed]:
-        """Who follows the hosts, as the hosts that answer know them."""
+        """Everybody who follows a host's topics, as those hosts say that answer."""
         answers = await asyncio.gather(*(self._followers(name) for name in self.where.hosts))
         return sorted(followed for answer in answers for followed in answer)
 
@@ -165,7 +165,7 @@ class Hosts:
         return [told.get(cell) or Health(cell, "moving", coming, 0, 0, settled=True) for cell in cells]
 
     async def _call(self, host: str, call: Callable[[Any], Awaitable[R]], timeout_s: float) -> R:
-        """Raises ``Transient`` where there is no answer in time: what was asked for may have been done, or not."""
+        """Call a host. Raises ``Transient`` if it does not answer in time: the call may have had an effect, or not."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._asked(host, call)

@@ -7,7 +7,7 @@ import secrets
 from math import ceil
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ from events.errors import Overloaded, Rejected, Transient
 from query.history import Withheld
 from serve.access import Denied, Forbidden, NoKey
 from serve.ingest.verdicts import TooLarge, UnsupportedMedia
+from serve.querying import Gone
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,10 @@ class Failure(BaseModel):
     error: Problem
 
 
+class NotAcceptable(Rejected):
+    """The request asks for an answer in a form that there is not (406)."""
+
+
 class Owned(Rejected):
     """It belongs to a configuration file, which the reason names (409)."""
 
@@ -45,6 +50,7 @@ STATUS: dict[type[Rejected], int] = {
     Owned: 409,
     TooLarge: 413,
     UnsupportedMedia: 415,
+    NotAcceptable: 406,
 }
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Failure, "description": "The request is wrong: field and reason say how to mend it"},
@@ -76,6 +82,10 @@ def install(app: FastAPI) -> None:
         invalid = "" if isinstance(error, NoKey) else ', error="invalid_token"'  # as RFC 6750, 3.1, tells them apart
         headers = {"www-authenticate": f'Bearer realm="hindcast"{invalid}'} if status == 401 else None
         return answer(status, error.field, error.reason, headers)
+
+    @app.exception_handler(Gone)
+    def gone(_: Request, error: Gone) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(status_code=499)  # nobody reads it
 
     @app.exception_handler(Transient)
     def transient(_: Request, error: Transient) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]

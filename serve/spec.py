@@ -1,12 +1,31 @@
-"""What a gateway is told: the one thing that crosses from the composition root to its replicas."""
+"""What a gateway needs to know: the only thing that the process which starts the system sends to its replicas."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from actors.parts import PlugIn
 from actors.topology import HostMap
+from events.catalog import Stream
 from events.log import LogSpec
+from serve.webhooks.part import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class QueryBounds:
+    """Where one query ends, and how many a replica runs ``at_once`` and keeps ``waiting``; MiB and seconds.
+
+    ``cache_mb``: for answers that were given already.
+    """
+
+    rows: int = 1_000_000
+    result_mb: int = 256
+    seconds: float = 30.0
+    memory_mb: int = 512
+    at_once: int = 4
+    waiting: int = 16
+    cache_mb: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +44,14 @@ class GatewaySpec:
     max_body_bytes: int = 5_000_000
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
+    queries: QueryBounds = QueryBounds()
+    otlp: bool = False
+    """Whether OpenTelemetry may send here."""
+    webhooks: tuple[tuple[str, Endpoint], ...] = ()
+    """The endpoints that take webhooks, by name."""
+    secrets: Path = Path("secrets")
+    """The folder of the secrets that ``file:NAME`` names."""
     plug_ins: tuple[PlugIn, ...] = ()
     """The parts of installed packages, those that failed included."""
+    left: tuple[Stream, ...] = ()
+    """The streams of plug-ins that are not there any more: their rows are, and can be read."""

@@ -1,4 +1,4 @@
-"""Commands to ``control``: each becomes one event before its request is answered."""
+"""Commands: each becomes an event on ``control`` before the request that gave it is answered."""
 
 from __future__ import annotations
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 DICE = Path(__file__).parents[1] / "examples" / "plugin"
+ROUTED = """
+from fastapi import APIRouter
+from actors.parts import Part
+router = APIRouter()
+@router.get("/v1/weather")
+async def weather() -> dict[str, str]:
+    return {"weather": "dry"}
+@router.get("/v1/weather/storm")
+async def storm() -> None:
+    raise ZeroDivisionError("as ever")
+PART = Part("routed", routes="plug_routed:router")
+"""
 BROKEN = {
+    "lost": "from actors.parts import Part\nPART = Part('lost', routes='plug_nowhere:router')",
     "sunk": "raise RuntimeError('this module was not to be imported')",
     "mute": "from actors.parts import Part\ndef cells(section, within):\n    raise KeyError('no cells today')\n"
     "PART = Part('mute', cells=cells)",

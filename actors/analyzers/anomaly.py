@@ -7,7 +7,7 @@ comes while samples were read already joins with its past, as a metric does (see
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -60,7 +60,7 @@ class State:
 
     @cached_property
     def by_metric(self) -> dict[str, list[AnomalySpec]]:
-        """The watches that score what comes."""
+        """The watches that score new samples, by the metric that they watch."""
         found: dict[str, list[AnomalySpec]] = {}
         for watch in sorted(self.watches.values(), key=lambda watch: (watch.version, watch.spec.name)):
             if watch.joining is None:
@@ -74,7 +74,11 @@ class State:
     @property
     def joining(self) -> list[tuple[Watch, Joining]]:
         """The watches whose past is being folded, by name."""
-        return [(watch, watch.joining) for _, watch in sorted(self.watches.items()) if watch.joining is not None]
+        return [
+            (watch, watch.joining)
+            for _, watch in sorted(self.watches.items())
+            if watch.joining and not watch.joining.failed
+        ]
 
 
 class SavedState(msgspec.Struct):
@@ -145,7 +149,7 @@ class AnomalyAnalyzer:
             state.hold.add(batch, NO_WATERMARK)
 
     def _scored(self, state: State, table: pa.RecordBatch) -> list[tuple[np.ndarray, pa.RecordBatch]]:
-        """(rows of the table, what each watch says of them)."""
+        """For each watch: which rows of the table it scored, and its rows of ``anomalies`` about them."""
         codes, metrics, first = first_samples(table)
         found: list[tuple[np.ndarray, pa.RecordBatch]] = []
         watched = [spec for metric in metrics for spec in state.by_metric.get(metric, ())]
@@ -171,7 +175,7 @@ class AnomalyAnalyzer:
     def _define(self, state: State, name: str, version: int, data: dict[str, Any]) -> list[PastRequest]:
         spec = AnomalySpec.of_said(data["spec"])
         held = state.watches.get(name)
-        if held is not None and held.spec == spec:
+        if held is not None and held.spec == spec and not (held.joining and held.joining.failed):
             return []
         asked = self._drop(state, name)
         cut = state.places
@@ -198,7 +202,7 @@ class AnomalyAnalyzer:
         return [dropped("anomaly", name, gone.version, gone.joining, METRICS.name)]
 
     def _cut_again(self, state: State) -> list[PastRequest]:
-        """All that join go on from here: what was held is left to the backfill."""
+        """Let go of the rows that are held: the backfill is asked for the past of all joining watches up to here."""
         if state.places is None:
             return []  # the next samples say where they are
         if state.hold is not None:
@@ -222,11 +226,14 @@ class AnomalyAnalyzer:
                 continue
             if type_ == "past.part":
                 outputs.emit(ANOMALIES.name, new_rows(watch.joining, data, unpack(payload)))
+            elif type_ == "past.failed":
+                watch.joining.failed = data["error"]
+                self._let_go(state)
             elif data["cut"] == watch.joining.cut:
                 self._go_live(state, watch, watch.joining, payload, batch.header.committed, outputs)
 
     def _go_live(self, state: State, watch: Watch, joining: Joining, past: bytes, at: int, outputs: Outputs) -> None:
-        """The past is whole: score what was held, and then what comes."""
+        """Take over the past of a watch, which is complete: score the rows that were held, and new ones from now on."""
         spec, watch.joining = watch.spec, None
         _ask(outputs, [taken("anomaly", spec.name, watch.version, joining, METRICS.name)], at)
         state.forget_order()
@@ -251,13 +258,19 @@ class AnomalyAnalyzer:
         return msgspec.msgpack.encode(saved, order="deterministic")
 
     def load(self, data: bytes) -> State:
-        """Also a state of a release that did not keep what its watches say: those of ``former`` go on."""
+        """Load a state, also one of a release that did not keep its watches' specs: watches among ``former`` then go on."""
         saved: Any = msgspec.msgpack.decode(data, type=SavedState | list[Former])
         if isinstance(saved, list):
             return self._former(saved)
         hold = Hold.load(METRICS.name, saved.hold) if saved.hold else None
         detectors = {name: Detectors.load(saved.watches[name].spec, found) for name, found in saved.detectors.items()}
         return State(saved.watches, detectors, saved.places, hold)
+
+    def stands(self, state: State, cursor: Mapping[tuple[str, str], int]) -> State:
+        """A state of a release that did not keep how far the samples were read has that from the cell's own place."""
+        if state.places is None:
+            state.places = {producer: offset for (stream, producer), offset in cursor.items() if stream == METRICS.name}
+        return state
 
     def _former(self, saved: Sequence[Former]) -> State:
         specs = {(spec.name, spec.definition): spec for spec in self.former}

@@ -54,7 +54,7 @@ class AnomalySpec:
 
     @property
     def now(self) -> AnomalySpec:
-        """As it is told today."""
+        """The same watch with the spec that a definition has today."""
         return replace(self, of=())
 
 
@@ -143,11 +143,11 @@ class AnomalyPast:
 
     @property
     def beside(self) -> tuple[str, ...]:
-        """Nothing but the samples matters."""
+        """No further streams: only the samples matter for a watch."""
         return ()
 
     def take(self, batch: Batch, columns: object) -> Iterator[pa.RecordBatch]:
-        """Rows of ``anomalies``."""
+        """The rows of ``anomalies`` about the samples in ``batch``."""
         if batch.rows:
             codes, metrics, first = first_samples(batch.table)
             if self._detectors.spec.metric in metrics:

@@ -33,10 +33,12 @@ class Joining(msgspec.Struct):
     """By producer of its stream: the past lies below this offset."""
     taken: int = 0
     """Rows of the past that were taken over already."""
+    failed: str = ""
+    """Why its past cannot be folded: it counts nothing then, until it is defined anew."""
 
 
 class Heard(msgspec.Struct):
-    """What was heard of a stream's producers between two entries. To hear it twice changes nothing."""
+    """What the clock and ``idle_producers`` said of a stream between two entries. Taking it in twice changes nothing."""
 
     ticked: int = NO_WATERMARK
     """By the clock: no row is under way that is older, less the bound."""
@@ -62,12 +64,12 @@ class Segment(msgspec.Struct):
 
     @property
     def open(self) -> bool:
-        """Whether rows that follow belong here, too."""
+        """Whether rows that follow can be added to this segment."""
         return self.watermark == NO_WATERMARK and not self.heard and self.end == self.first + self.rows
 
 
 class HeldRows(NamedTuple):
-    """A part of what was held."""
+    """Rows of one producer that were held, with the watermark after them and what was heard after that."""
 
     producer: str
     first: int
@@ -102,7 +104,7 @@ class Hold:
         self._segments: list[Segment] = []
 
     def add(self, batch: Batch, watermark: int) -> None:
-        """``watermark``: the one after the rows, where they do not say it themselves."""
+        """Keep the rows of a batch. ``watermark``: the one that holds after them, if the rows do not tell it themselves."""
         end = batch.header.end if batch.last else batch.first + batch.rows
         last = self._segments[-1] if self._segments else None
         if last is None or not last.open or (last.producer, last.end) != (batch.producer, batch.first):
@@ -116,7 +118,7 @@ class Hold:
         last.watermark = watermark
 
     def hear(self, ticked: int = NO_WATERMARK, idle: Mapping[str, tuple[int, int]] | None = None) -> None:
-        """Keep what was heard at this place."""
+        """Note what the clock or ``idle_producers`` said, at this place among the rows."""
         if ticked == NO_WATERMARK and not idle:
             return
         if not self._segments:
@@ -129,7 +131,7 @@ class Hold:
         self._segments, self.rows = [], 0
 
     def above(self, cut: Mapping[str, int]) -> Iterator[HeldRows]:
-        """What lies at ``cut`` or beyond it, in order; first once more what was heard just before, if anything was."""
+        """The rows at offset ``cut`` or beyond it, in order. What was heard just before them comes first, once more."""
         below = [place for place, s in enumerate(self._segments) if s.first < cut.get(s.producer, 0)]
         for segment in self._segments[max(below, default=0) :]:
             skip = min(max(cut.get(segment.producer, 0) - segment.first, 0), segment.rows)
@@ -181,7 +183,7 @@ class Hold:
 
 
 class PastRequest(NamedTuple):
-    """A row of ``past_requests`` to come."""
+    """A row of ``past_requests`` that is still to be written."""
 
     type: str
     kind: str
@@ -206,6 +208,19 @@ def dropped(kind: str, name: str, version: int, joining: Joining, stream: str) -
     return PastRequest("past.dropped", kind, name, version, joining, stream)
 
 
+def told_why(kind: str, name: str, where: str, error: Exception) -> str:
+    """Why the past of a definition cannot be folded, and what to do; ``where``: the rows that are to blame."""
+    return (
+        f"the past of the {kind} {name!r} cannot be folded: {where}: {type(error).__name__}: {str(error)[:300]}. It has no "
+        "figures until it is defined anew: so that it leaves these rows out, or as it is once the cause is mended"
+    )
+
+
+def failed(kind: str, name: str, version: int, joining: Joining, stream: str) -> PastRequest:
+    """Says that a definition's past cannot be folded on, for the reason in ``joining``."""
+    return PastRequest("past.failed", kind, name, version, joining, stream)
+
+
 def requests(asked: Sequence[PastRequest], at: int) -> pa.RecordBatch:
     """Rows of ``past_requests``; ``at`` us UTC."""
     columns = {
@@ -222,6 +237,7 @@ def requests(asked: Sequence[PastRequest], at: int) -> pa.RecordBatch:
                     "said": one.joining.said,
                     "stream": one.stream,
                     "cut": one.joining.cut,
+                    **({"error": one.joining.failed} if one.joining.failed else {}),
                 },
                 sort_keys=True,
             )
@@ -232,16 +248,16 @@ def requests(asked: Sequence[PastRequest], at: int) -> pa.RecordBatch:
 
 
 def pasts_told(batch: Batch, kind: str) -> Iterator[tuple[str, dict[str, Any], bytes]]:
-    """(type, data, payload) of what the backfill says of definitions of that kind: ``past.part`` and ``past.folded``."""
+    """(type, data, payload) of what the backfill says of definitions of that kind, but for how far it is."""
     for row in batch.table.select(["type", "data", "payload"]).to_pylist():
-        if row["type"] in ("past.part", "past.folded"):
+        if row["type"] in ("past.part", "past.folded", "past.failed"):
             data = json.loads(row["data"])
             if data["kind"] == kind:
                 yield row["type"], data, row["payload"]
 
 
 def new_rows(joining: Joining, data: Mapping[str, Any], part: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows of a part of the past that were not taken over before: a backfill that had to begin anew tells all again."""
+    """The rows of a part of the past that are new. A backfill that had to begin anew tells all of them again."""
     known = joining.taken
     if data["first"] > known:
         return part.slice(0, 0)

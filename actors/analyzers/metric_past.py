@@ -50,7 +50,7 @@ class MetricPast:
 
     @classmethod
     def load(cls, said: Mapping[str, Any], data: bytes) -> MetricPast:
-        """The past of which ``dump`` made ``data``."""
+        """The past that ``dump`` turned into ``data``."""
         past, saved = cls(said), decoded(data, SavedPast)
         past.producers = saved.producers
         if saved.series is not None:
@@ -88,7 +88,7 @@ class MetricPast:
                 yield sampled(self.spec, self.series.keys, samples, self._cause, past=True)
 
     def take_held(self, held: HeldRows) -> tuple[list[windows.Samples], Late | None]:
-        """What closed by rows that were held, and which of them came too late."""
+        """Fold rows that were held: the windows that they closed, and which rows came too late."""
         columns = Columns(held.table)
         found, late = self._rows(held.producer, held.end, held.watermark, columns) if held.producer else ([], None)
         if held.heard:
@@ -117,5 +117,5 @@ class MetricPast:
         return windows.advance_watermark(self.series.windows, self.watermark)
 
     def dump(self) -> bytes:
-        """For ``MetricsAnalyzer``."""
+        """The state of the past as bytes, from which ``MetricsAnalyzer`` goes on."""
         return encoded(SavedPast(self.series.dump(), self.producers))

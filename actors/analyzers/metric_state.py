@@ -71,7 +71,7 @@ class Index:
 
 @dataclass
 class State:
-    """What is below the line follows from what is above it."""
+    """The state. The fields below the line are worked out from those above it, and are not saved."""
 
     defined: dict[str, Definition] = field(default_factory=dict[str, Definition])
     series: dict[tuple[str, str], Series] = field(default_factory=dict[tuple[str, str], Series])
@@ -113,11 +113,11 @@ class State:
     def joining(self, stream: str) -> Iterator[tuple[str, Definition, Joining]]:
         """The metrics of ``stream`` whose past is being folded, by name."""
         for name, defined in sorted(self.defined.items()):
-            if defined.joining is not None and defined.spec.stream == stream:
+            if defined.joining is not None and not defined.joining.failed and defined.spec.stream == stream:
                 yield name, defined, defined.joining
 
     def forget_hold(self, stream: str) -> None:
-        """Hold nothing that nobody waits for."""
+        """Let go of a stream's held rows if no metric waits for its past any more."""
         if stream in self.held:
             cuts = [joining.cut for _, _, joining in self.joining(stream)]
             if not cuts:
@@ -138,7 +138,7 @@ class State:
         self._scheduled.pop(spec.name, None)
 
     def schedule(self, spec: MetricSpec) -> None:
-        """Note when something happens to a metric's windows, rows or not."""
+        """Note when a window of the metric will next close or be dropped, even if no rows of it come."""
         series = self.series.get((spec.name, spec.definition))
         if series is None:
             return

@@ -24,11 +24,13 @@ from actors.analyzers.held import (
     Joining,
     PastRequest,
     dropped,
+    failed,
     new_rows,
     pasts_told,
     requests,
     split,
     taken,
+    told_why,
     wanted,
 )
 from actors.analyzers.metric_past import MetricPast
@@ -41,6 +43,7 @@ from actors.fold import NONE, Batch, Outputs
 from actors.packing import unpack
 from analytics import windows
 from analytics.closings import spans
+from analytics.keys import OTHER
 from events.catalog import (
     BACKSTAGE,
     CLOCK,
@@ -156,11 +159,6 @@ class MetricsAnalyzer:
         index = state.index(batch.stream)
         producers = self._producers(state, batch.stream)
         known = producers.by_name.get(batch.producer)
-        if known is not None and known.end == UNKNOWN:
-            known.end = batch.first
-            asked = self._cut_again(state, batch.stream) if batch.stream in state.held else []
-            if asked:
-                outputs.emit(PAST_REQUESTS.name, requests(asked, batch.header.committed))
         said = known.said if known is not None else NO_WATERMARK
         columns = Columns(batch.table)
         time, received = columns.time("time"), columns.time("received")
@@ -262,7 +260,7 @@ class MetricsAnalyzer:
     def _define(self, state: State, name: str, version: int, said: dict[str, Any]) -> list[PastRequest]:
         spec = MetricSpec.of(said["spec"], said.get("bound_s", BOUND_S))
         held = state.defined.get(name)
-        if held is not None and held.spec.definition == spec.definition:
+        if held is not None and held.spec.definition == spec.definition and not (held.joining and held.joining.failed):
             if held.joining is None and held.version != version:
                 held.version = version
                 state.forget_index(spec.stream)
@@ -282,7 +280,7 @@ class MetricsAnalyzer:
         columns = {*LISTED, *spec.columns, *(hold.columns if hold else ())}
         if hold is None or columns != {*hold.columns}:
             asked += self._cut_again(state, spec.stream, tuple(sorted(columns)))
-        elif UNKNOWN not in cut.values():
+        else:
             asked.append(wanted("metric", name, version, joining, spec.stream))
         return asked
 
@@ -309,8 +307,7 @@ class MetricsAnalyzer:
         places = state.places(stream)
         for name, defined, joining in state.joining(stream):
             joining.cut = dict(places)
-            if UNKNOWN not in places.values():  # else it is asked for once the next rows say where they are
-                asked.append(wanted("metric", name, defined.version, joining, stream))
+            asked.append(wanted("metric", name, defined.version, joining, stream))
         return asked
 
     # -- the past ------------------------------------------------------------------------------------------------
@@ -322,6 +319,9 @@ class MetricsAnalyzer:
                 continue
             if type_ == "past.part":
                 outputs.emit(METRICS.name, new_rows(defined.joining, data, unpack(payload)))
+            elif type_ == "past.failed":
+                defined.joining.failed = data["error"]
+                state.forget_hold(defined.spec.stream)
             elif data["cut"] == defined.joining.cut:
                 self._go_live(state, defined, payload, batch.header.committed, outputs)
 
@@ -330,16 +330,24 @@ class MetricsAnalyzer:
         joining = defined.joining
         if joining is None:
             return
-        spec, defined.joining = defined.spec, None
+        spec = defined.spec
+        past = MetricPast.load(joining.said, saved)
+        told_to = past.watermark
+        try:
+            joined = [(held, *past.take_held(held)) for held in state.held[spec.stream].above(joining.cut)]
+        except Exception as error:  # noqa: BLE001 - a row that this metric cannot take: it fails, the others count on
+            joining.failed = told_why("metric", spec.name, f"rows of {spec.stream} from {joining.cut} on", error)
+            state.forget_hold(spec.stream)
+            said = failed("metric", spec.name, defined.version, joining, spec.stream)
+            outputs.emit(PAST_REQUESTS.name, requests([said], at))
+            return
+        defined.joining = None
         outputs.emit(
             PAST_REQUESTS.name, requests([taken("metric", spec.name, defined.version, joining, spec.stream)], at)
         )
         state.forget_index(spec.stream)
-        past = MetricPast.load(joining.said, saved)
-        told_to = past.watermark
         self._close(state, spec, windows.NO_WATERMARK, told_to, outputs, past=True)
-        for held in state.held[spec.stream].above(joining.cut):
-            found, late = past.take_held(held)
+        for held, found, late in joined:
             for samples in found:
                 self._tell(defined, past.series, samples, outputs)
             if late is not None:
@@ -366,12 +374,31 @@ class MetricsAnalyzer:
         if len(closed.row):
             outputs.emit(METRICS.name, closings([spec], closed, past)[1])
 
+    def notes(self, state: State) -> list[str]:
+        """Which metrics have so many keys that not all of them have a series of their own."""
+        return [
+            f"metric {name!r} has {series.keys.limit - 1:,} keys, the most that one may have; others are counted together "
+            f"as {OTHER!r}: give it another `key`"
+            for (name, _), series in sorted(state.series.items())
+            if series.keys.full
+        ]
+
     def dump(self, state: State) -> bytes:
         return dumped(state)
 
     def load(self, data: bytes) -> State:
         """Also a state of a release that did not keep what its metrics say: those of ``former`` go on."""
         return loaded(data, self.former)
+
+    def stands(self, state: State, cursor: Mapping[tuple[str, str], int]) -> State:
+        """A state of a release that did not keep how far each producer was read has that from the cell's own place."""
+        for stream, producers in state.producers.items():
+            if any(producer.end == UNKNOWN for producer in producers.by_name.values()):
+                read = {name: offset for (of, name), offset in cursor.items() if of == stream}
+                producers.expect(read)
+                for name, producer in producers.by_name.items():
+                    producer.end = read.get(name, 0)
+        return state
 
 
 def _commands(batch: Batch) -> Iterator[tuple[Batch, tuple[str, str, dict[str, Any]] | None]]:

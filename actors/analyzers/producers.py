@@ -28,7 +28,7 @@ from analytics.windows import NO_WATERMARK
 ALONE = 1 << 62
 """The least watermark of the others where there are none."""
 UNKNOWN = -1
-"""The place in a producer's stream, of a state of an older release, until the next rows say it."""
+"""The place in a producer's stream, of a state of an older release, until the cell says it."""
 
 
 class Producer(msgspec.Struct):

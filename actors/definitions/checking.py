@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from actors.definitions.channel import IN_CONFIGURATION, ChannelSection, DashboardChannel, WebhookChannel
+from actors.definitions.channel import IN_CONFIGURATION, ChannelSection
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind, kind_of
 from events.errors import Rejected
@@ -66,10 +66,8 @@ def accept(wanted: Sequence[Wanted], among: Inventory) -> list[Accepted]:
         key, definition = read(one)
         if key in definitions:
             raise Rejected("name", f"{key.kind} {key.name!r} is there twice; names are unique")
-        if isinstance(definition, WebhookChannel):
-            _refuse_secret(definition, among.specs.get(key))
-        elif isinstance(definition, ChannelSection) and not isinstance(definition, DashboardChannel):
-            _refuse_of_parts(definition, among.specs.get(key))
+        if isinstance(definition, ChannelSection):
+            _refuse_secrets(definition, among.specs.get(key))
         definitions[key] = definition
     specs = {key: KINDS[key.kind].told(definition) for key, definition in definitions.items()}
     after = among.changed(specs)
@@ -82,24 +80,16 @@ def accept(wanted: Sequence[Wanted], among: Inventory) -> list[Accepted]:
     return found
 
 
-def _refuse_secret(channel: WebhookChannel, held: Mapping[str, Any] | None) -> None:
+def _refuse_secrets(channel: ChannelSection, held: Mapping[str, Any] | None) -> None:
     """A secret comes as a reference; the one of a configuration file may be named where nothing is changed."""
-    unchanged = held == KINDS["channel"].told(channel) and channel.secret.get_secret_value() == IN_CONFIGURATION
-    if channel.reference == IN_CONFIGURATION and not unchanged:
-        raise Rejected(
-            "secret",
-            "must not be sent in clear: put it into a file of `secrets/` in the data directory and send `file:NAME_OF_IT`, "
-            "or into the environment of `hindcast up` and send `env:NAME_OF_IT`",
-        )
-
-
-def _refuse_of_parts(channel: ChannelSection, held: Mapping[str, Any] | None) -> None:
-    """What a part brings is made when the system starts."""
-    if held != KINDS["channel"].told(channel):
-        raise Rejected(
-            "kind",
-            f"channels of kind {channel.kind!r} come with a start: declare it in the configuration, then start again",
-        )
+    for field, reference in channel.references.items():
+        named = getattr(channel, field).get_secret_value() == IN_CONFIGURATION
+        if reference == IN_CONFIGURATION and not (named and held == KINDS["channel"].told(channel)):
+            raise Rejected(
+                field,
+                "must not be sent in clear: put it into a file of `secrets/` in the data directory and send "
+                "`file:NAME_OF_IT`, or into the environment of `hindcast up` and send `env:NAME_OF_IT`",
+            )
 
 
 def refuse_removal(key: Key, among: Inventory) -> None:
@@ -112,23 +102,36 @@ def _keep_dependants(touched: frozenset[Key], before: Inventory, after: Inventor
     changed = {key for key in touched if key in before.specs and before.specs[key] != after.specs.get(key)}
     if not changed:
         return
+    gone = changed - after.specs.keys()
     broken: dict[Key, Rejected] = {}
     for key, spec in after.specs.items():
         kind = KINDS.get(key.kind)
         if kind is None or key in touched or kind.check is KINDS["channel"].check:
             continue
-        definition = kind.schema.validate_python(spec)
-        if changed.isdisjoint(kind.references(definition, before)):
+        definition = _held(kind, spec)
+        if definition is None or changed.isdisjoint(kind.references(definition, before)):
             continue
         try:
-            kind.check(definition, after)
+            said = kind.check(definition, after)
         except Rejected as error:
             broken[key] = error
+        else:
+            missing = [why for why in said if gone and why not in kind.check(definition, before)]
+            if missing:
+                broken[key] = Rejected(kind.section, missing[0])
     if broken:
         first, why = next(iter(broken.items()))
         named = ", ".join(f"{key.kind} {key.name!r}" for key in list(broken)[:MOST_DEPENDANTS])
         more = f" and {len(broken) - MOST_DEPENDANTS} more" if len(broken) > MOST_DEPENDANTS else ""
         raise Rejected("name", f"is needed by {named}{more}; change or remove that first ({first.name}: {why.reason})")
+
+
+def _held(kind: Kind, spec: Mapping[str, Any]) -> Any | None:
+    """A definition that holds; None where its schema does not know it any more, for a plug-in that it needs is gone."""
+    try:
+        return kind.schema.validate_python(spec)
+    except ValidationError:
+        return None
 
 
 def refuse_circles(definitions: Mapping[Key, Any], among: Inventory, kinds: Mapping[str, Kind] = KINDS) -> None:
@@ -139,8 +142,8 @@ def refuse_circles(definitions: Mapping[Key, Any], among: Inventory, kinds: Mapp
         kind = kinds.get(key.kind)
         if kind is None or key not in among.specs:
             return []
-        definition = definitions[key] if key in definitions else kind.schema.validate_python(among.specs[key])
-        return list(kind.references(definition, among))
+        definition = definitions[key] if key in definitions else _held(kind, among.specs[key])
+        return [] if definition is None else list(kind.references(definition, among))
 
     for start in definitions:
         path: list[tuple[Key, list[Key]]] = [(start, needs(start))]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Self
+
+from pydantic import ValidationError
 
 from actors.alerts.checking import Measure, Seen
 from actors.definitions.metric import Metric
 
+logger = logging.getLogger(__name__)
 DASHBOARD_CHANNEL = "dashboard"
 """The channel that is always there."""
 
@@ -31,11 +35,18 @@ class Key(NamedTuple):
 
 
 class Inventory:
-    """Specs by key. ``seen``: metrics that have samples, and the keys of each; None where it is not known."""
+    """Specs by key. ``seen``: metrics that have samples, and the keys of each. ``topics``: what can be followed live. None
+    where it is not known."""
 
-    def __init__(self, specs: Mapping[Key, Mapping[str, Any]], seen: Seen | None = None) -> None:
+    def __init__(
+        self,
+        specs: Mapping[Key, Mapping[str, Any]],
+        seen: Seen | None = None,
+        topics: Collection[str] | None = None,
+    ) -> None:
         self.specs = specs
         self.seen = seen
+        self.topics = topics
 
     @classmethod
     def of(cls, entries: Mapping[str, Mapping[str, Any]], seen: Seen | None = None) -> Self:
@@ -44,7 +55,8 @@ class Inventory:
 
     def changed(self, put: Mapping[Key, Mapping[str, Any]], removed: frozenset[Key] = frozenset()) -> Inventory:
         """What there is once ``put`` is laid over it and ``removed`` is gone."""
-        return Inventory({key: spec for key, spec in {**self.specs, **put}.items() if key not in removed}, self.seen)
+        specs = {key: spec for key, spec in {**self.specs, **put}.items() if key not in removed}
+        return Inventory(specs, self.seen, self.topics)
 
     def names(self, kind: str) -> frozenset[str]:
         return self._names.get(kind, frozenset())
@@ -59,7 +71,17 @@ class Inventory:
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """The metrics, as far as rules depend on them."""
-        return tuple(Metric.model_validate(spec).measure for key, spec in self.specs.items() if key.kind == "metric")
+        return tuple(self._measures())
+
+    def _measures(self) -> Iterator[Measure]:
+        for key, spec in self.specs.items():
+            if key.kind == "metric":
+                try:
+                    yield Metric.model_validate(spec).measure
+                except (
+                    ValidationError
+                ) as error:  # what it is about is not there any more: a plug-in that brought a stream
+                    logger.warning("%s is left out: %s", key.text, error)
 
     @property
     def channels(self) -> frozenset[str]:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
 from actors.alerts import checking
+from actors.alerts.checking import Measure
 from actors.definitions.anomaly import Anomaly
-from actors.definitions.channel import Channel, WebhookChannel
+from actors.definitions.channel import Channel
+from actors.definitions.correlation import Correlation, parted
 from actors.definitions.dashboard import Dashboard
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
+from actors.definitions.trend import Trend
 from analytics import rules
-from events.catalog import ANOMALIES
+from events.catalog import ANOMALIES, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.questions.cohort import Cohort
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,7 @@ def _plain(definition: BaseModel) -> dict[str, Any]:
 
 
 def _channel_told(channel: Any) -> dict[str, Any]:
-    said = _plain(channel)
-    return said | {"secret": channel.reference} if isinstance(channel, WebhookChannel) else said
+    return _plain(channel) | channel.references
 
 
 def _dashboard_told(dashboard: Dashboard) -> dict[str, Any]:
@@ -77,24 +80,59 @@ def _nothing(_: Any, __: Inventory) -> Iterator[Key]:
 
 def _counts(metric: Metric, among: Inventory) -> Iterator[Key]:
     """What makes the rows of its stream, where definitions do: a watch of such a metric would feed itself for ever."""
-    if metric.stream == ANOMALIES.name:
-        yield from (Key("anomaly", name) for name in sorted(among.names("anomaly")))
+    makers = {ANOMALIES.name: ("anomaly",), INSIGHTS.name: ("trend", "correlation")}
+    for kind in makers.get(metric.stream, ()):
+        yield from (Key(kind, name) for name in sorted(among.names(kind)))
 
 
-def _watchable(anomaly: Anomaly, among: Inventory) -> list[str]:
-    named = list(among.measured(anomaly.metric))
-    if not named:
-        known = {name for measure in among.measures for name in measure.names or ()}
-        hint, listed = did_you_mean(anomaly.metric, known), ", ".join(sorted(known)) or "none"
-        raise Rejected("metric", f"there is no metric {anomaly.metric!r}{hint}; there are {listed}")
-    lacking = [measure.lacks(anomaly.aggregate) for measure in named]
-    if all(lacking):
-        raise Rejected("aggregate", f"{anomaly.metric!r} {lacking[0]}")
+def _watchable(watch: Anomaly | Trend, among: Inventory) -> list[str]:
+    _has_samples(watch.metric, watch.aggregate, among, "metric", "aggregate")
     return []
 
 
-def _watches(anomaly: Anomaly, among: Inventory) -> Iterator[Key]:
-    return (Key("metric", measure.name) for measure in among.measured(anomaly.metric))
+def _has_samples(metric: str, aggregate: str, among: Inventory, of_metric: str, of_aggregate: str) -> list[Measure]:
+    """What may give such samples. Raises ``Rejected``, with the field that names what is not there."""
+    named = list(among.measured(metric))
+    if not named:
+        known = {name for measure in among.measures for name in measure.names or ()}
+        hint, listed = did_you_mean(metric, known), ", ".join(sorted(known)) or "none"
+        raise Rejected(of_metric, f"there is no metric {metric!r}{hint}; there are {listed}")
+    lacking = [measure.lacks(aggregate) for measure in named]
+    if all(lacking):
+        raise Rejected(of_aggregate, f"{metric!r} {lacking[0]}")
+    return named
+
+
+def _watches(watch: Anomaly | Trend, among: Inventory) -> Iterator[Key]:
+    return (Key("metric", measure.name) for measure in among.measured(watch.metric))
+
+
+def _comparable(watch: Correlation, among: Inventory) -> list[str]:
+    """Each series can be there, and their windows fit into one another."""
+    widths: dict[str, float] = {}
+    for series in watch.series:
+        metric, aggregate, key = parted(series)
+        measures = _has_samples(metric, aggregate, among, "series", "series")
+        if not key and all(measure.key for measure in measures):
+            raise Rejected(
+                "series",
+                f"names {series!r}, but {metric!r} has a series for each {measures[0].key}; name one: {series}[KEY]",
+            )
+        if key and not any(measure.key for measure in measures):
+            raise Rejected("series", f"names {series!r}, but {metric!r} has no keys; write {metric}.{aggregate}")
+        widths[series] = float(among.specs[Key("metric", measures[0].name)].get("width_s", 10.0))
+    widest = max(widths.values())
+    for series, width in widths.items():
+        if (widest / width) % 1:
+            raise Rejected(
+                "series", f"has windows of {widest:g} s, into which those of {series!r}, {width:g} s, do not fit"
+            )
+    return []
+
+
+def _compares(watch: Correlation, among: Inventory) -> Iterator[Key]:
+    for series in watch.series:
+        yield from (Key("metric", measure.name) for measure in among.measured(parted(series)[0]))
 
 
 def _can_fire(rule: Alert, among: Inventory) -> list[str]:
@@ -111,14 +149,24 @@ def _judges(rule: Alert, among: Inventory) -> Iterator[Key]:
 
 
 def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
-    unknown = [w for w in dashboard.widgets if w.metric and not list(among.measured(w.metric))]
-    for widget in unknown:
-        known = {name for measure in among.measures for name in measure.names or ()}
-        hint, listed = did_you_mean(widget.metric or "", known), ", ".join(sorted(known)) or "none"
-        raise Rejected(
-            "widgets", f"widget {widget.id!r} shows {widget.metric!r}, which is no metric{hint}; there are {listed}"
-        )
-    return []
+    """A widget may be there before what it shows is: what nobody knows so far is worth a word, and no more."""
+    known = {name for measure in among.measures for name in measure.names or ()}
+    return [
+        *(
+            f"widget {w.id!r} shows the metric {w.metric!r}, which is not defined{_nearest(w.metric, known)}"
+            for w in dashboard.widgets
+            if w.metric is not None and not list(among.measured(w.metric))
+        ),
+        *(
+            f"widget {w.id!r} follows the topic {w.topic!r}, which nobody shows{_nearest(w.topic, among.topics)}"
+            for w in dashboard.widgets
+            if w.topic is not None and among.topics is not None and w.topic not in among.topics
+        ),
+    ]
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    return f"{did_you_mean(name, known)}; there are {', '.join(sorted(known)) or 'none'}"
 
 
 def _shows(dashboard: Dashboard, among: Inventory) -> Iterator[Key]:
@@ -133,9 +181,12 @@ KINDS: Mapping[str, Kind] = {
         Kind("channel", "channels", TypeAdapter(Channel), ("name",), _anything, _nothing, _channel_told),
         Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _counts, _plain),
         Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
+        Kind("trend", "trends", TypeAdapter(Trend), ("metric", "aggregate"), _watchable, _watches, _plain),
+        Kind("correlation", "correlations", TypeAdapter(Correlation), ("name",), _comparable, _compares, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
-        Kind("query", "queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
+        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
     )
 }
 """By name, in an order in which what is referred to comes first."""

@@ -12,6 +12,7 @@ from actors.alerts.checking import Measure
 from actors.definitions.schema import MetricName, Section
 from actors.gauges import UNITS
 from events.catalog import BACKSTAGE, LATE_ROWS, METRICS, STREAMS, SYSTEM_METRICS
+from events.nearest import did_you_mean
 
 DAY_S = 86_400
 OF_METRICS = (METRICS.name, LATE_ROWS.name)
@@ -55,7 +56,8 @@ class Metric(Section):
     def _names_real_columns(self) -> Self:
         if self.stream not in STREAMS or self.stream in BACKSTAGE:
             known = ", ".join(name for name in STREAMS if name not in BACKSTAGE)
-            raise ValueError(f"there is no stream {self.stream!r}; streams are {known}")
+            hint = did_you_mean(self.stream, STREAMS)
+            raise ValueError(f"there is no stream {self.stream!r}{hint}; streams are {known}, and those of plug-ins")
         if self.stream in OF_METRICS:
             raise ValueError(f"stream: {self.stream} is made of the metrics, and they cannot be made of it")
         schema = STREAMS[self.stream].schema

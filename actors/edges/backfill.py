@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any, Protocol, cast
 import pyarrow as pa
 
 from actors.analyzers.anomaly_watch import AnomalyPast
+from actors.analyzers.held import told_why
 from actors.analyzers.metric_past import MetricPast
 from actors.analyzers.metric_series import Columns
 from actors.backfill import Backfill, Job, State
@@ -22,6 +24,7 @@ from actors.workers import Worker
 from events.errors import Corrupt
 from events.log import JournalRow, LogReader, Source
 
+logger = logging.getLogger(__name__)
 STEP_ROWS = 100_000
 """Rows that a step folds, or a little more."""
 PART_ROWS = 20_000
@@ -66,10 +69,14 @@ class Work:
     """Rows that were not told yet."""
     told: int = 0
     """The number of rows told."""
+    error: str = ""
+    """Why it cannot go on."""
 
     @property
     def left(self) -> bool:
-        """Whether rows are left."""
+        """Whether rows are left, and can be folded."""
+        if self.error:
+            return False
         stream, cut = self.job.stream, self.job.cut
         return any(self.places.get((stream, producer), 0) < end for producer, end in cut.items())
 
@@ -97,7 +104,14 @@ class Work:
         part = within(batch, begin, end)
         if part is None:
             return
-        self.found.extend(self.past.take(part, columns if part is batch else Columns(part.table)))
+        try:
+            self.found.extend(self.past.take(part, columns if part is batch else Columns(part.table)))
+        except MemoryError:
+            raise
+        except Exception as error:
+            logger.exception("%s: its past cannot be folded", self.job.key)
+            self.error = told_why(self.job.kind, self.job.name, self._culprit(part), error)
+            return
         self.places[source] = part.header.end if part.last else part.first + part.rows
 
     def passed(self, row: JournalRow) -> None:
@@ -105,6 +119,26 @@ class Work:
         source = (row.stream, row.producer)
         end = min(row.end, self.job.cut.get(row.producer, 0)) if row.stream == self.job.stream else row.end
         self.places[source] = max(self.places.get(source, 0), end)
+
+    def _culprit(self, part: Batch) -> str:
+        """Where the row is that cannot be folded, in words. Looked for with a past that has nothing before these rows: where
+        only both together cannot be folded, the whole part is named."""
+        low, high = 0, part.rows + 1
+        while low < high - 1:
+            n = (low + high) // 2
+            low, high = (low, n) if self._breaks(part.table.slice(0, n), part) else (n, high)
+        of = f"{part.stream} of {part.producer}"
+        if high > part.rows:
+            return f"{of} at offsets {part.first} to {part.first + max(part.rows - 1, 0)}"
+        return f"{of} at offset {part.first + high - 1}"
+
+    def _breaks(self, table: pa.RecordBatch, part: Batch) -> bool:
+        past = PASTS_OF[self.job.kind](self.job.said)
+        try:
+            list(past.take(Batch(part.header, part.first, table, False), Columns(table)))
+        except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
+            return True
+        return False
 
     def parts(self, least: int) -> Iterator[dict[str, Any]]:
         """Rows of ``pasts`` for what was found, where that is so many rows."""
@@ -138,16 +172,21 @@ class BackfillWorker(Worker):
         self._work: dict[str, Work] = {}
         self._said_at = 0.0
         self._ahead = Ahead(log)
+        self._failed: tuple[str, ...] = ()
+        """What became of pasts that cannot be folded."""
 
     def failed(self, reason: str) -> None:
         self._work = {}  # what was told, and what was not, is not certain any more
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return tuple(
-            f"{work.job.kind} {work.job.name!r}: {work.share:.0%} of its past is folded"
-            for work in list(self._work.values())
-            if not work.job.done
+        return (
+            tuple(
+                f"{work.job.kind} {work.job.name!r}: {work.share:.0%} of its past is folded"
+                for work in list(self._work.values())
+                if not work.job.done
+            )
+            + self._failed
         )
 
     def step(self) -> None:
@@ -169,9 +208,11 @@ class BackfillWorker(Worker):
         if said:
             with self.lock:
                 self.cell.record(lambda state: self._fold.told(state, said))
+            self._follow(self.cell.state)
 
     def _follow(self, jobs: State) -> None:
         """Begin what is new or has changed, go on to a later cut, and drop what nobody wants."""
+        self._failed = tuple(job.error for _, job in sorted(jobs.items()) if job.error)
         for key in [key for key in self._work if key not in jobs]:
             del self._work[key]
         for key, job in jobs.items():
@@ -196,7 +237,9 @@ class BackfillWorker(Worker):
         else:
             self._ahead = Ahead(self.log)  # lets go of what it read ahead
         for work in list(self._work.values()):
-            if not work.left and not work.job.done:
+            if work.error and not work.job.done:
+                yield [work.row("past.failed", {"error": work.error})]
+            elif not work.left and not work.job.done:
                 yield [*work.parts(1), work.row("past.folded", {"cut": work.job.cut}, work.past.dump())]
 
     def _read(self, behind: Work, together: Sequence[Work]) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from pydantic import SecretStr, ValidationError
 
-from actors.definitions.channel import IN_CONFIGURATION
+from actors.definitions.channel import IN_CONFIGURATION, ChannelSection
 from actors.definitions.channel import DashboardChannel as DashboardSection
 from actors.definitions.channel import WebhookChannel as WebhookSection
 from actors.edges.retry_after import seconds_of
 from actors.edges.secrets import secret_at
-from actors.parts import ChannelKind, Part
+from actors.parts import CHANNEL_KINDS, Channel, ChannelKind, Part
 from actors.webhook_signing import sign
 from events.errors import Rejected
 
@@ -65,28 +66,40 @@ class WebhookChannel:
             raise Undelivered(f"HTTP {answer.status_code}", hold_s=hold_s)
 
 
-def webhook(channel: WebhookSection, secrets: Path) -> WebhookChannel:
-    """Raises ``Rejected`` where the place that is named does not have the secret, or has another text."""
-    return WebhookChannel(str(channel.url), _secret(channel, secrets))
-
-
-def _secret(channel: WebhookSection, folder: Path) -> str:
-    said = channel.secret.get_secret_value()
-    where = f"channels.{channel.name}.secret"
-    if said == IN_CONFIGURATION:
-        raise Rejected(where, "stands for a secret that is kept elsewhere; write the secret, `env:NAME` or `file:NAME`")
-    if channel.reference == IN_CONFIGURATION:
-        return said
-    try:
-        return secret_at(said, folder)
-    except Rejected as error:
-        raise Rejected(where, error.reason) from None
-
-
 PART = Part(
     "channels",
     channels=(
-        ChannelKind("dashboard", DashboardSection, lambda _, __: DashboardChannel()),
-        ChannelKind("webhook", WebhookSection, webhook),
+        ChannelKind("dashboard", DashboardSection, lambda _: DashboardChannel()),
+        ChannelKind(
+            "webhook", WebhookSection, lambda said: WebhookChannel(str(said.url), said.secret.get_secret_value())
+        ),
     ),
 )
+
+
+def channel_of(section: ChannelSection, secrets: Path) -> Channel:
+    """The channel that a definition asks for, with its secrets; ``secrets``: the folder of those that are in files.
+
+    Raises ``Rejected`` where a secret is not there, or is none, or nobody here knows the kind.
+    """
+    known = {kind.name: kind for kind in PART.channels} | CHANNEL_KINDS
+    if section.kind not in known:
+        raise Rejected(
+            "kind", f"there is no kind {section.kind!r} of channels here: install the plug-in that brings it"
+        )
+    found = {field: SecretStr(_secret(section, field, secrets)) for field in section.references}
+    try:
+        whole = known[section.kind].section.model_validate(section.model_dump() | found)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else "kind"
+        where = section.references.get(field, "here")
+        raise Rejected(field, f"({where}) {first['msg'].removeprefix('Value error, ')}") from None
+    return known[section.kind].make(whole)
+
+
+def _secret(section: ChannelSection, field: str, folder: Path) -> str:
+    said = getattr(section, field).get_secret_value()
+    if said == IN_CONFIGURATION:
+        raise Rejected(field, "stands for a secret that is kept elsewhere; write the secret, `env:NAME` or `file:NAME`")
+    return said if section.references[field] == IN_CONFIGURATION else secret_at(said, folder, field)

@@ -16,13 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from actors.cell import AnyCell
-from actors.definitions.channel import IN_CONFIGURATION
-from actors.edges.channels import DashboardChannel, Undelivered, WebhookChannel
-from actors.edges.secrets import secret_at
-from actors.notifier import ChannelTold, Message, Notifier, Outcome, State
+from actors.definitions.channel import IN_CONFIGURATION, section_of
+from actors.edges.channels import Undelivered, channel_of
+from actors.notifier import Message, Notifier, Outcome, State
 from actors.parts import Channel
 from actors.topology import Surroundings
 from actors.workers import Worker
@@ -160,7 +159,7 @@ class NotifierWorker(Worker):
             self._pools[channel] = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix=f"notify {channel}")
         return self._pools[channel]
 
-    def _send(self, lane: Lane, key: str, body: str, told: ChannelTold | None) -> None:
+    def _send(self, lane: Lane, key: str, body: str, told: Mapping[str, Any] | None) -> None:
         try:
             self._channel(lane.channel, told).send(key, body)
             self._results.put(Attempt(lane, key, None))
@@ -170,18 +169,17 @@ class NotifierWorker(Worker):
             logger.exception("channel %s", lane.channel)
             self._results.put(Attempt(lane, key, Undelivered(f"{type(error).__name__}: {error}")))
 
-    def _channel(self, name: str, told: ChannelTold | None) -> Channel:
+    def _channel(self, name: str, told: Mapping[str, Any] | None) -> Channel:
         """The channel as it is defined now. Raises ``Undelivered``."""
-        if told is None or told.secret == IN_CONFIGURATION or told.kind not in ("dashboard", "webhook"):
+        try:
+            section = section_of(told) if told is not None else None
+            if section is not None and IN_CONFIGURATION not in section.references.values():
+                return channel_of(section, self._secrets)
             if name not in self._channels:
                 raise Undelivered(f"there is no channel {name!r}", final=True)
             return self._channels[name]
-        if told.kind == "dashboard":
-            return DashboardChannel()
-        try:
-            return WebhookChannel(told.url, secret_at(told.secret, self._secrets))
         except Rejected as error:
-            raise Undelivered(f"the secret of {name} {error.reason}") from error
+            raise Undelivered(f"the {error.field} of {name} {error.reason}") from error
 
     def _settle(self, wait_s: float = 0.0) -> bool:
         """Record what came back from the channels, waiting so long for the first of it; whether there was anything."""

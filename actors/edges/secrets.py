@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from actors.webhook_signing import secret_bytes
 from events.errors import Rejected
 
+SECRETS = "secrets"
+"""The folder of the data directory that has a file for each secret which a definition names."""
 
-def secret_at(reference: str, folder: Path) -> str:
-    """The webhook secret that ``env:NAME`` (a variable of this process) or ``file:NAME`` (a file of ``folder``, whose last
-    line break does not count) stands for. Raises ``Rejected``, which says what to do and shows nothing of the secret."""
+
+def secret_at(reference: str, folder: Path, field: str) -> str:
+    """The secret that ``env:NAME`` (a variable of this process) or ``file:NAME`` (a file of ``folder``) stands for.
+
+    The last line break of a file does not count. Raises ``Rejected`` about ``field`` where there is none.
+    """
     place, _, name = reference.partition(":")
     if place == "env":
         said, where = os.environ.get(name), f"the environment variable {name}"
@@ -21,11 +25,7 @@ def secret_at(reference: str, folder: Path) -> str:
         said, where = _read(path), f"the file {path}"
         remedy = "write the secret into it"
     if said is None:
-        raise Rejected("secret", f"is in {where}, which is not there; {remedy}")
-    try:
-        secret_bytes(said)
-    except ValueError as error:
-        raise Rejected("secret", f"is in {where}, which {error}") from None
+        raise Rejected(field, f"is in {where}, which is not there; {remedy}")
     return said
 
 

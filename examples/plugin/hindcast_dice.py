@@ -95,6 +95,6 @@ PART = Part(
     streams=(THROWS,),
     sources=(SourceKind("dice", THROWS, lambda s, name, _: partial(Dice, name, s), DiceSection, standard=True),),
     cells=lambda _, within: [CellSpec("dashboards", Thrown(), within.tenant)],
-    channels=(ChannelKind("note", NoteSection, lambda section, _: section),),
+    channels=(ChannelKind("note", NoteSection, lambda section: section),),
     defaults={"dashboards": [{"id": "dice", "name": "Dice", "widgets": [BAR]}]},
 )

@@ -14,9 +14,11 @@ from hindcast.cli.doctor import doctor
 from hindcast.cli.importing import import_
 from hindcast.cli.keys import keys
 from hindcast.cli.link import link
+from hindcast.cli.migrate import migrate
 from hindcast.cli.notifications import notifications
 from hindcast.cli.output import Commands
 from hindcast.cli.placement import move
+from hindcast.cli.questions import questions
 from hindcast.cli.read import query, streams, tail
 from hindcast.cli.rules import rules
 from hindcast.cli.run import demo, down, up
@@ -50,8 +52,8 @@ def main() -> None:
     """
 
 
-main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, link, keys)
-main.add_group("Events in and out of it:", send, import_, tail, streams, query)
+main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
+main.add_group("Events in and out of it:", send, import_, tail, streams, query, questions)
 main.add_group("Watch what comes:", alerts, rules, notifications)
 main.add_group("Definitions of all kinds:", definitions, apply, diff, export)
 main.add_group("Analyse a file, without a system:", detect, trend, correlate, drift, forecast)

@@ -61,7 +61,9 @@ def diff(file: Path, data_dir: Path, address: str | None, key: str | None, as_js
 
 
 @click.command()
-@click.option("--kind", default="", help="Only definitions of this kind: rule, dashboard, metric, anomaly, channel.")
+@click.option(
+    "--kind", default="", help="Only definitions of this kind: rule, dashboard, metric, anomaly, channel, cohort."
+)
 @target_options
 @json_option
 def export(kind: str, data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:

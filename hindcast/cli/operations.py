@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,7 +23,32 @@ from hindcast.cli.target import Target, json_option, target_options
 if TYPE_CHECKING:
     from hindcast.client.call import Command, Operation
 
-TYPES: Mapping[str, Any] = {"str": str, "int": int, "float": float}
+
+class Document(click.ParamType[Any]):
+    """An object as JSON or YAML; ``@FILE`` reads it from a file, ``@-`` from standard input."""
+
+    name = "object"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        import yaml
+
+        if not isinstance(value, str):
+            return value
+        try:
+            text = value
+            if value.startswith("@"):
+                text = sys.stdin.read() if value == "@-" else Path(value[1:]).read_text(encoding="utf-8")
+            found = yaml.safe_load(text)
+        except OSError as error:
+            self.fail(f"cannot read {value[1:]}: {error.strerror}", param, ctx)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            self.fail(f"is neither JSON nor YAML: {error}", param, ctx)
+        if not isinstance(found, dict):
+            self.fail(f"must be an object such as '{{ask: trends}}', or @FILE with one; got {text[:60]!r}", param, ctx)
+        return found
+
+
+TYPES: Mapping[str, Any] = {"str": str, "int": int, "float": float, "Event": Document(), "str | Event": str}
 
 
 class OperationGroup(click.Group):
@@ -95,7 +121,9 @@ def _parameter(parameter: inspect.Parameter) -> click.Parameter:
     option = f"--{parameter.name.replace('_', '-')}"
     if parameter.annotation == "bool":
         return click.Option([option, parameter.name], is_flag=True)
-    type_ = TYPES[str(parameter.annotation).partition(" ")[0]]
+    said = str(parameter.annotation)
+    choices = re.findall(r"['\"](\w+)['\"]", said) if said.startswith("Literal[") else []
+    type_ = click.Choice(choices) if choices else TYPES[said.partition(" ")[0]]
     return click.Option([option, parameter.name], type=type_, default=parameter.default, show_default=True)
 
 

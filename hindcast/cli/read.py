@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import time
@@ -173,15 +172,15 @@ def _query(log: LogReader, sql: str, limit: int | None, tenant: str | None) -> R
     return {"columns": columns, "rows": answer.rows(), "truncated": answer.truncated, "elapsed_ms": answer.elapsed_ms}
 
 
-def _print_result(result: Result, as_json: bool, as_csv: bool) -> None:
+def _print_result(result: Result, as_json: bool, wants_csv: bool) -> None:
+    from query.rows import as_csv
+
     names = [column["name"] for column in result["columns"]]
     rows = result["rows"]
     if as_json:
         print_json([dict(zip(names, row, strict=True)) for row in rows])
-    elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([[json.dumps(v) if isinstance(v, (dict, list)) else v for v in row] for row in rows])
+    elif wants_csv:
+        click.echo(as_csv(names, rows), nl=False)
     elif names[:2] == ["explain_key", "explain_value"]:
         click.echo("\n".join(row[1] for row in rows))
     else:

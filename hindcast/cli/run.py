@@ -18,6 +18,11 @@ Placement = Literal["auto", "packed", "spread"]
 start_options: Option = each(
     data_dir_option,
     click.option("--port", type=click.IntRange(0, 65535), help="Port of the page and the API.  [default: 8000]"),
+    click.option(
+        "--log",
+        metavar="PLACE",
+        help="sqlite, valkey (embedded), or redis://host:6379.  [default: where the directory has it; sqlite at first]",
+    ),
     click.option("--address", help="Address to listen on.  [default: 127.0.0.1, this machine only]"),
     click.option(
         "--placement",
@@ -33,13 +38,15 @@ def config_option(default: str) -> Option:
     )
 
 
-def _system(config: str, data_dir: Path, port: int | None, address: str | None, placement: Placement | None) -> System:
+def _system(
+    config: str, data_dir: Path, port: int | None, log: str | None, address: str | None, placement: Placement | None
+) -> System:
     from hindcast.ray_footprint import slim
 
     slim()
     from hindcast.system import System
 
-    return System(config, data_dir=data_dir, address=address, port=port, placement=placement)
+    return System(config, data_dir=data_dir, address=address, port=port, placement=placement, log=log)
 
 
 def _welcome(system: System) -> None:
@@ -58,10 +65,12 @@ def _welcome(system: System) -> None:
 @click.command()
 @config_option("base")
 @start_options
-def up(config: str, data_dir: Path, port: int | None, address: str | None, placement: Placement | None) -> None:
+def up(
+    config: str, data_dir: Path, port: int | None, log: str | None, address: str | None, placement: Placement | None
+) -> None:
     """Start a system on the data directory and run it until Ctrl-C, which drains it; starting again resumes."""
     note("Starting (some seconds) …")
-    system = _system(config, data_dir, port, address, placement)
+    system = _system(config, data_dir, port, log, address, placement)
     with system:
         _welcome(system)
         system.wait()
@@ -78,6 +87,7 @@ def demo(
     config: str,
     data_dir: Path,
     port: int | None,
+    log: str | None,
     address: str | None,
     placement: Placement | None,
     seed: int,
@@ -85,7 +95,7 @@ def demo(
 ) -> None:
     """Start a system and feed it live: a simulated course platform and a SaaS, through the public HTTP endpoint."""
     note("Starting (some seconds) …")
-    system = _system(config, data_dir, port, address, placement)
+    system = _system(config, data_dir, port, log, address, placement)
     with system:
         from hindcast.demo import run
 

@@ -35,7 +35,7 @@ def status(data_dir: Path, address: str | None, key: str | None, as_json: bool) 
         found = client.status()
         url = str(client.address)
     bad = [cell for cell in found["cells"] if cell["state"] != "running"]
-    bad += [plug_in for plug_in in found["plug_ins"] if plug_in["error"]]
+    bad += [plug_in for plug_in in found["plug_ins"] if plug_in["error"] or (plug_in["lacks"] and plug_in["installed"])]
     bad += [source for source in found["pulled"] if source["state"] == "retrying"]
     if as_json:
         print_json({**found, "address": url})
@@ -65,6 +65,8 @@ def _remarks(found: Status) -> Iterator[str]:
     for plug_in in found["plug_ins"]:
         if plug_in["error"]:
             yield f"plug-in {plug_in['name']} of {plug_in['package']} {plug_in['version']} is not there: {plug_in['error']}"
+        if plug_in["lacks"]:
+            yield f"plug-in {plug_in['name']} of {plug_in['package']} {plug_in['version']}: {plug_in['lacks']}"
     for source in found["pulled"]:
         if source["note"]:
             yield f"{source['name']}: {source['note']}"

@@ -11,6 +11,8 @@ carry the same ids every time, so a repeat counts once.
 from __future__ import annotations
 
 from hindcast.client.answers import (
+    Answer,
+    Behind,
     Definition,
     DefinitionChange,
     DefinitionVersion,
@@ -18,6 +20,7 @@ from hindcast.client.answers import (
     Key,
     MadeKey,
     MadeRule,
+    OptimizedAnswer,
     PlugInStatus,
     PulledStatus,
     Readiness,
@@ -38,8 +41,10 @@ from hindcast.client.exchange import ApiError, Unreachable
 from hindcast.client.synchronous import Client
 
 __all__ = [
+    "Answer",
     "ApiError",
     "AsyncClient",
+    "Behind",
     "Client",
     "Definition",
     "DefinitionChange",
@@ -48,6 +53,7 @@ __all__ = [
     "Key",
     "MadeKey",
     "MadeRule",
+    "OptimizedAnswer",
     "PlugInStatus",
     "PulledStatus",
     "Readiness",

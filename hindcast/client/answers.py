@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Flaw(TypedDict):
@@ -73,6 +73,43 @@ class Result(TypedDict):
     elapsed_ms: float
 
 
+class Answer(TypedDict):
+    """The answer to a question: besides these fields it has its figures (``series``, ``groups``, ``cohorts``, …)."""
+
+    ask: str
+    since: str
+    until: str
+    zone: str
+    warnings: list[str]
+    """What may be a mistake, such as a type of events that never came."""
+    asked_at: float
+    cut: dict[str, dict[str, int]]
+    """How far each stream was read: the next offset of each producer."""
+    elapsed_ms: float
+
+
+class Behind(TypedDict):
+    """What is behind a cell of an answer: ``users`` or ``events``, whichever were asked for."""
+
+    cell: dict[str, Any]
+    users_total: int
+    events_total: int
+    users: NotRequired[list[dict[str, Any]]]
+    events: NotRequired[list[dict[str, Any]]]
+    truncated: bool
+
+
+class OptimizedAnswer(TypedDict):
+    """``way``: ``cached``, ``partitioned`` or ``optimized``; ``streams``: what the query touches, estimated beforehand."""
+
+    result: Any
+    way: str
+    data_size: int
+    partitions: int
+    streams: dict[str, dict[str, Any]]
+    elapsed_ms: float
+
+
 class Sample(TypedDict):
     """One window of one metric and key; ``start`` ISO 8601, ``width_s`` seconds."""
 
@@ -113,6 +150,8 @@ class CellPlace(TypedDict):
     cell: str
     kind: str
     host: str
+    going: str | None
+    """While the cell is on its way: the host that it goes to."""
 
 
 class Placement(TypedDict):
@@ -120,6 +159,17 @@ class Placement(TypedDict):
 
     placement: str
     cells: list[CellPlace]
+    done: int
+    """Every order up to this number has been carried out, as far as it can be; -1: none since the start."""
+    failed: str
+    """Why the last one could not be carried out, or not yet."""
+
+
+class Ordered(Placement):
+    """The placement as the order found it."""
+
+    order: int
+    """Carried out once ``done`` has come to this number."""
 
 
 class FieldDifference(TypedDict):
@@ -140,6 +190,10 @@ class Definition(TypedDict):
     by: str
     at: float
     owner: str
+    past: float | None
+    """While its past is being folded: the share of it that is, 0 to 1."""
+    past_error: str
+    """Why its past cannot be folded; empty where it can."""
 
 
 class DefinitionVersion(Definition):
@@ -282,6 +336,10 @@ class PlugInStatus(TypedDict):
     package: str
     version: str
     error: str
+    lacks: str
+    """What of it is not there, and why; empty where all of it is."""
+    installed: bool
+    """Whether its package is still there; where not, it is named for what it left behind."""
 
 
 class Status(TypedDict):

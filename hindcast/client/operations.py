@@ -6,12 +6,16 @@ command, and the ``Call`` that it returns says what is sent and what is made of 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from hindcast.client import frames
 from hindcast.client.answers import (
+    Answer,
+    Behind,
     Definition,
     DefinitionChange,
     DefinitionVersion,
@@ -19,6 +23,8 @@ from hindcast.client.answers import (
     Key,
     MadeKey,
     MadeRule,
+    OptimizedAnswer,
+    Ordered,
     Placement,
     Readiness,
     Receipt,
@@ -93,6 +99,61 @@ class Operations:
         return Call(
             "POST", "/v1/query", _json, content=encoded({"sql": sql} | ({} if limit is None else {"limit": limit}))
         )
+
+    @operation()
+    def sql(
+        self, sql: str, *, limit: int | None = None, form: Literal["arrow", "pandas", "polars"] = "arrow"
+    ) -> Call[Any]:
+        """Run one read-only SQL statement over the streams: an Arrow table, or a data frame of pandas or Polars.
+
+        It travels as Arrow, so every type is kept and a million rows are soon here. An answer that is cut off warns
+        (``RuntimeWarning``).
+        """
+        body = encoded({"sql": sql} | ({} if limit is None else {"limit": limit}))
+        return Call("POST", "/v1/query", frames.reader(form), content=body, headers={"accept": frames.ARROW})
+
+    @operation(Command("questions ask"))
+    def ask(self, question: Event) -> Call[Answer]:
+        """Ask a typed question: trends, a funnel, retention, paths, users or cohort; ``question`` has the field ask.
+
+        Raises ``ApiError`` with the field and the remedy. The page docs/questions.md has the fields of each question.
+        """
+        return Call("POST", "/v1/questions", _json, content=encoded(dict(question)))
+
+    @operation(Command("questions drill"))
+    def drill(
+        self,
+        question: Event,
+        cell: Event,
+        *,
+        show: Literal["users", "events"] = "users",
+        limit: int = 100,
+        answer: Event | None = None,
+    ) -> Call[Behind]:
+        """Show the users or the events behind one ``cell`` of an answer.
+
+        With the ``answer`` itself exactly its rows are shown, whatever came since.
+        """
+        then = {} if answer is None else {"asked_at": answer["asked_at"], "cut": answer["cut"]}
+        wanted = {"question": dict(question), "cell": dict(cell), "show": show, "limit": limit, **then}
+        return Call("POST", "/v1/questions/drill", _json, content=encoded(wanted))
+
+    @operation(Command("questions optimize"))
+    def optimize_analytics_performance(self, query: str | Event, data_size: int | None = None) -> Call[OptimizedAnswer]:
+        """Answer ``query``, SQL or a typed question, by its cheapest way, and say which one that was.
+
+        An answer that was given already for the same rows comes from the cache; a query about more than 1,000,000 rows
+        runs in parts at the same time. ``data_size``: of how many rows it is; else that is measured.
+        """
+        said: Any = query if isinstance(query, str) else dict(query)
+        if isinstance(said, str) and said.lstrip().startswith("{"):
+            said = json.loads(said)
+        return Call("POST", "/v1/optimize", _json, content=encoded({"query": said, "data_size": data_size}))
+
+    @operation(Command("questions list"))
+    def questions(self) -> Call[dict[str, Any]]:
+        """Show the questions that can be asked, each with its fields, as JSON schemas."""
+        return Call("GET", "/v1/questions", _part("questions"))
 
     @operation()
     def streams(self) -> Call[list[StreamStatus]]:
@@ -258,13 +319,19 @@ class Operations:
         return Call("GET", "/v1/placement", _json)
 
     @operation()
-    def move(self, cell: str, host: str = "own") -> Call[Placement]:
-        """Let a cell go on on another host: ``own``, or one of that name, which may be new; done once it is there."""
+    def move(self, cell: str, host: str = "own") -> Call[Ordered]:
+        """Order that a cell goes on on another host: ``own``, or one of that name, which may be new.
+
+        It is there once ``done`` of ``placement`` has come to the answer's ``order``.
+        """
         return Call("PUT", _path("/v1/placement", cell), _json, content=encoded({"host": host}))
 
     @operation()
-    def arrange(self, placement: Literal["packed", "spread"]) -> Call[Placement]:
-        """Give each kind of cell a host, or each cell its own; done once every cell is there."""
+    def arrange(self, placement: Literal["packed", "spread"]) -> Call[Ordered]:
+        """Order that each kind of cell gets a host, or each cell its own.
+
+        Every cell is there once ``done`` of ``placement`` has come to the answer's ``order``.
+        """
         return Call("PUT", "/v1/placement", _json, content=encoded({"placement": placement}))
 
     @operation()

@@ -164,7 +164,7 @@ class _Table:
         return None if at is None else _Table(self._data, at + struct.unpack_from("<I", self._data, at)[0])
 
     def pairs(self, number: int) -> list[tuple[int, int]]:
-        """A vector of structs of two int64."""
+        """A vector of structs, each of two int64, as a list of pairs."""
         at = self._field(number)
         if at is None:
             return []
@@ -195,7 +195,7 @@ def is_text(type_: pa.DataType) -> bool:
 
 
 def expanded(column: pa.Array) -> int:
-    """Bytes of a column of text once every row has its own."""
+    """How many bytes a column of text takes once each row has a copy of its own text."""
     count: Any = pc
     if pa.types.is_dictionary(column.type):
         lengths = count.binary_length(column.dictionary.cast(pa.large_string())).cast(pa.int64())

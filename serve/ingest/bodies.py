@@ -51,14 +51,14 @@ def read_body(body: bytes, content_encoding: str, limit: int) -> bytes:
 
 
 def within(body: bytes | bytearray, limit: int) -> bytes:
-    """``body``, or ``TooLarge`` where it is longer than ``limit`` bytes."""
+    """Return ``body`` as it is. Raises ``TooLarge`` if it is longer than ``limit`` bytes."""
     if len(body) > limit:
         raise TooLarge("body", f"is larger than {limit:,} bytes; send fewer rows in one request")
     return bytes(body) if isinstance(body, bytearray) else body
 
 
 def few_enough(rows: int) -> int:
-    """``rows``, or ``TooLarge`` where they are more than one request may have."""
+    """Return ``rows`` as they are. Raises ``TooLarge`` if they are more than one request may have."""
     if rows > ROWS:
         raise TooLarge("body", f"has {rows:,} rows; one request may have {ROWS:,}")
     return rows

@@ -65,7 +65,7 @@ class ExtendedEvent(Event, forbid_unknown_fields=False, gc=False):
 
 
 class Terms(NamedTuple):
-    """Under which a request is read."""
+    """What holds for all rows of a request: when it was received, whose it is, how far ahead its times may be."""
 
     received_us: int
     plain: str | None
@@ -238,7 +238,7 @@ def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, te
 
 
 def wrapped(data: JsonText) -> bytes:
-    """``data`` that is no object as properties, which are one."""
+    """Properties (an object) that hold ``data`` which is no object itself."""
     data = bytes(data)
     return b'{"data":' + data + b"}" if data not in (b"", b"null") else b"{}"
 

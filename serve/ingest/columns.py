@@ -125,7 +125,7 @@ def assemble(
 
 
 def texts_of(values: Iterable[str | None]) -> pa.Array:
-    """A column of strings; an empty one stands for none, as a null does."""
+    """A column of strings. An empty string becomes a null: both mean that there is no value."""
     return pa.array([value or None for value in values], pa.string())
 
 
@@ -137,7 +137,7 @@ def json_column(texts: Sequence[Json]) -> pa.Array:
 
 
 def optional_json_column(texts: Sequence[Json | None]) -> pa.Array | None:
-    """The same with nulls; None where nothing is there."""
+    """As ``json_column``, but with nulls allowed; None if the column has no values at all."""
     if not any(texts):
         return None
     return pa.array([bytes(text) if text else None for text in texts], pa.binary()).cast(pa.string())
@@ -161,7 +161,7 @@ def _label(column: pa.Array) -> pa.Array:
 
 
 class _Check:
-    """Refuses rows of a draft; every check is one cheap look at a whole column and then a look at the suspects."""
+    """Checks the rows of a draft: each check looks at a whole column cheaply, then closely at what may be wrong."""
 
     def __init__(self, draft: Draft, refusals: Refusals) -> None:
         self.draft = draft

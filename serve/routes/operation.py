@@ -123,6 +123,9 @@ class PlugInStatus(BaseModel):
     package: str
     version: str
     error: str
+    lacks: str = ""
+    """What of it is not there, and why."""
+    installed: bool = True
 
 
 class Status(BaseModel):
@@ -185,9 +188,7 @@ async def status(request: Request) -> Status:
         late_rows=await _too_late(gateway),
         sources=await _sources(gateway),
         pulled=_pulled(cells),
-        plug_ins=[
-            PlugInStatus(name=p.name, package=p.package, version=p.version, error=p.error) for p in spec.plug_ins
-        ],
+        plug_ins=[PlugInStatus.model_validate(plug_in, from_attributes=True) for plug_in in request.app.state.plug_ins],
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -11,20 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from actors.placement import ARRANGED, PLACED, host_named
 from actors.topology import HostMap
-from events.errors import Transient
 from serve.gateway import Gateway, gateway_of, principal
 from serve.problems import REFUSALS, Missing
 from serve.telling import Command, tell
 
 router = APIRouter(tags=["operation"], responses=REFUSALS)
-DONE_S = 60.0
-"""How long an order may take: a new host has a process to start."""
 
 
 class CellPlace(BaseModel):
     cell: str
     kind: str
     host: str
+    going: str | None = None
+    """While the cell is on its way: the host that it goes to."""
 
 
 class Placement(BaseModel):
@@ -32,6 +29,17 @@ class Placement(BaseModel):
 
     placement: str
     cells: list[CellPlace]
+    done: int
+    """Every order up to this number has been carried out, as far as it can be; -1: none since the start."""
+    failed: str
+    """Why the last one could not be carried out, or not yet; empty where it was."""
+
+
+class Ordered(Placement):
+    """The placement as the order found it. It is carried out once ``done`` of `GET /v1/placement` has come to ``order``."""
+
+    order: int
+    """The number of this order: its place on `control`."""
 
 
 class Move(BaseModel):
@@ -54,42 +62,39 @@ async def placement(request: Request) -> Placement:
     return _shown(gateway_of(request).hosts.where)
 
 
-@router.put("/v1/placement", response_model=Placement)
-async def arrange(request: Request, wanted: Arrangement) -> Placement:
-    """Give each kind of cell a host (`packed`), or each cell its own (`spread`); answers once it is done.
+@router.put("/v1/placement", response_model=Ordered, status_code=202)
+async def arrange(request: Request, wanted: Arrangement) -> Ordered:
+    """Order that each kind of cell gets a host (`packed`), or each cell its own (`spread`); answers at once.
 
-    Each cell pauses while it moves. It holds until the next start, which goes by the configuration.
+    `GET /v1/placement` shows how far it is. Each cell pauses while it moves. It holds until the next start, which goes by
+    the configuration.
     """
     who, gateway = await principal(request, "admin"), gateway_of(request)
-    await tell(gateway, [Command(ARRANGED, wanted.placement, {"placement": wanted.placement, "by": who.name})])
-    return await _once(gateway, lambda where: where.placement == wanted.placement)
+    return await _ordered(gateway, Command(ARRANGED, wanted.placement, {"placement": wanted.placement, "by": who.name}))
 
 
-@router.put("/v1/placement/{cell:path}", response_model=Placement)
-async def move(request: Request, cell: str, wanted: Move) -> Placement:
-    """Let a cell go on on another host; answers once it is there. Nothing is lost, and no other cell pauses.
+@router.put("/v1/placement/{cell:path}", response_model=Ordered, status_code=202)
+async def move(request: Request, cell: str, wanted: Move) -> Ordered:
+    """Order that a cell goes on on another host; answers at once. Nothing is lost, and no other cell pauses.
 
-    It holds until the next start, which goes by the configuration.
+    `GET /v1/placement` shows when it is there. It holds until the next start, which goes by the configuration.
     """
     who, gateway = await principal(request, "admin"), gateway_of(request)
     where = gateway.hosts.where
     if cell not in where.cells:
         raise Missing("cell", f"there is no cell {cell!r}; there are {', '.join(sorted(where.cells))}")
     host = host_named(wanted.host, where.kinds[cell], cell)
-    await tell(gateway, [Command(PLACED, cell, {"host": host, "by": who.name})])
-    return await _once(gateway, lambda where: where.cells.get(cell) == host)
+    return await _ordered(gateway, Command(PLACED, cell, {"host": host, "by": who.name}))
+
+
+async def _ordered(gateway: Gateway, command: Command) -> Ordered:
+    committed = await tell(gateway, [command])
+    return Ordered(**_shown(gateway.hosts.where).model_dump(), order=committed.offset)
 
 
 def _shown(where: HostMap) -> Placement:
-    cells = [CellPlace(cell=c, kind=where.kinds[c], host=host) for c, host in sorted(where.cells.items())]
-    return Placement(placement=where.placement, cells=cells)
-
-
-async def _once(gateway: Gateway, done: Callable[[HostMap], bool]) -> Placement:
-    """The placement, as soon as it is ``done``. Raises ``Transient`` where it is not in a minute."""
-    deadline = time.monotonic() + DONE_S
-    while not done(gateway.hosts.where):
-        if time.monotonic() > deadline:
-            raise Transient("accepted, but not yet done; look at GET /v1/placement in a moment", 1.0)
-        await gateway.hosts.turned(1.0)
-    return _shown(gateway.hosts.where)
+    cells = [
+        CellPlace(cell=cell, kind=where.kinds[cell], host=host, going=where.going.get(cell))
+        for cell, host in sorted(where.cells.items())
+    ]
+    return Placement(placement=where.placement, cells=cells, done=where.done, failed=where.failed)

@@ -1,4 +1,4 @@
-"""Reading: streams as they are in the log, SQL over them, metrics, alerts, dashboards."""
+"""Reading: streams as they are in the log, metrics, alerts, dashboards. SQL has a module of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from actors.fold import Topic
 from events.errors import Rejected, Transient
@@ -57,17 +57,6 @@ class Rows(BaseModel):
     stream: str
     rows: list[dict[str, Any]]
     next: dict[str, int]
-
-
-class Sql(BaseModel):
-    sql: Annotated[str, Field(min_length=1, max_length=100_000)]
-    limit: Annotated[int | None, Field(ge=1, le=10_000)] = None
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"sql": "SELECT type, count(*) AS n FROM user_interactions GROUP BY type ORDER BY n DESC"}]
-        }
-    )
 
 
 class ResultColumn(BaseModel):
@@ -150,13 +139,6 @@ async def stream_rows(
         return Rows(stream=stream, rows=as_objects(page.rows), next=page.next)
 
     return await asyncio.to_thread(read)
-
-
-@router.post("/v1/query", response_model=Result)
-async def query(request: Request, wanted: Sql) -> Result:
-    """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin."""
-    who = await principal(request, "query")
-    return await sql_answer(gateway_of(request), wanted.sql, wanted.limit, commands=who.may("admin"))
 
 
 async def sql_answer(gateway: Gateway, sql: str, limit: int | None, *, commands: bool = False) -> Result:

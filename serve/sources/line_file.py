@@ -111,7 +111,7 @@ class FollowedFile:
         return Lines(text, too_long, note, self._left())
 
     def _skipped(self, file: BinaryIO, beginning: bytes, note: str) -> Lines:
-        """Step over a line that is longer than ``STEP``, once it has its end."""
+        """Skip a line that is longer than ``STEP``, as soon as its end has been written."""
         size = len(beginning)
         while piece := file.read(STEP):
             end = piece.find(b"\n") + 1
@@ -126,7 +126,7 @@ class FollowedFile:
         return max(0, os.fstat(self._file.fileno()).st_size - self._offset)
 
     def _replaced(self, file: BinaryIO) -> bool:
-        """Whether another file has the name by now."""
+        """Whether the name belongs to another file by now."""
         mine = os.fstat(file.fileno())
         try:
             now = self._path.stat()
@@ -136,7 +136,7 @@ class FollowedFile:
 
     @property
     def place(self) -> Place | None:
-        """Behind what was read; None before a file was opened."""
+        """The position after the last line that was read; None while no file has been opened yet."""
         if self._file is None:
             return None
         status = os.fstat(self._file.fileno())

@@ -141,8 +141,38 @@ def busy(now: float | None = None) -> list[FakeTopic]:
         ),
         FakeTopic("ingest", "append", columns(now, {"rate": (1240, 60), "lag": (12, 1.2)}), cap=CAP),
         FakeTopic("alerts", "upsert", {row["id"]: row for row in alerts}),
+        FakeTopic("insights", "upsert", insights(now)),
         FakeTopic("late_rows", "upsert", {}),
     ]
+
+
+def insights(now: float) -> dict[str, Any]:
+    """A trend up, one down, two series that move together, and one of which too little is known."""
+    nothing = dict.fromkeys(
+        ("with_metric", "with_aggregate", "with_key", "since", "value", "lower", "upper", "change", "lag", "p", "n")
+    )
+    trend = {**nothing, "kind": "trend", "watch": "events.count", "metric": "events", "aggregate": "count", "key": ""}
+    figures = {"value": 360.0, "lower": 290.5, "upper": 421.0, "p": 0.00002, "n": 120, "since": now - 1200}
+    pair = {
+        "with_metric": "api_errors",
+        "with_aggregate": "count",
+        "with_key": "",
+        "lag": 20.0,
+        "lower": 0.62,
+        "upper": 0.8,
+    }
+    return {
+        "a": {**trend, **figures, "status": "rising", "t": now - 30, "change": 0.21,
+              "message": "events.count rises by 21 % of its mean in 20 min"},
+        "b": {**trend, **figures, "status": "falling", "t": now - 400, "change": -0.4, "metric": "revenue",
+              "aggregate": "sum", "key": "EUR", "value": -92.0, "lower": -120.0, "upper": -51.0, "watch": "revenue.sum",
+              "message": "revenue.sum of EUR falls by 40 % of its mean in 60 min"},
+        "c": {**trend, **pair, "kind": "correlation", "watch": "Traffic and trouble", "status": "together", "t": now - 90,
+              "since": now - 2400, "p": 0.0004, "n": 238,
+              "message": "events.count and api_errors.count move together (coefficient 0.72); api_errors.count follows "
+              "events.count by 20 s"},
+        "d": {**trend, "status": "learning", "t": now, "metric": "trials", "n": 7, "message": "not enough data"},
+    }  # fmt: skip
 
 
 def server(now: float | None = None) -> FakeLive:
@@ -250,6 +280,7 @@ def first_start() -> list[FakeTopic]:
         FakeTopic("system_health", "append", {"t": [], "cpu": [], "mem": [], "disk": [], "net": []}, cap=CAP),
         FakeTopic("ingest", "append", {"t": [], "rate": [], "lag": []}, cap=CAP),
         FakeTopic("alerts", "upsert", {}),
+        FakeTopic("insights", "upsert", {}),
         FakeTopic("late_rows", "upsert", {}),
     ]
 

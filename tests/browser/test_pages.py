@@ -18,6 +18,7 @@ from .test_accessibility import AXE, violations
 pytestmark = pytest.mark.slow
 
 PAGES = {
+    "insights": "/#/insights",
     "SQL": "/#/sql?q=SELECT%201",
     "a kept query": "/#/sql/What%20happens%20most",
     "events": "/#/events",
@@ -210,6 +211,23 @@ def test_a_phone_reaches_every_page(visit: Visit) -> None:
     page.get_by_role("dialog", name="All pages").get_by_role("link", name="System").click()
     expect(tile(page, "Events, total")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_insights_say_what_moves_and_lead_to_what_it_rests_on(visit: Visit) -> None:
+    fake = server()
+    page = visit(fake, path="/#/insights")
+    live(page)
+    found = page.get_by_role("list", name="Findings").get_by_role("listitem")
+    expect(found).to_have_count(3)
+    expect(found.first).to_contain_text("events.count rises by 21 %")
+    expect(found.first).to_contain_text("slope 360 an hour (291 to 421)")
+    expect(page.get_by_label("Still learning")).to_contain_text("trials.count")
+    found.filter(has_text="move together").get_by_role("link", name="api_errors", exact=True).click()
+    page.wait_for_url(re.compile("/metrics/api_errors"))
+    page.go_back()
+    for key in ("a", "b", "c", "d"):
+        fake.push("insights", {key: None})
+    expect(page.get_by_text("Nothing moves beyond chance")).to_be_visible()
 
 
 # -- every page ----------------------------------------------------------------------------------------------------------

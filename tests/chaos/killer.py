@@ -22,6 +22,8 @@ TITLES = {
     "haproxy": "haproxy",
 }  # fmt: skip
 TARGETS = (*CELLS, *TITLES)
+ON_VALKEY = ("valkey", "host", *TITLES)
+"""Where the log is on a server: that one, too. No file tells there which host runs which cell: any of them is shot at."""
 
 
 class Kill(NamedTuple):
@@ -32,10 +34,16 @@ class Kill(NamedTuple):
 
 
 class Killer(threading.Thread):
-    """Kills ``n`` times, ``pause_s`` apart; every target comes up before one comes again, ``first`` before all others."""
+    """Kills ``n`` times, ``pause_s`` apart; each of ``targets`` comes up before one comes again, ``first`` before all."""
 
     def __init__(
-        self, system: Running, n: int, pause_s: tuple[float, float], seed: int, first: tuple[str, ...]
+        self,
+        system: Running,
+        n: int,
+        pause_s: tuple[float, float],
+        seed: int,
+        first: tuple[str, ...],
+        targets: tuple[str, ...] = TARGETS,
     ) -> None:
         super().__init__(name="killer")
         self._system = system
@@ -43,7 +51,7 @@ class Killer(threading.Thread):
         self._pause_s = pause_s
         rounds: list[str] = list(first)
         while len(rounds) < n:
-            rounds += self._random.sample(TARGETS, len(TARGETS))
+            rounds += self._random.sample(targets, len(targets))
         self._plan = rounds[:n]
         self.kills: list[Kill] = []
 
@@ -59,11 +67,18 @@ class Killer(threading.Thread):
         """Kill the target's process, waiting for one that was killed lately to be back; None where it does not come."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            found = runs_cell(self._system, CELLS[target]) if target in CELLS else _titled(self._system, TITLES[target])
+            found = self._found(target)
             if found and struck(chosen := self._random.choice(found)):
                 return chosen
             time.sleep(0.2)
         return None
+
+    def _found(self, target: str) -> list[psutil.Process]:
+        if target in CELLS:
+            return runs_cell(self._system, CELLS[target])
+        if target == "host":
+            return self._system.named("ray::Host")
+        return _called(self._system, "valkey-server") if target == "valkey" else _titled(self._system, TITLES[target])
 
     def counted(self) -> Counter[str]:
         return Counter(kill.target for kill in self.kills)
@@ -83,12 +98,14 @@ def runs_cell(system: Running, fold: str) -> list[psutil.Process]:
 
 
 def _titled(system: Running, title: str) -> list[psutil.Process]:
-    if title != "haproxy":
-        return system.named(title)
+    return system.named(title) if title != "haproxy" else _called(system, title)
+
+
+def _called(system: Running, name: str) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for process in system.processes():
         try:
-            if process.name() == "haproxy":
+            if process.name() == name:
                 found.append(process)
         except psutil.NoSuchProcess:
             pass

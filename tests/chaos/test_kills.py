@@ -20,7 +20,7 @@ from events.log import EventLog, Source
 from hindcast import topology
 from hindcast.log_place import log_of
 from tests.chaos import oracle
-from tests.chaos.killer import Killer
+from tests.chaos.killer import ON_VALKEY, TARGETS, Killer
 from tests.chaos.load import Event, Load
 from tests.laws.oracle import History, replay_equals_live
 from tests.receiver import SECRET, Receiver
@@ -50,12 +50,14 @@ class Form(NamedTuple):
     partitions: int = 1
     archived: bool = False
     """Whether rows go to the archive as soon as they can, and the log forgets them."""
+    log: str = "sqlite"
     power_cuts: int = 0
     """How often the whole system is killed and started again."""
 
 
 SHORT = Form(12_000, 600, 3, (3.0, 5.0), ("collectors", "analyzers", "gateway"))
 ARCHIVED = SHORT._replace(archived=True, first=("edges", "collectors", "gateway"))
+VALKEY = Form(24_000, 600, 9, (2.0, 5.0), ("valkey", "host", "valkey"), log="valkey")
 LONG = Form(120_000, 900, 27, (2.0, 5.0), power_cuts=1)
 
 
@@ -66,6 +68,7 @@ def forms() -> list[Any]:
     return [
         pytest.param(LONG._replace(archived=True), id="packed"),
         pytest.param(LONG._replace(placement="spread", partitions=4), id="spread-4-partitions"),
+        pytest.param(VALKEY, id="valkey"),
     ]
 
 
@@ -130,7 +133,7 @@ def under_fire(form: Form, seed: int, folder: Path, config: Path) -> Killed:
     port, systems = free_port(), list[Running]()
 
     def up() -> Running:
-        systems.append(start(folder, str(config), "--placement", form.placement, port=port))
+        systems.append(start(folder, str(config), "--placement", form.placement, "--log", form.log, port=port))
         return systems[-1]
 
     try:
@@ -151,7 +154,14 @@ def shoot(form: Form, seed: int, up: Callable[[], Running]) -> tuple[Load, dict[
     load = Load(system.url, system.key, form.events, form.rate, seed)
     rounds, cuts, kills = form.power_cuts + 1, list[float](), Counter[str]()
     for part in range(rounds):
-        killer = Killer(system, form.kills // rounds, form.pause_s, seed + part, form.first)
+        killer = Killer(
+            system,
+            form.kills // rounds,
+            form.pause_s,
+            seed + part,
+            form.first,
+            TARGETS if form.log == "sqlite" else ON_VALKEY,
+        )
         killer.start()
         killer.join()
         kills += killer.counted()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.running import Running, start
+from tests.running import Running, free_port, start
 
 pytestmark = pytest.mark.cluster
 DOOR, BOARD, METRICS = "main/user_interactions/0", "main/user_activity/0", "main/metrics/0"
@@ -66,9 +70,20 @@ class Load:
 
 
 def moved(system: Running, cell: str, host: str) -> dict[str, str]:
-    answer = system.http.put(f"/v1/placement/{cell}", json={"host": host}, timeout=90)
-    assert answer.status_code == 200, answer.text
-    return {place["cell"]: place["host"] for place in answer.json()["cells"]}
+    found = ordered(system, f"/v1/placement/{cell}", host=host)
+    return {place["cell"]: place["host"] for place in found["cells"]}
+
+
+def ordered(system: Running, path: str, **wanted: str) -> Any:
+    """Give an order, which is answered at once, and wait until it is carried out; answers the placement then."""
+    began = time.monotonic()
+    answer = system.http.put(path, json=wanted)
+    assert answer.status_code == 202, answer.text
+    assert time.monotonic() - began < 5
+    order = answer.json()["order"]
+    found = system.until(lambda: (p := system.get("/v1/placement").json())["done"] >= order and p, timeout_s=120)
+    assert found["failed"] == "" and not any(place["going"] for place in found["cells"])
+    return found
 
 
 def shown(system: Running) -> Any:
@@ -88,8 +103,7 @@ def test_cells_move_under_load_and_a_killed_host_gets_the_cells_of_now(system: R
         assert system.strike("ray::Host") > 0
         load.more(20)
         for placement in ("spread", "packed"):
-            answer = system.http.put("/v1/placement", json={"placement": placement}, timeout=120)
-            assert answer.json()["placement"] == placement, answer.text
+            assert ordered(system, "/v1/placement", placement=placement)["placement"] == placement
             load.more()
         assert system.get("/v1/status").json()["placement"] == "packed"
     n = len(load.accepted)
@@ -97,6 +111,48 @@ def test_cells_move_under_load_and_a_killed_host_gets_the_cells_of_now(system: R
     assert system.sql("SELECT count(*), count(DISTINCT id) FROM user_interactions") == [[n, n]]
     orders = system.sql("SELECT type FROM control WHERE type IN ('cell.placed', 'cells.arranged') ORDER BY row_offset")
     assert [type_ for (type_,) in orders] == ["cell.placed"] * 3 + ["cells.arranged"] * 2
+
+
+@pytest.mark.timeout(300)
+def test_the_command_line_waits_and_says_how_far_it_is(system: Running) -> None:
+    command = [sys.executable, "-m", "hindcast", "move", BOARD, "alone", "--data-dir", str(system.data), "--json"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert said.returncode == 0, said.stderr
+    assert {place["cell"]: place["host"] for place in json.loads(said.stdout)["cells"]}[BOARD] == "alone"
+    assert system.get("/v1/placement").json()["placement"] == "mixed"
+
+
+ADDING = """
+import sys
+from hindcast.system import System
+system = System("base", data_dir=sys.argv[1], port=int(sys.argv[2]), placement="packed")
+with system:
+    if sys.argv[3] == "add":
+        system.add_cell("hearing:heard", {"name": "late"}, host="own")
+    print(system.placement.where.cells["main/late/0"])
+    health = {c["cell"]: c["state"] for c in system.client.status()["cells"]}
+    print(health["main/late/0"])
+"""
+HEARING = """
+from actors.topology import CellSpec
+from tests.laws.fleet import Echo
+def heard(settings, within):
+    fold = Echo()
+    fold.name = settings["name"]
+    return CellSpec("analyzers", fold, within.tenant)
+"""
+
+
+@pytest.mark.timeout(400)
+def test_a_cell_that_was_added_is_there_after_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "hearing.py").write_text(HEARING)
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
+    for deed in ("add", "look"):
+        command = [sys.executable, "-c", ADDING, str(tmp_path / "data"), str(free_port()), deed]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, env=environment)
+        assert said.returncode == 0, said.stderr
+        assert said.stdout.splitlines()[-2:] == ["analyzers:main/late/0", "running"]
 
 
 @pytest.mark.timeout(300)

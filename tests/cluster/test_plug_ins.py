@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from playwright.sync_api import expect, sync_playwright
 from websockets.sync.client import connect
 
 from tests.browser.conftest import CHROMIUM, QUIET
-from tests.packages import BROKEN, DICE, put
+from tests.packages import BROKEN, DICE, ROUTED, put
 from tests.running import Running, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -31,7 +33,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (copy / file).write_bytes((DICE / file).read_bytes())
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", str(folder), str(copy)], check=True, timeout=240)
-    for name, code in BROKEN.items():
+    for name, code in {**BROKEN, "routed": ROUTED}.items():
         put(folder, name, code)
     return folder
 
@@ -50,7 +52,7 @@ def extended(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     }  # fmt: skip
     (folder / "mine.yaml").write_text(yaml.safe_dump(config))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(packages))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")]))
         patch.setattr("tests.running.START_S", 300.0)  # the machine may be busy
         system = start(folder, str(folder / "mine.yaml"), "--placement", "packed")
     yield system
@@ -93,6 +95,18 @@ def test_its_channel_is_told(extended: Running) -> None:
     extended.until(lambda: notes.exists() and "Any order" in notes.read_text(), timeout_s=90)
 
 
+def test_a_channel_of_its_kind_that_is_defined_over_http_is_told(extended: Running) -> None:
+    notes = extended.data.parent / "later.txt"
+    rule = {"condition": "from_file.count > 0", "threshold": 0, "channels": ["later"]}
+    wanted = [
+        {"kind": "channel", "name": "later", "spec": {"kind": "note", "path": str(notes)}},
+        {"kind": "rule", "name": "Any throw", "spec": rule},
+    ]
+    answer = extended.post("/v1/definitions", json={"definitions": wanted})
+    assert answer.status_code == 200, answer.text
+    extended.until(lambda: notes.exists() and "Any throw" in notes.read_text(), timeout_s=90)
+
+
 def test_a_file_is_followed_and_each_line_comes_once(extended: Running) -> None:
     def ids() -> Any:
         return extended.sql("SELECT count(*), count(DISTINCT id) FROM user_interactions WHERE source = 'orders'")
@@ -108,6 +122,13 @@ def test_a_file_is_followed_and_each_line_comes_once(extended: Running) -> None:
     assert 'hindcast_pulled_rows_total{source="orders",kind="file"} 31' in extended.get("/metrics").text
 
 
+def test_its_routes_are_served_to_who_has_a_key(extended: Running) -> None:
+    assert extended.get("/v1/weather").json() == {"weather": "dry"}
+    assert httpx.get(f"{extended.url}/v1/weather").status_code == 401
+    answer = extended.get("/v1/weather/storm")
+    assert (answer.status_code, "plug-in 'routed'" in answer.json()["error"]["reason"]) == (500, True)
+
+
 def test_what_fails_is_named_and_everything_else_runs(extended: Running) -> None:
     found = {plug_in["name"]: plug_in["error"] for plug_in in status(extended)["plug_ins"]}
     assert "was not to be imported" in found.pop("sunk")
@@ -116,7 +137,9 @@ def test_what_fails_is_named_and_everything_else_runs(extended: Running) -> None
         "a dashboard that cannot be is not there, and does not keep the rest from starting"
     )
     assert "is there already, of Hindcast itself" in found.pop("machine (plug-again)")
-    assert found == {"dice": "", "dry": "", "poisoned": ""}
+    assert found == {"dice": "", "dry": "", "poisoned": "", "lost": "", "routed": ""}
+    lacks = {plug_in["name"]: plug_in["lacks"] for plug_in in status(extended)["plug_ins"] if plug_in["lacks"]}
+    assert list(lacks) == ["lost"] and "its routes are not served: ModuleNotFoundError" in lacks["lost"]
     cells = {cell["cell"]: cell for cell in status(extended)["cells"]}
     poisoned = extended.until(
         lambda: next(c for c in status(extended)["cells"] if "poisoned" in c["cell"] and c["detail"])
@@ -134,6 +157,7 @@ def test_the_command_line_names_them_and_says_that_something_is_wrong(extended: 
     assert said.returncode == 1
     assert "plug-in sunk of plug-sunk 1.0 is not there" in said.stdout
     assert "the well is dry" in said.stdout
+    assert "plug-in lost of plug-lost 1.0: its routes are not served" in said.stdout
 
 
 def test_its_widget_is_on_the_page(extended: Running) -> None:
@@ -148,3 +172,38 @@ def test_its_widget_is_on_the_page(extended: Running) -> None:
         expect(bars).to_have_count(6, timeout=90_000)
         assert sorted(text.strip()[0] for text in bars.all_inner_texts()) == list("123456")
         browser.close()
+
+
+@pytest.mark.timeout(600)
+def test_what_an_uninstalled_one_wrote_is_read_and_everything_else_runs(packages: Path, tmp_path: Path) -> None:
+    """A metric has read its stream. After a kill its cell folds again what it read since its last snapshot."""
+    config = tmp_path / "mine.yaml"
+    config.write_text("extends: base\nparts: {routed: {enabled: false}}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")]))
+        patch.setattr("tests.running.START_S", 300.0)
+        before = start(tmp_path, str(config), "--placement", "packed")
+    made = before.http.put(
+        "/v1/definitions/metric/throws", json={"stream": "dice_throws", "value": "eyes", "width_s": 1}
+    )
+    assert made.status_code == 200, made.text
+    sampled = "SELECT count(*) FROM metrics WHERE metric = 'throws' AND type = 'metric.sampled'"
+    before.until(lambda: before.sql(sampled)[0][0] > 0, timeout_s=200)
+    before.kill()
+    config.write_text("extends: base")
+    after = start(tmp_path, str(config), "--placement", "packed")
+    try:
+        assert after.sql("SELECT count(*) > 0 FROM dice_throws") == [[True]]
+        cells = after.until(lambda: [c for c in status(after)["cells"] if c["cell"] == "main/metrics/0"])
+        assert cells[0]["state"] in ("running", "rebuilding"), cells
+        after.until(lambda: {cell["state"] for cell in status(after)["cells"]}, {"running"}, timeout_s=60)
+        (gone,) = (plug_in for plug_in in status(after)["plug_ins"] if plug_in["name"] == "dice")
+        assert (gone["installed"], gone["error"]) == (False, "")
+        assert "dice_throws" in gone["lacks"] and "again" in gone["lacks"]
+        command = [sys.executable, "-m", "hindcast", "status", "--data-dir", str(after.data)]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert (said.returncode, "plug-in dice of" in said.stdout) == (0, True), said.stdout
+        assert after.get("/v1/definitions/metric/throws").status_code == 200
+        assert after.http.delete("/v1/definitions/metric/throws").status_code == 200
+    finally:
+        assert after.stop() == 0

@@ -13,11 +13,13 @@ import msgspec
 import pytest
 
 from actors.alerts.evaluator import AlertEvaluator
-from actors.analyzers import metrics
+from actors.analyzers import metric_past, metrics
 from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.anomaly_watch import AnomalyPast
 from actors.analyzers.metrics import MetricsAnalyzer, MetricSpec
 from actors.backfill import Backfill
 from actors.cell import Cell, Limits
+from actors.directory import Directory
 from actors.edges import backfill
 from actors.edges.backfill import BackfillWorker
 from actors.fold import Batch
@@ -363,20 +365,75 @@ def test_windows_of_such_a_release_over_several_producers_are_made_anew_from_the
     fold = MetricsAnalyzer(former=(BY_PLAN,))
     state = fold.load(msgspec.msgpack.encode(halves))
     assert not state.defined and not state.series
+    read = {f"t/user_interactions/{p}": offset for p, offset in (("0", 70), ("1", 90))}
+    state = fold.stands(state, {("user_interactions", producer): offset for producer, offset in read.items()})
     table = rows(STREAMS["control"], metrics_defined([BY_PLAN]), 1)
-    state, outputs = fold.fold(
-        state, Batch(EntryHeader("control", "t/control/0", "t", 0, 1, 1, 1, 1, 1), 0, table, True)
-    )
-    assert dict(outputs.items()) == {}, "how far each producer was read is not known yet"
+    header = EntryHeader("control", "t/control/0", "t", 0, 1, 1, 1, 1, 1)
+    state, outputs = fold.fold(state, Batch(header, 0, table, True))
+    asked = [
+        json.loads(d) for b in dict(outputs.items())["past_requests"].batches for d in b.column("data").to_pylist()
+    ]
+    assert [one["cut"] for one in asked] == [read], "though neither of them may ever write again"
+    assert not state.series
+
+
+def test_after_an_upgrade_a_producer_that_never_writes_again_holds_nobody_up() -> None:
+    """Neither the windows of what the others write, nor the past of a metric that comes then."""
+    town = Town(seed=5)
+    town.defines(EVENTS)
+    town.happens(40)
+    town.works()
+    (name, definition, series), *_ = [
+        one
+        for one in msgspec.msgpack.decode(town.metrics.fold.dump(town.metrics.state))["series"]
+        if one[0] == "events"
+    ]
+    former = [
+        {"metric": name, "definition": definition, "producer": f"t/user_interactions/{p}", "began": 0, **series}
+        for p in "01"
+    ]
+    fold = MetricsAnalyzer(former=(EVENTS,))
+    state = fold.stands(fold.load(msgspec.msgpack.encode(former)), town.metrics.cursor)
+    producers = state.producers["user_interactions"]
+    assert {n: p.end for n, p in producers.by_name.items()} == {
+        p: town.metrics.cursor["user_interactions", p] for p in ("t/user_interactions/0", "t/user_interactions/1")
+    }
+    bound, dead = EVENTS.bound_us, "t/user_interactions/0"
+    later = town.now + 600 * SECOND
+    ends = {n: p.end for n, p in producers.by_name.items()}
+    columns = {"time": [later], "received": [later], "type": "order.placed"}
+    rows_, live = rows(STREAMS["user_interactions"], columns, 1), "t/user_interactions/1"
+    header = EntryHeader("user_interactions", live, "t", ends[live], 1, 1, 1, 1, 1)
+    state, _ = fold.fold(state, Batch(header, ends[live], rows_, True))
+    assert producers.watermark(bound) < later - 500 * SECOND, "the one that is silent is waited for ..."
+    said = {
+        "stream": "user_interactions",
+        "producer": dead,
+        "at_offset": ends[dead],
+        "until": later - bound,
+        "time": later,
+    }
+    table = rows(STREAMS["idle_producers"], said, 1)
+    header = EntryHeader("idle_producers", "t/idle_producers/0", "t", 0, 1, 1, 1, 1, 1)
+    state, _ = fold.fold(state, Batch(header, 0, table, True))
+    assert producers.watermark(bound) == later - bound, "... until it is known to idle"
+
+
+def test_a_cell_tells_its_fold_where_a_snapshot_stands() -> None:
     told: list[Any] = []
-    for producer, first in (("t/user_interactions/0", 70), ("t/user_interactions/1", 90)):
-        table = rows(STREAMS["user_interactions"], {"time": early.now, "received": early.now, "type": "idle"}, 1)
-        header = EntryHeader("user_interactions", producer, "t", first, 1, 1, 1, 1, 1)
-        state, outputs = fold.fold(state, Batch(header, first, table, True))
-        asked = dict(outputs.items()).get("past_requests")
-        told += [json.loads(d) for b in (asked.batches if asked else ()) for d in b.column("data").to_pylist()]
-    assert [one["cut"] for one in told] == [{"t/user_interactions/0": 71, "t/user_interactions/1": 90}]
-    assert not state.series and state.held["user_interactions"].rows == 1
+
+    class Asking(MetricsAnalyzer):
+        def stands(self, state: Any, cursor: Any) -> Any:
+            told.append(dict(cursor))
+            return super().stands(state, cursor)
+
+    town = Town()
+    town.happens(10)
+    town.works()
+    town.metrics.save()
+    cursor = town.metrics.cursor
+    town.cell(Asking())
+    assert told == [cursor]
 
 
 def test_a_watch_scores_the_past_of_its_metric_as_if_it_had_been_there() -> None:
@@ -458,3 +515,138 @@ def test_the_windows_of_a_past_are_said_to_be_closed_so_that_silence_in_them_cou
     assert {row["type"] for row in past} == {"metric.sampled", "window.closed"}
     ends = max(row["time"] for row in past if row["type"] == "window.closed")
     assert ends >= max(row["start"] for row in past if row["type"] == "metric.sampled")
+
+
+def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on a row of the subject `poison` is too much for the past of the metric `by_plan`, and for no other."""
+    advanced = vars(metric_past)["advance"]
+
+    def advance(spec: MetricSpec, series: Any, columns: Any, step: Any) -> Any:
+        if spec.name == "by_plan" and "poison" in columns._table.column("type").to_pylist():
+            raise ZeroDivisionError("as ever")
+        return advanced(spec, series, columns, step)
+
+    monkeypatch.setattr(metric_past, "advance", advance)
+
+
+def poisoned(town: Town, after: int = 30) -> int:
+    """Events, among them one of the type `poison`; answers its offset."""
+    town.happens(30)
+    at = town.says(
+        "user_interactions", "0", town.now - 5 * SECOND, time=[town.now] * 9, received=town.now, source="web",
+        subject="u1", type=["order.placed"] * 4 + ["poison"] + ["page.viewed"] * 4,
+    )  # fmt: skip
+    town.happens(after)
+    return at + 4
+
+
+def failures(town: Town) -> list[str]:
+    told = [*History(town.log).rows("pasts", "t/backfill/0", "type", "data")]
+    return [json.loads(data)["error"] for type_, data in told if type_ == "past.failed"]
+
+
+def test_a_row_that_cannot_be_folded_fails_its_metric_s_past_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    early = from_the_start(1, lambda town, _: (poisoned(town), town.works(), town.happens(20)), EVENTS)
+    town = Town()
+    offset = poisoned(town)
+    town.works()
+    poison(monkeypatch)
+    town.defines(BY_PLAN, EVENTS)
+    town.happens(20)
+    town.works()
+    (said,) = failures(town)
+    assert said.startswith(
+        "the past of the metric 'by_plan' cannot be folded: user_interactions of t/user_interactions/0"
+    )
+    assert f"at offset {offset}: ZeroDivisionError: as ever" in said and "defined anew" in said
+    assert town.worker.notes == (said,)
+    assert town.metrics.state.defined["by_plan"].joining.failed == said
+    assert not town.metrics.state.held, "nothing is held for it"
+    assert town.samples("events") == early.samples("events"), "the other one has its past, and goes on"
+    before = len(town.samples("by_plan"))
+    town.happens(30)
+    town.worker, town.metrics = town.backfill(), town.cell(town.metrics.fold)
+    town.works()
+    assert len(failures(town)) == 1, "it is not tried again and again"
+    town.worker.step()
+    assert town.worker.notes == (said,), "nor forgotten by a restart"
+    assert len(town.samples("by_plan")) == before
+    replay_equals_live(History(town.log), "t/metrics/0", town.metrics.fold, town.metrics.fold.dump(town.metrics.state))
+
+
+@pytest.mark.parametrize("otherwise", [{}, {"types": ("page.viewed",)}])
+def test_defined_anew_it_is_tried_once_more(monkeypatch: pytest.MonkeyPatch, otherwise: dict[str, Any]) -> None:
+    """As it was, once the cause is mended; or otherwise."""
+    again = replace(BY_PLAN, **otherwise)
+    early = from_the_start(1, lambda town, _: (poisoned(town), town.works(), town.happens(20)), again)
+    town = Town()
+    poisoned(town)
+    town.works()
+    with monkeypatch.context() as patch:
+        poison(patch)
+        town.defines(BY_PLAN)
+        town.works()
+        assert len(failures(town)) == 1
+    town.defines(again)
+    town.happens(20)
+    settled(town)
+    assert town.worker.notes == ()
+    assert set(early.samples("by_plan")) <= set(town.samples("by_plan")) != set()
+    town.removes("by_plan")
+    settled(town)
+    assert "by_plan" not in town.metrics.state.defined
+
+
+def test_a_row_that_was_held_and_cannot_be_folded_fails_the_metric_and_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    town = Town()
+    town.happens(30)
+    town.works()
+    poison(monkeypatch)
+    town.defines(BY_PLAN)
+    town.metrics.advance()
+    poisoned(town, after=10)
+    while town.metrics.advance():
+        pass
+    town.works()
+    said = town.metrics.state.defined["by_plan"].joining.failed
+    assert "ZeroDivisionError: as ever" in said and "user_interactions" in said
+    assert town.worker.notes == (said,)
+    assert not town.metrics.state.held
+    town.happens(5)
+    town.works()
+    replay_equals_live(History(town.log), "t/metrics/0", town.metrics.fold, town.metrics.fold.dump(town.metrics.state))
+
+
+def test_a_watch_whose_past_cannot_be_folded_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    town = Town(seed=11)
+    town.anomaly = town.cell(AnomalyAnalyzer())
+    town.defines(EVENTS)
+    town.happens(160)
+    town.works()
+    town.anomaly.advance()
+
+    def breaks(*_: Any) -> Any:
+        raise ZeroDivisionError("as ever")
+
+    monkeypatch.setattr(AnomalyPast, "take", breaks)
+    data = json.dumps({"spec": {"metric": "events", "aggregate": "count", "false_alarms_per_week": 3.0}})
+    town.says("control", "0", town.now, type="anomaly.defined", subject="events.count", data=data, time=town.now)
+    for _ in range(30):
+        town.works()
+        town.anomaly.advance()
+    (said,) = town.worker.notes
+    assert said.startswith("the past of the anomaly 'events.count' cannot be folded: metrics of t/metrics/0 at offset")
+    assert town.anomaly.state.watches["events.count"].joining.failed == said
+    assert town.anomaly.state.hold is None
+
+
+def test_the_directory_says_why_a_definition_has_no_past() -> None:
+    said = {"kind": "metric", "name": "m", "version": 0}
+    spec = json.dumps({"spec": {"name": "m"}, "owner": "api"})
+    story = given(Directory()).rows("control", type="metric.defined", subject="m", data=spec, time=0)
+    story.rows("past_requests", type="past.wanted", data=json.dumps(said))
+    story.rows("pasts", type="past.failed", data=json.dumps({**said, "error": "it cannot"}))
+    entry = story.fold.view(story.fold.load(story.fold.dump(story._kept)), "definitions")["metric/m"]
+    assert entry["past_error"] == "it cannot" and "past" not in entry

@@ -227,4 +227,5 @@ def test_an_answer_that_breaks_a_rule_is_an_error_of_its_source(world: World, an
 def test_pauses_grow_to_a_minute_and_never_fall_below_what_was_asked_for() -> None:
     assert [pause_s(n, 0.0, 0.5) for n in (1, 2, 3, 7, 500)] == [1, 2, 4, 60, 60]
     assert (pause_s(1, 0.0, 0.0), pause_s(1, 0.0, 1.0)) == (0.75, 1.25)
-    assert pause_s(1, Transient("busy", 300.0).retry_after_s, 0.5) == 300
+    busy = Transient("busy", 300.0).retry_after_s
+    assert (pause_s(1, busy, 0.0), pause_s(1, busy, 1.0)) == (300, 375), "never sooner than was asked for"

@@ -222,6 +222,50 @@ def test_a_board_whose_state_is_lost_for_a_while_answers_and_comes_back(world: W
     assert (last.data, last.stale) == ({"rows": 3}, "")
 
 
+class Away(MemoryLog):
+    """On a server that is gone while it is ``away``: whatever is asked of it fails."""
+
+    away = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in (
+            "acquire",
+            "commit",
+            "read",
+            "head",
+            "producers",
+            "journal",
+            "last_commit",
+            "cursor",
+            "snapshots",
+            "wait",
+        ) and object.__getattribute__(self, "away"):
+            raise Transient("the server is gone")
+        return object.__getattribute__(self, name)
+
+
+def test_a_log_that_cannot_be_read_ends_no_worker_and_hides_no_health(world: World) -> None:
+    """The look for what was last shown failed, too, and took the worker's thread with it."""
+    world.log = Away()
+    world.door = cell_of(Door(), world.log)
+    worker = world.board(Board())
+    world.send(2)
+    frame = until(lambda: (f := shown(worker)) and f.data == {"rows": 2} and f)
+    world.log.away = True
+    until(lambda: worker.state == "waiting")
+    for _ in range(3):
+        health = worker.health()
+        assert (health.state, health.detail) == ("waiting", "Transient: the server is gone")
+        time.sleep(0.1)
+    told = until(lambda: (f := shown(worker, Place(frame.epoch, frame.seq))) and f.stale and f)
+    assert "the server is gone" in told.stale
+    world.log.away = False
+    world.send(1)
+    place = Place(told.epoch, told.seq, told.stale)
+    last = until(lambda: (f := shown(worker, place)) and f.op != "stale" and f)
+    assert (last.data, last.stale) == ({"rows": 3}, "")
+
+
 # -- a board that lags -------------------------------------------------------------------------------------------------
 
 
@@ -415,3 +459,15 @@ def test_a_log_without_a_bound_of_its_own_holds_nothing_back() -> None:
     worker.start()
     assert worker.push(command(0)).result(10).verdict == b"\x00"
     worker.stop()
+
+
+def test_what_a_fold_has_to_say_to_its_operator_is_in_the_health_of_its_cell(world: World) -> None:
+    class Saying(Board):
+        def notes(self, state: list[int]) -> list[str]:
+            return [f"{state[0]} rows are many"] if state[0] > 2 else []
+
+    worker = world.board(Saying())
+    until(lambda: worker.state == "running")
+    assert worker.health().notes == ()
+    world.send(5)
+    until(lambda: worker.health().notes == ("5 rows are many",))

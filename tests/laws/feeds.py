@@ -39,6 +39,8 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("metrics", "width_us"): (10_000_000,),
     ("metrics", "revision"): (0, 0, 0, 1),
     ("anomalies", "metric"): ("events", *GAUGES),
+    ("insights", "type"): ("trend.judged", "trend.judged", "correlation.judged"),
+    ("insights", "status"): ("rising", "falling", "steady", "learning", "withdrawn"),
     ("alerts", "type"): (
         "alert.pending",
         "alert.fired",
@@ -59,6 +61,9 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "metric.removed",
         "anomaly.defined",
         "anomaly.removed",
+        "trend.defined",
+        "trend.removed",
+        "correlation.defined",
         "dashboard.defined",
         "alert.acknowledged",
         "notification.resent",
@@ -128,7 +133,7 @@ def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.
             columns["payload"] = [_past(rng, type_) for type_ in columns["type"]]
     if stream == "control":
         columns["subject"] = [
-            rng.choice(("events.count", "cpu.percent.mean")) if type_.startswith("anomaly.") else name
+            rng.choice(("events.count", "cpu.percent.mean")) if type_.startswith(("anomaly.", "trend.")) else name
             for type_, name in zip(columns["type"], columns["subject"], strict=True)
         ]
         columns["data"] = [_said(rng, *said) for said in zip(columns["type"], columns["subject"], strict=True)]
@@ -180,6 +185,14 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
         elif kind == "anomaly":
             metric, _, aggregate = name.rpartition(".")
             spec = {"metric": metric, "aggregate": aggregate}
+        elif kind == "trend":
+            metric, _, aggregate = name.rpartition(".")
+            spec = {"metric": metric, "aggregate": aggregate, "windows": rng.choice((16, 40)), "alpha": 0.2}
+        elif kind == "correlation":
+            series = rng.choice(
+                (["events.count[a]", "events.count[b]"], ["events.sum[a]", "events.mean[b]", "cpu.percent.max[a]"])
+            )
+            spec = {"name": name, "series": series, "windows": 40, "max_lag": 2, "fdr": 0.2}
         return json.dumps({"spec": spec, "owner": rng.choice(("api", "file:base.yaml")), "by": "ada"})
     return _rule(rng, name)
 

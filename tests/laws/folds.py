@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from actors.alerts.evaluator import AlertEvaluator
 from actors.analyzers.anomaly import AnomalyAnalyzer
+from actors.analyzers.correlations import CorrelationAnalyzer
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.trends import TrendAnalyzer
 from actors.backfill import Backfill
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import Arrivals, control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
+from actors.dashboards.insights import Insights
 from actors.dashboards.system_health import SystemHealth
 from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
@@ -138,9 +141,12 @@ FOLDS: list[Case] = [
         feeds("control", "user_interactions", "idle_producers", "pasts", entries=30),
     ),
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
+    Case(TrendAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
+    Case(CorrelationAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
     Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
+    Case(Insights, feeds("insights")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
     Case(UserActivity, feeds("user_interactions", "dead_letters", "anomalies", "clock")),
 ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +25,13 @@ from events.entry import EMPTY, encode
 from events.errors import Conflict, Transient
 from events.log import Commit, EventLog, Lease, Output, Source
 from events.memory_log import MemoryLog
+from events.redis_spec import RedisSpec
 from events.sqlite_log import SqliteLog
 from tests.laws.feeds import Feed, plain
 from tests.laws.folds import Case
+from tests.servers import RedisServer
 
-BACKENDS = ("memory", "sqlite", pytest.param("archived", marks=pytest.mark.slow))
+BACKENDS = ("memory", "sqlite", *(pytest.param(name, marks=pytest.mark.slow) for name in ("valkey", "archived")))
 FAULTS = ("calm", "calm", "refused", "lost", "before", "after")
 
 
@@ -34,6 +39,13 @@ FAULTS = ("calm", "calm", "refused", "lost", "before", "after")
 def a_log(backend: str) -> Iterator[EventLog]:
     if backend == "memory":
         yield MemoryLog()
+        return
+    if backend == "valkey":
+        log = redis_spec().open(woken=False)
+        try:
+            yield log
+        finally:
+            log.close()
         return
     with tempfile.TemporaryDirectory() as folder:
         if backend == "archived":
@@ -73,6 +85,19 @@ class Forgetful(ArchivedLog):
                 self._lease, commit=self.log.commit(self._lease, Commit(at, nonce, 1, outputs=(output,)))
             )
             self.trim(*source, first)
+
+
+@cache
+def _valkey() -> RedisServer:
+    """One server for all that are asked for in this process: each log has a name space of its own."""
+    server = RedisServer(appendfsync="everysec")
+    atexit.register(server.close)
+    return server
+
+
+def redis_spec() -> RedisSpec:
+    """An empty log of its own."""
+    return RedisSpec(_valkey().url, f"t{secrets.token_hex(6)}")
 
 
 class Crash(BaseException):

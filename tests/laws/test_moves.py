@@ -17,13 +17,16 @@ from events.memory_log import MemorySpec
 from events.sqlite_log import SqliteSpec
 from hindcast.placement import Reconciler
 from tests.laws.fleet import DOOR, ECHO, Echo, LocalFleet, Sender, cells
+from tests.laws.machine import redis_spec
 from tests.laws.oracle import History, consumes_everything_once, replay_equals_live
 
 PAUSE_S = 2.0
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("valkey", marks=pytest.mark.slow)])
 def spec(request: pytest.FixtureRequest, tmp_path: Path) -> LogSpec:
+    if request.param == "valkey":
+        return redis_spec()
     return MemorySpec(str(tmp_path)) if request.param == "memory" else SqliteSpec(tmp_path / "log")
 
 
@@ -52,8 +55,11 @@ def all_is_right(spec: LogSpec, *senders: Sender) -> None:
     """Every acknowledged command is there once, its echo too, and a replay gives the same bit for bit."""
     log = spec.open()
     try:
-        until(lambda: log.cursor(ECHO).get(("control", DOOR), 0) == log.head("control", DOOR))
-        history = History(log)
+        head = -1
+        while head != log.head("control", DOOR):  # an idle door tells the time between the look and the reading
+            until(lambda: log.cursor(ECHO).get(("control", DOOR), 0) == log.head("control", DOOR))
+            head = log.head("control", DOOR)
+            history = History(log)
         ids = [id_ for (id_,) in history.rows("control", DOOR, "id")]
         assert len(set(ids)) == len(ids), "a command is there twice"
         for sender in senders:
@@ -144,6 +150,36 @@ def test_a_cell_comes_late_goes_and_comes_again(fleet: LocalFleet, spec: LogSpec
         reconciler.add(echo, "late")
     reconciler.stop()
     all_is_right(spec, sender)
+
+
+def test_who_looks_sees_which_cells_are_on_their_way_and_when_an_order_is_done(
+    fleet: LocalFleet, spec: LogSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconciler = placed(fleet, "packed")
+    seen: list[tuple[dict[str, str], str]] = []
+    ask = fleet.ask
+
+    def asked(asks: Any, timeout_s: float) -> Any:
+        seen.extend(
+            (dict(one.arguments[0].going), one.arguments[0].cells[ECHO]) for one in asks if one.method == "told"
+        )
+        return ask(asks, timeout_s)
+
+    monkeypatch.setattr(fleet, "ask", asked)
+    assert (reconciler.where.going, reconciler.where.done) == ({}, -1)
+    reconciler.move(ECHO, "alone")
+    reconciler.carried_out(7)
+    assert ({ECHO: "alone"}, "analyzers") in seen, "told before it moves"
+    assert (reconciler.where.going, reconciler.where.cells[ECHO], reconciler.where.done) == ({}, "alone", 7)
+    with pytest.raises(Rejected) as error:
+        reconciler.move("t/nobody/0", "alone")
+    reconciler.carried_out(9, str(error.value))
+    assert reconciler.where.done == 9 and "there is no cell 't/nobody/0'" in reconciler.where.failed
+    reconciler.move(ECHO, "analyzers")
+    reconciler.carried_out(11)
+    assert (reconciler.where.done, reconciler.where.failed) == (11, "")
+    assert all(host._where == reconciler.where for host in fleet.hosts.values()), "and every host knows"
+    reconciler.stop()
 
 
 class Breaks(Echo):

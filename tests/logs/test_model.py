@@ -23,6 +23,7 @@ from events.log import Commit, EventLog, JournalRow, Lease, Output
 from events.memory_log import MemoryLog
 from events.sqlite_log import SqliteLog
 from hindcast.testing.log_words import FEED, STREAMS, commands, punctuation, saved, tick
+from tests.laws.machine import redis_spec
 
 CELLS = ["demo/clock/0", "demo/clock/1"]
 PAYLOADS = [tick(1), tick(5), punctuation(3), Output("control", commands(2)), Output("control", commands(1), 9)]
@@ -44,12 +45,17 @@ class LogMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.log: EventLog = MemoryLog() if self.backend == "memory" else SqliteLog(Path(self.folder.name))
+        self.log: EventLog = self.empty()
         self.done: dict[str, list[Known]] = {cell: [] for cell in CELLS}
         self.leases: list[Lease] = []
         self.epochs = dict.fromkeys(CELLS, 0)
         self.trimmed = {(stream, cell): 0 for stream in STREAMS for cell in CELLS}
         self.nonces = 0
+
+    def empty(self) -> EventLog:
+        if self.backend == "valkey":
+            return redis_spec().open(woken=False)
+        return MemoryLog() if self.backend == "memory" else SqliteLog(Path(self.folder.name))
 
     def teardown(self) -> None:
         if hasattr(self, "log"):
@@ -146,7 +152,7 @@ class LogMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+@pytest.mark.parametrize("backend", ["memory", "sqlite", "valkey"])
 def test_the_log_agrees_with_plain_lists(backend: str) -> None:
     class Machine(LogMachine):
         pass

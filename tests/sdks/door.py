@@ -25,6 +25,7 @@ from serve.gateway import Gateway
 from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.keys import key_hash
+from serve.otlp.door import OtlpDoor
 from serve.spec import GatewaySpec
 
 CELLS = {"t/user_interactions/0": "host", "t/control/0": "host", "t/directory/0": "host"}
@@ -95,6 +96,7 @@ class Door:
             hosts = cast("Hosts", self)
             gateway.hosts, gateway.access = hosts, Access(hosts, "t")
             gateway.interactions = Interactions(hosts, ("t/user_interactions/0",))
+            gateway.otlp = OtlpDoor(hosts, "t")
             yield
             gateway.log.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,19 @@ from actors.definitions.channel import WebhookChannel
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
 from actors.edges.sources.machine import MachineSection
-from config.sections import ArchiveSection, Collectors, LogBounds, Retention, Server
+from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Retention, Server
 from config.settings import Document
+from serve.sources.feed import FeedSection, MastodonSection
+from serve.sources.fetching import Auth
 from serve.sources.file import FileSection
+from serve.sources.http_settings import HttpSection, Pages, Since
+from serve.sources.logs import AccessLogSection, LogsSection
+from serve.sources.prometheus import PrometheusSection
+from serve.sources.sql_settings import SqlSection
+from serve.webhooks.part import Endpoint
 
-PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encoding="utf-8")
+PAGES = Path(__file__).parents[3] / "docs"
+PAGE = (PAGES / "configuring.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +37,8 @@ PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encodin
         (ArchiveSection, "archive."),
         (Retention, "archive.retention.*."),
         (Collectors, "collectors."),
+        (Queries, "queries."),
+        (Fetching, "fetching."),
         (MachineSection, "sources.machine."),
         (FileSection, ""),
         (Metric, ""),
@@ -38,14 +49,35 @@ PAGE = (Path(__file__).parents[3] / "docs" / "configuring.md").read_text(encodin
     ],
 )
 def test_every_setting_is_told(model: type[BaseModel], prefix: str) -> None:
-    sections = {"server", "log", "archive", "collectors", "sources"} if model is Document else set[str]()
+    settings = {"server", "log", "archive", "collectors", "queries", "fetching", "sources"}
+    sections = settings if model is Document else set[str]()
     missing = [name for name in model.model_fields if name not in sections and f"`{prefix}{name}`" not in PAGE]
     assert [name for name in missing if f"`{name}: " not in PAGE] == []
 
 
 @pytest.mark.parametrize(
+    "model",
+    [
+        PrometheusSection, HttpSection, Pages, Since, SqlSection, FeedSection, MastodonSection, LogsSection,
+        AccessLogSection, Auth, Endpoint,
+    ],
+)  # fmt: skip
+def test_every_setting_of_a_source_is_told(model: type[BaseModel]) -> None:
+    page = (PAGES / "sources.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"[`{ ]([a-z_]+)[`:]", page))
+    assert set(model.model_fields) - told == set()
+
+
+@pytest.mark.parametrize(
     ("model", "prefix"),
-    [(Server, "server."), (LogBounds, "log."), (Collectors, "collectors."), (Metric, ""), (Anomaly, "")],
+    [
+        (Server, "server."),
+        (LogBounds, "log."),
+        (Collectors, "collectors."),
+        (Queries, "queries."),
+        (Metric, ""),
+        (Anomaly, ""),
+    ],
 )
 def test_numbers_are_the_defaults(model: type[BaseModel], prefix: str) -> None:
     for name, field in model.model_fields.items():

@@ -217,7 +217,6 @@ WIDGET = "{id: a, type: metric, metric: revenue}"
 @pytest.mark.parametrize(
     ("dashboard", "reason"),
     [
-        ("widgets: [{id: a, type: metric, metric: revenu}]", "which is no metric"),
         ("widgets: [{id: a, type: metric}]", "names one metric to draw"),
         ("widgets: [{id: a, type: heat, metric: revenue}]", "a widget of type heat takes none"),
         ("widgets: [{id: a, type: measure}]", "options.measure: a widget of type measure needs it"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from actors.definitions.changes import differences
 from actors.definitions.channel import SECTIONS, ChannelSection
@@ -18,6 +18,8 @@ from actors.webhook_signing import new_secret
 from events.errors import Rejected
 
 SEEN = Wanted("metric", "seen", {"stream": "user_interactions"})
+PAID = Wanted("metric", "paid", {"stream": "user_interactions", "key": "currency", "value": "amount", "width_s": 60})
+ODD = Wanted("metric", "odd", {"stream": "user_interactions", "width_s": 7})
 QUIET = Wanted("rule", "quiet", {"condition": "seen.count < 1", "threshold": 1})
 NOTHING = Inventory({})
 
@@ -53,6 +55,14 @@ def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
         ),
         ("rule", "a" * 300, QUIET.spec, "name", "200 at most"),
         ("query", "q", {"about": "nothing"}, "sql", "required"),
+        ("trend", "sene.count", {}, "metric", "did you mean 'seen'?"),
+        ("trend", "seen.mean", {}, "aggregate", "give the metric a `value` column"),
+        ("correlation", "c", {"series": ["seen.count"]}, "series", "at least 2"),
+        ("correlation", "c", {"series": ["seen.count", "seen"]}, "correlation", "is no series"),
+        ("correlation", "c", {"series": ["seen.count", "sene.count"]}, "series", "did you mean 'seen'?"),
+        ("correlation", "c", {"series": ["seen.count", "paid.sum"]}, "series", "has a series for each currency"),
+        ("correlation", "c", {"series": ["seen.count[a]", "paid.sum[EUR]"]}, "series", "has no keys"),
+        ("correlation", "c", {"series": ["seen.count", "odd.count"]}, "series", "do not fit"),
         ("query", "q", {"sql": "SELECT 1", "abuot": "one"}, "abuot", "did you mean 'about'?"),
     ],
 )
@@ -60,7 +70,7 @@ def test_what_is_wrong_is_said_with_field_and_remedy(
     kind: str, name: str, spec: dict[str, Any], field: str, why: str
 ) -> None:
     with pytest.raises(Rejected) as error:
-        accept([Wanted(kind, name, spec)], held(SEEN))
+        accept([Wanted(kind, name, spec)], held(SEEN, PAID, ODD))
     found, reason = said(error)
     assert why in str(error.value), reason
     assert found == field
@@ -108,16 +118,37 @@ class Node(BaseModel):
     needs: tuple[str, ...] = ()
 
 
-def test_a_channel_that_a_part_brings_comes_with_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SECTIONS, "note", ChannelSection)
-    note = Wanted("channel", "n", {"kind": "note"})
+class Note(ChannelSection):
+    """A plug-in's kind of channel."""
+
+    path: str
+    token: SecretStr = SecretStr("env:NOTE")
+
+
+def test_a_channel_of_a_kind_that_a_part_brings_is_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SECTIONS, "note", Note)
+    (accepted,) = accept([Wanted("channel", "n", {"kind": "note", "path": "a"})], NOTHING)
+    assert accepted.spec == {"name": "n", "kind": "note", "path": "a", "token": "env:NOTE"}
     with pytest.raises(Rejected) as error:
-        accept([note], NOTHING)
-    assert said(error)[0] == "kind"
-    assert "declare it in the configuration" in said(error)[1]
-    key, definition = read(note)
-    (same,) = accept([note], Inventory({key: KINDS["channel"].told(definition)}))
-    assert same.key == key, "what holds may be applied again"
+        accept([Wanted("channel", "n", {"kind": "note", "path": "a", "token": "in clear"})], NOTHING)
+    assert said(error)[0] == "token" and "env:NAME_OF_IT" in said(error)[1] and "in clear" not in str(accepted)
+    with pytest.raises(Rejected) as error:
+        accept([Wanted("channel", "n", {"kind": "note", "pth": "a"})], NOTHING)
+    assert "pth" in str(error.value)
+
+
+def test_what_a_plug_in_that_is_gone_left_behind_hinders_no_other_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Wanted("rule", "told", {"condition": "seen.count < 1", "threshold": 1, "channels": ["n"]})
+    monkeypatch.setitem(SECTIONS, "note", Note)
+    among = held(SEEN, Wanted("channel", "n", {"kind": "note", "path": "a"}), told)
+    monkeypatch.delitem(SECTIONS, "note")
+    assert len(accept([SEEN, told, QUIET], among)) == 3
+    with pytest.raises(Rejected, match="needed by rule 'told'"):
+        refuse_removal(Key("channel", "n"), among)
+    gone = Key("metric", "left")
+    among = among.changed({gone: {"name": "left", "stream": "of_a_plug_in"}})
+    assert len(accept([SEEN, told, QUIET], among)) == 3
+    refuse_removal(gone, among)
 
 
 def test_circles_are_refused_with_the_way_round() -> None:
@@ -149,19 +180,29 @@ def test_a_difference_names_the_field() -> None:
 
 
 def test_every_kind_takes_what_it_has_told() -> None:
+    cohort = {"criteria": [{"event": ["page", "order"], "where": [{"name": "n", "op": "in", "value": [1, "a", True]}]}]}
     specs = {
         "metric": SEEN.spec,
         "anomaly": {},
         "rule": QUIET.spec,
         "dashboard": {"name": "D"},
         "query": {"sql": "SELECT 1"},
+        "trend": {"windows": 60},
+        "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
+        "cohort": cohort,
     }
     for kind, spec in specs.items():
-        name = "seen.count" if kind == "anomaly" else "seen"
-        (one,) = accept([Wanted(kind, name, spec)], held(SEEN))
-        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN))
+        name = "seen.count" if kind in ("anomaly", "trend") else "seen"
+        (one,) = accept([Wanted(kind, name, spec)], held(SEEN, PAID))
+        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN, PAID))
         assert again == [one]
     assert set(specs) | {"channel"} == set(KINDS)
+
+
+def test_a_trend_of_a_metric_over_insights_would_feed_itself() -> None:
+    wanted = [Wanted("metric", "found", {"stream": "insights"}), Wanted("trend", "found.count", {})]
+    with pytest.raises(Rejected, match=r"metric/found -> trend/found.count -> metric/found"):
+        accept(wanted, NOTHING)
 
 
 def test_a_watch_of_a_metric_over_anomalies_would_feed_itself() -> None:
@@ -177,3 +218,25 @@ def test_streams_between_cells_are_nobodys_to_count() -> None:
     with pytest.raises(Rejected, match="there is no stream 'pasts'") as error:
         accept([Wanted("metric", "m", {"stream": "pasts"})], held())
     assert "past_requests" not in error.value.reason
+
+
+def test_a_dashboard_may_show_what_nobody_knows_yet_and_says_so() -> None:
+    board = Wanted("dashboard", "d", {"name": "D", "widgets": [
+        {"id": "a", "type": "metric", "metric": "sen"}, {"id": "b", "type": "table", "topic": "dise"},
+        {"id": "c", "type": "metric", "metric": "seen"}, {"id": "e", "type": "table", "topic": "dice"},
+    ]})  # fmt: skip
+    among = held(SEEN)
+    first, second = accept([board], Inventory(among.specs, None, ["dice", "keys"]))[0].warnings
+    assert "widget 'a' shows the metric 'sen', which is not defined" in first and "did you mean 'seen'?" in first
+    assert "widget 'b' follows the topic 'dise', which nobody shows" in second and "did you mean 'dice'?" in second
+    (only,) = accept([board], among)[0].warnings
+    assert only == first, "where topics are not known, nothing is said of them"
+
+
+def test_a_metric_that_a_dashboard_shows_is_not_taken_from_it() -> None:
+    board = Wanted("dashboard", "d", {"name": "D", "widgets": [{"id": "a", "type": "metric", "metric": "seen"}]})
+    other = Wanted("dashboard", "o", {"name": "O", "widgets": [{"id": "a", "type": "metric", "metric": "never"}]})
+    among = held(SEEN, board, other)
+    with pytest.raises(Rejected, match="is needed by dashboard 'd'"):
+        refuse_removal(Key("metric", "seen"), among)
+    refuse_removal(Key("metric", "seen"), held(SEEN, other))

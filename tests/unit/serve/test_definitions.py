@@ -158,6 +158,22 @@ def test_what_a_file_declares_is_changed_there(http: TestClient) -> None:
     assert put(http, "rule/CPU is busy", held["spec"]).json()["change"] == "same"
 
 
+def test_a_cohort_is_a_definition(http: TestClient) -> None:
+    buyers = {"criteria": [{"event": "order.placed", "at_least": 2, "within": "30d"}]}
+    made = put(http, "cohort/loyal buyers", buyers)
+    assert made.status_code == 200, made.text
+    assert made.json()["definition"]["spec"]["stream"] == "user_interactions"
+    again = put(http, "cohort/loyal buyers", made.json()["definition"]["spec"])
+    assert again.json()["change"] == "same"
+    assert error(put(http, "cohort/x", {"criteria": []}))[:2] == (400, "criteria")
+    status, field, reason = error(put(http, "cohort/x", {"criterai": []}))
+    assert (status, field) == (400, "criteria") or "did you mean 'criteria'?" in reason
+    asked = http.post("/v1/questions", json={"ask": "cohort", "cohort": "loyal buyer"})
+    assert "did you mean 'loyal buyers'?" in error(asked)[2]
+    assert http.post("/v1/questions", json={"ask": "cohort", "cohort": "loyal buyers"}).json()["users"] == 0
+    assert http.delete("/v1/definitions/cohort/loyal buyers").json()["change"] == "removed"
+
+
 def test_rules_are_the_same_by_either_way(http: TestClient) -> None:
     made = http.post("/v1/alerts/rules", json=RULE | {"name": "mine", "channels": ["dashboard"]})
     assert made.status_code == 201
@@ -195,3 +211,15 @@ def test_all_kinds_are_listed(http: TestClient) -> None:
     found = http.get("/v1/definitions", params={"kind": "dashboard"}).json()["definitions"]
     assert [d["name"] for d in found] == [d.id for d in Settings.load("base").dashboards], "in the order declared"
     assert found[0]["spec"]["name"] == "Overview"
+
+
+def test_a_widget_that_shows_what_nobody_knows_is_worth_a_word(http: TestClient) -> None:
+    widget = {"id": "a", "type": "metric", "metric": "evnts"}
+    made = put(
+        http, "dashboard/mine", {"name": "Mine", "widgets": [widget, {"id": "b", "type": "table", "topic": "t"}]}
+    )
+    assert made.status_code == 200
+    first, second = made.json()["warnings"]
+    assert "did you mean 'events'?" in first and "the topic 't', which nobody shows" in second
+    widgets = [{"id": "a", "type": "metric", "metric": "events"}]
+    assert put(http, "dashboard/mine", {"name": "Mine", "widgets": widgets}).json()["warnings"] == []

@@ -65,8 +65,8 @@ def test_each_that_fails_is_named_with_its_reason(found: Any) -> None:
     assert errors.pop("mute") == "KeyError: 'no cells today'"
     assert "name" in errors.pop("vain")
     assert "is there already, of Hindcast itself" in errors.pop("machine (plug-again)")
-    assert errors == {"dice": "", "dry": "", "poisoned": ""}
-    assert found["where"] == ["plug_dice:PART", "plug_dry:PART", "plug_poisoned:PART"]
+    assert errors == {"dice": "", "dry": "", "lost": "", "poisoned": ""}
+    assert found["where"] == ["plug_dice:PART", "plug_dry:PART", "plug_lost:PART", "plug_poisoned:PART"]
 
 
 def test_its_cells_have_a_process_of_their_own(found: Any) -> None:

@@ -47,6 +47,30 @@ export type Ingest = {
   mean?: { now: number; before: number | null };
 };
 
+/** What a trend or correlation watch found; a slope is an hour's, a lag in seconds. */
+export type Finding = {
+  kind: "trend" | "correlation";
+  watch: string;
+  status: "rising" | "falling" | "together" | "opposed" | "learning";
+  metric: string;
+  aggregate: string;
+  key: string;
+  with_metric: string | null;
+  with_aggregate: string | null;
+  with_key: string | null;
+  t: number;
+  since: number | null;
+  value: number | null;
+  lower: number | null;
+  upper: number | null;
+  /** Over the whole span, as a share of the mean. */
+  change: number | null;
+  lag: number | null;
+  p: number | null;
+  n: number | null;
+  message: string;
+};
+
 export type Severity = "critical" | "high" | "medium" | "low";
 
 export type Alert = {
@@ -78,6 +102,7 @@ export type TopicData = {
   alerts: Record<string, Alert>;
   /** By metric. */
   late_rows: Record<string, TooLate>;
+  insights: Record<string, Finding>;
 };
 
 /** The topics that this page knows by name; a dashboard may name others, which are drawn by their policy. */

@@ -1,0 +1,61 @@
+"""What every question works with while it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from query.engine import Session
+from query.questions.cohort import Cohort
+from query.questions.expressions import Expressions, run, user_of
+from query.questions.restriction import condition
+from query.questions.schema import Question
+from query.questions.span import Span
+
+Q = TypeVar("Q", bound=Question)
+Figures = dict[str, Any]
+
+
+@dataclass
+class Asking(Generic[Q]):
+    """A question, the moment of it, and the log that it is asked of."""
+
+    question: Q
+    span: Span
+    session: Session
+    cohorts: Mapping[str, Cohort]
+    sql: Expressions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sql = Expressions(self.question.stream)
+
+    @property
+    def user(self) -> str:
+        """The SQL of whose a row is."""
+        return user_of(self.question, self.sql)
+
+    @property
+    def rows(self) -> str:
+        """The SQL of the question's conditions on every row, whenever it is."""
+        return condition(self.question, dict(self.cohorts), self.sql, self.span)
+
+    def run(self, text: str) -> list[list[Any]]:
+        """The rows of a statement; times in it are microseconds UTC, or wall times without a zone."""
+        return list(
+            map(list, zip(*(c.to_pylist() for c in run(self.session, self.sql, text).table.columns), strict=True))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What is behind a cell: common table expressions that end in ``hit(u, t, p, o)``, a row of it an event of ``stream``;
+    None: of the question's."""
+
+    ctes: str
+    stream: str | None = None
+
+
+def ratio(part: float | None, whole: float | None) -> float | None:
+    """A fraction; None where there is nothing to divide by."""
+    return None if part is None or not whole else part / whole

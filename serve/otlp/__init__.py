@@ -1,0 +1,1 @@
+"""OTLP over HTTP: logs, metrics and traces as OpenTelemetry's SDKs and collectors send them."""

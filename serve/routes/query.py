@@ -1,0 +1,120 @@
+"""SQL over the streams, answered as JSON, CSV or Arrow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import orjson
+import pyarrow as pa
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from query.engine import Answer
+from query.rows import as_csv, in_pieces
+from serve.gateway import gateway_of, principal
+from serve.parameters import known_parameters
+from serve.problems import REFUSALS, Failure, NotAcceptable
+from serve.routes.read import Result
+
+router = APIRouter(tags=["read"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
+ROWS = 10_000
+"""Rows of JSON, where the request names no limit."""
+JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
+EXAMPLE: JsonDict = {"sql": "SELECT type, count(*) AS n FROM user_interactions GROUP BY type ORDER BY n DESC"}
+
+
+class Sql(BaseModel):
+    """``limit``: rows of the answer at most; without it 10,000 of JSON, else as many as ``queries.rows`` allows."""
+
+    sql: Annotated[str, Field(min_length=1, max_length=100_000)]
+    limit: Annotated[int | None, Field(ge=1, le=100_000_000)] = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+
+@router.post(
+    "/v1/query",
+    response_model=Result,
+    responses={
+        200: {
+            "content": {CSV: {"schema": {"type": "string"}}, ARROW: {"schema": {"type": "string", "format": "binary"}}}
+        },
+        406: {"model": Failure, "description": "`Accept` asks for a form that there is not"},
+    },
+)
+async def query(request: Request, wanted: Sql) -> Response:
+    """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin.
+
+    `Accept` chooses the form: JSON, `text/csv`, or Arrow's stream format. The header `hindcast-truncated` says whether
+    rows were cut off.
+    """
+    who = await principal(request, "query")
+    form = form_of(request.headers.get("accept", ""))
+    gateway = gateway_of(request)
+    rows = wanted.limit if wanted.limit is not None or form != JSON else ROWS
+    write, commands = WRITERS[form], who.may("admin")
+
+    def work(stop: Any) -> tuple[bytes, bool]:
+        answer: Answer = gateway.optimizer.sql(wanted.sql, rows=rows, commands=commands, stop=stop).result
+        return write(answer), answer.truncated
+
+    body, truncated = await gateway.queries.run(request, work)
+    return Response(body, media_type=form, headers={"hindcast-truncated": str(truncated).lower()})
+
+
+def form_of(accept: str) -> str:
+    """The content type to answer with: the best of those that ``Accept`` names. Raises ``NotAcceptable`` (406)."""
+    if not accept.strip():
+        return JSON
+    asked: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accept.split(",")):
+        name, *parameters = (word.strip().lower() for word in part.split(";"))
+        asked.append((_quality(parameters), -place, name))
+    for quality, _, name in sorted(asked, reverse=True):
+        for form in WRITERS:
+            if quality > 0 and name in (form, "*/*", f"{form.partition('/')[0]}/*"):
+                return form
+    raise NotAcceptable("accept", f"asks for {accept[:100]!r}; there are {', '.join(WRITERS)}")
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _json(answer: Answer) -> bytes:
+    told = {"columns": [column._asdict() for column in answer.columns], "truncated": answer.truncated,
+            "elapsed_ms": answer.elapsed_ms}  # fmt: skip
+    rows = b",".join(_json_rows(piece)[1:-1] for piece in in_pieces(answer.table))
+    return orjson.dumps(told)[:-1] + b',"rows":[' + rows + b"]}"
+
+
+def _json_rows(rows: list[list[Any]]) -> bytes:
+    try:
+        return orjson.dumps(rows)
+    except TypeError:  # a whole number of more than 64 bits
+        return json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _csv(answer: Answer) -> bytes:
+    rows = (row for piece in in_pieces(answer.table) for row in piece)
+    return as_csv(answer.table.column_names, rows).encode()
+
+
+def _arrow(answer: Answer) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, answer.table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(answer.table)
+    return sink.getvalue().to_pybytes()
+
+
+WRITERS: dict[str, Callable[[Answer], bytes]] = {JSON: _json, CSV: _csv, ARROW: _arrow}

@@ -1,0 +1,116 @@
+"""Typed questions over HTTP: ask one, and see the users and the events behind a cell of its answer."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from query.questions.asking import MOST_SHOWN, Questions, schemas
+from serve.gateway import Gateway, gateway_of, principal
+from serve.parameters import known_parameters
+from serve.problems import REFUSALS
+
+router = APIRouter(tags=["questions"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
+FUNNEL: JsonDict = {"ask": "funnel", "steps": ["page", "order.placed"], "window": "7d", "since": "30d"}
+
+
+class Question(BaseModel):
+    """``ask`` says which question it is; ``GET /v1/questions`` has the fields of each."""
+
+    ask: Any = None
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [{"ask": "trends", "series": ["page"], "since": "7d", "zone": "Europe/Berlin"}, FUNNEL]
+        },
+    )
+
+
+class Answer(BaseModel):
+    """The figures of an answer depend on the question; each has these fields besides. ``cut``: how far the log was read."""
+
+    ask: str
+    since: str
+    until: str
+    zone: str
+    warnings: list[str]
+    asked_at: float
+    cut: dict[str, dict[str, int]]
+    elapsed_ms: float
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Drill(BaseModel):
+    """``cell``: which figure, by the fields that the question's cells have. ``asked_at`` and ``cut``: of the answer, so that
+    exactly its rows are shown."""
+
+    question: dict[str, Any]
+    cell: dict[str, Any] = {}
+    show: Literal["users", "events"] = "users"
+    limit: Annotated[int, Field(ge=1, le=MOST_SHOWN)] = 100
+    asked_at: Annotated[float | None, Field(ge=0, le=4e9)] = None
+    cut: dict[str, dict[str, int]] | None = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"question": FUNNEL, "cell": {"step": 1, "outcome": "dropped"}}]},
+    )
+
+
+class Behind(BaseModel):
+    """``users`` (with how many events each, the first and the last), or ``events`` as the stream has them."""
+
+    cell: dict[str, Any]
+    users_total: int
+    events_total: int
+    users: list[dict[str, Any]] | None = None
+    events: list[dict[str, Any]] | None = None
+    truncated: bool
+
+
+class Kinds(BaseModel):
+    questions: dict[str, dict[str, Any]]
+    """The JSON schema of each."""
+
+
+@router.get("/v1/questions", response_model=Kinds)
+async def list_questions(request: Request) -> Kinds:
+    """The questions that can be asked, each with its fields."""
+    await principal(request, "query")
+    return Kinds(questions=schemas())
+
+
+@router.post("/v1/questions", response_model=Answer)
+async def ask(request: Request, question: Question) -> dict[str, Any]:
+    """Ask a question: trends, a funnel, retention, paths, distinct users, or who is in a cohort."""
+    await principal(request, "query")
+    gateway = gateway_of(request)
+    said, cohorts = question.model_dump(exclude_unset=True), cohorts_of(gateway)
+    ask = gateway.optimizer.ask
+    return await gateway.queries.run(request, lambda stop: ask(said, time.time(), cohorts=cohorts, stop=stop).result)
+
+
+@router.post("/v1/questions/drill", response_model=Behind, response_model_exclude_none=True)
+async def drill(request: Request, wanted: Drill) -> dict[str, Any]:
+    """The users or the events behind one cell of an answer."""
+    await principal(request, "query")
+    gateway = gateway_of(request)
+    questions = Questions(gateway.log, gateway.spec.tenant, cohorts_of(gateway), gateway.queries.limits)
+    at = time.time() if wanted.asked_at is None else wanted.asked_at
+    return await gateway.queries.run(
+        request,
+        lambda stop: questions.drill(
+            wanted.question, wanted.cell, at, show=wanted.show, limit=wanted.limit, cut=wanted.cut, stop=stop
+        ),
+    )
+
+
+def cohorts_of(gateway: Gateway) -> dict[str, dict[str, Any]]:
+    """The cohorts that hold now, by name."""
+    return {entry["name"]: entry["spec"] for entry in gateway.access.definitions.values() if entry["kind"] == "cohort"}
