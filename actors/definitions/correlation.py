@@ -20,7 +20,7 @@ class Correlation(Section):
     name: Title
     series: tuple[str, ...] = Field(min_length=2, max_length=30)
     """Each ``metric.aggregate``, or ``metric.aggregate[key]`` for one key; without a key the one of no name."""
-    windows: int = Field(default=240, ge=32, le=2_000)
+    windows: int = Field(default=120, ge=32, le=2_000)
     max_lag: int = Field(default=5, ge=0, le=100)
     """By how many windows one may follow another."""
     fdr: float = Field(default=0.01, gt=0, le=0.2)

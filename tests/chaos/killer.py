@@ -34,7 +34,7 @@ class Kill(NamedTuple):
 
 
 class Killer(threading.Thread):
-    """Kills ``n`` times, ``pause_s`` apart; each of ``targets`` comes up before one comes again, ``first`` before all."""
+    """Kills ``n`` times, ``pause_s`` apart; each of ``targets`` before one comes again, ``first`` before all."""
 
     def __init__(
         self,

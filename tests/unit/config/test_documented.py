@@ -10,8 +10,11 @@ from pydantic import BaseModel
 
 from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import WebhookChannel
+from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric
+from actors.definitions.query import Query
+from actors.definitions.trend import Trend
 from actors.edges.sources.machine import MachineSection
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Retention, Server
 from config.settings import Document
@@ -43,6 +46,9 @@ PAGE = (PAGES / "configuring.md").read_text(encoding="utf-8")
         (FileSection, ""),
         (Metric, ""),
         (Anomaly, ""),
+        (Trend, ""),
+        (Correlation, ""),
+        (Query, ""),
         (WebhookChannel, ""),
         (Dashboard, ""),
         (Widget, ""),
@@ -77,6 +83,9 @@ def test_every_setting_of_a_source_is_told(model: type[BaseModel]) -> None:
         (Queries, "queries."),
         (Metric, ""),
         (Anomaly, ""),
+        (Trend, ""),
+        (Correlation, ""),
+        (Query, ""),
     ],
 )
 def test_numbers_are_the_defaults(model: type[BaseModel], prefix: str) -> None:
