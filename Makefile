@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 SEED ?= 1
 
-.PHONY: run setup setup-dev test test-kill check lint fast bench bench-automl ui lock clean
+.PHONY: run setup setup-dev test test-long test-kill check lint fast bench bench-automl ui lock clean
 
 run: setup ## start the demo: Ray, the actors, Serve, live input; prints a link to the page and a first API key
 	@exec $(BIN)/hindcast demo
@@ -28,8 +28,11 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-test: setup-dev ## the whole suite
-	$(BIN)/python -m pytest
+test: setup-dev ## the whole suite, but for what test-long repeats at length
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: setup-dev ## what has a shorter test beside it in the suite: further sizes, seeds and noises
+	$(BIN)/python -m pytest -m long
 
 test-kill: setup-dev ## kill processes under load for minutes, in both placements (SEED=1 chooses which, when and what)
 	HINDCAST_KILLS=$(SEED) $(BIN)/python -m pytest tests/chaos

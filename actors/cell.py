@@ -258,7 +258,8 @@ class Cell(Generic[S]):
             cursor[row.stream, row.producer] = row.end
         rows, commits = self._since_snapshot
         rows += sum(r.end - r.start for r in journal) + sum(o.payload.rows for o in written if not journal)
-        due = rows >= self._limits.snapshot_rows or commits + 1 >= self._limits.snapshot_commits
+        most = self._limits.lasting_commits if self._viewed else self._limits.snapshot_commits
+        due = rows >= self._limits.snapshot_rows or commits + 1 >= min(most, self._limits.snapshot_commits)
         commit = Commit(
             after=self.seq,
             nonce=self._nonce(),
@@ -314,7 +315,8 @@ class Cell(Generic[S]):
     def _with_state(self, saved: Saved, state: S) -> Snapshot:
         saved.state, pieces = self._pieced.dump_apart(state) if self._pieced else (self.fold.dump(state), {})
         brought = tuple(Piece(name, None if name in self._stored else piece) for name, piece in pieces.items())
-        return Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved), brought)
+        lasting = self._viewed is not None and self._pieced is None and saved.stands_at is None
+        return Snapshot(self.fold.version, ARCH, msgspec.msgpack.encode(saved), brought, lasting)
 
     def _note_stored(self, snapshot: Snapshot | None) -> None:
         if snapshot is not None:

@@ -39,7 +39,15 @@ def text(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pairs(batch: pa.RecordBatch, first: str, second: str) -> tuple[np.ndarray, list[str]]:
-    """Two dictionary columns as one: codes, and names joined by a tab."""
+    """Two dictionary columns as one: codes, and the names of the pairs that occur, joined by a tab."""
     a, a_names = labels(batch, first)
     b, b_names = labels(batch, second)
-    return a * len(b_names) + b, [f"{x}\t{y}" for x in a_names for y in b_names]
+    codes = a * len(b_names) + b
+    if len(a_names) * len(b_names) <= 2 * len(codes) + 256:
+        found = np.flatnonzero(np.bincount(codes))
+        places = np.zeros(len(a_names) * len(b_names), np.int64)
+        places[found] = np.arange(len(found))
+        codes = places[codes]
+    else:
+        found, codes = np.unique(codes, return_inverse=True)
+    return codes, [f"{a_names[code // len(b_names)]}\t{b_names[code % len(b_names)]}" for code in found.tolist()]

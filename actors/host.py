@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,15 +21,18 @@ from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
 from actors.edges.intake import Ack, PushWorker
 from actors.followers import Followed, Follower, Followers
+from actors.looking_back import view_at
 from actors.packing import unpack
 from actors.topology import CellSpec, HostMap, HostSpec, Surroundings
 from actors.views import Frame, Place
 from actors.workers import Health, StreamWorker, Worker
 from events import catalog
-from events.errors import Elsewhere, Rejected, Transient
+from events.errors import Elsewhere, Overloaded, Rejected, Transient
 
 logger = logging.getLogger(__name__)
 READY_S = 30.0
+MOST_LOOKS_BACK = 2
+"""Of past states that a host folds at once: its cells go on meanwhile, and share its time."""
 LOOK_S = 1.0
 """A view that lags tells nobody by itself: those who wait for changes look so often whether it is current."""
 
@@ -65,6 +69,9 @@ class Host:
         self._failed: dict[str, str] = {}
         """Cells that could not be made, and why."""
         self._where: HostMap | None = None
+        self._folds: dict[str, bytes] = {}
+        """Of each cell, as it came: a look back takes a fold of its own."""
+        self._looking_back = 0
 
     # -- cells that come and go ------------------------------------------------------------------------------------
 
@@ -78,11 +85,13 @@ class Host:
             return
         self._failed.pop(spec.name, None)
         try:
+            fold = pickle.dumps(spec.fold)
             worker = self._worker(spec)
         except Exception as error:  # a part that raises as its cell is made: named, and the other cells run
             logger.exception("%s cannot be made", spec.name)
             self._failed[spec.name] = f"cannot be made: {type(error).__name__}: {error}"
             return
+        self._folds[spec.name] = fold
         self._workers[spec.name] = worker
         worker.start()
 
@@ -175,6 +184,22 @@ class Host:
         prefix = f"{tenant}/"
         viewed = [w for n, w in list(self._workers.items()) if n.startswith(prefix) and isinstance(w, StreamWorker)]
         return [frame for worker in viewed for frame in worker.frames(places)]
+
+    async def view_at(self, cell: str, topic: str, commit: int) -> Mapping[str, Any]:
+        """What a topic showed once its cell had made that commit: its state then, folded again.
+
+        Raises ``Elsewhere`` (not here), ``Overloaded`` while as much of the past is being folded as there may be at once.
+        """
+        fold = self._folds.get(cell)
+        if cell not in self._workers or fold is None:
+            raise Elsewhere(f"{cell} does not run on host {self._spec.name}", 0.1)
+        if self._looking_back >= MOST_LOOKS_BACK:
+            raise Overloaded("others look back already; try again in a moment", 1.0)
+        self._looking_back += 1
+        try:
+            return await asyncio.to_thread(view_at, self._log, cell, pickle.loads(fold), topic, commit)
+        finally:
+            self._looking_back -= 1
 
     async def followers(self) -> list[Followed]:
         """Who follows this host's topics, and how they fare."""

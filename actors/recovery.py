@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -33,6 +33,8 @@ class Limits(NamedTuple):
     """Stored bytes read of each source in one step."""
     snapshot_rows: int = 400_000
     snapshot_commits: int = 3_600
+    lasting_commits: int = 600
+    """Of a cell whose views people look back on: what is between two snapshots has to be folded while they wait."""
     crashes: int = 3
     """The crash at one place that sets the guilty row aside."""
     refold_rows: int = 100_000
@@ -80,9 +82,11 @@ class Progress(NamedTuple):
 
 
 class Recovery(Generic[S]):
-    """One cell's way to its last commit. ``step`` until it answers False; then ``state`` and ``cursor`` are whole."""
+    """One cell's way to its last commit, or to commit ``until``. ``step`` until it answers False; then ``state`` and
+    ``cursor`` are whole."""
 
-    def __init__(self, cell: str, fold: Fold[S], log: LogReader, limits: Limits) -> None:
+    def __init__(self, cell: str, fold: Fold[S], log: LogReader, limits: Limits, *, until: int | None = None) -> None:
+        self._until = until
         self._cell = cell
         self._fold = fold
         self._log = log
@@ -102,7 +106,7 @@ class Recovery(Generic[S]):
 
     def _loaded(self) -> tuple[S, int, Saved]:
         """(state, commit number, content) of the newest snapshot that this fold can use, or of the beginning."""
-        for ref in reversed(self._log.snapshots(self._cell)):
+        for ref in reversed(self._saved()):
             if (ref.snapshot.fold_version, ref.snapshot.arch) == (self._fold.version, ARCH):
                 try:
                     saved = content_of(ref)
@@ -111,6 +115,13 @@ class Recovery(Generic[S]):
                 except Exception:  # whatever damage makes of it: the log has the truth, an older snapshot may do
                     logger.exception("%s: snapshot %d is unreadable; refolding", self._cell, ref.commit)
         return self._fold.initial(), 0, Saved(b"", {}, {})
+
+    def _saved(self) -> Sequence[SnapshotRef]:
+        """The snapshots to begin with, the best one last."""
+        if self._until is None:
+            return self._log.snapshots(self._cell)
+        found = self._log.snapshot_at(self._cell, self._until, self._fold.version, ARCH)
+        return [] if found is None else [found]
 
     def _opened(self, data: bytes) -> S:
         if not isinstance(self._fold, Pieced):
@@ -193,6 +204,8 @@ class Recovery(Generic[S]):
         told = ((n, 1, tuple(entries)) for n, entries in groupby(own, key=lambda entry: entry.header.commit))
         both = merge(read, told, key=lambda part: part[:2])
         for number, parts in groupby(both, key=lambda part: part[0]):
+            if self._until is not None and number > self._until:
+                return
             found: dict[int, tuple[Any, ...]] = {kind: items for _, kind, items in parts}
             yield number, found.get(0, ()), found.get(1, ())
 

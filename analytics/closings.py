@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analytics.kernels import I64
-from analytics.window_kernel import FAR
+from analytics.kernels import I64, column
+from analytics.window_kernel import FAR, watermarks
 
 
 class Spans(NamedTuple):
@@ -24,8 +24,9 @@ NO_SPANS = Spans(*(np.empty(0, np.int64) for _ in Spans._fields))
 
 def marks(before: int, time: I64, received: I64, bound_us: int) -> I64:
     """int64[n]: the watermark once each row is taken, from ``before`` on (as in ``windows.advance``)."""
-    reach = np.clip(np.minimum(time, received), -FAR, FAR) - bound_us
-    return np.maximum(np.maximum.accumulate(reach), before)
+    found = np.empty(len(time), np.int64)
+    watermarks(before, bound_us, column(time, np.int64), column(received, np.int64), found)
+    return found
 
 
 def whole_from(began: int, bound_us: int, width_us: int) -> int:

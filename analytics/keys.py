@@ -17,6 +17,8 @@ from analytics.kernels import I32, I64, U8, U64, column, per_row, reads, writes
 
 OTHER = "(other)"
 """The name of the last id, which stands for all names once the limit is reached."""
+LATELY = 4096
+"""So many names are also found without a look at the table."""
 _SEED = np.uint64(0xCBF29CE484222325)
 
 
@@ -38,13 +40,15 @@ class Keys:
     So a stream that invents keys without end costs bounded memory, and nothing is lost but the names.
     """
 
-    __slots__ = ("_names", "_size", "_table", "limit")
+    __slots__ = ("_ids", "_names", "_size", "_table", "limit")
 
     def __init__(self, limit: int = 1 << 20, names: Sequence[str] = ()) -> None:
         if limit < 2 or len(names) > limit:
             raise ValueError(f"a limit of {limit} does not hold {len(names)} names")
         self.limit = limit
         self._names: list[str] = []
+        self._ids: dict[str, int] = {}
+        """Of the names that dictionaries had lately."""
         self._size = 0
         self._table = _Table(
             np.zeros(64, np.int32), np.zeros(32, np.uint64), np.zeros(33, np.int64), np.zeros(1024, np.uint8)
@@ -77,11 +81,28 @@ class Keys:
         Costs a scan of the rows and a look-up for each value that occurs.
         """
         rows = column(indices, np.int32)
+        if not len(rows):
+            return rows.copy()
+        places = rows if rows.min() >= 0 else np.where(rows < 0, np.int32(len(dictionary)), rows)
+        known = self._ids
+        ids = np.fromiter((known.get(name, -1) for name in dictionary), np.int32, len(dictionary))
+        found = np.append(ids, np.int32(-1))[places]
+        if found.min() < 0 and ((found < 0) & (places < len(dictionary))).any():
+            found = np.append(self._found(rows, dictionary), np.int32(-1))[places]
+        return found
+
+    def _found(self, rows: I32, dictionary: Sequence[str]) -> I32:
+        """int32[names]: ids of the names that rows have, new ones in the order of their first rows; -1 for the others."""
         order = np.empty(len(dictionary), np.int64)
         found = order[: _first_seen(rows, np.zeros(len(dictionary), np.uint8), order)]
-        ids = np.full(len(dictionary) + 1, -1, np.int32)
-        ids[found] = self._of([dictionary[int(place)] for place in found])
-        return ids[np.where(rows < 0, len(dictionary), rows)]
+        ids = np.full(len(dictionary), -1, np.int32)
+        names = [dictionary[int(place)] for place in found]
+        ids[found] = self._of(names)
+        if len(self._ids) + len(names) > LATELY:
+            self._ids.clear()
+        if len(names) <= LATELY:
+            self._ids.update((name, id_) for name, id_ in zip(names, ids[found].tolist(), strict=True))
+        return ids
 
     def encode_text(self, offsets: I32, text: U8) -> I32:
         """int32[n] ids of plain strings in UTF-8: row i is ``text[offsets[i] : offsets[i + 1]]``."""

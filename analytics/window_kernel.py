@@ -21,6 +21,7 @@ from analytics.window_memory import (
     CLOSED,
     COUNT,
     DIRTY,
+    DUE,
     FREE,
     KEY,
     LAST_HEAD,
@@ -30,6 +31,7 @@ from analytics.window_memory import (
     NEXT,
     OPEN,
     OUT,
+    REFUSED,
     REVISION,
     ROOM,
     ROWS,
@@ -224,14 +226,45 @@ def _room_for_cell(m: Memory) -> Any:
     return m.registers[TOP] + wanted <= m.cells.shape[0]
 
 
+@per_row(types.void(int64, int64, reads(int64), reads(int64), writes(int64)))
+def watermarks(before: int, bound: int, time: I64, received: I64, marks: I64) -> None:
+    """Fill in the watermark once each row is taken, which was ``before``."""
+    watermark = before
+    for i in range(time.shape[0]):
+        watermark = max(watermark, min(max(min(time[i], received[i]), -FAR), FAR) - bound)
+        marks[i] = watermark
+
+
+@per_row()
+def _reach(m: Memory, marks: Any, end: Any, width: Any, lateness: Any, sketched: Any) -> Any:
+    """Raise the watermark as the rows before ``end`` do, at the rows at which something happens; False: no room."""
+    registers = m.registers
+    while end > 0 and marks[end - 1] >= registers[DUE]:
+        first, last = int64(0), end - 1
+        while first < last:
+            middle = (first + last) >> 1
+            if marks[middle] >= registers[DUE]:
+                last = middle
+            else:
+                first = middle + 1
+        registers[AT] = first
+        if not _raise_watermark(m, marks[first], width, lateness, sketched):
+            registers[WANT] = ROWS
+            return False
+        registers[DUE] = _due(m, width, lateness)
+    if end > 0:
+        registers[WATERMARK] = max(registers[WATERMARK], marks[end - 1])
+    return True
+
+
 @per_row(
     int64(
         MEMORY,
         int64,
         int64,
-        int64,
         types.boolean,
         int64,
+        reads(int64),
         reads(int64),
         reads(int64),
         reads(int32),
@@ -244,55 +277,55 @@ def scan(
     m: Memory,
     width: int,
     lateness: int,
-    bound: int,
     sketched: bool,
     begin: int,
+    marks: I64,
+    rows: I64,
     time: I64,
-    received: I64,
     key: I32,
     value: F64,
     hashes: U64,
     refused: Bools,
 ) -> int:
-    """Take rows from ``begin``; the row it stopped before (``WANT`` says why), or their number. Marks ``refused`` rows."""
+    """Take ``rows``, places in the other columns, ``key`` beside them, from the ``begin``-th of them on.
+
+    Answers the one that it stopped before (``WANT`` says why), or their number. Marks those that are ``refused``.
+    """
     registers, cells, cellsf, last, words, bytes_ = m.registers, m.cells, m.cellsf, m.last, m.words, m.bytes
     registers[WANT] = 0
-    watermark, due = registers[WATERMARK], _due(m, width, lateness)
+    registers[DUE] = due = _due(m, width, lateness)
     win, start = int64(0), int64(0)
-    for i in range(begin, time.shape[0]):
+    for j in range(begin, rows.shape[0]):
         if sketched and registers[CHUNKS_TOP] + ROOM > words.shape[0]:
             registers[WANT] = CHUNKS
-            registers[WATERMARK] = watermark
-            return i
-        t = min(max(time[i], -FAR), FAR)
-        reach = min(t, min(max(received[i], -FAR), FAR)) - bound
-        if reach > watermark:
-            if reach >= due:
-                registers[AT], registers[WATERMARK] = i, watermark
-                if not _raise_watermark(m, reach, width, lateness, sketched):
-                    registers[WANT] = ROWS
-                    return i
-                due = _due(m, width, lateness)
-            watermark = reach
-        k = int64(key[i])
+            return j
+        i = rows[j]
+        watermark = marks[i]
+        if watermark >= due:
+            if not _reach(m, marks, i + 1, width, lateness, sketched):
+                return j
+            due = registers[DUE]
+        k = int64(key[j])
         if k < 0:
             continue
+        t = min(max(time[i], -FAR), FAR)
         if t < start or t >= start + width:
             win = t // width
             start = win * width
         closed = start + width <= watermark
         if closed and start + width + lateness <= watermark:
             m.too_late[k] += 1
-            refused[i] = True
+            registers[REFUSED] += 1
+            refused[j] = True
             continue
         cell = int64(last[k])
         if cells[cell, KEY] != k or cells[cell, WIN] != win:
             registers[WATERMARK] = watermark
             if not _room_for_cell(m):
                 registers[WANT] = CELLS
-                return i
+                return j
             cell = _find_or_make(m, win, k, closed)
-            due = _due(m, width, lateness)
+            registers[DUE] = due = _due(m, width, lateness)
         cells[cell, COUNT] += 1
         v = value[i]
         if np.isfinite(v):
@@ -311,9 +344,9 @@ def scan(
             m.lists[2, registers[STALE]] = cell
             registers[STALE] += 1
             registers[WATERMARK] = watermark
-            due = _due(m, width, lateness)
-    registers[WATERMARK] = watermark
-    return time.shape[0]
+            registers[DUE] = due = _due(m, width, lateness)
+    _reach(m, marks, marks.shape[0], width, lateness, sketched)
+    return rows.shape[0]
 
 
 @per_row(types.boolean(MEMORY, int64, int64, int64, types.boolean))
@@ -322,7 +355,25 @@ def punctuate(m: Memory, to: int, width: int, lateness: int, sketched: bool) -> 
     m.registers[WANT] = ROWS
     m.registers[AT] = FAR
     to = min(max(to, -FAR), FAR)
-    return to <= m.registers[WATERMARK] or _raise_watermark(m, to, width, lateness, sketched)
+    if to > m.registers[WATERMARK] and not _raise_watermark(m, to, width, lateness, sketched):
+        return False
+    m.registers[DUE] = _due(m, width, lateness)
+    return True
+
+
+@per_row(types.void(MEMORY, int64, int64))
+def note_due(m: Memory, width: int, lateness: int) -> None:
+    """Note at which watermark something happens next: the windows were not made by rows, but are remembered."""
+    m.registers[DUE] = _due(m, width, lateness)
+
+
+@per_row(types.UniTuple(int64, 2)(reads(int32)))
+def extremes(key: I32) -> tuple[int, int]:
+    """The least and the greatest of at least one."""
+    least = greatest = int64(key[0])
+    for i in range(1, key.shape[0]):
+        least, greatest = min(least, int64(key[i])), max(greatest, int64(key[i]))
+    return least, greatest
 
 
 @kernel(types.boolean(MEMORY, int64, types.boolean))

@@ -18,9 +18,11 @@ from analytics.sketches import BUCKETS, MIDDLES, REGISTERS, SPARSE, bucket_of, e
 COLUMNS = 16
 WIN, KEY, COUNT, VALUES, SUM, MIN, MAX, NEXT, REVISION, DIRTY, QAT, QCAP, QBASE, HAT, HCAP, HN = range(COLUMNS)
 
-WATERMARK, TOP, FREE, OPEN, CLOSED, STALE, CHUNKS_TOP, OUT, WANT, LAST_HEAD, AT = range(11)
+REGISTERS_HELD = 13
+WATERMARK, TOP, FREE, OPEN, CLOSED, STALE, CHUNKS_TOP, OUT, WANT, LAST_HEAD, AT, DUE, REFUSED = range(REGISTERS_HELD)
 """Registers: watermark, cells ever used, free list, lengths of both heaps and of the list of late-changed cells,
-words of chunks ever used, rows emitted, what there was too little of, the head used last."""
+words of chunks ever used, rows emitted, what there was too little of, the head used last, the row at hand, the least
+watermark at which something happens, rows refused in a call."""
 
 CELLS, CHUNKS, ROWS = 1, 2, 3
 """Values of ``WANT``: the kernel stopped before a row because there were too few of these."""

@@ -22,22 +22,21 @@ import numpy as np
 
 from analytics.kernels import F64, I32, I64, U64, column
 from analytics.window_dump import FLOATS, INTS, live, pack_cells, pack_sketches, unpack
-from analytics.window_kernel import NEVER, glance, punctuate, scan
+from analytics.window_kernel import FAR, NEVER, extremes, glance, note_due, punctuate, scan, watermarks
 from analytics.window_memory import (
     CELLS,
     CHUNKS,
     CHUNKS_TOP,
-    CLOSED,
     COLUMNS,
+    DUE,
     FREE,
     KEY,
-    OPEN,
     OUT,
+    REFUSED,
+    REGISTERS_HELD,
     ROOM,
-    STALE,
     WANT,
     WATERMARK,
-    WIN,
     Memory,
     enter_all,
 )
@@ -189,6 +188,7 @@ class WindowState:
         state.memory.too_late[late] = dump["late_rows"]
         state.memory.registers[WATERMARK] = dump["watermark"]
         unpack(state.memory, spec.width_us, spec.sketches, ints, floats, column(words, np.uint32))
+        note_due(state.memory, spec.width_us, spec.lateness_us)
         return state
 
 
@@ -203,37 +203,63 @@ def advance(state: WindowState, time: I64, received: I64, key: I32, value: F64, 
     n = len(time)
     if n == 0:
         return NOTHING
-    if not n == len(received) == len(key) == len(value) == len(distinct_hash):
+    if len(received) != n:
+        raise ValueError("the columns differ in length")
+    time, received, marks = column(time, np.int64), column(received, np.int64), np.empty(n, np.int64)
+    watermarks(state.watermark, state.spec.bound_us, time, received, marks)
+    return take(state, marks, np.arange(n), time, key, value, distinct_hash)
+
+
+def take(state: WindowState, marks: I64, rows: I64, time: I64, key: I32, value: F64, distinct_hash: U64) -> Samples:
+    """As ``advance``, where only some rows are about these windows, and the watermark at each row is known.
+
+    ``marks``: int64[n], not falling. ``rows``: int64[m], ascending, which of the n are taken; ``key``: int32[m].
+    """
+    n, m = len(marks), len(rows)
+    if n == 0:
+        return NOTHING
+    if m == 0 and pass_by(state, int(marks[-1])):
+        return NOTHING
+    if not (len(time) == len(value) == len(distinct_hash) == n and len(key) == m and (m == 0 or rows[-1] < n)):
         raise ValueError("the columns differ in length")
     keys = column(key, np.int32)
-    _know_keys(state, int(keys.max()), int(keys.min()))
-    time, received = column(time, np.int64), column(received, np.int64)
+    if m:
+        least, greatest = extremes(keys)
+        _know_keys(state, greatest, least)
+    marks, rows, time = column(marks, np.int64), column(rows, np.int64), column(time, np.int64)
     value, hashes = column(value, np.float64), column(distinct_hash, np.uint64)
-    spec, at = state.spec, 0
-    refused = np.zeros(n, np.bool_)
+    spec, at, refused = state.spec, 0, np.zeros(m, np.bool_)
+    width, lateness, sketches = spec.width_us, spec.lateness_us, spec.sketches
+    state.memory.registers[REFUSED] = 0
     while True:
         at = scan(
-            state.memory,
-            spec.width_us,
-            spec.lateness_us,
-            spec.bound_us,
-            spec.sketches,
-            at,
-            time,
-            received,
-            keys,
-            value,
-            hashes,
-            refused,
-        )
-        if at == n:
-            return _samples(state.memory, np.flatnonzero(refused))
+            state.memory, width, lateness, sketches, at, marks, rows, time, keys, value, hashes, refused
+        )  # fmt: skip
+        registers = state.memory.registers
+        if not registers[WANT]:
+            return _samples(state.memory, rows[refused] if registers[REFUSED] else None)
         _grow(state)
+
+
+def pass_by(state: WindowState, watermark_us: int) -> bool:
+    """Raise the watermark if nothing closes, is emitted again or goes on the way; else do nothing and say False.
+
+    So rows that are no row of these windows cost one comparison, however many they are.
+    """
+    registers = state.memory.registers
+    to = min(max(watermark_us, -FAR), FAR)
+    if to >= registers[DUE]:
+        return False
+    if to > registers[WATERMARK]:
+        registers[WATERMARK] = to
+    return True
 
 
 def advance_watermark(state: WindowState, watermark_us: int) -> Samples:
     """Take a punctuation of an idle producer: no row will come whose min(time, received) is less."""
     spec, to = state.spec, max(watermark_us, NO_WATERMARK)
+    if pass_by(state, to):
+        return NOTHING
     while not punctuate(state.memory, to, spec.width_us, spec.lateness_us, spec.sketches):
         _grow(state)
     return _samples(state.memory)
@@ -241,15 +267,7 @@ def advance_watermark(state: WindowState, watermark_us: int) -> Samples:
 
 def due(state: WindowState) -> int:
     """The least watermark, us UTC, at which a window closes, is emitted again or is let go; ``NEVER``: at none."""
-    m, spec, found = state.memory, state.spec, NEVER
-    if m.registers[OPEN]:
-        found = (int(m.cells[m.lists[0, 0], WIN]) + 1) * spec.width_us
-    if m.registers[CLOSED]:
-        keep = -(-spec.lateness_us // spec.width_us) * spec.width_us
-        found = min(found, (int(m.cells[m.lists[1, 0], WIN]) + 1) * spec.width_us + keep)
-    if m.registers[STALE]:
-        found = min(found, (int(m.registers[WATERMARK]) // spec.width_us + 1) * spec.width_us)
-    return found
+    return int(state.memory.registers[DUE])
 
 
 def peek(state: WindowState) -> Samples:
@@ -260,8 +278,8 @@ def peek(state: WindowState) -> Samples:
 
 
 def _memory(cells: int, words: int) -> Memory:
-    registers = np.zeros(11, np.int64)
-    registers[WATERMARK], registers[FREE] = NO_WATERMARK, -1
+    registers = np.zeros(REGISTERS_HELD, np.int64)
+    registers[WATERMARK], registers[FREE], registers[DUE] = NO_WATERMARK, -1, NEVER
     ints = np.zeros((cells, COLUMNS), np.int64)
     ints[:, KEY] = -2
     chunks = np.zeros(words, np.uint32)

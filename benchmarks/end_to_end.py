@@ -14,6 +14,7 @@ import argparse
 import secrets
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -110,11 +111,14 @@ def measured(
     for begin in range(0, events, size):
         bodies.put(make(run, begin))
 
+    basic = f"Basic {b64encode(f'{system.key}:'.encode()).decode()}"
+
     def connection() -> bool:
         with httpx.Client(base_url=system.url, timeout=120) as http:
             for path, kind, body in left(bodies):
+                said = basic if path == "/v1/batch" else f"Bearer {system.key}"  # as Segment's SDKs send it
                 while True:
-                    answer = http.post(path, content=body, headers={"content-type": kind}, auth=(system.key, ""))
+                    answer = http.post(path, content=body, headers={"content-type": kind, "authorization": said})
                     if answer.status_code != 429:
                         break
                     time.sleep(float(answer.headers.get("retry-after", 1)))

@@ -1,8 +1,9 @@
 """One benchmark on this checkout and on another commit, in turns: what each costs, and the ratio.
 
-``python -m benchmarks.side_by_side folds [--commit 708b5b0] [--rounds 3] [-- ARGUMENTS]``. The other commit is checked out
-into a temporary folder and gets the benchmark's own file, so both are measured in the same way; of each figure the best of
-the rounds counts, for a neighbour on the machine only ever makes it worse. Both run with this Python's packages.
+``python -m benchmarks.side_by_side folds [--commit 708b5b0] [--rounds 3] [ARGUMENTS]``; the benchmark gets the arguments
+that are not known here. The other commit is checked out into a temporary folder and gets the benchmark's own file, so both
+are measured in the same way; of each figure the best of the rounds counts, for a neighbour on the machine only ever makes
+it worse. Both run with this Python's packages.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
@@ -22,12 +23,16 @@ BEFORE = "708b5b0"
 Figures = dict[str, tuple[float, str]]
 
 
+def run(root: Path, module: str, arguments: Sequence[str] = ()) -> str:
+    """What a module of the checkout at ``root`` prints."""
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    return subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
 def figures(root: Path, name: str, arguments: list[str]) -> Iterator[tuple[str, float, str]]:
     """(name, value, unit) of each line that the benchmark prints."""
-    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": ""}
-    command = [sys.executable, "-P", "-m", f"benchmarks.{name}", *arguments]
-    done = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    for line in done.stdout.splitlines():
+    for line in run(root, f"benchmarks.{name}", arguments).splitlines():
         if line.startswith("{"):
             said = json.loads(line)
             yield said["name"], said["value"], said["unit"]
@@ -45,19 +50,20 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--commit", default=BEFORE)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("arguments", nargs="*")
-    options = parser.parse_args()
+    options, rest = parser.parse_known_args()
+    arguments = [argument for argument in rest if argument != "--"]
     with tempfile.TemporaryDirectory(prefix="hc-") as folder:
         other = Path(folder) / "other"
         git = ["git", "-C", str(HERE), "worktree"]
         subprocess.run([*git, "add", "--detach", "--quiet", str(other), options.commit], check=True)
         try:
             shutil.copy(HERE / "benchmarks" / f"{options.name}.py", other / "benchmarks")
+            run(other, "analytics.warm")  # what is compiled once is in no figure
             before: Figures = {}
             now: Figures = {}
             for _ in range(options.rounds):
-                take(before, figures(other, options.name, options.arguments))
-                take(now, figures(HERE, options.name, options.arguments))
+                take(before, figures(other, options.name, arguments))
+                take(now, figures(HERE, options.name, arguments))
         finally:
             subprocess.run([*git, "remove", "--force", str(other)], check=True)
     for name, (value, unit) in now.items():

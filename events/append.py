@@ -21,6 +21,23 @@ GENERATIONS_KEPT = 2
 """The newest of the generation before this one, too: whoever goes back to the version before goes on from there."""
 
 
+LASTING = ((86_400_000_000, 600_000_000), (31 * 86_400_000_000, 1_200_000_000))
+"""(age, span), both us: up to that age one lasting snapshot is kept of each span; of what is older none."""
+
+
+def thinned(saved: Sequence[tuple[int, int]], now: int) -> list[int]:
+    """Of lasting snapshots, (number, time in us) oldest first, the numbers of those that are to go."""
+    seen: set[tuple[int, int]] = set()
+    gone: list[int] = []
+    for number, at in saved:
+        span = next((span for age, span in LASTING if now - at < age), None)
+        if span is None or (span, at // span) in seen:
+            gone.append(number)
+        else:
+            seen.add((span, at // span))
+    return gone
+
+
 def kept(snapshots: Sequence[SnapshotRef]) -> list[SnapshotRef]:
     """Of ``snapshots``, oldest first, those that a log keeps."""
     newest: dict[tuple[int, str], SnapshotRef] = {}

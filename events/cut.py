@@ -14,7 +14,7 @@ import msgspec
 import xxhash
 
 from events.errors import Rejected
-from events.log import EventLog
+from events.log import LogReader
 
 Cut = Mapping[str, int]
 """Cell name -> number of its last commit within the cut (0: before its first)."""
@@ -26,7 +26,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[str, int]]).decode
 
 
-def cut_now(log: EventLog, cells: Iterable[str]) -> dict[str, int]:
+def cut_now(log: LogReader, cells: Iterable[str]) -> dict[str, int]:
     """Where each of ``cells`` stands now."""
     return {cell: log.last_commit(cell)[0] for cell in cells}
 

@@ -28,7 +28,7 @@ class Transient(RuntimeError):
 
 
 class Overloaded(Transient):
-    """The disk is nearly full: the caller must slow down (HTTP 429 with Retry-After)."""
+    """The disk is nearly full, or others ask for as much already: the caller must slow down (HTTP 429 with Retry-After)."""
 
 
 class Elsewhere(Transient):

@@ -81,6 +81,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     data: bytes
     pieces: tuple[Piece, ...] = ()
     """All that belong to it. ``LogReader.snapshots`` leaves them out; ``LogReader.piece`` reads one."""
+    lasting: bool = False
+    """Whether it is also kept for looks back; then it has no pieces. ``events.append.thinned`` says for how long."""
 
 
 class SnapshotRef(NamedTuple):
@@ -161,6 +163,10 @@ class LogReader(Protocol):
         """(number, time) of the cell's last commit; (0, 0) for a cell that never committed."""
         ...
 
+    def commit_at(self, cell: str, at: int) -> int:
+        """Number of the cell's last commit whose time is not after ``at`` (microseconds UTC); 0: there is none."""
+        ...
+
     def cursor(self, cell: str) -> Cursor:
         """How far the cell has read each of its sources; empty for a cell that never committed."""
         ...
@@ -169,6 +175,13 @@ class LogReader(Protocol):
         """Stored snapshots, oldest first and without their pieces: the newest two, and the newest of the generation before.
 
         A generation is what a fold of one version makes on one CPU architecture.
+        """
+        ...
+
+    def snapshot_at(self, cell: str, commit: int, fold_version: int, arch: str) -> SnapshotRef | None:
+        """The newest lasting snapshot of that generation that stands at ``commit`` or below; None where none is left.
+
+        A log may keep fewer than ``events.append.thinned`` says; what is missing is folded.
         """
         ...
 

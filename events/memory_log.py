@@ -10,7 +10,7 @@ from threading import Condition
 
 import msgspec
 
-from events.append import Position, admit, appended, kept, missing_piece, taken_over
+from events.append import Position, admit, appended, kept, missing_piece, taken_over, thinned
 from events.entry import Entry
 from events.envelope import CellName
 from events.errors import Fenced, Rejected
@@ -29,6 +29,7 @@ class _Stored:
         self.commits: list[tuple[int, bytes, tuple[JournalRow, ...]]] = []
         self.snapshots: list[SnapshotRef] = []
         self.pieces: dict[str, bytes] = {}
+        self.lasting: list[SnapshotRef] = []
 
 
 class _Memory:
@@ -117,6 +118,11 @@ class MemoryLog:
     @staticmethod
     def _keep(stored: _Stored, number: int, snapshot: Snapshot) -> None:
         stored.snapshots = kept([*stored.snapshots, SnapshotRef(number, snapshot)])
+        if snapshot.lasting:
+            stored.lasting.append(SnapshotRef(number, snapshot))
+            at = [(ref.commit, stored.commits[ref.commit - 1][0]) for ref in stored.lasting]
+            gone = {*thinned(at, stored.position.committed)}
+            stored.lasting = [ref for ref in stored.lasting if ref.commit not in gone]
         stored.pieces |= {name: data for name, data in snapshot.pieces if data is not None}
         named = {piece.name for ref in stored.snapshots for piece in ref.snapshot.pieces}
         stored.pieces = {name: data for name, data in stored.pieces.items() if name in named}
@@ -164,6 +170,11 @@ class MemoryLog:
             stored = self._cells.get(cell)
             return (stored.position.number, stored.position.committed) if stored else (0, 0)
 
+    def commit_at(self, cell: str, at: int) -> int:
+        with self._changed:
+            stored = self._cells.get(cell)
+            return bisect_right(stored.commits, at, key=lambda commit: commit[0]) if stored else 0
+
     def cursor(self, cell: str) -> Cursor:
         with self._changed:
             stored = self._cells.get(cell)
@@ -174,6 +185,16 @@ class MemoryLog:
             stored = self._cells.get(cell)
             refs = stored.snapshots if stored else []
             return [SnapshotRef(number, msgspec.structs.replace(saved, pieces=())) for number, saved in refs]
+
+    def snapshot_at(self, cell: str, commit: int, fold_version: int, arch: str) -> SnapshotRef | None:
+        with self._changed:
+            stored = self._cells.get(cell)
+            fitting = [
+                ref
+                for ref in (stored.lasting if stored else [])
+                if ref.commit <= commit and (ref.snapshot.fold_version, ref.snapshot.arch) == (fold_version, arch)
+            ]
+            return fitting[-1] if fitting else None
 
     def piece(self, cell: str, name: str) -> bytes:
         with self._changed:

@@ -29,6 +29,11 @@ class CellKeys(NamedTuple):
         return f"{self.base}:blobs"
 
     @property
+    def lasting(self) -> str:
+        """Hash: ``<number> <time> <size> <fold version> <architecture>`` a snapshot for looks back, compressed."""
+        return f"{self.base}:lasting"
+
+    @property
     def trimmed(self) -> str:
         """Hash: ``e:<stream>`` where what is left of it begins, ``v:<stream>`` that, the chain hash and the bytes before."""
         return f"{self.base}:trimmed"

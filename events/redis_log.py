@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from events import redis_past
 from events.append import Follower, missing_piece
 from events.doorbell import Doorbell, Rung
 from events.entry import Entry
@@ -176,6 +177,9 @@ class RedisLog:
         number, at = self._call(lambda client: client.hmget(key, "number", "at"))
         return int(number or 0), int(at or 0)
 
+    def commit_at(self, cell: str, at: int) -> int:
+        return redis_past.commit_at(self._server, self._server.keys.of(cell), self.last_commit(cell), at)
+
     def cursor(self, cell: str) -> Cursor:
         stand = self._stand(self._server.keys.of(cell))
         return stand.position.cursor if stand else {}
@@ -190,6 +194,10 @@ class RedisLog:
             return SnapshotRef(saved.number, Snapshot(saved.fold_version, saved.arch, self._blob(keys, saved.state)))
 
         return self._unpruned(cell, lambda: [ref(saved) for saved in self._saved(keys)])
+
+    def snapshot_at(self, cell: str, commit: int, fold_version: int, arch: str) -> SnapshotRef | None:
+        keys = self._server.keys.of(cell)
+        return self._unpruned(cell, lambda: redis_past.newest(self._server, keys, commit, fold_version, arch))
 
     def piece(self, cell: str, name: str) -> bytes:
         keys = self._server.keys.of(cell)
@@ -266,7 +274,8 @@ class RedisLog:
             return 0
         gone = sum(_trimmed(v)[2] for f, v in self._call(lambda c: c.hgetall(keys.trimmed)).items() if f[:2] == b"v:")
         blobs = {blob.fields[0]: blob.size for saved in stand.saved for blob in saved.blobs()}
-        return sum(stand.sizes.values()) - gone + sum(blobs.values())
+        lasting = sum(one.size for one in redis_past.listed(self._server, keys))
+        return sum(stand.sizes.values()) - gone + sum(blobs.values()) + lasting
 
     def room(self) -> Room:
         """Of the memory that ``maxmemory`` sets, as of about a second ago; never keeps a caller waiting for a server that is

@@ -26,11 +26,13 @@ several(4, function(i) redis.call('XADD', KEYS[2], ARGV[i], 't', ARGV[i + 1], 'n
 several(4, function(i) redis.call('XADD', KEYS[tonumber(ARGV[i])], ARGV[i + 1], 'h', ARGV[i + 2], 'p', ARGV[i + 3]) end)
 several(2, function(i) redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end)
 several(1, function(i) redis.call('HDEL', KEYS[3], ARGV[i]) end)
+several(2, function(i) redis.call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end)
+several(1, function(i) redis.call('HDEL', KEYS[4], ARGV[i]) end)
 redis.call('HSET', KEYS[1], unpack(ARGV, at))
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1
 """
-"""Keys: position, commits, blobs, then streams. Arguments: see ``Move.arguments``. 1: done; 0: another was faster."""
+"""Keys: position, commits, blobs, lasting, then streams. Arguments: ``Move.arguments``. 1: done; 0: another was faster."""
 
 TRIM = """#!lua
 local known = redis.call('HGET', KEYS[1], ARGV[1])
@@ -68,6 +70,10 @@ class Move(NamedTuple):
     blobs: Mapping[str, bytes] = {}
     dropped: Sequence[str] = ()
     """Blobs that nothing needs any more."""
+    lasting: Mapping[str, bytes] = {}
+    """Snapshots for looks back, by field."""
+    forgotten: Sequence[str] = ()
+    """Fields of those that are not kept any longer."""
 
     def arguments(self) -> list[Value]:
         made: list[Value] = [self.epoch, self.number, self.channel, self.message]
@@ -75,10 +81,11 @@ class Move(NamedTuple):
         made.append(len(self.entries))
         for entry in self.entries:
             made += entry
-        made.append(len(self.blobs))
-        for blob in self.blobs.items():
-            made += blob
-        made += [len(self.dropped), *self.dropped]
+        for fields, gone in ((self.blobs, self.dropped), (self.lasting, self.forgotten)):
+            made.append(len(fields))
+            for pair in fields.items():
+                made += pair
+            made += [len(gone), *gone]
         for field in self.position.items():
             made += field
         return made

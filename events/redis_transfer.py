@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from events import redis_past
 from events.entry import Entry, encode_header
 from events.errors import Rejected
 from events.log import Piece, Snapshot, SnapshotRef, Verdict
@@ -58,7 +59,7 @@ def copy_of(server: Server, cell: str) -> CellCopy:
             brought |= {piece.name for piece in pieces}
             yield SnapshotRef(saved.number, Snapshot(saved.fold_version, saved.arch, data(saved.state), pieces))
 
-    return CellCopy(stand.position, starts, entries, commits, snapshots)
+    return CellCopy(stand.position, starts, entries, commits, snapshots, lambda: redis_past.every(server, keys))
 
 
 def _elements(server: Server, key: str, after: int) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
@@ -99,6 +100,9 @@ class RedisTarget:
         sizes = {stream: self._stream(keys, copy, stream) for stream in copy.position.streams}
         sizes[""] = self._commits(keys, copy)
         saved = self._saved(keys, copy)
+        for at, (number, snapshot) in copy.lasting():
+            name, data = redis_past.packed(number, at, snapshot)
+            server.call(lambda client, f=name.field, d=data: client.hset(keys.lasting, f, d))
         stand = Stand(copy.position, sizes, saved)
         members = [f"{cell} {stream}" for stream in ("", *copy.position.streams)]
         server.call(lambda client: client.sadd(server.keys.writers, *members))

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from events import redis_past
 from events.append import Position, admit, appended, missing_piece, taken_over
 from events.entry import Entry, decode_header, encode_header
 from events.envelope import CellName
@@ -110,11 +111,14 @@ class RedisWriter:
             if len(entry.payload) > MOST_BYTES:
                 raise Corrupt(f"{cell}: an entry of {stream} has {len(entry.payload):,} bytes, more than Redis takes")
             sizes[stream] = sizes.get(stream, 0) + len(header) + len(entry.payload)
-            added.append((4 + streams.index(stream), f"{entry.header.end}-{sizes[stream]}", header, entry.payload))
+            added.append((5 + streams.index(stream), f"{entry.header.end}-{sizes[stream]}", header, entry.payload))
         saved, blobs, dropped = old.saved, dict[str, bytes](), list[str]()
+        lasting, forgotten = dict[str, bytes](), list[str]()
         if commit.snapshot is not None:
             saved, blobs = _with(old.saved, cell, position, commit.snapshot)
             dropped = _unnamed(old.saved, saved, held.loose)
+            if commit.snapshot.lasting:
+                lasting, forgotten = redis_past.added(redis_past.listed(self._server, keys), position, commit.snapshot)
         new = Stand(position, sizes, saved)
         if sum(map(len, blobs.values())) > AT_ONCE_BYTES:
             held.loose += blobs
@@ -134,6 +138,8 @@ class RedisWriter:
             added,
             blobs,
             dropped,
+            lasting,
+            forgotten,
         )
         if not self._moved(keys, move, [keys.stream(stream) for stream in streams]):
             return None
@@ -142,7 +148,7 @@ class RedisWriter:
         return new
 
     def _moved(self, keys: CellKeys, move: Move, streams: Sequence[str]) -> bool:
-        named = [keys.position, keys.commits, keys.blobs, *streams]
+        named = [keys.position, keys.commits, keys.blobs, keys.lasting, *streams]
         return self._server.script(MOVE, named, move.arguments(), confirm=True) == 1
 
     def _is_retry(self, keys: CellKeys, commit: Commit) -> bool:

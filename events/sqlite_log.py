@@ -133,6 +133,10 @@ class SqliteLog:
         position = reader.position() if reader else Position()
         return position.number, position.committed
 
+    def commit_at(self, cell: str, at: int) -> int:
+        reader = self._reader(cell)
+        return reader.commit_at(at) if reader else 0
+
     def cursor(self, cell: str) -> Cursor:
         reader = self._reader(cell)
         return reader.position().cursor if reader else {}
@@ -140,6 +144,10 @@ class SqliteLog:
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
         reader = self._reader(cell)
         return reader.snapshots() if reader else []
+
+    def snapshot_at(self, cell: str, commit: int, fold_version: int, arch: str) -> SnapshotRef | None:
+        reader = self._reader(cell)
+        return reader.snapshot_at(commit, fold_version, arch) if reader else None
 
     def piece(self, cell: str, name: str) -> bytes:
         reader = self._reader(cell)

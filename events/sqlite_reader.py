@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -11,14 +12,18 @@ from events.append import Position, missing_piece
 from events.entry import Entry, decode_header
 from events.errors import Corrupt
 from events.log import JOURNAL_COMMITS, JournalRow, Snapshot, SnapshotRef
-from events.sqlite_schema import SELECT_POSITION, STREAM_BITS, open_reader, translated
+from events.sqlite_schema import IS_LASTING, SELECT_POSITION, STREAM_BITS, open_reader, translated
 from events.stored_position import decode_journal, decode_position
 
 _IDLE_CONNECTIONS = 2
 _STAMP = "SELECT epoch, number FROM cell"
 _ENTRIES = "SELECT place, header, payload FROM entry WHERE place > ? AND place <= ? ORDER BY place"
 _JOURNAL = "SELECT number, journal FROM commits WHERE number > ? AND journal IS NOT NULL ORDER BY number LIMIT ?"
+_AT = "SELECT at FROM commits WHERE number >= ? ORDER BY number LIMIT 1"
 _SNAPSHOTS = "SELECT number, fold_version, arch, data FROM snapshot ORDER BY number"
+_LASTING = """
+SELECT number, data FROM lasting WHERE number <= ? AND fold_version = ? AND arch = ? ORDER BY number DESC LIMIT 1
+"""
 _END = (1 << STREAM_BITS) - 1
 
 
@@ -75,10 +80,28 @@ class CellReader:
             sources = list(self._position(db).cursor)
         return [row for number, data in rows for row in decode_journal(number, data, sources)]
 
+    def commit_at(self, at: int) -> int:
+        """See ``LogReader.commit_at``; times of commits never step back."""
+        with self._connection() as db:
+            low, high = 0, self._position(db).number
+            while low < high:
+                middle = (low + high + 1) // 2
+                (found,) = db.execute(_AT, (middle,)).fetchone()
+                low, high = (middle, high) if found <= at else (low, middle - 1)
+            return low
+
     def snapshots(self) -> Sequence[SnapshotRef]:
         with self._connection() as db:
             rows = db.execute(_SNAPSHOTS).fetchall()
         return [SnapshotRef(number, Snapshot(version, arch, data)) for number, version, arch, data in rows]
+
+    def snapshot_at(self, commit: int, fold_version: int, arch: str) -> SnapshotRef | None:
+        """See ``LogReader.snapshot_at``."""
+        with self._connection() as db:
+            if db.execute(IS_LASTING).fetchone() is None:
+                return None  # a file that no writer of this release has opened yet
+            row = db.execute(_LASTING, (commit, fold_version, arch)).fetchone()
+        return SnapshotRef(row[0], Snapshot(fold_version, arch, zlib.decompress(row[1]), (), True)) if row else None
 
     def piece(self, name: str) -> bytes:
         """See ``EventLog.piece``."""

@@ -31,6 +31,15 @@ CREATE TABLE IF NOT EXISTS piece(name TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS has_piece(number INTEGER, name TEXT, PRIMARY KEY(number, name)) WITHOUT ROWID;
 """
 """Which snapshots (by number) have which pieces. Files from before they were invented get the tables from their writer."""
+_LASTING = """
+CREATE TABLE IF NOT EXISTS lasting(
+  number INTEGER PRIMARY KEY, at INTEGER NOT NULL, fold_version INTEGER, arch TEXT, data BLOB NOT NULL
+);
+"""
+"""Snapshots that are kept for looks back, compressed; thinned as they age. Older files get the table from their writer."""
+IS_LASTING = "SELECT 1 FROM sqlite_master WHERE name = 'lasting'"
+EVERY_LASTING = "SELECT number, at, fold_version, arch, data FROM lasting ORDER BY number"
+ADD_LASTING = "INSERT INTO lasting(number, at, fold_version, arch, data) VALUES (?, ?, ?, ?, ?)"
 _TABLES = f"""
 CREATE TABLE cell(
   id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, epoch INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -41,6 +50,7 @@ CREATE TABLE commits(number INTEGER PRIMARY KEY, at INTEGER NOT NULL, nonce BLOB
 CREATE TABLE snapshot(number INTEGER PRIMARY KEY, fold_version INTEGER, arch TEXT, data BLOB NOT NULL);
 CREATE TABLE trimmed(stream INTEGER PRIMARY KEY, below INTEGER NOT NULL, chain BLOB NOT NULL);
 {_PIECES}
+{_LASTING}
 PRAGMA user_version = {FORMAT};
 """
 SELECT_POSITION = "SELECT epoch, number, committed, streams, cursor FROM cell"
@@ -93,7 +103,7 @@ def open_writer(path: Path, cell: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA wal_autocheckpoint=0")
-    _opened(db, path, cell).executescript(_PIECES)
+    _opened(db, path, cell).executescript(_PIECES + _LASTING)
     return db
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,9 @@ from events.entry import Entry, decode_header, encode_header
 from events.errors import Rejected
 from events.log import Piece, Snapshot, SnapshotRef, Verdict
 from events.sqlite_schema import (
+    ADD_LASTING,
+    EVERY_LASTING,
+    IS_LASTING,
     SELECT_POSITION,
     STREAM_BITS,
     SUFFIX,
@@ -56,7 +60,13 @@ def copy_of(path: Path, cell: str) -> CellCopy:
         with closing(open_reader(path, cell)) as db:
             yield from _snapshots(db)
 
-    return CellCopy(position, starts, entries, commits, snapshots)
+    def lasting() -> Iterator[tuple[int, SnapshotRef]]:
+        with closing(open_reader(path, cell)) as db:
+            if db.execute(IS_LASTING).fetchone():
+                for number, at, version, arch, data in db.execute(EVERY_LASTING):
+                    yield at, SnapshotRef(number, Snapshot(version, arch, zlib.decompress(data), (), True))
+
+    return CellCopy(position, starts, entries, commits, snapshots, lasting)
 
 
 def _snapshots(db: sqlite3.Connection) -> Iterator[SnapshotRef]:
@@ -135,5 +145,7 @@ def _fill(db: sqlite3.Connection, position: Position, copy: CellCopy) -> None:
             if data is not None:
                 db.execute("INSERT INTO piece(name, data) VALUES (?, ?)", (name, data))
             db.execute("INSERT INTO has_piece(number, name) VALUES (?, ?)", (number, name))
+    kept = ((n, at, s.fold_version, s.arch, zlib.compress(s.data, 3)) for at, (n, s) in copy.lasting())
+    db.executemany(ADD_LASTING, kept)
     values = (position.epoch, position.number, position.committed, *encode_position(position))
     db.execute("UPDATE cell SET epoch = ?, number = ?, committed = ?, streams = ?, cursor = ?", values)

@@ -6,17 +6,28 @@ import fcntl
 import os
 import sqlite3
 import threading
+import zlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
-from events.append import GENERATIONS_KEPT, SNAPSHOTS_KEPT, Position, admit, appended, missing_piece, taken_over
+from events.append import (
+    GENERATIONS_KEPT,
+    SNAPSHOTS_KEPT,
+    Position,
+    admit,
+    appended,
+    missing_piece,
+    taken_over,
+    thinned,
+)
 from events.entry import decode_header, encode_header
 from events.envelope import CellName
 from events.errors import Fenced, Transient
 from events.log import Commit, Lease, Snapshot
 from events.sqlite_schema import (
+    ADD_LASTING,
     SELECT_POSITION,
     STREAM_BITS,
     create,
@@ -36,6 +47,8 @@ _ENTRY = "INSERT INTO entry(place, header, payload) VALUES (?, ?, ?)"
 _COMMIT = "INSERT INTO commits(number, at, nonce, journal) VALUES (?, ?, ?, ?)"
 _NONCE = "SELECT nonce FROM commits WHERE number = ?"
 _SNAPSHOT = "INSERT INTO snapshot(number, fold_version, arch, data) VALUES (?, ?, ?, ?)"
+_LASTING_ONES = "SELECT number, at FROM lasting ORDER BY number"
+_FORGET = "DELETE FROM lasting WHERE number = ?"
 _PIECE = "INSERT OR IGNORE INTO piece(name, data) VALUES (?, ?)"
 _IS_PIECE = "SELECT 1 FROM piece WHERE name = ?"
 _HAS_PIECE = "INSERT INTO has_piece(number, name) VALUES (?, ?)"
@@ -98,6 +111,8 @@ class CellWriter:
         db.execute(_COMMIT, (new.number, new.committed, commit.nonce, journal))
         if commit.snapshot is not None:
             self._save(db, new.number, commit.snapshot)
+            if commit.snapshot.lasting:
+                self._save_lasting(db, new, commit.snapshot)
         db.execute(_UPDATE, (new.epoch, new.number, new.committed, *encode_position(new)))
         return new
 
@@ -112,6 +127,12 @@ class CellWriter:
         db.execute(_PRUNE, (SNAPSHOTS_KEPT, GENERATIONS_KEPT))
         for statement in _PRUNE_PIECES:
             db.execute(statement)
+
+    def _save_lasting(self, db: sqlite3.Connection, at: Position, saved: Snapshot) -> None:
+        packed = zlib.compress(saved.data, 3)
+        db.execute(ADD_LASTING, (at.number, at.committed, saved.fold_version, saved.arch, packed))
+        gone = thinned(db.execute(_LASTING_ONES).fetchall(), at.committed)
+        db.executemany(_FORGET, [(number,) for number in gone])
 
     def trim(self, stream: str, below: int) -> None:
         """Delete entries wholly below ``below``, but never the newest: it carries the watermark."""

@@ -38,6 +38,8 @@ class CellCopy(NamedTuple):
     """Those above a number."""
     snapshots: Callable[[], Iterator[SnapshotRef]]
     """Oldest first; each piece has its bytes in the first one that names it."""
+    lasting: Callable[[], Iterator[tuple[int, SnapshotRef]]]
+    """Those that are kept for looks back, each with the time of its commit (us UTC), oldest first."""
 
 
 def digest(copy: CellCopy) -> bytes:
@@ -50,6 +52,8 @@ def digest(copy: CellCopy) -> bytes:
         hashed.update(_encode(record))
     for ref in copy.snapshots():
         hashed.update(_encode(ref))
+    for lasting in copy.lasting():
+        hashed.update(_encode(lasting))
     return hashed.digest()
 
 

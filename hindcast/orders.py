@@ -67,7 +67,7 @@ class Orders:
                 self._at[source] = entry.header.end
 
     def _carry_out(self, place: int, type_: str, subject: str, data: Mapping[str, Any]) -> None:
-        failed = ""
+        failed, late = "", False
         try:
             if type_ == PLACED:
                 self._placement.move(subject, data["host"])
@@ -75,5 +75,5 @@ class Orders:
                 self._placement.arrange(data["placement"])
         except (Rejected, Transient) as error:
             logger.warning("%s %s: %s", type_, subject, error)
-            failed = str(error)
-        self._placement.carried_out(place, failed)
+            failed, late = str(error), isinstance(error, Transient)
+        self._placement.carried_out(place, failed, late=late)

@@ -80,7 +80,7 @@ class Reconciler:
         self._where = HostMap(namespace, {})
         self._wanted = arranged([*self._cells.values()], placement, cores=cores) | dict(hosts or {})
         """Cell name to host name."""
-        self._done, self._order_failed = -1, ""
+        self._done, self._order_failed, self._late = -1, "", False
         """The place on ``control`` of the last order that was carried out, and why it was not."""
         self._empty_since: dict[str, float] = {}
         self._failed: dict[str, str] = {}
@@ -142,10 +142,13 @@ class Reconciler:
             self._wanted = arranged([*self._cells.values()], placement, cores=self._cores)
             self._bring(self._wanted)
 
-    def carried_out(self, order: int, failed: str = "") -> None:
-        """Let everybody know that the order at this place on ``control`` is done with; ``failed``: why it is not done."""
+    def carried_out(self, order: int, failed: str = "", *, late: bool = False) -> None:
+        """Let everybody know that the order at this place on ``control`` is done with; ``failed``: why it is not done.
+
+        ``late``: it is still being done, and holds no error any more once every cell is where it is to be.
+        """
         with self._changing:
-            self._done, self._order_failed = order, failed
+            self._done, self._order_failed, self._late = order, failed, late
             self._reconcile()
 
     def _known(self, cell: str) -> CellSpec:
@@ -245,6 +248,9 @@ class Reconciler:
 
     def _tell(self, cells: Mapping[str, str], versions: Mapping[str, int | None]) -> int:
         """Tell every host where the cells are, where that is news to it; answers the version of the map."""
+        going = {cell: host for cell, host in self._wanted.items() if cells.get(cell) != host}
+        if self._late and not going:
+            self._order_failed, self._late = "", False
         kinds: dict[str, Kind] = {name: self._cells[name].kind for name in cells}
         placed = [self._cells[name] for name in cells]
         topics = topics_of(placed)
@@ -255,7 +261,7 @@ class Reconciler:
             tuple(topic for _, topic in topics),
             {topic.name: cell for cell, topic in topics},
             arrangement(placed, cells),
-            {cell: host for cell, host in self._wanted.items() if cells.get(cell) != host},
+            going,
             self._done,
             self._order_failed,
             self._where.version,

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +25,8 @@ from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
 from events.tables import columns_of
+from query import as_of
+from query.as_of import Moment
 from query.history import Archived, Cut, History
 from query.partitions import DataPartitioner, Part
 from query.rows import as_objects, as_rows
@@ -91,6 +93,8 @@ class Answer:
     truncated: bool
     elapsed_ms: float
     cut: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    as_of: str = ""
+    """The token of the moment that this was answered at: asked ``as_of`` it, the same is answered."""
 
     def rows(self) -> list[list[Any]]:
         """JSON-able values, a list a row."""
@@ -142,15 +146,25 @@ class Engine:
         self._limits = limits or Limits()
 
     def run(
-        self, sql: str, *, tenant: str, rows: int | None = None, commands: bool = True, stop: Stop | None = None
+        self,
+        sql: str,
+        *,
+        tenant: str,
+        rows: int | None = None,
+        commands: bool = True,
+        stop: Stop | None = None,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
     ) -> Answer:
         """The answer to ``sql`` over what ``tenant`` has; at most ``rows`` of it, and never above the engine's limit.
 
         ``commands``: whether the stream ``control`` may be read (see ``History``); else such a query is ``Withheld``.
-        Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
+        ``moment``: what was known then; None: now. ``valid_at``: only rows of events up to that time (us UTC), whenever they
+        became known. Raises ``Rejected("sql", …)`` with DuckDB's words for a statement that is wrong, forbidden or too much.
         """
-        with self.open(tenant=tenant, commands=commands, stop=stop) as session:
-            return session.run(sql, rows=rows)
+        moment = moment or as_of.now(self._log, tenant)
+        with self.open(tenant=tenant, commands=commands, stop=stop, moment=moment, valid_at=valid_at) as session:
+            return replace(session.run(sql, rows=rows), as_of=moment.token)
 
     @contextmanager
     def open(
@@ -161,18 +175,22 @@ class Engine:
         cut: Cut | None = None,
         stop: Stop | None = None,
         partitions: int = 1,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
         keep_bytes: int = 0,
     ) -> Generator[Session, None, None]:
         """Several statements on one cut and one deadline. ``cut``: the one of an earlier answer; None: all there is now.
 
         ``partitions``: into so many parts that are scanned at the same time is each stream divided that ``cut`` names.
+        In one part a stream is read in its order by one thread, so that sums of fractions are the same to the last bit.
         ``keep_bytes``: so much of what a statement has read is kept for the next ones, which then need not read it.
         """
         stop = stop or Stop()
-        history = History(self._log, tenant, commands=commands, cut=cut)
+        history = History(self._log, tenant, commands=commands, cut=cut, moment=moment)
         root = self._log.root if isinstance(self._log, ArchivedLog) else Path()
-        tables = _Tables(history, root, cut or {}, partitions, keep_bytes)
-        with closing(database(self._limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
+        tables = _Tables(history, root, cut or {}, partitions, keep_bytes, valid_at)
+        limits = self._limits if partitions > 1 else replace(self._limits, threads=1)
+        with closing(database(limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
             yield Session(db, tables, self._limits, late, stop)
 
 
@@ -222,7 +240,13 @@ class _Tables:
     """The streams as DuckDB sees them. What goes wrong in the log meanwhile is kept: it is not the caller's fault."""
 
     def __init__(
-        self, history: History, root: Path, divided: Collection[str] = (), partitions: int = 1, keep_bytes: int = 0
+        self,
+        history: History,
+        root: Path,
+        divided: Collection[str] = (),
+        partitions: int = 1,
+        keep_bytes: int = 0,
+        valid_at: int | None = None,
     ) -> None:
         """``divided``: the streams that are scanned in ``partitions`` parts. ``keep_bytes``: of rows read before."""
         self._keep_bytes = keep_bytes
@@ -231,6 +255,7 @@ class _Tables:
         self._root = root
         self.counting = False
         """Whether the statement at hand only counts rows: nobody looks at the first column."""
+        self._valid_at = valid_at
         self._divided = divided if partitions > 1 else ()
         self._partitioner = DataPartitioner(partitions)
         self.failure: Exception | None = None
@@ -238,19 +263,22 @@ class _Tables:
 
     def register(self, db: duckdb.DuckDBPyConnection) -> None:
         for name in STREAMS:
+            stored = name if self._valid_at is None else f"{name}_of_all_times"
             if name in self._divided:
-                self._register_parts(db, name)
+                self._register_parts(db, name, stored)
             else:
-                db.register(name, self._table(name, None))
+                db.register(stored, self._table(name, None))
+            if self._valid_at is not None:
+                db.execute(f"CREATE TEMP VIEW {name} AS FROM {stored} WHERE epoch_us(time) <= {self._valid_at}")
         register_latest(db)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
-    def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str) -> None:
+    def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str, stored: str) -> None:
         parts = self._partitioner.partition_data(self._history.heads(name)) or [()]
         for i, part in enumerate(parts):
             db.register(f"part_{i}_of_{name}", self._table(name, part))
         every = " UNION ALL ".join(f"FROM part_{i}_of_{name}" for i in range(len(parts)))
-        db.execute(f"CREATE TEMP VIEW {name} AS {every}")
+        db.execute(f"CREATE TEMP VIEW {stored} AS {every}")
 
     def _table(self, stream: str, part: Part | None) -> StreamTable:
         from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import

@@ -14,6 +14,7 @@ from events.entry import Entry
 from events.errors import Rejected
 from events.log import LogReader, Source
 from events.tables import named_in_sql, rows_within, schema_of
+from query.as_of import Moment
 from query.partitions import Part
 
 READ_BYTES = 4 << 20
@@ -74,10 +75,19 @@ class History:
 
     ``commands``: whether the commands may be read, and what became of them (all that the cell ``control`` wrote). Where
     not, asking for ``control`` raises ``Withheld``; other streams lack the rows that come from there. ``cut``: an earlier
-    moment to stop at, for the streams that it names.
+    moment to stop at, for the streams that it names. ``moment``: the same, of all streams.
     """
 
-    def __init__(self, log: LogReader, tenant: str, *, commands: bool = True, cut: Cut | None = None) -> None:
+    def __init__(
+        self,
+        log: LogReader,
+        tenant: str,
+        *,
+        commands: bool = True,
+        cut: Cut | None = None,
+        moment: Moment | None = None,
+    ) -> None:
+        self._moment = moment
         self._cut = cut or {}
         self._log = log
         self._tenant = tenant
@@ -96,7 +106,8 @@ class History:
             producers = [p for p in self._log.producers(stream_of(stream).name) if p.startswith(prefix)]
             if not self._commands:
                 producers = [p for p in producers if not p.startswith(f"{prefix}{CONTROL.name}/")]
-            heads = {p: self._log.head(stream, p) for p in producers}
+            log, moment = self._log, self._moment
+            heads = {p: moment.head(log, stream, p) if moment else log.head(stream, p) for p in producers}
             if (then := self._cut.get(stream)) is not None:
                 heads = {p: min(head, then[p]) for p, head in heads.items() if p in then}
             self._heads[stream] = heads

@@ -138,6 +138,11 @@ class Hosts:
             answer.cancel()
             turned.cancel()
 
+    async def view_at(self, cell: str, topic: str, commit: int) -> Mapping[str, Any]:
+        """What a topic of ``cell`` showed at a commit. Raises ``Transient`` where its host does not answer in time."""
+        host = self.where.host_of(cell)
+        return await self._call(host, lambda h: h.view_at.remote(cell, topic, commit), ANSWER_S)
+
     async def followers(self) -> list[Followed]:
         """Everybody who follows a host's topics, as those hosts say that answer."""
         answers = await asyncio.gather(*(self._followers(name) for name in self.where.hosts))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from events.errors import Rejected
 from hindcast.valkey import program
 from tests.running import free_port
 
@@ -24,7 +25,10 @@ START_S = 30.0
 def binary(kind: str) -> str:
     """Skips the test where this machine has no such server."""
     if kind == "valkey":
-        return str(program())
+        try:
+            return str(program())
+        except Rejected as none:
+            pytest.skip(none.reason)
     found = shutil.which("redis-server")
     if found is None:
         pytest.skip("no redis-server on this machine: `apt-get install redis-server` brings one")

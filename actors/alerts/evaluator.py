@@ -90,6 +90,7 @@ class AlertEvaluator:
         """A rule goes or changes: what it had firing is resolved; keys that no rule asks about any more are forgotten."""
         rule = state.rules.pop(name, None)
         if successor is not None:
+            assert successor.metric  # its condition is read here, once, and not while samples wait
             state.rules[name] = successor
         state.forget_order()
         if rule is None:
@@ -150,8 +151,8 @@ class AlertEvaluator:
 
     def _silent(self, state: State, rule: Rule, closing: Closing, verdict: Verdict) -> list[str]:
         """The keys at which a silence of this verdict can change anything, in order."""
-        instances = state.instances.get(rule.name, {})
-        keys = {key for key, instance in instances.items() if instance.active}
+        instances = state.instances.get(rule.name)
+        keys = {key for key, instance in instances.items() if instance.active} if instances else set[str]()
         if verdict is Verdict.BREACHED or (verdict is Verdict.UNKNOWN and rule.no_data == "fire"):
             keys |= state.keys_of(rule, closing)
         return sorted(keys)
@@ -246,10 +247,13 @@ class AlertEvaluator:
     def _tick(self, state: State, now: int) -> None:
         step = min(max(now - state.now, 0), STEP_US) if state.now else 0
         state.now = max(state.now, now)
-        for definition, closing in sorted(state.closings.items()):
+        still: list[str] = []
+        for definition, closing in state.closings.items():
             closing.still += step
             if closing.until and closing.still >= NO_DATA_US + 2 * closing.width:
-                self._stand_still(state, definition, closing, now)
+                still.append(definition)
+        for definition in sorted(still):
+            self._stand_still(state, definition, state.closings[definition], now)
 
     def _stand_still(self, state: State, definition: str, closing: Closing, now: int) -> None:
         """Nothing says any more how a definition's windows fare, not even that they are empty: there is no data."""
@@ -267,6 +271,8 @@ class AlertEvaluator:
         awake: dict[str, set[str]] = {}
         for rule in rules:
             instances = state.instances.get(rule.name, {})
+            if not instances and rule.metric not in state.known:
+                continue
             for key, instance in list(instances.items()):
                 after = 0 if instance.active else until - DAY_US
                 instance.runs = newest(instance.runs, after, MOST_RUNS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -79,8 +79,7 @@ def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample |
         metric, key = metric_names[metrics[row]], key_names[keys[row]]
         if closed[row]:
             keyed = bool(keys[row] == len(key_names) - 1)
-            figures = _figures(silent[row], widths[row])
-            yield Closed(metric, keyed, starts[row], ends[row], widths[row], figures, bool(past[row]))
+            yield Closed(metric, keyed, starts[row], ends[row], widths[row], silent[row], bool(past[row]))
         else:
             definition = source_names[sources[row]] or metric
             yield Sample(metric, definition, key, ends[row], widths[row], judged[row], bool(past[row]))
@@ -108,16 +107,23 @@ def _values(table: pa.RecordBatch, aggregate: str) -> np.ndarray:
 
 
 def _silent(table: pa.RecordBatch, rows: np.ndarray) -> dict[int, dict[str, float]]:
-    """By row, what each of ``rows``, which are closings, says of a key without rows."""
+    """By row, the figures that each of ``rows``, which are closings, says of a key without rows.
+
+    There are few different ones, however many metrics there are: alike ones are one dictionary, which nobody changes.
+    """
     if not len(rows):
         return {}
     names = ("count", "sum", "distinct")
     said = zip(*(table.column(name).take(pa.array(rows)).to_pylist() for name in names), strict=True)
-    return {
-        row: {name: float(value) for name, value in zip(names, values, strict=True) if value is not None}
-        for row, values in zip(rows.tolist(), said, strict=True)
-    }
-
-
-def _figures(figures: dict[str, float], width: int) -> dict[str, float]:
-    return figures | {"rate": figures["count"] / (width / 1e6)} if "count" in figures else figures
+    widths = np.maximum(times(table, "width_us")[rows], 1).tolist()
+    made: dict[tuple[Any, int], dict[str, float]] = {}
+    found: dict[int, dict[str, float]] = {}
+    for row, values, width in zip(rows.tolist(), said, widths, strict=True):
+        figures = made.get((values, width))
+        if figures is None:
+            figures = {name: float(value) for name, value in zip(names, values, strict=True) if value is not None}
+            if "count" in figures:
+                figures["rate"] = figures["count"] / (width / 1e6)
+            made[values, width] = figures
+        found[row] = figures
+    return found

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Literal
 
 import msgspec
-import numpy as np
 import xxhash
 
 from analytics.rules import Condition, Phase, Verdict, parse
@@ -48,9 +47,7 @@ class Rule(msgspec.Struct, frozen=True, dict=True):
 
     def judge(self, figures: dict[str, float]) -> tuple[Verdict, float | None]:
         """The verdict on one window by its figures, and the figure that a message shows; what is missing is unknown."""
-        columns = {name: np.array([figures.get(name, np.nan)]) for name in self.about.aggregates}
-        verdict = self.about.verdicts(columns, self.threshold)
-        return Verdict(int(verdict[0])), figures.get(self.about.shown.aggregate)
+        return self.about.verdict(figures, self.threshold), figures.get(self.about.shown.aggregate)
 
     def judge_silence(self, figures: dict[str, float]) -> tuple[Verdict, float | None]:
         """As ``judge``, for the figures of a key without rows: they are the same window after window."""

@@ -141,6 +141,12 @@ class AnomalyPast:
     def __init__(self, said: Mapping[str, Any]) -> None:
         self._detectors = Detectors(AnomalySpec.of_said(said["spec"]))
 
+    @classmethod
+    def of(cls, spec: AnomalySpec) -> AnomalyPast:
+        """The past of a watch that nobody has defined."""
+        rate = spec.false_alarms_per_week
+        return cls({"spec": {"metric": spec.metric, "aggregate": spec.aggregate, "false_alarms_per_week": rate}})
+
     @property
     def beside(self) -> tuple[str, ...]:
         """No further streams: only the samples matter for a watch."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from actors.analyzers.arrays import decoded, encoded
 from actors.analyzers.held import HeldRows
-from actors.analyzers.metric_rows import Late, sampled
+from actors.analyzers.metric_rows import Late, Sampled, told
 from actors.analyzers.metric_series import (
     BOUND_S,
     GRACE_US,
@@ -85,7 +85,7 @@ class MetricPast:
                     found.append(self._heard(windows.NO_WATERMARK, {said.producer: (said.offset, said.until)}))
         for samples in found:
             if samples.rows:
-                yield sampled(self.spec, self.series.keys, samples, self._cause, past=True)
+                yield told([Sampled(self.spec, self.series.keys, samples, self._cause)], past=True)
 
     def take_held(self, held: HeldRows) -> tuple[list[windows.Samples], Late | None]:
         """Fold rows that were held: the windows that they closed, and which rows came too late."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from analytics.closings import Spans
 from analytics.keys import Keys
 from events.catalog import LATE_ROWS, METRICS, rows
 
+CLOSED = "window.closed"
 PAST = "past"
 """The subject of rows about windows from before their metric was defined."""
 
@@ -29,91 +31,164 @@ class Late(NamedTuple):
     """The watermark at every row of the batch."""
 
 
-def in_order(found: list[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
-    """One batch in the order of the rows that closed the windows; of one row, in the order of the specs."""
-    if len(found) == 1:
-        return found[0][1]
-    order = np.argsort(np.concatenate([at for at, _ in found]), kind="stable")
-    return pa.concat_batches([samples for _, samples in found]).take(pa.array(order))
+class Sampled(NamedTuple):
+    """Windows of one spec that closed, or were changed by late rows."""
+
+    spec: MetricSpec
+    keys: Keys
+    samples: windows.Samples
+    cause: str | None
+    """The event of the definition."""
+    at: int | None = None
+    """The row of the batch at which they come, where that is not what ``samples`` say."""
 
 
-def sampled(
-    spec: MetricSpec, keys: Keys, samples: windows.Samples, cause: str | None, past: bool = False
-) -> pa.RecordBatch:
-    """``metric.sampled`` rows; ``source`` names the definition, which differs from the metric where a column names that;
-    ``cause`` is its event. ``past``: the windows are from before that."""
+class Closers:
+    """Metrics of one width, whose windows close together."""
+
+    def __init__(self, specs: Sequence[MetricSpec]) -> None:
+        self.specs = specs
+        self.width_us = specs[0].width_us
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+    @cached_property
+    def names(self) -> pa.Array:
+        return pa.array([spec.name for spec in self.specs], pa.string())
+
+    @cached_property
+    def keys(self) -> pa.Array:
+        """Null where there may be many, else ""."""
+        return pa.array([None if spec.key else "" for spec in self.specs], pa.string())
+
+    @cached_property
+    def sums(self) -> np.ndarray:
+        """float64[n]: what a key without rows adds up to; NaN for nothing."""
+        return np.array([0.0 if spec.value else np.nan for spec in self.specs])
+
+    @cached_property
+    def distinct(self) -> np.ndarray:
+        """int64[n]: how many different values a key without rows has; -1 where they are not counted."""
+        return np.array([0 if spec.distinct and spec.window.sketches else -1 for spec in self.specs], np.int64)
+
+
+class Closed(NamedTuple):
+    """Every window of these metrics that ended in (start, end] of a span is closed."""
+
+    of: Closers
+    spans: Spans
+    at: int | None = None
+    """As in ``Sampled``."""
+
+
+Told = Sequence[Sampled | Closed]
+
+
+def told(found: Told, past: bool = False) -> pa.RecordBatch:
+    """Rows of ``metrics``, in the order of the rows that closed the windows; of one row, in the order of ``found``.
+
+    ``metric.sampled``: one a key of a window. ``source`` names the definition, which differs from the metric where a column
+    names that; ``cause`` is its event. ``window.closed``: its figures are those of a key without rows; ``key`` is null
+    where there may be many, else "". It has no revision: it is not a sample. ``past``: the windows are from before their
+    metric was defined.
+    """
+    parts = [_closed(one) if isinstance(one, Closed) else _sampled(one) for one in found]
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in _NUMBERS}
+    at, kind = whole.pop("at"), np.repeat([int(isinstance(one, Closed)) for one in found], [_length(p) for p in parts])
+    order = np.argsort(at, kind="stable") if len(at) and (at[1:] < at[:-1]).any() else None
+    if order is not None:
+        whole, kind = {name: column[order] for name, column in whole.items()}, kind[order]
+
+    def text(name: str) -> pa.Array:
+        column = pa.concat_arrays([part[name] for part in parts])
+        return (column if order is None else column.take(pa.array(order))).dictionary_encode()
+
+    columns: dict[str, Any] = {name: pa.array(column, from_pandas=True) for name, column in whole.items()}
+    for name in ("distinct", "revision"):
+        columns[name] = pa.array(whole[name], mask=whole[name] < 0)
+    columns |= {name: text(name) for name in ("source", "metric", "key", "cause")}
+    columns["type"] = pa.DictionaryArray.from_arrays(pa.array(kind, pa.int32()), ["metric.sampled", CLOSED])
+    columns["subject"] = PAST if past else None
+    return rows(METRICS, columns, len(at))
+
+
+def _length(part: dict[str, Any]) -> int:
+    return len(part["at"])
+
+
+def _sampled(one: Sampled) -> dict[str, Any]:
+    spec, samples, n = one.spec, one.samples, one.samples.rows
     ids = pa.array(samples.key, pa.int32())
+    definition = pa.repeat(spec.name, n)
     if spec.named_by is None:
-        metric = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), samples.rows), [spec.name])
-        key = _label(_text(keys), ids)
+        metric, key = definition, _text(one.keys).take(ids)
     else:
-        split = [name.partition(SEPARATOR) for name in keys.names]
-        metric = _label(pa.array([m for m, _, _ in split], pa.string()), ids)
-        key = _label(pa.array([k for _, _, k in split], pa.string()), ids)
-    columns = {
-        "type": "metric.sampled",
-        "source": spec.name,
-        "cause": cause,
-        "subject": PAST if past else None,
+        names = [name.partition(SEPARATOR) for name in _text(one.keys).take(ids).to_pylist()]
+        metric, key = pa.array([m for m, _, _ in names], pa.string()), pa.array([k for _, _, k in names], pa.string())
+    none = samples.values == 0
+    return {
+        "at": samples.row if one.at is None else np.full(n, one.at),
+        "source": definition,
+        "cause": pa.nulls(n, pa.string()) if one.cause is None else pa.repeat(one.cause, n),
         "time": samples.start + spec.width_us,
         "metric": metric,
         "key": key,
         "start": samples.start,
-        "width_us": spec.width_us,
+        "width_us": np.full(n, spec.width_us),
         "count": samples.count,
-        "sum": _known(samples.sum, samples.values),
-        "mean": _known(samples.mean, samples.values),
-        "min": _known(samples.min, samples.values),
-        "max": _known(samples.max, samples.values),
-        "p50": pa.array(samples.p50, from_pandas=True),
-        "p95": pa.array(samples.p95, from_pandas=True),
-        "p99": pa.array(samples.p99, from_pandas=True),
-        "distinct": pa.array(samples.distinct, mask=samples.distinct < 0) if spec.distinct else None,
+        "sum": np.where(none, np.nan, samples.sum),
+        "mean": samples.mean,
+        "min": samples.min,
+        "max": samples.max,
+        "p50": samples.p50,
+        "p95": samples.p95,
+        "p99": samples.p99,
+        "distinct": samples.distinct if spec.distinct else np.full(n, -1),
         "revision": samples.revision,
     }
-    return rows(METRICS, columns, samples.rows)
+
+
+def _closed(one: Closed) -> dict[str, Any]:
+    spans, of = one.spans, one.of
+    each, times_ = len(of), len(spans.row)
+    n = each * times_
+    nothing = np.full(n, np.nan)
+
+    def again(column: pa.Array) -> pa.Array:
+        return column if times_ == 1 else pa.concat_arrays([column] * times_)
+
+    return {
+        "at": np.repeat(spans.row, each) if one.at is None else np.full(n, one.at),
+        "source": again(of.names),
+        "cause": pa.nulls(n, pa.string()),
+        "time": np.repeat(spans.end, each),
+        "metric": again(of.names),
+        "key": again(of.keys),
+        "start": np.repeat(spans.start, each),
+        "width_us": np.full(n, of.width_us),
+        "count": np.zeros(n, np.int64),
+        "sum": np.tile(of.sums, times_),
+        "mean": nothing,
+        "min": nothing,
+        "max": nothing,
+        "p50": nothing,
+        "p95": nothing,
+        "p99": nothing,
+        "distinct": np.tile(of.distinct, times_),
+        "revision": np.full(n, -1, np.int32),
+    }
+
+
+_NUMBERS = (
+    "at", "time", "start", "width_us", "count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct", "revision",
+)  # fmt: skip
 
 
 def _text(keys: Keys) -> pa.Array:
     """The names by id, as a string column."""
     offsets, names = keys.text()
     return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(names))
-
-
-def _known(column: np.ndarray, values: np.ndarray) -> pa.Array:
-    return pa.array(column, mask=values == 0)
-
-
-def _label(names: pa.Array, ids: pa.Array) -> pa.Array:
-    """Only the names that occur: the entry carries them, not every name the cell has ever seen."""
-    return names.take(ids).dictionary_encode()
-
-
-def closings(specs: Sequence[MetricSpec], closed: Spans, past: bool = False) -> tuple[np.ndarray, pa.RecordBatch]:
-    """(rows of the batch, ``window.closed`` rows): of each of ``specs``, which have one width, every window that ended in
-    (start, time] is closed. The figures are those of a key without rows; ``key`` is null where there may be many, else "".
-    They have no revision: it is not a sample."""
-    spans, n = len(closed.row), len(specs)
-    ids = pa.array(np.tile(np.arange(n, dtype=np.int32), spans))
-    metric = pa.DictionaryArray.from_arrays(ids, [spec.name for spec in specs])
-
-    def each(value: Callable[[MetricSpec], Any], type_: pa.DataType) -> pa.Array:
-        return pa.array([value(spec) for spec in specs], type_).take(ids)
-
-    columns = {
-        "type": "window.closed",
-        "source": metric,
-        "subject": PAST if past else None,
-        "time": np.repeat(closed.end, n),
-        "metric": metric,
-        "key": each(lambda spec: None if spec.key else "", pa.string()).dictionary_encode(),
-        "start": np.repeat(closed.start, n),
-        "width_us": specs[0].width_us,
-        "count": 0,
-        "sum": each(lambda spec: 0.0 if spec.value else None, pa.float64()),
-        "distinct": each(lambda spec: 0 if spec.distinct and spec.window.sketches else None, pa.int64()),
-    }
-    return np.repeat(closed.row, n), rows(METRICS, columns, spans * n)
 
 
 def late_rows(stream: str, producer: str, first: int, table: pa.RecordBatch, late: Sequence[Late]) -> pa.RecordBatch:

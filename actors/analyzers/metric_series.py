@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from actors.analyzers.arrays import Packed, pack, unpack
-from actors.analyzers.producers import ALONE, Step
+from actors.analyzers.producers import Step
 from actors.columns import floats, text, times, whole
 from actors.definitions.fingerprints import fingerprint
 from actors.hashing import hashes
@@ -123,10 +123,9 @@ def advance(spec: MetricSpec, series: Series, columns: Columns, step: Step) -> l
     """Take a batch's rows, and the watermark that holds after them: what closed, what was revised, what came too late."""
     samples: list[windows.Samples] = []
     if columns.rows:
-        keys = columns.keys(spec, series.keys)
-        time, received = columns.time("time"), columns.received(step.limit, spec.bound_us)
-        value, distinct = columns.value(spec.value), columns.distinct(spec.distinct)
-        samples.append(windows.advance(series.windows, time, received, keys, value, distinct))
+        rows, keys = columns.of_types(spec.types), columns.keys(spec, series.keys)
+        time, value, distinct = columns.time("time"), columns.value(spec.value), columns.distinct(spec.distinct)
+        samples.append(windows.take(series.windows, step.marks, rows, time, keys, value, distinct))
     if step.after > series.windows.watermark:
         samples.append(windows.advance_watermark(series.windows, step.after))
     return samples
@@ -137,7 +136,7 @@ class Columns:
 
     def __init__(self, table: pa.RecordBatch) -> None:
         self._table = table
-        self._made: dict[tuple[str, str | None], Any] = {}
+        self._made: dict[tuple[str, Hashable], Any] = {}
 
     @property
     def rows(self) -> int:
@@ -146,19 +145,11 @@ class Columns:
     @cached_property
     def types(self) -> list[str]:
         """The event types of the rows; only those that occur."""
-        codes, names = self._labels("type")
-        return [names[code] for code in np.flatnonzero(np.bincount(codes, minlength=len(names))).tolist()]
+        return [*self._by_type]
 
     def time(self, name: str) -> np.ndarray:
         """int64[n] of ``time`` or ``received``; where one is not said (by derived rows), the other holds."""
         return self._once("time", name, lambda: self._times(name))
-
-    def received(self, limit: int, bound_us: int) -> np.ndarray:
-        """int64[n] of ``received``, so that no row raises the watermark above ``limit``."""
-        received = self.time("received")
-        if limit == ALONE:
-            return received
-        return self._once("limited", f"{limit} {bound_us}", lambda: np.minimum(received, limit + bound_us))
 
     def metrics(self, spec: MetricSpec, rows: np.ndarray) -> list[str]:
         """The metric that each of ``rows`` belongs to."""
@@ -175,40 +166,50 @@ class Columns:
         """uint64[n]: hashes of the values; 0 for null."""
         return self._once("distinct", name, lambda: self._hashes(name))
 
-    def keys(self, spec: MetricSpec, keys: Keys) -> np.ndarray:
-        """int32[n]: dense ids of the keys, or of ``metric<tab>key`` where a column names the metrics; -1 for rows of
-        other types, which only raise the watermark and whose keys are not taken in."""
-        if spec.types is None:
-            return self._ids(spec, keys, None)
-        found = np.full(self.rows, -1, np.int32)
-        if len(chosen := self._chosen(spec.types)):
-            found[chosen] = self._ids(spec, keys, chosen)
+    def of_types(self, types: tuple[str, ...] | None) -> np.ndarray:
+        """int64[m]: the rows of these types, or all, in order."""
+        return self._once("of types", types, lambda: self._of_types(types))
+
+    def _of_types(self, types: tuple[str, ...] | None) -> np.ndarray:
+        if types is None:
+            return np.arange(self.rows)
+        found = [rows for type_ in {*types} if (rows := self._by_type.get(type_)) is not None]
+        if len(found) == 1:
+            return found[0]
+        return np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+    @cached_property
+    def _by_type(self) -> dict[str, np.ndarray]:
+        codes, names = self._labels("type")
+        counts = np.bincount(codes, minlength=len(names))
+        rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts[:-1]))
+        found: dict[str, np.ndarray] = {}
+        for code in np.flatnonzero(counts).tolist():
+            name, mine = names[code], rows[code]
+            found[name] = np.sort(np.concatenate([found[name], mine])) if name in found else mine
         return found
 
-    def _chosen(self, types: tuple[str, ...]) -> np.ndarray:
-        """The rows of these types."""
-        codes, names = self._labels("type")
-        wanted = np.fromiter((name in types for name in names), np.bool_, len(names))
-        return self._once("chosen", "\0".join(types), lambda: np.flatnonzero(wanted[codes]))
-
-    def _ids(self, spec: MetricSpec, keys: Keys, chosen: np.ndarray | None) -> np.ndarray:
-        """Ids of the rows ``chosen`` (None: all)."""
-        rows = self.rows if chosen is None else len(chosen)
-        if spec.named_by is None:
-            if spec.key is None:
-                if not len(keys):
-                    keys.encode(np.zeros(1, np.int32), [""])
-                return self._once("one key", str(rows), lambda: np.zeros(rows, np.int32))
+    def keys(self, spec: MetricSpec, keys: Keys) -> np.ndarray:
+        """int32[m]: dense ids of the keys of the rows ``of_types``, or of ``metric<tab>key`` where a column names the
+        metrics."""
+        rows = self.of_types(spec.types)
+        if spec.named_by is not None:
+            codes, names = self._once("pairs", (spec.named_by, spec.key), lambda: self._pairs(spec))
+        elif spec.key is None:
+            if not len(keys):
+                keys.encode(np.zeros(1, np.int32), [""])
+            return self._once("one key", len(rows), lambda: np.zeros(len(rows), np.int32))
+        else:
             column = self._table.column(spec.key)
             if pa.types.is_string(column.type):
-                return keys.encode_text(*text(column if chosen is None else column.take(pa.array(chosen))))
+                return keys.encode_text(*text(column if spec.types is None else column.take(pa.array(rows))))
             codes, names = self._labels(spec.key)
-            return keys.encode(codes if chosen is None else codes[chosen], names)
-        metric, metrics = self._labels(spec.named_by)
+        return keys.encode(codes if spec.types is None else codes[rows], names)
+
+    def _pairs(self, spec: MetricSpec) -> tuple[np.ndarray, list[str]]:
+        metric, metrics = self._labels(spec.named_by or "")
         key, names = self._labels(spec.key) if spec.key else (np.zeros(self.rows, np.int32), [""])
-        dictionary = [f"{m}{SEPARATOR}{k}" for m in metrics for k in names]
-        codes = (metric * len(names) + key).astype(np.int32)
-        return keys.encode(codes if chosen is None else codes[chosen], dictionary)
+        return (metric * len(names) + key).astype(np.int32), [f"{m}{SEPARATOR}{k}" for m in metrics for k in names]
 
     def _labels(self, name: str) -> tuple[np.ndarray, list[str]]:
         """(int32[n] codes, names): any column as a dictionary, with "" for null."""
@@ -242,7 +243,9 @@ class Columns:
             found[column.is_null().to_numpy(zero_copy_only=False)] = 0
         return found
 
-    def _once(self, kind: str, name: str | None, make: Callable[[], T]) -> T:
-        if (kind, name) not in self._made:
-            self._made[kind, name] = make()
-        return self._made[kind, name]
+    def _once(self, kind: str, name: Hashable, make: Callable[[], T]) -> T:
+        place = (kind, name)
+        found = self._made.get(place)
+        if found is None:
+            found = self._made[place] = make()
+        return found

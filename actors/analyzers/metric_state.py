@@ -11,6 +11,7 @@ import msgspec
 
 from actors.analyzers.arrays import Packed, decoded, encoded
 from actors.analyzers.held import Hold, Joining, SavedHold
+from actors.analyzers.metric_rows import Closers
 from actors.analyzers.metric_series import MetricSpec, SavedSeries, Series
 from actors.analyzers.producers import UNKNOWN, Producer, Producers
 from analytics import windows
@@ -41,7 +42,7 @@ class Index:
     every: Sequence[str]
     """Those about rows of every type."""
     by_type: dict[str, list[str]]
-    groups: dict[tuple[int, int], list[MetricSpec]]
+    groups: dict[tuple[int, int], Closers]
     """By (bound, width): their windows close together."""
     bounds: frozenset[int]
     bound_us: int
@@ -63,7 +64,7 @@ class Index:
             {name: place for place, name in enumerate(live)},
             [name for name, spec in live.items() if spec.types is None],
             by_type,
-            groups,
+            {place: Closers(specs) for place, specs in groups.items()},
             frozenset(spec.bound_us for spec in live.values()),
             max((d.spec.bound_us for d in mine), default=0),
         )

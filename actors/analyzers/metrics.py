@@ -34,7 +34,7 @@ from actors.analyzers.held import (
     wanted,
 )
 from actors.analyzers.metric_past import MetricPast
-from actors.analyzers.metric_rows import Late, closings, in_order, late_rows, sampled
+from actors.analyzers.metric_rows import Closed, Closers, Late, Sampled, late_rows, told
 from actors.analyzers.metric_series import BOUND_S, GRACE_US, TELL_SILENCE, Columns, MetricSpec, Series, advance
 from actors.analyzers.metric_state import FORMER, Definition, State, dumped, loaded
 from actors.analyzers.producers import UNKNOWN, Producers, idle_in
@@ -61,9 +61,6 @@ NO_MARKS = np.empty(0, np.int64)
 LISTED = ("id", "source", "type", "subject", "time", "received", "partition_key")
 """What is held of every row: a row that is too late is listed by these."""
 DEFINED, REMOVED = "metric.defined", "metric.removed"
-
-Found = list[tuple[np.ndarray, pa.RecordBatch]]
-"""(rows of the batch at which they come, rows of ``metrics``)."""
 
 
 def _read_of(streams: Iterable[str]) -> tuple[str, ...]:
@@ -150,11 +147,11 @@ class MetricsAnalyzer:
         elif batch.stream == IDLE_PRODUCERS.name:
             found += self._idled(state, batch.table)
         if found:
-            outputs.emit(METRICS.name, in_order(found))
+            outputs.emit(METRICS.name, told(found))
         if late:
             outputs.emit(LATE_ROWS.name, late_rows(batch.stream, batch.producer, batch.first, batch.table, late))
 
-    def _advanced(self, state: State, batch: Batch, outputs: Outputs) -> tuple[Found, list[Late]]:
+    def _advanced(self, state: State, batch: Batch, outputs: Outputs) -> tuple[list[Sampled | Closed], list[Late]]:
         """Take a batch into the metrics that it concerns; and into the hold, where some wait for their past."""
         index = state.index(batch.stream)
         producers = self._producers(state, batch.stream)
@@ -164,23 +161,22 @@ class MetricsAnalyzer:
         time, received = columns.time("time"), columns.time("received")
         end = batch.header.end if batch.last else batch.first + batch.rows
         steps = producers.take(batch.producer, end, batch.watermark, time, received, index.bounds)
-        found: Found = []
+        found: list[Sampled | Closed] = []
         late: list[Late] = []
         for spec in self._concerned(state, batch.stream, columns):
             step = steps[spec.bound_us]
             series = state.series_of(spec, step.before)
             for samples in advance(spec, series, columns, step):
                 if samples.rows:
-                    told = sampled(spec, series.keys, samples, state.defined[spec.name].cause)
-                    found.append((samples.row, told))
+                    found.append(Sampled(spec, series.keys, samples, state.defined[spec.name].cause))
                 if len(samples.refused):
                     late.append(Late(samples.refused, columns.metrics(spec, samples.refused), step.marks))
             state.schedule(spec)
-        for (bound, width), specs in index.groups.items():
+        for (bound, width), closers in index.groups.items():
             step = steps[bound]
             closed = spans(step.before, step.marks, step.after, width, producers.whole_from(bound, width))
             if len(closed.row):
-                found.append(closings(specs, closed))
+                found.append(Closed(closers, closed))
         hold = state.held.get(batch.stream)
         if hold is not None:
             by_rows = producers.by_name[batch.producer].reach - index.bound_us
@@ -198,7 +194,7 @@ class MetricsAnalyzer:
                     touched |= dict.fromkeys(index.by_type.get(type_, ()))
         return [index.live[name] for name in sorted(touched, key=index.order.__getitem__)]
 
-    def _ticked(self, state: State, ticks: np.ndarray) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+    def _ticked(self, state: State, ticks: np.ndarray) -> Iterator[Sampled | Closed]:
         """What the clock closes of streams that tell no silence."""
         mute = sorted(stream for stream in state.producers if stream not in TELL_SILENCE)
         for stream in mute:
@@ -210,7 +206,7 @@ class MetricsAnalyzer:
                     state.held[stream].hear(tick - GRACE_US)
                 yield from self._passed(state, stream, before, row)
 
-    def _idled(self, state: State, table: pa.RecordBatch) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+    def _idled(self, state: State, table: pa.RecordBatch) -> Iterator[Sampled | Closed]:
         """What closes because producers that hold others up are known to idle."""
         for said in idle_in(table):
             producers, index = self._producers(state, said.stream), state.index(said.stream)
@@ -221,9 +217,7 @@ class MetricsAnalyzer:
                 state.held[said.stream].hear(idle={said.producer: idle[said.producer]})
             yield from self._passed(state, said.stream, before, said.row)
 
-    def _passed(
-        self, state: State, stream: str, before: Mapping[int, int], row: int
-    ) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+    def _passed(self, state: State, stream: str, before: Mapping[int, int], row: int) -> Iterator[Sampled | Closed]:
         """What closes without a row of its stream, at ``row`` of another one; ``before``: the watermarks by bound."""
         producers, index = state.producers[stream], state.index(stream)
         for metric in sorted(set(state.due(index, stream)), key=index.order.__getitem__):
@@ -231,15 +225,13 @@ class MetricsAnalyzer:
             series = state.series_of(spec, before[spec.bound_us])
             samples = windows.advance_watermark(series.windows, producers.watermark(spec.bound_us))
             if samples.rows:
-                told = sampled(spec, series.keys, samples, state.defined[spec.name].cause)
-                yield np.full(samples.rows, row), told
+                yield Sampled(spec, series.keys, samples, state.defined[spec.name].cause, row)
             state.schedule(spec)
-        for (bound, width), specs in index.groups.items():
+        for (bound, width), closers in index.groups.items():
             first, to = producers.whole_from(bound, width), producers.watermark(bound)
             closed = spans(before[bound], NO_MARKS, to, width, first)
             if len(closed.row):
-                _, told = closings(specs, closed)
-                yield np.full(told.num_rows, row), told
+                yield Closed(closers, closed, row)
 
     # -- definitions ---------------------------------------------------------------------------------------------
 
@@ -363,7 +355,7 @@ class MetricsAnalyzer:
 
     def _tell(self, defined: Definition, series: Series, samples: windows.Samples, outputs: Outputs) -> None:
         if samples.rows:
-            outputs.emit(METRICS.name, sampled(defined.spec, series.keys, samples, defined.cause))
+            outputs.emit(METRICS.name, told([Sampled(defined.spec, series.keys, samples, defined.cause)]))
 
     def _close(
         self, state: State, spec: MetricSpec, before: int, to: int, outputs: Outputs, past: bool = False
@@ -372,7 +364,7 @@ class MetricsAnalyzer:
         first = state.producers[spec.stream].whole_from(spec.bound_us, spec.width_us)
         closed = spans(before, NO_MARKS, to, spec.width_us, first)
         if len(closed.row):
-            outputs.emit(METRICS.name, closings([spec], closed, past)[1])
+            outputs.emit(METRICS.name, told([Closed(Closers([spec]), closed)], past))
 
     def notes(self, state: State) -> list[str]:
         """Which metrics have so many keys that not all of them have a series of their own."""

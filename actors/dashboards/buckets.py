@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -19,12 +19,11 @@ class Buckets(msgspec.Struct):
     keep: int
     counts: dict[int, dict[str, int]] = {}
 
-    def add(self, times: np.ndarray, codes: np.ndarray, names: list[str]) -> set[int]:
+    def add(self, times: np.ndarray, codes: np.ndarray, names: Sequence[str]) -> set[int]:
         """Count rows: int64[n] times in us, int[n] codes into ``names``. Answers the buckets touched."""
-        starts = times // self.width_us
-        cells, counts = np.unique(starts * len(names) + codes, return_counts=True)
         touched: set[int] = set()
-        for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+        cells, counts = counted(times // self.width_us * len(names) + codes)
+        for cell, count in zip(cells, counts, strict=True):
             start, code = divmod(cell, len(names))
             bucket = self.counts.setdefault(start * self.width_us, {})
             bucket[names[code]] = bucket.get(names[code], 0) + count
@@ -34,6 +33,8 @@ class Buckets(msgspec.Struct):
     def prune(self, now_us: int) -> list[int]:
         """Forget what is older than ``keep`` buckets before ``now_us``; answers the buckets that went."""
         floor = (now_us // self.width_us - self.keep) * self.width_us
+        if not self.counts or min(self.counts) > floor:
+            return []
         gone = [start for start in self.counts if start <= floor]
         for start in gone:
             del self.counts[start]
@@ -54,3 +55,17 @@ class Buckets(msgspec.Struct):
     def _between(self, start_us: int, end_us: int) -> Iterator[dict[str, int]]:
         found = (self.counts.get(start) for start in range(start_us, end_us, self.width_us))
         return (bucket for bucket in found if bucket)
+
+
+def counted(cells: np.ndarray) -> tuple[list[int], list[int]]:
+    """The values of int64[n], ascending, and how often each occurs."""
+    if not len(cells):
+        return [], []
+    first = int(cells.min())
+    span = int(cells.max()) - first + 1
+    if span > 2 * len(cells) + 256:
+        found, counts = np.unique(cells, return_counts=True)
+        return found.tolist(), counts.tolist()
+    rows = np.bincount(cells - first, minlength=span)  # quicker than sorting while the table is small
+    found = np.flatnonzero(rows)
+    return (found + first).tolist(), rows[found].tolist()

@@ -6,16 +6,16 @@ The lag of an event is ``received - time``. Where a sender takes local time for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from actors.columns import labels, times
-from actors.dashboards.buckets import HOUR, MINUTE, SECOND
+from actors.columns import labels, text, times
+from actors.dashboards.buckets import HOUR, MINUTE, SECOND, counted
 from actors.fold import Batch
 from events.money import claims_money
 
@@ -43,13 +43,14 @@ EDGES_S = (
     604_800.0,
 )
 """Upper ends of the classes of lag, seconds; the first class is of events from the future, the last has no end."""
+_EDGES = np.array(EDGES_S) * SECOND
 QUARTER = 15 * MINUTE
 NEAR = MINUTE
 """A lag within this of a multiple of a quarter of an hour counts as there."""
 FARTHEST = 14 * 4
 """Quarters of an hour by which zones differ from UTC at most."""
 PEAKS = 3
-_MONEY = '"revenue"|"currency"|\\\\u'  # an escape may hide either name
+_MONEY = (b'"revenue"', b'"currency"', b"\\u")  # an escape may hide either name
 
 
 class Arrived(msgspec.Struct):
@@ -93,21 +94,18 @@ class Sources(msgspec.Struct):
         received = times(table, "received")
         lag = received - times(table, "time")
         codes, names = labels(table, "source")
-        _, first, group = np.unique(received // HOUR * len(names) + codes, return_index=True, return_inverse=True)
+        first, group = _groups(received // HOUR, codes, len(names))
         groups, kinds = len(first), len(EDGES_S) + 1
-        classes = np.searchsorted(np.array(EDGES_S) * SECOND, lag, side="right")
+        classes = np.searchsorted(_EDGES, lag, side="right")
         lags = np.bincount(group * kinds + classes, minlength=groups * kinds).reshape(groups, kinds)
-        quarter = (lag + QUARTER // 2) // QUARTER
-        there = (np.abs(lag - quarter * QUARTER) <= NEAR) & (quarter != 0) & (np.abs(quarter) <= FARTHEST)
+        quarters_of = _quarters(lag, group)
         no_amount = np.bincount(group[_no_amount(table)], minlength=groups)
         for g in np.argsort(first).tolist():  # in the order of the rows, however they were cut
             row = int(first[g])
             hour = self.hours.setdefault(int(received[row]) // HOUR * HOUR, {})
             name = names[codes[row]]
             known = hour.setdefault(name if name in hour or len(hour) < CAP else OTHERS, Arrived())
-            found, counts = np.unique(quarter[there & (group == g)], return_counts=True) if there.any() else ((), ())
-            quarters = {int(q): int(n) for q, n in zip(found, counts, strict=True)}
-            known.add(Arrived(int(lags[g].sum()), lags[g].tolist(), quarters, int(no_amount[g])))
+            known.add(Arrived(int(lags[g].sum()), lags[g].tolist(), quarters_of.get(g, {}), int(no_amount[g])))
 
     def prune(self, now_us: int) -> None:
         """Forget what was received more than ``HOURS`` hours ago."""
@@ -140,14 +138,58 @@ def _peaks(arrived: Arrived) -> Iterator[dict[str, Any]]:
         yield {"lag_h": quarter / 4, "rows": rows}
 
 
+def _groups(hours: np.ndarray, codes: np.ndarray, names: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of one hour and source as a group: (first row of each, group of each row)."""
+    cells = hours * names + codes
+    least = int(cells.min())
+    span = int(cells.max()) - least + 1
+    if span > 2 * len(cells) + 256:
+        _, first, group = np.unique(cells, return_index=True, return_inverse=True)
+        return first, group
+    cells -= least
+    firsts = np.full(span, -1, np.int64)
+    firsts[cells[::-1]] = np.arange(len(cells) - 1, -1, -1)  # of several rows the one written last holds: the first
+    found = np.flatnonzero(firsts >= 0)
+    numbers = np.zeros(span, np.int64)
+    numbers[found] = np.arange(len(found))
+    return firsts[found], numbers[cells]
+
+
+def _quarters(lag: np.ndarray, group: np.ndarray) -> dict[int, dict[int, int]]:
+    """By group: rows whose lag is near a multiple of a quarter of an hour, by that multiple."""
+    found: dict[int, dict[int, int]] = {}
+    if int(lag.max()) < QUARTER - NEAR and int(lag.min()) > NEAR - QUARTER:
+        return found
+    quarter = (lag + QUARTER // 2) // QUARTER
+    there = (np.abs(lag - quarter * QUARTER) <= NEAR) & (quarter != 0) & (np.abs(quarter) <= FARTHEST)
+    for g in np.unique(group[there]).tolist():
+        found[g] = dict(zip(*counted(quarter[there & (group == g)]), strict=True))
+    return found
+
+
 def _no_amount(table: pa.RecordBatch) -> np.ndarray:
     """bool[rows]: the properties claim money, and the row has no amount."""
     found = np.zeros(table.num_rows, np.bool_)
-    empty = np.flatnonzero(table.column("amount").is_null().to_numpy(zero_copy_only=False))
-    if len(empty):
-        texts = table.column("properties").take(pa.array(empty)).fill_null("{}")
-        matches = pc.match_substring_regex(texts, _MONEY)  # pyright: ignore[reportAttributeAccessIssue]
-        suspects = matches.to_numpy(zero_copy_only=False)
-        for place in np.flatnonzero(suspects).tolist():
-            found[empty[place]] = claims_money(texts[place].as_py())
+    properties = table.column("properties")
+    amount = table.column("amount")
+    for row in _saying(properties, _MONEY):
+        if not amount[row].is_valid:
+            found[row] = claims_money(properties[row].as_py())
     return found
+
+
+def _saying(column: pa.Array, words: Sequence[bytes]) -> Iterator[int]:
+    """The rows of a string column that have one of ``words``; searched as one text, which is quicker than row by row."""
+    offsets, data = text(column)
+    first = int(offsets[0])
+    whole = data[first : offsets[-1]].tobytes()
+    ends: list[int] = (offsets[1:] - first).tolist() if any(word in whole for word in words) else []
+    rows = set[int]()
+    for word in words if ends else ():
+        at = whole.find(word)
+        while at >= 0:
+            row = bisect_right(ends, at)
+            if at + len(word) <= ends[row]:
+                rows.add(row)
+            at = whole.find(word, ends[row])
+    yield from sorted(rows)

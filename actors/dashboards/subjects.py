@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 import numpy as np
 
 from analytics.kernels import U64
 from analytics.sketches import HyperLogLog
+from analytics.sliding import SlidingDistinct
 
 MOST = 20_000
 """Subjects of one span that are kept as such; with more it becomes a sketch (standard error 1.6 %)."""
@@ -59,6 +60,11 @@ class Subjects:
             found._sketch = HyperLogLog.load(data[1:])
         return found
 
+    def exact(self) -> U64 | None:
+        """uint64[n], ascending: the hashes, while each is kept."""
+        self._settle()
+        return self._hashes if self._sketch is None else None
+
     @staticmethod
     def together(spans: Iterable[Subjects]) -> int:
         """Distinct subjects of all ``spans``: exactly where each is kept exactly."""
@@ -74,3 +80,41 @@ class Subjects:
             union.merge(sketch)
         union.add(np.concatenate(exact))
         return union.count()
+
+
+class SlidingSubjects:
+    """``Subjects.together`` of the newest ``panes`` spans of ``width_us`` each, which costs what the newest span costs.
+
+    It only remembers: its answer is that of ``together``, whatever came before.
+    """
+
+    def __init__(self, panes: int, width_us: int) -> None:
+        self._panes, self._width = panes, width_us
+        self._owner: object = None
+        self._seen: SlidingDistinct | None = None
+
+    def add(self, owner: object, start_us: int, hashes: U64) -> None:
+        """Rows came into the span that begins at ``start_us``, after or before it was counted."""
+        if self._seen is not None and owner is self._owner and start_us < self._seen.end * self._width:
+            self._seen.add(start_us // self._width, hashes)
+
+    def count(self, owner: object, spans: Mapping[int, Subjects], end_us: int) -> int:
+        """Distinct subjects of the ``spans`` that begin in the panes before ``end_us``; ``owner``: whose spans they are."""
+        end = end_us // self._width
+        found = {pane: spans[at] for pane in range(end - self._panes, end) if (at := pane * self._width) in spans}
+        exact = {pane: subjects.exact() for pane, subjects in found.items()}
+        seen = self._seen
+        if seen is None or owner is not self._owner or not seen.end <= end < seen.end + self._panes:
+            self._owner, seen = owner, SlidingDistinct(self._panes, end)
+            new = range(end - self._panes, end)
+        else:
+            new = range(seen.end, end)
+            for _ in new:
+                seen.move()
+        self._seen = seen
+        for pane in new:
+            if (hashes := exact.get(pane)) is not None:
+                seen.add(pane, hashes)
+        if any(hashes is None for hashes in exact.values()):
+            return Subjects.together(found.values())
+        return len(seen)

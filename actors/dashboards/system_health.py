@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from actors.columns import labels, times
-from actors.dashboards.buckets import SECOND
+from actors.dashboards.buckets import SECOND, counted
 from actors.dashboards.sources import Sources
 from actors.fold import NONE, Batch, Outputs, Topic
 from actors.parts import Part, PartSection, Within
@@ -108,8 +108,7 @@ class SystemHealth:
     def _arrive(self, state: State, batch: Batch) -> None:
         received = times(batch.table, "received")
         lag = np.clip((batch.header.committed - received) // 1000, 0, LAG_CAP_MS - 1)
-        cells, counts = np.unique(received // SECOND * LAG_CAP_MS + lag, return_counts=True)
-        for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+        for cell, count in zip(*counted(received // SECOND * LAG_CAP_MS + lag), strict=True):
             second, ms = divmod(cell, LAG_CAP_MS)
             if second > state.shown:
                 by_lag = state.arrived.setdefault(second, {})

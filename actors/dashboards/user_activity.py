@@ -19,11 +19,12 @@ import numpy as np
 
 from actors.columns import labels, pairs, times
 from actors.dashboards.buckets import HOUR, MINUTE, SECOND, Buckets
-from actors.dashboards.subjects import Subjects
+from actors.dashboards.subjects import SlidingSubjects, Subjects
 from actors.fold import NONE, Batch, Outputs, Topic
 from actors.hashing import hashes
 from actors.parts import Part, PartSection, Within
 from actors.topology import CellSpec
+from analytics.kernels import U64
 from events.catalog import ANOMALIES, CLOCK, DEAD_LETTERS, USER_INTERACTIONS
 
 PANE = 10 * SECOND
@@ -116,7 +117,9 @@ class UserActivity:
         starts = at // PANE * PANE
         for start in touched:
             if start >= _oldest(state):
-                state.users.setdefault(start, Subjects()).add(subjects[starts == start])
+                here = subjects[starts == start] if len(touched) > 1 else subjects
+                state.users.setdefault(start, Subjects()).add(here)
+                self._closed.came(state, start, here)
 
     def _expect(self, state: State, batch: Batch) -> None:
         columns = ["metric", "key", "start", "value", "expected", "lower", "upper", "score", "is_anomaly"]
@@ -134,7 +137,7 @@ class UserActivity:
         if state.now // HOUR > hour:
             self._hours.update(state.hours.counts)  # an hour that lay ahead may have begun
         if _end(state) > before:
-            state.active[_end(state)] = _active(state, _end(state))
+            state.active[_end(state)] = self._closed.active.count(state, state.users, _end(state))
         state.totals.setdefault(state.now // MINUTE * MINUTE, state.total)
         pane = state.now // PANE * PANE
         if pane not in state.panes.counts:
@@ -222,6 +225,8 @@ class _Closed:
         self._state: State | None = None
         self._end = self._now = 0
         self._touched: set[int] = set()
+        self.active = SlidingSubjects(ACTIVE // PANE, PANE)
+        self._before = SlidingSubjects(ACTIVE // PANE, PANE)
         self.figures: dict[str, Any] = {}
         self.top: list[dict[str, Any]] = []
 
@@ -229,24 +234,29 @@ class _Closed:
         """Rows came into the panes that begin at ``starts`` (us)."""
         self._touched |= starts
 
+    def came(self, state: State, start: int, subjects: U64) -> None:
+        """These were in the pane that begins at ``start`` (us)."""
+        self.active.add(state, start, subjects)
+        self._before.add(state, start, subjects)
+
     def of(self, state: State) -> _Closed:
         end = _end(state)
         late = state.now > self._now and any(start < end for start in self._touched)
         if self._state is not state or self._end != end or late:
             self._state, self._end, self._now, self._touched = state, end, state.now, set()
-            self.figures, self.top = _figures(state, end), _top(state, end)
+            self.figures, self.top = self._figures(state, end), _top(state, end)
         return self
 
-
-def _figures(state: State, end: int) -> dict[str, Any]:
-    points = [end - i * MINUTE for i in reversed(range(SPARK))]
-    active = _active(state, end)
-    trend = [*(state.active.get(at, 0) for at in points[:-1]), active]
-    return {
-        "active_users": _measure(end, ACTIVE, active, _active(state, end - ACTIVE), trend),
-        "events_per_minute": _rate(state.panes, end, MINUTE, points),
-        "rejected": _rate(state.refused, end, HOUR, points),
-    }
+    def _figures(self, state: State, end: int) -> dict[str, Any]:
+        points = [end - i * MINUTE for i in reversed(range(SPARK))]
+        active = self.active.count(state, state.users, end)
+        before = self._before.count(state, state.users, end - ACTIVE)
+        trend = [*(state.active.get(at, 0) for at in points[:-1]), active]
+        return {
+            "active_users": _measure(end, ACTIVE, active, before, trend),
+            "events_per_minute": _rate(state.panes, end, MINUTE, points),
+            "rejected": _rate(state.refused, end, HOUR, points),
+        }
 
 
 def _rate(buckets: Buckets, end: int, span: int, points: list[int]) -> dict[str, Any]:
@@ -288,11 +298,6 @@ def _end(state: State) -> int:
 def _oldest(state: State) -> int:
     """The first pane whose subjects some figure still needs, late rows included."""
     return _end(state) - 2 * ACTIVE
-
-
-def _active(state: State, end: int) -> int:
-    """Distinct subjects in the ``ACTIVE`` before ``end`` (us), the end of a pane."""
-    return Subjects.together(state.users[start] for start in range(end - ACTIVE, end, PANE) if start in state.users)
 
 
 def _seconds(start_us: int) -> str:

@@ -145,11 +145,17 @@ class ArchivedLog:
     def last_commit(self, cell: str) -> tuple[int, int]:
         return self.log.last_commit(cell)
 
+    def commit_at(self, cell: str, at: int) -> int:
+        return self.log.commit_at(cell, at)
+
     def cursor(self, cell: str) -> Cursor:
         return self.log.cursor(cell)
 
     def snapshots(self, cell: str) -> Sequence[SnapshotRef]:
         return self.log.snapshots(cell)
+
+    def snapshot_at(self, cell: str, commit: int, fold_version: int, arch: str) -> SnapshotRef | None:
+        return self.log.snapshot_at(cell, commit, fold_version, arch)
 
     def piece(self, cell: str, name: str) -> bytes:
         return self.log.piece(cell, name)

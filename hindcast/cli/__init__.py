@@ -7,10 +7,12 @@ import click
 from hindcast.cli.alerts import alerts
 from hindcast.cli.analysis import correlate, detect, drift, forecast, trend
 from hindcast.cli.automl import automl, predict
+from hindcast.cli.backtest import backtest
 from hindcast.cli.backup import backup, restore, verify
 from hindcast.cli.card import card
 from hindcast.cli.definitions import apply, definitions, diff, export
 from hindcast.cli.doctor import doctor
+from hindcast.cli.explain import explain
 from hindcast.cli.importing import import_
 from hindcast.cli.keys import keys
 from hindcast.cli.link import link
@@ -55,6 +57,7 @@ def main() -> None:
 main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
 main.add_group("Events in and out of it:", send, import_, tail, streams, query, questions)
 main.add_group("Watch what comes:", alerts, rules, notifications)
+main.add_group("Ask the past:", backtest, explain)
 main.add_group("Definitions of all kinds:", definitions, apply, diff, export)
 main.add_group("Analyse a file, without a system:", detect, trend, correlate, drift, forecast)
 main.add_group("Find a model for a table, and use it:", automl, predict, card)

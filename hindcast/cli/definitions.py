@@ -41,7 +41,7 @@ file_option = click.option(
 @json_option
 def apply(file: Path, dry_run: bool, data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:
     """Define what FILE says, all of it or nothing, without a restart. Nothing is removed."""
-    wanted = _wanted(file)
+    wanted = definitions_in(file)
     with Target(data_dir, address, key).client() as client:
         _say(client.apply(wanted, dry_run=dry_run), as_json)
 
@@ -52,7 +52,7 @@ def apply(file: Path, dry_run: bool, data_dir: Path, address: str | None, key: s
 @json_option
 def diff(file: Path, data_dir: Path, address: str | None, key: str | None, as_json: bool) -> None:
     """Show what `hindcast apply` of FILE would change; exit code 1 where it would change anything."""
-    wanted = _wanted(file)
+    wanted = definitions_in(file)
     with Target(data_dir, address, key).client() as client:
         changes = client.apply(wanted, dry_run=True)
     _say(changes, as_json)
@@ -88,7 +88,7 @@ def export(kind: str, data_dir: Path, address: str | None, key: str | None, as_j
     click.echo(yaml.safe_dump(sections, sort_keys=False, allow_unicode=True, width=120), nl=False)
 
 
-def _wanted(file: Path) -> list[dict[str, Any]]:
+def definitions_in(file: Path) -> list[dict[str, Any]]:
     """The definitions of a file. Raises ``Rejected`` where it is none of definitions."""
     import yaml
 

@@ -117,7 +117,7 @@ def _help(operation: Operation[..., Any], parameters: Sequence[click.Parameter])
 def _parameter(parameter: inspect.Parameter) -> click.Parameter:
     """An argument for what must be given, else an option; a truth value is a flag."""
     if parameter.default is parameter.empty:
-        return click.Argument([parameter.name], type=TYPES[str(parameter.annotation)])
+        return click.Argument([parameter.name], type=TYPES[str(parameter.annotation).partition(" ")[0]])
     option = f"--{parameter.name.replace('_', '-')}"
     if parameter.annotation == "bool":
         return click.Option([option, parameter.name], is_flag=True)

@@ -72,7 +72,7 @@ def _awaited(client: Client, order: int) -> Placement:
     Ends with an error where it cannot be carried out, and after a minute and a half in which nothing came of it.
     """
     said, since = -1, time.monotonic()
-    while (found := client.placement())["done"] < order:
+    while (found := client.placement())["done"] < order or any(place["going"] for place in found["cells"]):
         left, total = sum(place["going"] is not None for place in found["cells"]), len(found["cells"])
         if left != said:
             said, since = left, time.monotonic()

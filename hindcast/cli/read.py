@@ -133,12 +133,18 @@ def _brief(row: dict[str, Any]) -> str:
 @click.argument("sql")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @click.option("--limit", type=click.IntRange(1, LIMIT), help=f"At most so many rows.  [default: {LIMIT}]")
+@click.option(
+    "--as-of", metavar="MOMENT", help="What was known then: ISO 8601, how long ago (`1h`), or an answer's token."
+)
+@click.option("--valid-at", metavar="TIME", help="The same moment with hindsight: what happened up to then.")
 @read_options
 @json_option
 def query(
     sql: str,
     as_csv: bool,
     limit: int | None,
+    as_of: str | None,
+    valid_at: str | None,
     data_dir: Path,
     address: str | None,
     key: str | None,
@@ -157,19 +163,34 @@ def query(
     target = Target(data_dir, address, key)
     if target.runs():
         with target.client() as client:
-            result = client.result(sql, limit=limit)
+            result = client.result(sql, limit=limit, as_of=as_of, valid_at=valid_at)
     else:
         with target.log() as log:
-            result = _query(log, sql, limit, tenant)
+            result = _query(log, sql, limit, tenant, as_of, valid_at)
     _print_result(result, as_json, as_csv)
 
 
-def _query(log: LogReader, sql: str, limit: int | None, tenant: str | None) -> Result:
+def _query(
+    log: LogReader, sql: str, limit: int | None, tenant: str | None, as_of: str | None, valid_at: str | None
+) -> Result:
     from query.engine import Engine
 
-    answer = Engine(log).run(sql, tenant=tenant_of(log, tenant), rows=limit)
+    whose = tenant_of(log, tenant)
+    then: dict[str, Any] = {}
+    if as_of or valid_at:
+        from serve.moments import asked_of  # takes its time to import
+
+        about = asked_of(log, whose, as_of, valid_at)
+        then = {"moment": about.moment, "valid_at": about.valid_at}
+    answer = Engine(log).run(sql, tenant=whose, rows=limit, **then)
     columns: Any = [column._asdict() for column in answer.columns]
-    return {"columns": columns, "rows": answer.rows(), "truncated": answer.truncated, "elapsed_ms": answer.elapsed_ms}
+    return {
+        "columns": columns,
+        "rows": answer.rows(),
+        "truncated": answer.truncated,
+        "elapsed_ms": answer.elapsed_ms,
+        "as_of": answer.as_of,
+    }
 
 
 def _print_result(result: Result, as_json: bool, wants_csv: bool) -> None:

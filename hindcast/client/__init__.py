@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from hindcast.client.answers import (
     Answer,
+    Backtest,
     Behind,
     Definition,
     DefinitionChange,
@@ -44,6 +45,7 @@ __all__ = [
     "Answer",
     "ApiError",
     "AsyncClient",
+    "Backtest",
     "Behind",
     "Client",
     "Definition",

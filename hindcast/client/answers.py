@@ -59,6 +59,8 @@ class Rows(TypedDict):
     stream: str
     rows: list[dict[str, Any]]
     next: dict[str, int]
+    as_of: str
+    """The token of the moment of this answer."""
 
 
 class ResultColumn(TypedDict):
@@ -71,6 +73,8 @@ class Result(TypedDict):
     rows: list[list[Any]]
     truncated: bool
     elapsed_ms: float
+    as_of: str
+    """The token of the moment of this answer."""
 
 
 class Answer(TypedDict):
@@ -238,6 +242,8 @@ class TopicData(TypedDict):
     data: dict[str, Any]
     stale: str
     """Why this is not what the log has now; empty while it is."""
+    as_of: str
+    """The token of the moment of this answer."""
 
 
 class Key(TypedDict):
@@ -359,3 +365,27 @@ class Status(TypedDict):
 class Readiness(TypedDict):
     ready: bool
     waiting: dict[str, str]
+
+
+class Difference(TypedDict):
+    """Pages of one rule and key that overlap are the same one."""
+
+    both: int
+    only_here: list[dict[str, str]]
+    only_there: list[dict[str, str]]
+
+
+class Backtest(TypedDict):
+    """What would have fired. ``fit`` (within it, and within ``rules`` and ``against``) needs labelled incidents."""
+
+    fold: str
+    samples: int
+    timeline: list[dict[str, Any]]
+    truncated: bool
+    pages: int
+    pages_per_week: float | None
+    firing_s: float
+    fit: dict[str, Any] | None
+    rules: list[dict[str, Any]]
+    against: dict[str, Any]
+    difference: Difference

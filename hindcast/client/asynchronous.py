@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
+Time = datetime | str | None
 
 
 class AsyncClient(Operations):
@@ -79,18 +81,23 @@ class AsyncClient(Operations):
 
     @overload
     async def query(
-        self, sql: str, *, limit: int | None = None, form: Literal["rows"] = "rows"
+        self, sql: str, *, limit: int | None = None, as_of: Time = None, form: Literal["rows"] = "rows"
     ) -> list[dict[str, Any]]: ...
     @overload
-    async def query(self, sql: str, *, limit: int | None = None, form: Literal["arrow"]) -> pa.Table: ...
+    async def query(
+        self, sql: str, *, limit: int | None = None, as_of: Time = None, form: Literal["arrow"]
+    ) -> pa.Table: ...
     @overload
-    async def query(self, sql: str, *, limit: int | None = None, form: Literal["pandas"]) -> Any: ...
-    async def query(self, sql: str, *, limit: int | None = None, form: Form = "rows") -> Any:
+    async def query(
+        self, sql: str, *, limit: int | None = None, as_of: Time = None, form: Literal["pandas"]
+    ) -> Any: ...
+    async def query(self, sql: str, *, limit: int | None = None, as_of: Time = None, form: Form = "rows") -> Any:
         """One read-only SQL statement over the streams: a list of objects, an Arrow table or a pandas frame.
 
-        A cut answer warns (``RuntimeWarning``); ``result`` tells it without.
+        ``as_of``: what was known then, a time or the token of an earlier answer (``result`` has it). A cut answer warns
+        (``RuntimeWarning``); ``result`` tells it without.
         """
-        return SHAPES[form](await self.result(sql, limit=limit), warn=True)
+        return SHAPES[form](await self.result(sql, limit=limit, as_of=as_of), warn=True)
 
     async def tail(
         self, stream: str, *, last: int = 10, follow: bool = True, every_s: float = 0.5

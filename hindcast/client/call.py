@@ -37,14 +37,17 @@ class Call(Generic[T]):
     """Whether sending it twice does what sending it once does: then a lost answer is no reason to give up."""
     judged: frozenset[int] = frozenset()
     """Statuses above 299 that ``read`` understands."""
+    timeout_s: float | None = None
+    """How long it may take, where that is longer than the client waits for others."""
 
     def request(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
         """The request as httpx sends it."""
         headers = dict(self.headers)
         if self.content is not None:
             headers["content-type"] = self.content_type
+        timing: dict[str, Any] = {} if self.timeout_s is None else {"timeout": self.timeout_s}
         return client.build_request(
-            self.method, self.path, params=dict(self.params), content=self.content, headers=headers
+            self.method, self.path, params=dict(self.params), content=self.content, headers=headers, **timing
         )
 
 

@@ -6,15 +6,16 @@ command, and the ``Call`` that it returns says what is sent and what is made of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from events.errors import Rejected
 from hindcast.client import frames
 from hindcast.client.answers import (
     Answer,
+    Backtest,
     Behind,
     Definition,
     DefinitionChange,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     import httpx
 
 PAGE_ROWS = 1000
+BACKTEST_S = 600.0
 
 
 class Operations:
@@ -94,22 +96,36 @@ class Operations:
     # -- what is in the log ------------------------------------------------------------------------------------------
 
     @operation()
-    def result(self, sql: str, *, limit: int | None = None) -> Call[Result]:
-        """Run one statement like ``query``: with the columns' types, the time taken, and whether rows were cut off."""
-        return Call(
-            "POST", "/v1/query", _json, content=encoded({"sql": sql} | ({} if limit is None else {"limit": limit}))
-        )
+    def result(
+        self,
+        sql: str,
+        *,
+        limit: int | None = None,
+        as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
+    ) -> Call[Result]:
+        """Run one statement like ``query``: with the columns' types, the time taken, and whether rows were cut off.
+
+        ``as_of`` in the answer is the token of its moment: asked ``as_of`` that, the same is answered.
+        """
+        return Call("POST", "/v1/query", _json, content=_statement(sql, limit, as_of, valid_at))
 
     @operation()
     def sql(
-        self, sql: str, *, limit: int | None = None, form: Literal["arrow", "pandas", "polars"] = "arrow"
+        self,
+        sql: str,
+        *,
+        limit: int | None = None,
+        as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
+        form: Literal["arrow", "pandas", "polars"] = "arrow",
     ) -> Call[Any]:
         """Run one read-only SQL statement over the streams: an Arrow table, or a data frame of pandas or Polars.
 
         It travels as Arrow, so every type is kept and a million rows are soon here. An answer that is cut off warns
-        (``RuntimeWarning``).
+        (``RuntimeWarning``). ``as_of``: what was known then. ``valid_at``: what happened up to then, as it is known now.
         """
-        body = encoded({"sql": sql} | ({} if limit is None else {"limit": limit}))
+        body = _statement(sql, limit, as_of, valid_at)
         return Call("POST", "/v1/query", frames.reader(form), content=body, headers={"accept": frames.ARROW})
 
     @operation(Command("questions ask"))
@@ -147,7 +163,7 @@ class Operations:
         """
         said: Any = query if isinstance(query, str) else dict(query)
         if isinstance(said, str) and said.lstrip().startswith("{"):
-            said = json.loads(said)
+            said = _question(said)
         return Call("POST", "/v1/optimize", _json, content=encoded({"query": said, "data_size": data_size}))
 
     @operation(Command("questions list"))
@@ -161,29 +177,36 @@ class Operations:
         return Call("GET", "/v1/streams", _part("streams"))
 
     @operation()
-    def rows(self, stream: str, *, last: int = 100) -> Call[Rows]:
+    def rows(self, stream: str, *, last: int = 100, as_of: datetime | str | None = None) -> Call[Rows]:
         """Read the newest rows of a stream."""
-        return Call("GET", _path("/v1/streams", stream), _json, params={"last": last})
+        return Call("GET", _path("/v1/streams", stream), _json, params={"last": last, **_then(as_of)})
 
     @operation()
     def metrics(
-        self, metric: str = "", *, key: str = "", since: datetime | float | str = 0.0, limit: int = 1000
+        self,
+        metric: str = "",
+        *,
+        key: str = "",
+        since: datetime | float | str = 0.0,
+        limit: int = 1000,
+        as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
     ) -> Call[list[Sample]]:
         """List the samples of a metric, newest window first, each in its latest revision.
 
-        ``since``: a moment, seconds since 1970, or text: ISO 8601, or how long ago (``1h``).
+        ``since``: a moment, seconds since 1970, or text: ISO 8601, or how long ago (``1h``). ``as_of``: what was known then.
+        ``valid_at``: all that is known now of what happened up to then.
         """
         at = since.timestamp() if isinstance(since, date) else since
-        return Call(
-            "GET", "/v1/metrics", _part("metrics"), params={"metric": metric, "key": key, "since": at, "limit": limit}
-        )
+        asked: Mapping[str, str | int | float] = {"metric": metric, "key": key, "since": at, "limit": limit}
+        return Call("GET", "/v1/metrics", _part("metrics"), params={**asked, **_then(as_of, valid_at)})
 
     # -- alerts ------------------------------------------------------------------------------------------------------
 
     @operation(Command("alerts list", columns=("id", "state", "severity", "t", "title", "detail"), times=("t",)))
-    def alerts(self) -> Call[list[dict[str, Any]]]:
-        """List the alerts that are open, and those that were resolved of late."""
-        return Call("GET", "/v1/alerts", _part("alerts"))
+    def alerts(self, *, as_of: str | None = None) -> Call[list[dict[str, Any]]]:
+        """List the alerts that are open, and those that were resolved of late; now, or as known then (``as_of``)."""
+        return Call("GET", "/v1/alerts", _part("alerts"), params=_then(as_of))
 
     @operation(Command("alerts acknowledge", done="{alert} is acknowledged"))
     def acknowledge(self, alert: str) -> Call[None]:
@@ -225,6 +248,59 @@ class Operations:
     def resend_notification(self, key: str) -> Call[None]:
         """Send a message that was given up again, under the same key."""
         return Call("POST", f"{_path('/v1/notifications', key)}/resend", _nothing)
+
+    # -- the past ----------------------------------------------------------------------------------------------------
+
+    @operation()
+    def backtest(
+        self,
+        rules: Sequence[Event] | None = None,
+        *,
+        fold: Literal["alert_evaluator", "anomaly"] = "alert_evaluator",
+        anomalies: Sequence[Event] | None = None,
+        changes: Event | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        incidents: Sequence[Event] = (),
+        tolerance_s: float = 300.0,
+        against: Event | Literal["live"] = "live",
+        limit: int = 1000,
+    ) -> Call[Backtest]:
+        """Say what these alert rules (or, with the fold ``anomaly``, these watches) would have done in the past.
+
+        Without any it takes those that hold now; ``changes`` sets a field of each of them. ``incidents``: spans (``from``,
+        ``to``) in which something was really wrong. ``against``: other ``rules``, ``anomalies`` or ``set`` to compare
+        with, or what really happened. Nobody is told of anything. Raises ``ApiError``.
+        """
+        asked = {"fold": fold, "rules": rules, "anomalies": anomalies, "set": changes, "from": _moment(start)}
+        asked |= {"to": _moment(end), "incidents": [{**i, **_ends(i)} for i in incidents], "tolerance_s": tolerance_s}
+        said = {name: value for name, value in asked.items() if value not in (None, [])}
+        body = encoded({**said, "against": against, "limit": limit})
+        return Call("POST", "/v1/backtest", _json, content=body, timeout_s=BACKTEST_S)
+
+    @operation()
+    def explain(
+        self,
+        metric: str = "",
+        *,
+        key: str | None = None,
+        start: datetime | str | None = None,
+        alert: str = "",
+        as_of: datetime | str | None = None,
+    ) -> Call[dict[str, Any]]:
+        """Say where a value of a metric comes from: its definition and version, and the rows that sum up to it.
+
+        ``start`` of its window; without it, the newest. With ``alert`` instead: the turns of an alert, its rule as it was
+        then, and the windows that were judged. Raises ``ApiError`` with what there is for what is not there.
+        """
+        said: dict[str, str | int | float] = {"metric": metric} if metric else {}
+        if key is not None:
+            said["key"] = key
+        if alert:
+            said["alert"] = alert
+        if start:
+            said["start"] = str(_moment(start))
+        return Call("GET", "/v1/explain", _json, params={**said, **_then(as_of)})
 
     # -- definitions -------------------------------------------------------------------------------------------------
 
@@ -271,9 +347,9 @@ class Operations:
         return Call("GET", "/v1/dashboards", _part("topics"))
 
     @operation()
-    def dashboard(self, topic: str) -> Call[TopicData]:
-        """Read all that a topic shows now."""
-        return Call("GET", _path("/v1/dashboards", topic), _json)
+    def dashboard(self, topic: str, *, as_of: datetime | str | None = None) -> Call[TopicData]:
+        """Read all that a topic shows now, or showed then."""
+        return Call("GET", _path("/v1/dashboards", topic), _json, params=_then(as_of))
 
     # -- operation ---------------------------------------------------------------------------------------------------
 
@@ -375,6 +451,34 @@ def tail(stream: str, last: int, follow: bool, every_s: float) -> Generator[Call
 def _path(base: str, *names: str) -> str:
     """``base`` and the names below it, whatever characters they have."""
     return "/".join([base, *(quote(name, safe="") for name in names)])
+
+
+def _moment(at: datetime | str | None) -> str | None:
+    return at.isoformat() if isinstance(at, datetime) else at
+
+
+def _then(as_of: datetime | str | None, valid_at: datetime | str | None = None) -> dict[str, str | int | float]:
+    said = {"as_of": _moment(as_of), "valid_at": _moment(valid_at)}
+    return {name: value for name, value in said.items() if value}
+
+
+def _statement(sql: str, limit: int | None, as_of: datetime | str | None, valid_at: datetime | str | None) -> bytes:
+    asked = {"sql": sql, "limit": limit, **_then(as_of, valid_at)}
+    return encoded({name: value for name, value in asked.items() if value is not None})
+
+
+def _ends(span: Event) -> dict[str, Any]:
+    return {name: _moment(span[name]) for name in ("from", "to") if name in span}
+
+
+def _question(text: str) -> Any:
+    """A question as JSON or YAML. Raises ``Rejected``."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Rejected("query", f"is neither SQL nor a question in JSON or YAML: {error}") from None
 
 
 def _dry(dry_run: bool) -> dict[str, str | int | float]:

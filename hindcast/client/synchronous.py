@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
+Time = datetime | str | None
 
 
 class Client(Operations):
@@ -77,17 +79,20 @@ class Client(Operations):
         return total
 
     @overload
-    def query(self, sql: str, *, limit: int | None = None, form: Literal["rows"] = "rows") -> list[dict[str, Any]]: ...
+    def query(
+        self, sql: str, *, limit: int | None = None, as_of: Time = None, form: Literal["rows"] = "rows"
+    ) -> list[dict[str, Any]]: ...
     @overload
-    def query(self, sql: str, *, limit: int | None = None, form: Literal["arrow"]) -> pa.Table: ...
+    def query(self, sql: str, *, limit: int | None = None, as_of: Time = None, form: Literal["arrow"]) -> pa.Table: ...
     @overload
-    def query(self, sql: str, *, limit: int | None = None, form: Literal["pandas"]) -> Any: ...
-    def query(self, sql: str, *, limit: int | None = None, form: Form = "rows") -> Any:
+    def query(self, sql: str, *, limit: int | None = None, as_of: Time = None, form: Literal["pandas"]) -> Any: ...
+    def query(self, sql: str, *, limit: int | None = None, as_of: Time = None, form: Form = "rows") -> Any:
         """One read-only SQL statement over the streams: a list of objects, an Arrow table or a pandas frame.
 
-        A cut answer warns (``RuntimeWarning``); ``result`` tells it without.
+        ``as_of``: what was known then, a time or the token of an earlier answer (``result`` has it). A cut answer warns
+        (``RuntimeWarning``); ``result`` tells it without.
         """
-        return SHAPES[form](self.result(sql, limit=limit), warn=True)
+        return SHAPES[form](self.result(sql, limit=limit, as_of=as_of), warn=True)
 
     def tail(
         self, stream: str, *, last: int = 10, follow: bool = True, every_s: float = 0.5

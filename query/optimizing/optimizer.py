@@ -17,6 +17,8 @@ import orjson
 from events.catalog import CONTROL
 from events.errors import Rejected
 from events.log import LogReader
+from query import as_of
+from query.as_of import Moment
 from query.engine import Answer, Cut, Engine, Limits, Stop
 from query.history import History
 from query.optimizing.analysis import Analysis, QueryOptimizer
@@ -72,24 +74,33 @@ class AnalyticsOptimizer:
         rows: int | None = None,
         commands: bool = False,
         stop: Stop | None = None,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
     ) -> Optimized:
-        """The answer to SQL, an ``Answer``. ``rows``, ``commands`` and ``stop`` as for ``Engine.run``."""
+        """The answer to SQL, an ``Answer``. What is not of the query itself is as for ``Engine.run``."""
         started = perf_counter()
-        history = History(self._log, self._tenant, commands=commands)
+        moment = moment or as_of.now(self._log, self._tenant)
+        history = History(self._log, self._tenant, commands=commands, moment=moment)
         analysis = self._analyser.analyze_query(sql, history)
         cut = {n: dict(history.heads(n)) for n in analysis.depends if commands or n != CONTROL.name}
-        key = ("sql", self._tenant, commands, rows, analysis.normal, _frozen(cut))
+        key = ("sql", self._tenant, commands, rows, valid_at, analysis.normal, _frozen(cut))
         size = analysis.rows if data_size is None else data_size
 
         def run(partitions: int) -> tuple[Any, int]:
             with self._engine.open(
-                tenant=self._tenant, commands=commands, cut=cut, stop=stop, partitions=partitions
+                tenant=self._tenant,
+                commands=commands,
+                cut=cut,
+                stop=stop,
+                partitions=partitions,
+                moment=moment,
+                valid_at=valid_at,
             ) as session:
                 answer: Answer = session.run(sql, rows=rows)
             return answer, answer.table.nbytes + sys.getsizeof(answer)
 
         found = self._answered(key if analysis.repeatable else None, size, analysis, started, run)
-        return replace(found, result=replace(found.result, elapsed_ms=found.elapsed_ms))
+        return replace(found, result=replace(found.result, elapsed_ms=found.elapsed_ms, as_of=moment.token))
 
     def ask(
         self,

@@ -94,7 +94,7 @@ class Expressions:
             column, rest = self.json[0], name
         flat = "/" + rest.replace("~", "~0").replace("/", "~1")
         ways = [flat, flat.replace(".", "/")] if "." in rest else [flat]
-        found = [f"json_extract_string({column}, {self.bind(way)})" for way in ways]
+        found = [f"TRY(json_extract_string({column}, {self.bind(way)}))" for way in ways]  # no JSON: no value
         self.properties[name] = sql = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
         return sql
 
@@ -170,8 +170,8 @@ def refuse_unknown(session: Session, sql: Expressions) -> None:
         keys = run(
             session,
             sql,
-            f"""SELECT DISTINCT k FROM (SELECT unnest(json_keys({column})) AS k FROM {sql.stream}
-              WHERE json_type({column}) = 'OBJECT') ORDER BY k LIMIT 200""",
+            f"""SELECT DISTINCT k FROM (SELECT unnest(TRY(json_keys({column}))) AS k FROM {sql.stream}
+              WHERE TRY(json_type({column})) = 'OBJECT') ORDER BY k LIMIT 200""",
         )
         known = [f"{column}.{k}" if column != sql.json[0] else k for (k,) in keys.rows()]
         if not run(session, sql, f"SELECT 1 FROM {sql.stream} LIMIT 1").table.num_rows:

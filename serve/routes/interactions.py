@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -15,6 +14,7 @@ from query.history import History
 from query.recent import TEXTS, Wanted, recent
 from query.rows import as_objects
 from serve.gateway import gateway_of, principal
+from serve.moments import AsOf, asked
 from serve.parameters import known_parameters, seconds_since
 from serve.problems import REFUSALS
 
@@ -47,17 +47,19 @@ async def interactions(
     since: Annotated[str, Query(description="As for `/v1/metrics`", examples=["1h"])] = "1h",
     until: str = "",
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    as_of: AsOf = "",
 ) -> Interactions:
     """The newest events of `user_interactions` that match, read backwards from the end of the log: never all of it."""
     await principal(request, "query")
-    gateway, now = gateway_of(request), time.time()
+    gateway = gateway_of(request)
+    moment, _, now = await asked(gateway, as_of)
     start = seconds_since(since, now)
     end = seconds_since(until, now, "until") if until else now + AHEAD_S
     if end <= start:
         raise Rejected("until", f"must be later than since; got since={since!r}, until={until!r}")
     types = tuple(name for name in type if name)
     wanted = Wanted(int(start * 1e6), int(end * 1e6), types, source, subject, text, tuple(map(_column, where)))
-    history = History(gateway.log, gateway.spec.tenant, commands=False)
+    history = History(gateway.log, gateway.spec.tenant, commands=False, moment=moment)
     found = await asyncio.to_thread(recent, history, wanted, limit)
     return Interactions(events=as_objects(found.rows), looked_at=found.looked_at, complete=found.complete)
 

@@ -15,6 +15,7 @@ from pydantic.config import JsonDict
 from query.engine import Answer
 from query.rows import as_csv, in_pieces
 from serve.gateway import gateway_of, principal
+from serve.moments import asked
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS, Failure, NotAcceptable
 from serve.routes.read import Result
@@ -31,6 +32,10 @@ class Sql(BaseModel):
 
     sql: Annotated[str, Field(min_length=1, max_length=100_000)]
     limit: Annotated[int | None, Field(ge=1, le=100_000_000)] = None
+    as_of: Annotated[str | None, Field(max_length=100_000)] = None
+    """What was known then: ISO 8601, seconds since 1970, how long ago (`1h`), or the `as_of` of an earlier answer."""
+    valid_at: Annotated[str | None, Field(max_length=100)] = None
+    """Only rows of events up to that time, whenever they became known."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -49,20 +54,24 @@ async def query(request: Request, wanted: Sql) -> Response:
     """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin.
 
     `Accept` chooses the form: JSON, `text/csv`, or Arrow's stream format. The header `hindcast-truncated` says whether
-    rows were cut off.
+    rows were cut off, and `hindcast-as-of` has the moment that the answer stands on: `as_of` takes it.
     """
     who = await principal(request, "query")
     form = form_of(request.headers.get("accept", ""))
     gateway = gateway_of(request)
     rows = wanted.limit if wanted.limit is not None or form != JSON else ROWS
     write, commands = WRITERS[form], who.may("admin")
+    about = await asked(gateway, wanted.as_of, wanted.valid_at)
 
-    def work(stop: Any) -> tuple[bytes, bool]:
-        answer: Answer = gateway.optimizer.sql(wanted.sql, rows=rows, commands=commands, stop=stop).result
-        return write(answer), answer.truncated
+    def work(stop: Any) -> tuple[bytes, Answer]:
+        answer: Answer = gateway.optimizer.sql(
+            wanted.sql, rows=rows, commands=commands, stop=stop, moment=about.moment, valid_at=about.valid_at
+        ).result
+        return write(answer), answer
 
-    body, truncated = await gateway.queries.run(request, work)
-    return Response(body, media_type=form, headers={"hindcast-truncated": str(truncated).lower()})
+    body, answer = await gateway.queries.run(request, work)
+    headers = {"hindcast-truncated": str(answer.truncated).lower(), "hindcast-as-of": answer.as_of}
+    return Response(body, media_type=form, headers=headers)
 
 
 def form_of(accept: str) -> str:
@@ -93,7 +102,7 @@ def _quality(parameters: list[str]) -> float:
 
 def _json(answer: Answer) -> bytes:
     told = {"columns": [column._asdict() for column in answer.columns], "truncated": answer.truncated,
-            "elapsed_ms": answer.elapsed_ms}  # fmt: skip
+            "elapsed_ms": answer.elapsed_ms, "as_of": answer.as_of}  # fmt: skip
     rows = b",".join(_json_rows(piece)[1:-1] for piece in in_pieces(answer.table))
     return orjson.dumps(told)[:-1] + b',"rows":[' + rows + b"]}"
 

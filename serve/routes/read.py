@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel
 
+from actors.definitions.inventory import Inventory
+from actors.definitions.then import definitions_then
 from actors.fold import Topic
 from events.errors import Rejected, Transient
 from events.nearest import did_you_mean
 from events.tables import columns_of
+from query import as_of as moments
+from query.as_of import Moment
 from query.engine import Engine
 from query.history import History
 from query.rows import as_objects
 from serve.gateway import Gateway, gateway_of, principal
+from serve.moments import Asked, AsOf, ValidAt, asked
 from serve.parameters import known_parameters, seconds_since
 from serve.problems import REFUSALS, Missing
 
@@ -57,6 +61,8 @@ class Rows(BaseModel):
     stream: str
     rows: list[dict[str, Any]]
     next: dict[str, int]
+    as_of: str = ""
+    """The moment of this answer: asked `as_of` it, the same is answered."""
 
 
 class ResultColumn(BaseModel):
@@ -69,14 +75,18 @@ class Result(BaseModel):
     rows: list[list[Any]]
     truncated: bool
     elapsed_ms: float
+    as_of: str = ""
+    """The moment of this answer: asked `as_of` it, the same is answered."""
 
 
 class Objects(BaseModel):
     metrics: list[dict[str, Any]]
+    as_of: str = ""
 
 
 class Alerts(BaseModel):
     alerts: list[dict[str, Any]]
+    as_of: str = ""
 
 
 class TopicInfo(BaseModel):
@@ -96,14 +106,16 @@ class TopicData(BaseModel):
     data: dict[str, Any]
     stale: str = ""
     """Why this is not what the log has now; empty while it is."""
+    as_of: str = ""
 
 
 @router.get("/v1/streams", response_model=Streams)
-async def streams(request: Request) -> Streams:
+async def streams(request: Request, as_of: AsOf = "") -> Streams:
     """Every stream, how many places it has, and where each of its producers stands."""
     await principal(request, "query")
     gateway = gateway_of(request)
-    found = await asyncio.to_thread(lambda: History(gateway.log, gateway.spec.tenant).streams())
+    moment = (await asked(gateway, as_of)).moment
+    found = await asyncio.to_thread(lambda: History(gateway.log, gateway.spec.tenant, moment=moment).streams())
     return Streams(
         streams=[
             StreamStatus(
@@ -126,41 +138,89 @@ async def stream_rows(
     producer: str | None = None,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Limit = 100,
+    as_of: AsOf = "",
 ) -> Rows:
     """The newest ``last`` rows; or rows of one ``producer`` from offset ``after`` on. ``control`` takes scope admin."""
     who = await principal(request, "query")
     gateway = gateway_of(request)
+    then = (await asked(gateway, as_of)).moment
 
     def read() -> Rows:
-        history = History(gateway.log, gateway.spec.tenant, commands=who.may("admin"))
+        moment = then or moments.now(gateway.log, gateway.spec.tenant)
+        history = History(gateway.log, gateway.spec.tenant, commands=who.may("admin"), moment=moment)
         page = (
             history.last(stream, last or limit) if producer is None else history.after(stream, producer, after, limit)
         )
-        return Rows(stream=stream, rows=as_objects(page.rows), next=page.next)
+        return Rows(stream=stream, rows=as_objects(page.rows), next=page.next, as_of=moment.token)
 
     return await asyncio.to_thread(read)
 
 
-async def sql_answer(gateway: Gateway, sql: str, limit: int | None, *, commands: bool = False) -> Result:
-    """The answer to ``sql`` over the streams; over ``control``, too, where ``commands``."""
+async def sql_answer(
+    gateway: Gateway, sql: str, limit: int | None, *, commands: bool = False, about: Asked | None = None
+) -> Result:
+    """The answer to ``sql`` over the streams; over ``control``, too, where ``commands``. ``about``: a moment, or now."""
     engine = Engine(gateway.log)
-    answer = await asyncio.to_thread(engine.run, sql, tenant=gateway.spec.tenant, rows=limit, commands=commands)
+    moment, valid_at = (about.moment, about.valid_at) if about else (None, None)
+    answer = await asyncio.to_thread(
+        engine.run, sql, tenant=gateway.spec.tenant, rows=limit, commands=commands, moment=moment, valid_at=valid_at
+    )
     columns = [ResultColumn(name=c.name, type=c.type) for c in answer.columns]
-    return Result(columns=columns, rows=answer.rows(), truncated=answer.truncated, elapsed_ms=answer.elapsed_ms)
+    return Result(
+        columns=columns,
+        rows=answer.rows(),
+        truncated=answer.truncated,
+        elapsed_ms=answer.elapsed_ms,
+        as_of=answer.as_of,
+    )
 
 
 @router.get("/v1/metrics", response_model=Objects)
-async def metrics(request: Request, metric: str = "", key: str = "", since: Since = "", limit: Limit = 1000) -> Objects:
-    """Samples of a metric, newest window first, each in its latest revision."""
+async def metrics(
+    request: Request,
+    metric: str = "",
+    key: str = "",
+    since: Since = "",
+    limit: Limit = 1000,
+    as_of: AsOf = "",
+    valid_at: ValidAt = "",
+) -> Objects:
+    """Samples of a metric, newest window first, each in its latest revision.
+
+    A metric that was defined later is not defined `as_of` then; `valid_at` computes it.
+    """
     await principal(request, "query")
     gateway = gateway_of(request)
-    start = seconds_since(since, time.time()) if since else 0.0
+    about = await asked(gateway, as_of, valid_at)
+    start = seconds_since(since, about.now_s) if since else 0.0
     sql = LATEST.format(metric=_literal(metric), key=_literal(key), since=start, limit=limit)
-    result = await sql_answer(gateway, sql, limit)
-    if metric and not result.rows and metric not in _configured(gateway):
-        await _known_metric(gateway, metric)
+    result = await sql_answer(gateway, sql, limit, about=about)
+    if metric and not result.rows:
+        if about.moment is not None:
+            await asyncio.to_thread(_defined_then, gateway, metric, about.moment)
+        elif metric not in _configured(gateway):
+            await _known_metric(gateway, metric)
     names = [c.name for c in result.columns]
-    return Objects(metrics=[dict(zip(names, row, strict=True)) for row in result.rows])
+    return Objects(metrics=[dict(zip(names, row, strict=True)) for row in result.rows], as_of=result.as_of)
+
+
+def _defined_then(gateway: Gateway, metric: str, moment: Moment) -> None:
+    """Raises ``Rejected`` for a metric that was not defined at ``moment``."""
+    log, tenant = gateway.log, gateway.spec.tenant
+    then = Inventory.of(definitions_then(log, tenant, moment))
+    if any(measure.names is None or metric in measure.names for measure in then.measures):
+        return
+    entries = definitions_then(log, tenant)
+    entry = entries.get(f"metric/{metric}")
+    if entry is not None:
+        since = moments.iso(round(entry["at"] * 1e6))
+        raise Rejected(
+            "metric",
+            f"{metric!r} was not defined then: it says what it says since {since}; ask with valid_at for its past",
+        )
+    known = sorted({name for measure in then.measures for name in measure.names or ()})
+    listed = ", ".join(known) or "none"
+    raise Rejected("metric", f"there was no metric {metric!r}{did_you_mean(metric, known)}; there were {listed}")
 
 
 def _configured(gateway: Gateway) -> set[str]:
@@ -182,11 +242,11 @@ def _literal(text: str) -> str:
 
 
 @router.get("/v1/alerts", response_model=Alerts)
-async def alerts(request: Request) -> Alerts:
+async def alerts(request: Request, as_of: AsOf = "") -> Alerts:
     """Alerts that are pending, firing, or were resolved within a day."""
     await principal(request, "query")
-    topic = await topic_data(gateway_of(request), "alerts")
-    return Alerts(alerts=sorted(topic.data.values(), key=lambda alert: -alert["t"]))
+    topic = await topic_data(gateway_of(request), "alerts", as_of)
+    return Alerts(alerts=sorted(topic.data.values(), key=lambda alert: (-alert["t"], alert["id"])), as_of=topic.as_of)
 
 
 @router.get("/v1/dashboards", response_model=Topics)
@@ -198,17 +258,32 @@ async def dashboards(request: Request) -> Topics:
 
 
 @router.get("/v1/dashboards/{topic}", response_model=TopicData)
-async def dashboard(request: Request, topic: Annotated[str, Path(examples=["user_activity"])]) -> TopicData:
+async def dashboard(
+    request: Request, topic: Annotated[str, Path(examples=["user_activity"])], as_of: AsOf = ""
+) -> TopicData:
     """A topic's whole data, as of a commit number of its cell."""
     await principal(request, "query")
-    return await topic_data(gateway_of(request), topic)
+    return await topic_data(gateway_of(request), topic, as_of)
 
 
-async def topic_data(gateway: Gateway, topic: str) -> TopicData:
-    """A topic's whole data. Raises ``Missing`` where there is no such topic, ``Transient`` while its cell starts."""
+async def topic_data(gateway: Gateway, topic: str, as_of: str = "") -> TopicData:
+    """A topic's whole data, now or then: its state is folded again from the nearest snapshot that is kept.
+
+    Raises ``Missing`` where there is no such topic, ``Transient`` while its cell starts.
+    """
     where = gateway.hosts.where
     if topic not in where.shown_by:
         raise Missing("topic", f"there is no topic {topic!r}; there are {', '.join(t.name for t in where.topics)}")
-    for frame in await gateway.hosts.changes(where.host_showing(topic), gateway.spec.tenant, {topic: None}, 0.0):
-        return TopicData(topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data), stale=frame.stale)
+    cell = where.shown_by[topic]
+    moment = (await asked(gateway, as_of)).moment
+    if moment is not None:
+        number = moment.cut.get(cell, 0)
+        data = await gateway.hosts.view_at(cell, topic, number)
+        return TopicData(topic=topic, seq=number, epoch=gateway.spec.generation, data=dict(data), as_of=moment.token)
+    log, tenant = gateway.log, gateway.spec.tenant
+    for frame in await gateway.hosts.changes(where.host_showing(topic), tenant, {topic: None}, 0.0):
+        now = (await asyncio.to_thread(moments.now, log, tenant)).until(cell, frame.seq)
+        return TopicData(
+            topic=topic, seq=frame.seq, epoch=frame.epoch, data=dict(frame.data), stale=frame.stale, as_of=now.token
+        )
     raise Transient(f"{topic} is not there yet: its cell is starting")

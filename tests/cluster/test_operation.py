@@ -35,11 +35,11 @@ def test_every_cell_runs_where_its_placement_says(running: Running, request: pyt
     assert status["placement"] == request.node.callspec.params["running"]
     assert {cell["state"] for cell in status["cells"]} == {"running"}
     kinds = {"user_interactions", "system_metrics", "control", "metrics", "anomaly", "alert_evaluator", "notifier",
-             "user_activity", "system_health", "alert_system", "clock", "directory", "backfill",
-             "idle_producers"}  # fmt: skip
+             "user_activity", "system_health", "alert_system", "clock", "directory", "backfill", "trends",
+             "correlations", "findings", "idle_producers"}  # fmt: skip
     assert {cell["cell"].split("/")[1] for cell in status["cells"]} == kinds
     hosts = len(running.named("ray::Host"))
-    apart = len(kinds) - 1  # the watch for idle producers shares the clock's host
+    apart = len(kinds) - 3  # the watch for idle producers shares the clock's host; trends and correlations, anomaly's
     assert hosts == (5 if status["placement"] == "packed" else apart)
     assert status["log"]["bytes"] > 0
 

@@ -18,7 +18,7 @@ from actors.quarantine import Poison
 from events.catalog import STREAMS, rows
 from events.entry import Entry
 from events.errors import Conflict, Corrupt, Fenced, Transient
-from events.log import Commit, JournalRow, Lease, SnapshotRef, Source
+from events.log import Commit, EventLog, JournalRow, Lease, SnapshotRef, Source
 from events.memory_log import MemoryLog
 from tests.laws.mutants import Torn
 from tests.laws.oracle import History, check, opened, same, saved_in
@@ -152,7 +152,7 @@ class Instance:
 class World:
     """The whole system of one seed."""
 
-    def __init__(self, seed: int, log: MemoryLog, calm: bool = False) -> None:
+    def __init__(self, seed: int, log: EventLog, calm: bool = False) -> None:
         self.rng = random.Random(seed)
         self.log = log
         self.calm = calm
@@ -409,7 +409,7 @@ class World:
         self.zombies = [(n, z) for n, z in self.zombies if z is not instance]
 
 
-def simulate(seed: int, log: MemoryLog | None = None, *, calm: bool = False) -> World:
+def simulate(seed: int, log: EventLog | None = None, *, calm: bool = False) -> World:
     """Live through one seed and judge its history. Raises ``AssertionError`` that says what was lost, or twice."""
     world = World(seed, log or MemoryLog(), calm)
     try:

@@ -178,6 +178,8 @@ def test_who_looks_sees_which_cells_are_on_their_way_and_when_an_order_is_done(
     reconciler.move(ECHO, "analyzers")
     reconciler.carried_out(11)
     assert (reconciler.where.done, reconciler.where.failed) == (11, "")
+    reconciler.carried_out(12, "no answer from host alone", late=True)
+    assert reconciler.where.failed == "", "whatever was late is done by now"
     assert all(host._where == reconciler.where for host in fleet.hosts.values()), "and every host knows"
     reconciler.stop()
 

@@ -12,6 +12,7 @@ import os
 import pytest
 
 from events.memory_log import MemoryLog
+from tests.laws.machine import redis_spec
 from tests.laws.mutants import MUTANTS
 from tests.laws.simulator import simulate
 
@@ -37,6 +38,15 @@ def test_whatever_happens_nothing_is_lost_and_nothing_comes_twice(seeds: range) 
         except AssertionError as error:
             replay = f"HINDCAST_SEED={seed} python -m pytest tests/laws/test_simulator.py"
             pytest.fail(f"{error}\n\nReplay it: {replay}", pytrace=ONLY is not None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(ONLY is not None, reason="one seed alone is replayed")
+def test_on_a_server_it_is_no_different() -> None:
+    for seed in range(FAST, FAST + 40):
+        log = redis_spec().open(woken=False)
+        simulate(seed, log)
+        log.close()
 
 
 def test_without_misfortunes_the_cells_do_what_plain_python_says() -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from events.entry import Entry
 from events.errors import Corrupt, Rejected, Transient
-from events.log import EventLog, JournalRow, Output, SnapshotRef
+from events.log import EventLog, JournalRow, Output, Snapshot, SnapshotRef
 from events.redis_spec import RedisSpec
 from hindcast.cli import main
 from hindcast.datadir import DataDir
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 
 OTHER = "straße 50%/rules/3"
 SOURCE = ("clock", CELL)
+MINUTE = 60_000_000
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,10 @@ def filled(data: Path, seed: int = 3) -> None:
             eaten = chance.randint(0 if outputs else 1, 5)
             piece = {f"p{lease}": os.urandom(2_000)} if n % 20 == 0 else {f"p{lease}": None}
             state = saved(os.urandom(500), **piece) if n % 10 == 0 else None
+            if n % 20 == 5:
+                state = Snapshot(1, "x86_64", os.urandom(500), (), True)
             journal = [ate(read, read + eaten, read)] if eaten else []
-            writer.commit(*outputs, ate=journal, saves=state, at=chance.randint(0, 5_000))
+            writer.commit(*outputs, ate=journal, saves=state, at=(60 * lease + n + chance.randint(0, 9)) * MINUTE)
             read += eaten
     log.trim(*SOURCE, log.head(*SOURCE) // 3)
     Writer(log, OTHER).commit(tick(3))
@@ -72,8 +75,11 @@ def whole(log: EventLog) -> dict[str, Any]:
     for cell in log.cells():
         entries: list[Entry] = [e for stream in STREAMS for e in log.read(stream, cell, 0, 1 << 40)]
         journal: list[JournalRow] = list(log.journal(cell, 0))
+        (last, _), arch = log.last_commit(cell), "x86_64"
+        past = [(log.commit_at(cell, n * MINUTE), log.snapshot_at(cell, n, 1, arch)) for n in range(190)]
+        assert last < 9 or len({ref.commit for _, ref in past if ref}) > 2
         snapshots: list[SnapshotRef] = list(log.snapshots(cell))
-        found[cell] = (entries, journal, snapshots, log.last_commit(cell), log.cursor(cell), log.verify(cell))
+        found[cell] = (entries, journal, snapshots, past, log.last_commit(cell), log.cursor(cell), log.verify(cell))
     return found
 
 
@@ -105,7 +111,7 @@ def test_there_and_back_and_nothing_is_different(server: RedisServer, tmp_path: 
     assert recorded(data) == Place()
     for path in sorted((tmp_path / "kept" / "cells").glob("*.db")):  # not even what only SQL can see
         old, new = sqlite3.connect(path), sqlite3.connect(data / "log" / "cells" / path.name)
-        for table in ("cell", "entry", "commits", "snapshot", "trimmed", "piece", "has_piece"):
+        for table in ("cell", "entry", "commits", "snapshot", "trimmed", "piece", "has_piece", "lasting"):
             assert (
                 old.execute(f"SELECT * FROM {table}").fetchall() == new.execute(f"SELECT * FROM {table}").fetchall()
             ), table

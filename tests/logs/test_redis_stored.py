@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from events.errors import Corrupt, Fenced
+from events.log import Snapshot, SnapshotRef
 from events.redis_log import RedisLog
 from events.redis_spec import RedisSpec
 from hindcast.testing.log_words import CELL, Writer, saved, tick
@@ -47,6 +48,19 @@ def test_a_large_state_is_stored_in_parts_and_leaves_nothing_behind(
     with pytest.raises(Corrupt, match="no snapshot has a piece p"):
         log.piece(CELL, "p")
     assert log.verify(CELL).problems == []
+
+
+def test_a_state_for_looks_back_takes_up_memory_and_a_large_one_is_not_kept(log: RedisLog) -> None:
+    writer = Writer(log)
+    small, large = (Snapshot(1, "x86_64", os.urandom(n), (), True) for n in (5_000, (1 << 20) + 1))
+    writer.commit(tick(1), saves=small, at=1)
+    for n in range(3):
+        writer.commit(tick(1), saves=saved(b"%d" % n))
+    assert log.snapshot_at(CELL, 9, 1, "x86_64") == SnapshotRef(1, small)
+    assert 5_000 < log.size() < 10_000  # once: recovery needs it no more
+    writer.commit(tick(1), saves=large, at=3_600_000_000)
+    assert log.snapshots(CELL)[-1].snapshot.data == large.data
+    assert log.snapshot_at(CELL, 9, 1, "x86_64") == SnapshotRef(1, small)
 
 
 def test_a_state_that_was_stored_for_a_commit_that_failed_is_taken_away(own: RedisServer, log: RedisLog) -> None:

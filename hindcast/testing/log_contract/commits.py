@@ -178,3 +178,12 @@ def test_commit_times_never_step_back_though_the_clock_does(log: EventLog) -> No
         writer.commit(tick(), at=at)
     assert [e.header.committed for e in log.read(*SOURCE, 0, 1 << 20)] == [100, 100, 100, 101]
     assert log.last_commit(CELL) == (4, 101)
+
+
+def test_the_commit_of_a_time_is_the_last_one_that_is_not_after_it(log: EventLog) -> None:
+    writer = Writer(log)
+    assert log.commit_at(CELL, 1 << 60) == 0
+    for at in (100, 100, 200, 150, 300):
+        writer.commit(tick(), at=at)
+    assert [log.commit_at(CELL, at) for at in (0, 99, 100, 199, 200, 299, 300, 1 << 60)] == [0, 0, 2, 2, 4, 4, 5, 5]
+    assert log.commit_at("demo/nobody/0", 200) == 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from events.errors import Corrupt
-from events.log import EventLog
+from events.errors import Corrupt, Fenced
+from events.log import EventLog, Snapshot, SnapshotRef
 from hindcast.testing.log_words import CELL, FEED, Writer, ate, saved, tick, times
 
 SOURCE = ("clock", CELL)
@@ -36,6 +36,38 @@ def test_the_two_newest_snapshots_are_kept(log: EventLog) -> None:
     refs = log.snapshots(CELL)
     assert [(ref.commit, ref.snapshot.data) for ref in refs] == [(7, b"state 3"), (9, b"state 4")]
     assert refs[0].snapshot == saved(b"state 3")
+
+
+def test_lasting_snapshots_are_kept_for_looks_back_and_thinned_as_they_age(log: EventLog) -> None:
+    writer, minute = Writer(log), 60_000_000
+    for n in range(40):  # one in five minutes
+        writer.commit(tick(), saves=Snapshot(1, "x86_64", b"state %d" % n, (), True), at=n * 5 * minute)
+    assert log.snapshot_at(CELL, 0, 1, "x86_64") is None
+    found = [log.snapshot_at(CELL, commit, 1, "x86_64") for commit in range(1, 41)]
+    assert [ref and ref.snapshot.data for ref in found[:4]] == [b"state 0", b"state 0", b"state 2", b"state 2"]
+    assert {ref.commit for ref in found if ref} == set(range(1, 41, 2))
+    assert log.snapshot_at(CELL, 40, 2, "x86_64") is None
+    assert log.snapshot_at(CELL, 40, 1, "arm64") is None
+    assert len(log.snapshots(CELL)) == 2
+    writer.commit(tick(), saves=Snapshot(1, "x86_64", b"a week later", (), True), at=7 * 1440 * minute)
+    assert {ref.commit for n in range(1, 42) if (ref := log.snapshot_at(CELL, n, 1, "x86_64"))} == {
+        *range(1, 41, 4),
+        41,
+    }
+    writer.commit(tick(), saves=Snapshot(1, "x86_64", b"a year later", (), True), at=365 * 1440 * minute)
+    assert [log.snapshot_at(CELL, n, 1, "x86_64") is None for n in (40, 41, 42)] == [True, True, False]
+
+
+def test_a_commit_that_is_refused_leaves_no_lasting_snapshot(log: EventLog) -> None:
+    old, new = Writer(log), Writer(log)
+    state = Snapshot(1, "x86_64", b"of a zombie", (), True)
+    with pytest.raises(Fenced):
+        old.commit(tick(), saves=state)
+    new.commit(tick())
+    assert log.snapshot_at(CELL, 9, 1, "x86_64") is None
+    sent = new.commit(tick(), saves=state)
+    assert log.commit(new.lease, sent) == 2  # a retry
+    assert log.snapshot_at(CELL, 9, 1, "x86_64") == SnapshotRef(2, state)
 
 
 def test_a_piece_is_stored_once_and_stays_as_long_as_a_kept_snapshot_has_it(log: EventLog) -> None:

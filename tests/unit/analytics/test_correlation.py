@@ -64,7 +64,7 @@ def test_random_walks_are_not_taken_for_relations(method: Method) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phi", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("phi", [0.0, pytest.param(0.5, marks=pytest.mark.long), 0.9])
 @pytest.mark.parametrize(("method", "max_lag"), [("pearson", 0), ("pearson", 12), ("spearman", 0), ("distance", 4)])
 def test_independent_series_pass_for_related_as_often_as_stated(phi: float, method: Method, max_lag: int) -> None:
     p = [

@@ -86,7 +86,7 @@ def test_a_fixed_psi_alarms_on_most_identical_samples_of_100_and_ours_does_not()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "m"), [(60, 40), (1500, 1200), (5000, 40)])
+@pytest.mark.parametrize(("n", "m"), [(60, 40), pytest.param(1500, 1200, marks=pytest.mark.long), (5000, 40)])
 def test_the_alarm_rate_is_the_stated_one_whatever_the_sizes(n: int, m: int) -> None:
     runs, rate = 250, 0.05
     alarms = sum(compare(table(n, 2 * s), table(m, 2 * s + 1), alarm_rate=rate, seed=s).drifted for s in range(runs))

@@ -25,6 +25,8 @@ def test_conditions(condition: str, verdicts: str) -> None:
     columns = {"mean": np.array([80.0, 90.0, 100.0, np.nan]), "count": np.array([1.0, 2.0, 3.0, 4.0])}
     found = parse(condition).verdicts(columns, 90.0)
     assert " ".join(Verdict(v).name.lower() for v in found.tolist()) == verdicts
+    samples = [{name: column[i] for name, column in columns.items() if column[i] == column[i]} for i in range(4)]
+    assert [parse(condition).verdict(sample, 90.0) for sample in samples] == found.tolist()
 
 
 def test_a_condition_may_be_about_one_key() -> None:

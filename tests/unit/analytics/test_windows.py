@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.windows import Samples, WindowSpec, WindowState, advance, advance_watermark, peek
+from analytics.closings import marks
+from analytics.windows import Samples, WindowSpec, WindowState, advance, advance_watermark, pass_by, peek, take
 
 S = 1_000_000
 T0 = 1_700_000_000 * S
@@ -216,3 +217,54 @@ def test_samples_name_the_row_that_closed_their_window_and_rows_without_a_key_on
     samples = advance(state, times, times, key, np.ones(5), np.zeros(5, np.uint64))
     assert samples.count.tolist() == [1, 2]
     assert samples.row.tolist() == [2, 4]
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40), st.booleans(), st.sampled_from([0, 5 * S, 20 * S]))
+def test_rows_of_others_are_passed_by_as_if_each_had_been_looked_at(
+    seed: int, step: int, reload: bool, lateness: int
+) -> None:
+    spec = WindowSpec(10 * S, lateness, 2 * S)
+    time, received, key, value, hashes = columns(seed, 400, 3, 2.0)
+    key[:] = np.where(np.random.default_rng(seed).random(400) < 0.9, -1, key)
+    looking, passing = WindowState(spec), WindowState(spec)
+    seen: list[Samples] = []
+    skipped: list[Samples] = []
+    for at in range(0, 400, step):
+        part = [c[at : at + step] for c in (time, received, key, value, hashes)]
+        seen.append(advance(looking, *part))
+        reach = int(np.minimum(part[0], part[1]).max()) - spec.bound_us
+        if (part[2] >= 0).any() or not pass_by(passing, reach):
+            skipped.append(advance(passing, *part))
+        if reload and at % 3 == 0:
+            passing = WindowState.load(spec, passing.dump())
+    assert tables(seen) == tables(skipped)
+    assert equal(looking.dump(), passing.dump())
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**32), st.integers(1, 90), st.sampled_from([0.0, 0.3, 0.95]), st.sampled_from([0, 5 * S, 20 * S])
+)
+def test_given_the_watermarks_only_the_rows_of_these_windows_are_needed(
+    seed: int, step: int, others: float, lateness: int
+) -> None:
+    """The samples, the rows that they name, and what came too late are as if every row had been looked at."""
+    spec = WindowSpec(10 * S, lateness, 2 * S)
+    data = columns(seed, 400, 3, 2.0)
+    data[2][:] = np.where(np.random.default_rng(seed).random(400) < others, -1, data[2])
+    looking, choosing = WindowState(spec), WindowState(spec)
+    for at in range(0, 400, step):
+        time, received, key, value, hashes = (c[at : at + step] for c in data)
+        wanted = advance(looking, time, received, key, value, hashes)
+        rows, reach = np.flatnonzero(key >= 0), marks(choosing.watermark, time, received, spec.bound_us)
+        found = take(choosing, reach, rows, time, key[rows], value, hashes)
+        for name in (*COLUMNS, "row", "refused"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), name)
+    assert equal(looking.dump(), choosing.dump())
+
+
+def test_rows_beyond_the_watermarks_are_refused_as_a_mistake() -> None:
+    state, one = WindowState(WindowSpec(10 * S)), np.array([T0], np.int64)
+    with pytest.raises(ValueError, match="differ in length"):
+        take(state, one, np.array([1]), one, np.zeros(1, np.int32), np.ones(1), np.zeros(1, np.uint64))

@@ -168,7 +168,9 @@ def test_both_clients_have_the_same_calls() -> None:
 def test_a_described_operation_says_what_it_takes_and_answers() -> None:
     """As an editor and ``help`` show it: the answer's type, not that of the request."""
     for client in (Client, AsyncClient):
-        assert str(inspect.signature(client.metrics)).endswith("limit: 'int' = 1000) -> 'list[Sample]'")
+        assert str(inspect.signature(client.metrics)).endswith(
+            "valid_at: 'datetime | str | None' = None) -> 'list[Sample]'"
+        )
         assert inspect.getdoc(client.metrics).startswith("List the samples of a metric")
     for name, one in vars(Operations).items():
         assert name[0] == "_" or isinstance(one, Operation), f"{name} describes no operation"

@@ -137,7 +137,7 @@ def test_copies_make_no_column_a_leak_and_a_near_copy_of_the_target_is_one() -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_noise_six_times_each_has_no_skill_and_is_not_registered(seed: int) -> None:
     columns, _ = repeated(noise(), 6)
     report = fit_table(columns, Config("y", trials=2, seed=seed), lambda _: None).report

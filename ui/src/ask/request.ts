@@ -28,6 +28,9 @@ export type Result = { columns: { name: string; type: string }[]; rows: unknown[
 export const sql = (statement: string, limit: number, signal?: AbortSignal) =>
   answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit }), signal }));
 
+/** POSTs JSON. Throws `AskError`. */
+export const post = <T>(path: string, body: unknown) => answered<T>(() => fetch(path, { method: "POST", ...json(body) }));
+
 /** PUTs JSON. Throws `AskError`. */
 export const put = <T>(path: string, body: unknown) => answered<T>(() => fetch(path, { method: "PUT", ...json(body) }));
 

@@ -9,6 +9,7 @@ import { DefinitionPage } from "./DefinitionPage";
 import { DefinitionsPage } from "./DefinitionsPage";
 import { EventPage } from "./EventPage";
 import { EventsPage } from "./EventsPage";
+import { ExplorePage } from "./ExplorePage";
 import { InsightsPage } from "./InsightsPage";
 import { MetricPage } from "./MetricPage";
 import { SqlPage } from "./SqlPage";
@@ -46,6 +47,7 @@ export const routes: readonly Route[] = [
   { pattern: "events", title: () => "Events", crumb: "As they come in", range: "answers", page: EventsPage, home: "events" },
   { pattern: "events/:id", title: () => "Event", crumb: "One event", range: "answers", page: EventPage, home: "events" },
   { pattern: "users/:subject", title: ({ subject }) => subject ?? "", crumb: "A user's timeline", range: "answers", page: UserPage, home: "events" },
+  { pattern: "explore", title: () => "Explore", crumb: "Trends, funnels, retention, users", range: "answers", page: ExplorePage, home: "explore" },
   { pattern: "insights", title: () => "Insights", crumb: "What rises, falls or moves together", range: "none", page: InsightsPage, home: "insights" },
   { pattern: "sql", title: () => "SQL", crumb: "Any question to the streams", range: "none", page: SqlPage, home: "sql" },
   { pattern: "sql/:name", title: ({ name }) => name ?? "", crumb: "A query that is kept", range: "none", page: SqlPage, home: "sql" },
@@ -107,6 +109,7 @@ export const rail = computed<RailGroup[]>(() => {
       title: "Explore",
       links: [
         { title: "Events", link: href(["events"]), icon: "list", here: at("events"), tab: true },
+        { title: "Explore", link: href(["explore"]), icon: "chart", here: at("explore") },
         { title: "Insights", link: href(["insights"]), icon: "up", here: at("insights") },
         { title: "SQL", link: href(["sql"]), icon: "sql", here: at("sql") },
       ],

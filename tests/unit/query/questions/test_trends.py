@@ -127,6 +127,14 @@ def test_conditions_on_columns_and_properties(shop: Shop, where: dict[str, objec
     assert shop.users({}, "trends", where=[where], **WEEK) == found
 
 
+def test_a_text_that_is_no_json_has_no_properties(shop: Shop) -> None:
+    shop.columns(
+        3, subject=["a", "b", "c"], type="page", time=us("2026-03-24"), properties=["torn {", "[1]", '{"n": 1}']
+    )
+    assert shop.users({}, "trends", where=[{"name": "n", "op": "exists"}], **WEEK) == ["c"]
+    assert shop.refusal("trends", breakdown="m", **WEEK)[1].endswith("properties there are n")
+
+
 def test_a_drill_shows_the_rows_of_the_answer_whatever_came_since(shop: Shop) -> None:
     shop.did(("ada", "page", "2026-03-24"))
     from query.questions.asking import Questions

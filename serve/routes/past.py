@@ -1,0 +1,112 @@
+"""The past, again: backtests of rules and watches, and where a number comes from."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict
+
+from actors.alerts.wording import Wording
+from actors.backtest.asked import Asked
+from events.errors import Overloaded, Rejected
+from serve.gateway import gateway_of, principal
+from serve.ingest.money import CURRENCY_EXPONENT
+from serve.moments import AsOf, asked
+from serve.parameters import known_parameters, seconds_since
+from serve.problems import REFUSALS
+
+router = APIRouter(tags=["past"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
+_one_at_a_time = asyncio.Semaphore(1)
+
+
+class Figures(BaseModel):
+    """``fit``: precision and recall against the incidents; null without any."""
+
+    pages: int
+    pages_per_week: float | None
+    firing_s: float
+    fit: dict[str, Any] | None
+
+
+class RuleFigures(Figures):
+    rule: str
+
+
+class Against(Figures):
+    what: str
+
+
+class Difference(BaseModel):
+    both: int
+    only_here: list[dict[str, str]]
+    only_there: list[dict[str, str]]
+
+
+class Backtest(Figures):
+    """``from`` and ``to``: the span that the figures are about."""
+
+    model_config = ConfigDict(extra="allow")
+
+    fold: str
+    samples: int
+    timeline: list[dict[str, Any]]
+    truncated: bool
+    rules: list[RuleFigures]
+    against: Against
+    difference: Difference
+
+
+@router.post("/v1/backtest", response_model=Backtest)
+async def backtest(request: Request, asked: Asked) -> dict[str, Any]:
+    """What alert rules, or anomaly watches, would have done in the past. Nothing is written, and nobody is told.
+
+    One at a time in each gateway: a second one is 429.
+    """
+    await principal(request, "query")
+    gateway = gateway_of(request)
+    if _one_at_a_time.locked():
+        raise Overloaded("a backtest is running already; try again when it is done", 5.0)
+
+    def run() -> dict[str, Any]:
+        from actors.backtest import tasks
+        from actors.backtest.run import backtest
+
+        parts, runs = tasks.shared_out(gateway.spec.log, gateway.log)
+        wording = Wording({}, CURRENCY_EXPONENT)
+        return backtest(gateway.log, gateway.spec.tenant, asked, wording=wording, parts=parts, runs=runs)
+
+    async with _one_at_a_time:
+        return await asyncio.to_thread(run)
+
+
+@router.get("/v1/explain", response_model=dict[str, Any])
+async def explain(
+    request: Request,
+    metric: str = "",
+    key: str | None = None,
+    start: Annotated[str, Query(description="Of the window; without it, the newest")] = "",
+    alert: str = "",
+    as_of: AsOf = "",
+) -> dict[str, Any]:
+    """Where a value of a metric comes from: its definition and version, the rows that sum up to it, and what came later.
+
+    Or, with `alert`, the turns of an alert, the rule as it was then, and the windows that were judged.
+    """
+    await principal(request, "query")
+    gateway = gateway_of(request)
+    if bool(metric) == bool(alert):
+        raise Rejected("metric", "name a metric (with key and start, if you like), or an alert, and not both")
+    about = await asked(gateway, as_of)
+    start_us = round(seconds_since(start, about.now_s, "start") * 1e6) if start else None
+
+    def run() -> dict[str, Any]:
+        from actors.explaining.alerts import AlertExplainer
+        from actors.explaining.metrics import MetricExplainer
+
+        if alert:
+            return AlertExplainer(gateway.log, gateway.spec.tenant, about.moment).alert(alert)
+        return MetricExplainer(gateway.log, gateway.spec.tenant, about.moment).metric(metric, key, start_us)
+
+    return await asyncio.to_thread(run)
