@@ -242,7 +242,7 @@ class Cell(Generic[S]):
 
     def _unread(self, source: Source) -> Iterator[Batch]:
         after = self._cursor.get(source, 0)
-        for entry in gapless(self._log.read(*source, after, self._limits.read_bytes), source, after):
+        for entry in gapless(self._log, source, after, self._limits.read_bytes):
             yield from slices_of(entry, after, entry.header.end)
 
     def _commit(self, state: S, outputs: Outputs, journal: Sequence[JournalRow]) -> None:

@@ -8,6 +8,7 @@ from heapq import merge
 from itertools import pairwise
 
 from actors.fold import Batch
+from events.archive.log import kept_from
 from events.entry import Entry
 from events.errors import Corrupt
 from events.log import JournalRow, LogReader, Source
@@ -42,9 +43,13 @@ def within(batch: Batch, begin: int, end: int) -> Batch | None:
     return Batch(batch.header, batch.first + low, batch.table.slice(low, high - low), batch.last and high == batch.rows)
 
 
-def gapless(entries: Sequence[Entry], source: Source, after: int) -> Sequence[Entry]:
-    """``entries`` as read from offset ``after`` on. Raises ``Corrupt`` where the first ones are not there any more."""
-    if entries and entries[0].header.first > after:
+def gapless(log: LogReader, source: Source, after: int, max_bytes: int) -> Sequence[Entry]:
+    """Entries from offset ``after`` on, or from where the archive's retention lets the past begin.
+
+    Raises ``Corrupt`` where the first ones are not there any more for another reason.
+    """
+    entries = log.read(*source, after, max_bytes)
+    if entries and entries[0].header.first > max(after, kept_from(log, source)):
         stream, producer = source
         raise Corrupt(f"{stream} of {producer} has no offset {after}: trimmed or lost; restore the archive")
     return entries
@@ -58,10 +63,16 @@ class Ahead:
         self._read: dict[Source, deque[Entry]] = {}
 
     def journaled(self, row: JournalRow) -> Iterator[Batch]:
-        """The batches that a journal row names, from the log. Raises ``Corrupt`` where they are not there any more."""
-        after = row.start
+        """The batches that a journal row names, from the log, but for what the archive's retention has let go.
+
+        Raises ``Corrupt`` where they are not there any more for another reason.
+        """
+        source = (row.stream, row.producer)
+        after = max(row.start, kept_from(self._log, source))
         while after < row.end:
-            entry = self._holding((row.stream, row.producer), after)
+            entry = self._holding(source, after)
+            if entry.header.first >= row.end:
+                return  # it was let go a moment ago
             yield from slices_of(entry, after, row.end, row.skipped)
             after = min(entry.header.end, row.end)
 
@@ -72,7 +83,7 @@ class Ahead:
             read.popleft()
         if not read or read[0].header.first > offset:
             stream, producer = source
-            read = self._read[source] = deque(gapless(self._log.read(*source, offset, READ_BYTES), source, offset))
+            read = self._read[source] = deque(gapless(self._log, source, offset, READ_BYTES))
             if not read:
                 raise Corrupt(f"{stream} of {producer} ends before offset {offset}, which was consumed")
         return read[0]
@@ -92,7 +103,7 @@ def own_entries(
 
     def numbered(place: int, stream: str) -> Iterator[tuple[int, int, Entry]]:
         after = heads.get(stream, 0)
-        while entries := gapless(log.read(stream, cell, after, READ_BYTES), (stream, cell), after):
+        while entries := gapless(log, (stream, cell), after, READ_BYTES):
             for entry in entries:
                 if entry.header.commit > above:
                     yield entry.header.commit, place, entry

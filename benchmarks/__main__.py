@@ -30,6 +30,7 @@ SCRIPTS = (
     "folds --rows 5000",
     "definitions",
     "recovery",
+    "archive 3500000",
     "forecast_speed",
     "correlation speed",
     "commands",

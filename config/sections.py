@@ -4,14 +4,29 @@ keys are refused. What users declare (metrics, rules, …) has its schemas in ``
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, HttpUrl
+from pydantic import AfterValidator, Field, HttpUrl, model_validator
 
 from actors.definitions.schema import Section
+from events.catalog import (
+    ANOMALIES,
+    CLOCK,
+    DEAD_LETTERS,
+    LATE_ROWS,
+    METRICS,
+    QUARANTINE,
+    SYSTEM_METRICS,
+    USER_INTERACTIONS,
+)
 
 DAY_S = 86_400
 MOST_PARTITIONS = 64
+FORGETTABLE = (
+    *(USER_INTERACTIONS.name, SYSTEM_METRICS.name, METRICS.name, LATE_ROWS.name, ANOMALIES.name),
+    *(CLOCK.name, DEAD_LETTERS.name, QUARANTINE.name),
+)
+"""Streams of which old rows may go. The others say what holds now: definitions, keys, alerts, what is owed to people."""
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s:\[\]]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -75,6 +90,45 @@ class Queries(Section):
     waiting: int = Field(default=16, ge=0, le=10_000)
     cache_mb: int = Field(default=64, ge=0, le=65_536)
     """MiB for answers that are given again while nothing they depend on has moved."""
+
+
+class Retention(Section):
+    """How much is kept of one stream: what is beyond either bound goes, the oldest first, whole files of the archive."""
+
+    days: float | None = Field(default=None, gt=0, le=36_600)
+    gb: float | None = Field(default=None, gt=0)
+    """Of files, in GB."""
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.days is None and self.gb is None:
+            raise ValueError("says neither `days` nor `gb`; leave the stream out to keep all of it")
+        return self
+
+
+class ArchiveSection(Section):
+    """When cold events go from the log into Parquet files. The archive lies in `archive/` of the data directory."""
+
+    enabled: bool = True
+    segment_rows: int = Field(default=262_144, ge=1_024, le=16_777_216, multiple_of=1_024)
+    """Offsets in each file: a stream's rows are archived once so many more have come."""
+    trim: bool = False
+    """Whether the log forgets what is archived and every cell has read."""
+    hot_h: float = Field(default=24.0, ge=0, le=24 * 3660)
+    """How many hours the log has it nevertheless."""
+    retention: dict[str, Retention] = Field(default_factory=dict[str, Retention])
+    """By stream, what is kept; all of what is not named."""
+
+    @model_validator(mode="after")
+    def _can_forget(self) -> Self:
+        for stream in self.retention:
+            if stream not in FORGETTABLE:
+                raise ValueError(
+                    f"retention: {stream!r} is kept whole; what can be bounded is {', '.join(FORGETTABLE)}"
+                )
+        if self.retention and not (self.enabled and self.trim):
+            raise ValueError("retention needs `enabled: true` and `trim: true`: else the log has it all nevertheless")
+        return self
 
 
 class Collectors(Section):

@@ -32,7 +32,7 @@ from config import asked, documents
 from config import parts as installed
 from config.complete import from_complete
 from config.explain import refuse
-from config.sections import Collectors, Fetching, LogBounds, Queries, Server
+from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
 from query.questions.cohort import Cohort
 
@@ -52,6 +52,7 @@ class Document(BaseModel):
     data_dir: Path = Path("data")
     placement: Literal["auto", "packed", "spread"] = "auto"
     log: LogBounds = LogBounds()
+    archive: ArchiveSection = ArchiveSection()
     collectors: Collectors = Collectors()
     queries: Queries = Queries()
     fetching: Fetching = Fetching()

@@ -171,6 +171,25 @@ QUARANTINE = stream_of(
     pa.field("offset", pa.int64()),
     pa.field("error", pa.string()),
 )
+SEGMENTS = stream_of(
+    "segments",
+    "segment.written: which offsets of a stream are in the archive, in which file, and how to tell that it is whole. "
+    "segment.dropped: one that is not kept any more.",
+    pa.field("stream", LABEL),
+    pa.field("producer", LABEL),
+    pa.field("first_offset", pa.int64()),
+    pa.field("end_offset", pa.int64()),  # the offset after the last one
+    pa.field("row_count", pa.int64()),
+    pa.field("file", pa.string()),  # below the archive's folder
+    pa.field("bytes", pa.int64()),
+    pa.field("checksum", pa.string()),  # xxh3-128 of the file, hexadecimal
+    pa.field("entries_checksum", pa.string()),  # and of the file with the entries' headers
+    pa.field("earliest", TIME),  # of the rows' `time`; null where there are no rows
+    pa.field("latest", TIME),
+    pa.field("earliest_received", TIME),
+    pa.field("latest_received", TIME),
+    pa.field("chain", pa.string()),  # the log's chain hash after the last entry that begins in the range, hexadecimal
+)
 
 PAST_REQUESTS = stream_of(
     "past_requests",
@@ -208,10 +227,13 @@ _known: dict[str, Stream] = {
         QUARANTINE,
         PAST_REQUESTS,
         PASTS,
+        SEGMENTS,
         *COLLECTED,
     )
 }
 
+OURS = tuple(_known)
+"""The names of the streams that every process knows, without those of parts."""
 STREAMS: Mapping[str, Stream] = MappingProxyType(_known)
 """By name: ours, and those that parts brought to this process (``join``)."""
 

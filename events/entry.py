@@ -6,6 +6,7 @@ The payload is the Arrow IPC stream of the batch *without* its schema message (t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import msgspec
@@ -17,6 +18,8 @@ from events.errors import Corrupt
 from events.upcasters import upcast
 
 NO_WATERMARK = -(2**63)
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+"""How Arrow ends an IPC stream; each payload has it."""
 
 
 class EntryHeader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
@@ -142,6 +145,30 @@ def decode(header: EntryHeader, payload: bytes) -> pa.RecordBatch:
             f"{header.stream} of {header.producer} at {header.first}: {batch.num_rows} rows, not {header.rows}"
         )
     return batch if header.version == stream.version else upcast(stream.name, batch, header.version, stream.version)
+
+
+def decode_together(entries: Sequence[Entry]) -> pa.Table:
+    """The rows of entries of one stream, in order, in its newest schema: what ``Entry.batch`` gives of each, as one table.
+
+    Where entries are small this takes a third of the time, since Arrow reads all payloads as one IPC stream. Each column
+    has one dictionary. Raises ``Corrupt`` for the first entry that is not what was written.
+    """
+    stream = STREAMS[entries[0].header.stream]
+    held = [entry for entry in entries if entry.header.rows]
+    if all(entry.header.version == stream.version for entry in held):
+        try:
+            batches = list(pa.ipc.open_stream(b"".join((_schema_message(stream.schema), *map(_body, held)))))
+        except (pa.ArrowInvalid, OSError, ValueError):
+            batches = []
+        if [batch.num_rows for batch in batches] == [entry.header.rows for entry in held]:
+            return pa.Table.from_batches(batches, stream.schema).unify_dictionaries()
+    return pa.Table.from_batches([entry.batch() for entry in held], stream.schema).unify_dictionaries()
+
+
+def _body(entry: Entry) -> bytes:
+    """The messages of one payload, without the end of the stream."""
+    body = pa.Codec(entry.header.codec).decompress(entry.payload, entry.header.size, asbytes=True)
+    return body.removesuffix(_END_OF_STREAM)
 
 
 @cache

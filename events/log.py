@@ -124,6 +124,8 @@ class Verdict(msgspec.Struct):
     payload_bytes: int = 0
     journal_rows: int = 0
     snapshots: int = 0
+    segments: int = 0
+    """Ranges of what it wrote that are in the archive."""
     problems: list[str] = []
 
     @property

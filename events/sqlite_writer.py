@@ -188,17 +188,8 @@ class CellWriter:
         """This thread and no other, of this process or another, uses the writing side of the file."""
         with self._mutex, translated(self._cell):
             if self._lock_fd < 0:
-                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-                self._lock_fd = os.open(self._path.with_suffix(".lock"), flags, 0o600)
-            give_up = monotonic() + _LOCK_S
-            while True:
-                try:
-                    fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if monotonic() > give_up:
-                        raise Transient(f"{self._cell}: another process holds its lock") from None
-                    sleep(0.001)
+                self._lock_fd = _open_lock(self._path)
+            _take(self._lock_fd, self._cell)
             try:
                 yield
             finally:
@@ -227,3 +218,30 @@ class CellWriter:
         if db is not None:
             with suppress(sqlite3.Error):  # closing a broken connection; what is committed is in the file
                 db.close()
+
+
+@contextmanager
+def write_lock(path: Path, cell: str) -> Generator[None, None, None]:
+    """Nobody else, of this process or another, writes to the cell's file meanwhile. Raises ``Transient`` after 10 s."""
+    lock = _open_lock(path)
+    try:
+        _take(lock, cell)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _open_lock(path: Path) -> int:
+    return os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _take(lock: int, cell: str) -> None:
+    give_up = monotonic() + _LOCK_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if monotonic() > give_up:
+                raise Transient(f"{cell}: another process holds its lock") from None
+            sleep(0.001)

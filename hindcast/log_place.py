@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from config.sections import LogBounds
+from events import sqlite_backup
+from events.archive.log import ArchivedSpec
 from events.errors import Rejected
 from events.log import LogSpec
 from events.redis_spec import RedisSpec
@@ -96,9 +98,17 @@ def record(data_dir: Path, place: Place) -> None:
         write_private(data_dir / "log.json", json.dumps(asdict(place), indent=1))
 
 
-def log_of(data_dir: Path) -> LogSpec:
-    """The log of the system on ``data_dir``, which need not be there yet."""
-    return (recorded(data_dir) or Place()).spec(data_dir)
+LOG = "log"
+
+
+def log_of(data_dir: Path) -> ArchivedSpec:
+    """The log of the system on ``data_dir``, which need not be there yet, together with its archive."""
+    return with_archive((recorded(data_dir) or Place()).spec(data_dir), data_dir)
+
+
+def with_archive(log: LogSpec, data_dir: Path) -> ArchivedSpec:
+    """The log of ``data_dir`` together with the archive that is there."""
+    return ArchivedSpec(log, data_dir / "archive")
 
 
 def log_in(data_dir: Path) -> LogSpec:
@@ -110,6 +120,18 @@ def log_in(data_dir: Path) -> LogSpec:
             f"there is no log in {data_dir}; name the right one with --data-dir, or start a system (`hindcast up`)",
         )
     return log
+
+
+def copy_log(data_dir: Path, into: Path) -> dict[str, int]:
+    """Copy the log of ``data_dir``, without its archive, into the folder ``into``; see ``events.sqlite_backup.copy``."""
+    place = recorded(data_dir) or Place()
+    if place.place != SQLITE:
+        raise Rejected(
+            "data_dir",
+            f"the log of {data_dir} is in {place.shown}, which this does not copy; back it up as its server is, together "
+            "with the data directory",
+        )
+    return sqlite_backup.copy(data_dir / LOG, into / LOG)
 
 
 def wanted(settings: LogBounds, data_dir: Path) -> Place:

@@ -33,7 +33,7 @@ from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
 from hindcast.definition_warnings import definition_warnings
 from hindcast.fleet import Ask, Fleet
-from hindcast.log_place import LogHold, wanted
+from hindcast.log_place import LogHold, wanted, with_archive
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
 from hindcast.workflow import Setup, Workflow
@@ -110,7 +110,7 @@ class System:
             self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
-            self._log_spec = hold.take()
+            self._log_spec = with_archive(hold.take(), self.data.path)
             os.environ |= runtime.environment(self.data.path, runtime.Ports(port))
             runtime.start_ray(self.data.path)
             fleet, placement = self._place_cells()

@@ -14,10 +14,12 @@ from actors.analyzers.correlations import CorrelationAnalyzer
 from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
 from actors.analyzers.trends import TrendAnalyzer
+from actors.archiver import ArchiveBounds, Archiver, Retention
 from actors.backfill import Backfill
 from actors.collectors.push import control, user_interactions
 from actors.definitions.anomaly import Anomaly
 from actors.directory import Directory
+from actors.edges.archive import Archive
 from actors.edges.channels import DashboardChannel, channel_of
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
@@ -28,6 +30,7 @@ from actors.notifier import Notifier
 from actors.parts import Channel, Within
 from actors.topology import CellSpec
 from config.parts import parts
+from config.sections import DAY_S
 from config.settings import Settings
 from events.catalog import USER_INTERACTIONS
 from events.errors import Rejected
@@ -69,6 +72,18 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("edges", Backfill(), tenant, FoldPasts()),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
     ]
+    if settings.archive.enabled:
+        kept = settings.archive
+        retention = {
+            stream: Retention(
+                None if bound.days is None else bound.days * DAY_S, None if bound.gb is None else int(bound.gb * 1e9)
+            )
+            for stream, bound in kept.retention.items()
+        }
+        bounds = ArchiveBounds(kept.segment_rows, trim=kept.trim, hot_s=kept.hot_h * 3600, retention=retention)
+        quiet = CellSpec("edges", Backfill(), tenant)
+        beside = quiet.name  # hardly ever at work: no process more where each cell has its own
+        core.append(CellSpec("edges", Archiver(), tenant, Archive(bounds), beside=beside))
     return (*core, *(cell for cells in of_parts(settings, data).values() for cell in cells))
 
 

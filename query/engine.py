@@ -1,7 +1,7 @@
 """SQL over the streams of a log: DuckDB, read-only, locked down and bounded.
 
-Every query has a database of its own, in memory and empty but for the streams. It can reach no file, network, setting
-or extension; it is one SELECT, SHOW, DESCRIBE or EXPLAIN; and it ends at its limits of time, memory and rows.
+Every query has a connection of its own, to a database in memory that is empty but for its streams. It can reach no file,
+network, setting or extension; it is one SELECT, SHOW, DESCRIBE or EXPLAIN; it ends at its limits of time, memory and rows.
 """
 
 from __future__ import annotations
@@ -12,33 +12,32 @@ import threading
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
+from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
+from events.archive.log import ArchivedLog
 from events.catalog import STREAMS
 from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
+from events.tables import columns_of
 from query import as_of
 from query.as_of import Moment
-from query.history import Cut, History, schema_of
+from query.history import Archived, Cut, History
 from query.partitions import DataPartitioner, Part
 from query.rows import as_objects, as_rows
+
+if TYPE_CHECKING:
+    from query.scan import StreamTable
 
 logger = logging.getLogger(__name__)
 
 LATEST = "metrics_latest"
 """Of each window of ``metrics`` the sample with the highest revision, as the newest definition of the metric counts it."""
-_IN_SQL = {
-    "alerts": {"by": "acknowledged_by"},
-    "metrics": {"distinct": "distinct_count"},
-    "quarantine": {"offset": "at_offset"},
-}
-"""What SQL calls the columns whose names are words of its own."""
 _LATEST_SQL = f"""
 CREATE TEMP VIEW {LATEST} AS
 WITH newest AS (
@@ -49,6 +48,12 @@ SELECT metrics.* FROM metrics SEMI JOIN newest
 WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
   PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, row_offset DESC
 )""".format(told="coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)")
+_COUNTS = re.compile(
+    r"\s*select\s+count\s*\(\s*(?:\*|1)\s*\)\s+(?:as\s+\w+\s+)?from\s+\w+\s*"
+    r"(?:where\b(?!.*\b(?:id|select|from|columns)\b)[^*#]*)?;?\s*",
+    re.DOTALL,
+)
+"""Statements that only count the rows of one table, by conditions without the column `id`, which is every stream's first."""
 _BATCH_ROWS = 2048
 _NO_TABLE = re.compile(r"Table with name (\S+) does not exist")
 _ALLOWED = "send one SELECT (or WITH, FROM, VALUES), SHOW, DESCRIBE, SUMMARIZE or EXPLAIN of such a statement"
@@ -182,7 +187,8 @@ class Engine:
         """
         stop = stop or Stop()
         history = History(self._log, tenant, commands=commands, cut=cut, moment=moment)
-        tables = _Tables(history, cut or {}, partitions, keep_bytes, valid_at)
+        root = self._log.root if isinstance(self._log, ArchivedLog) else Path()
+        tables = _Tables(history, root, cut or {}, partitions, keep_bytes, valid_at)
         limits = self._limits if partitions > 1 else replace(self._limits, threads=1)
         with closing(database(limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
             yield Session(db, tables, self._limits, late, stop)
@@ -215,6 +221,7 @@ class Session:
         started = perf_counter()
         statement = admitted(self._db, sql)
         tables = self._tables
+        tables.counting = _COUNTS.fullmatch(statement.lower()) is not None
         try:
             if not self._registered:
                 tables.register(self._db)
@@ -235,6 +242,7 @@ class _Tables:
     def __init__(
         self,
         history: History,
+        root: Path,
         divided: Collection[str] = (),
         partitions: int = 1,
         keep_bytes: int = 0,
@@ -242,8 +250,11 @@ class _Tables:
     ) -> None:
         """``divided``: the streams that are scanned in ``partitions`` parts. ``keep_bytes``: of rows read before."""
         self._keep_bytes = keep_bytes
-        self._kept: dict[tuple[str, Part | None], list[pa.RecordBatch]] = {}
+        self._kept: dict[tuple[str, Part | None], list[Archived | pa.RecordBatch]] = {}
         self._history = history
+        self._root = root
+        self.counting = False
+        """Whether the statement at hand only counts rows: nobody looks at the first column."""
         self._valid_at = valid_at
         self._divided = divided if partitions > 1 else ()
         self._partitioner = DataPartitioner(partitions)
@@ -251,59 +262,52 @@ class _Tables:
         self.cut: dict[str, Mapping[str, int]] = {}
 
     def register(self, db: duckdb.DuckDBPyConnection) -> None:
-        from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
-
         for name in STREAMS:
             stored = name if self._valid_at is None else f"{name}_of_all_times"
             if name in self._divided:
                 self._register_parts(db, name, stored)
             else:
-                db.register(stored, StreamTable(columns_of(name), lambda name=name: self._read(name, None)))
+                db.register(stored, self._table(name, None))
             if self._valid_at is not None:
                 db.execute(f"CREATE TEMP VIEW {name} AS FROM {stored} WHERE epoch_us(time) <= {self._valid_at}")
         register_latest(db)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
     def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str, stored: str) -> None:
-        from query.scan import StreamTable
-
         parts = self._partitioner.partition_data(self._history.heads(name)) or [()]
         for i, part in enumerate(parts):
-            table = StreamTable(columns_of(name), lambda part=part: self._read(name, part))
-            db.register(f"part_{i}_of_{name}", table)
+            db.register(f"part_{i}_of_{name}", self._table(name, part))
         every = " UNION ALL ".join(f"FROM part_{i}_of_{name}" for i in range(len(parts)))
         db.execute(f"CREATE TEMP VIEW {stored} AS {every}")
 
-    def _read(self, stream: str, part: Part | None) -> Iterator[pa.RecordBatch]:
+    def _table(self, stream: str, part: Part | None) -> StreamTable:
+        from query.scan import StreamTable  # needs pyarrow.dataset, which takes its time to import
+
+        return StreamTable(
+            columns_of(stream), self._root, lambda: self._read(stream, part), self._fails, lambda: self.counting
+        )
+
+    def _fails(self, failure: Exception) -> None:
+        self.failure = failure
+
+    def _read(self, stream: str, part: Part | None) -> Iterator[Archived | pa.RecordBatch]:
         kept = self._kept.get((stream, part))
         if kept is not None:
             yield from kept
             return
-        read: list[pa.RecordBatch] = []
+        read: list[Archived | pa.RecordBatch] = []
         room = self._keep_bytes
-        try:
-            self.cut[stream] = self._history.heads(stream)
-            for found in self._history.batches(stream, part):
-                batch = pa.RecordBatch.from_arrays(found.columns, schema=columns_of(stream))
-                room -= batch.nbytes
-                if room > 0:
-                    read.append(batch)
-                else:
-                    read.clear()
-                yield batch
-            if room > 0:  # all of it was asked for, and it is small enough
-                self._keep_bytes = room
-                self._kept[stream, part] = read
-        except Exception as error:
-            self.failure = error
-            raise
-
-
-@cache
-def columns_of(stream: str) -> pa.Schema:
-    """The columns of a stream's table in SQL: those of the stream, none named by a word of SQL, and where a row stands."""
-    names = _IN_SQL.get(stream, {}) | ({} if stream == "quarantine" else {"offset": "row_offset"})
-    return pa.schema([column.with_name(names.get(column.name, column.name)) for column in schema_of(stream)])
+        self.cut[stream] = self._history.heads(stream)
+        for found in self._history.parts(stream, part):
+            room -= 0 if isinstance(found, Archived) else found.nbytes
+            if room > 0:
+                read.append(found)
+            else:
+                read.clear()
+            yield found
+        if room > 0:  # all of it was asked for, and it is small enough
+            self._keep_bytes = room
+            self._kept[stream, part] = read
 
 
 def database(limits: Limits | None = None, **more: str) -> duckdb.DuckDBPyConnection:
@@ -407,7 +411,10 @@ def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Re
         )
     if isinstance(error, duckdb.OutOfMemoryException):
         mib = limits.memory_bytes >> 20
-        return Rejected("sql", f"needs more than {mib} MiB of memory; ask for less time, fewer columns or fewer groups")
+        return Rejected(
+            "sql",
+            f"needs more than {mib} MiB of memory, with what others ask now; ask for less time, or fewer columns or groups",
+        )
     if isinstance(error, (duckdb.InternalException, duckdb.FatalException)):
         logger.error("DuckDB failed at %r: %s", statement, error)
     if isinstance(error, duckdb.CatalogException):

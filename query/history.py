@@ -1,21 +1,19 @@
-"""The streams of a log as tables, for one tenant, up to one cut.
-
-A table has the catalog's columns and, of each row, its ``producer``, ``offset`` and ``tenant``. Where a stream has a
-column of that name (quarantine has two), the added one is called ``row_producer``, ``row_offset``.
-"""
+"""The streams of a log as tables (``events.tables``), for one tenant, up to one cut: archive and log as one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from events.catalog import CONTROL, LABEL, STREAMS, Stream
-from events.entry import Entry, EntryHeader
+from events.archive.log import ArchivedLog
+from events.archive.segments import Segment
+from events.catalog import CONTROL, STREAMS, Stream
+from events.entry import Entry
 from events.errors import Rejected
-from events.log import LogReader
+from events.log import LogReader, Source
+from events.tables import named_in_sql, rows_within, schema_of
 from query.as_of import Moment
 from query.partitions import Part
 
@@ -52,22 +50,24 @@ class Page(NamedTuple):
     next: dict[str, int]
 
 
+class Archived(NamedTuple):
+    """Rows of a segment of the archive: those with offsets in ``[first, end)``."""
+
+    segment: Segment
+    first: int
+    end: int
+
+    @property
+    def whole(self) -> bool:
+        return (self.first, self.end) == (self.segment.first, self.segment.end)
+
+
 def stream_of(name: str) -> Stream:
     """Raises ``Rejected`` with the names that there are."""
     try:
         return STREAMS[name]
     except KeyError:
         raise Rejected("stream", f"there is no stream {name!r}; there are {', '.join(sorted(STREAMS))}") from None
-
-
-@cache
-def schema_of(stream: str) -> pa.Schema:
-    """The columns of a stream's table."""
-    fields = list(STREAMS[stream].schema)
-    taken = set(STREAMS[stream].schema.names)
-    for name, type_ in (("producer", LABEL), ("offset", pa.int64()), ("tenant", LABEL)):
-        fields.append(pa.field(f"row_{name}" if name in taken else name, type_))
-    return pa.schema(fields)
 
 
 class History:
@@ -119,11 +119,38 @@ class History:
             StreamInfo(s.name, s.about, sum(self.heads(s.name).values()), self.heads(s.name)) for s in STREAMS.values()
         ]
 
-    def batches(self, stream: str, part: Part | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows of ``stream``, or of one ``part`` of it, in bounded batches, producer after producer."""
+    def parts(self, stream: str, part: Part | None = None) -> Iterator[Archived | pa.RecordBatch]:
+        """The rows of ``stream`` up to its cut, or of one ``part`` of it, each once, producer after producer in the order of
+        their offsets.
+
+        What is archived is only named; the rest comes in bounded batches, with the names that SQL has for the columns. The
+        archive may grow and the log be trimmed meanwhile.
+        """
         heads = self.heads(stream)
         for producer, start, end in [(p, 0, head) for p, head in heads.items()] if part is None else part:
-            yield from _chunks(self._entries(stream, producer, start, end), start, end)
+            yield from self._parts((stream, producer), start, end)
+
+    def _parts(self, source: Source, at: int, end: int) -> Iterator[Archived | pa.RecordBatch]:
+        if isinstance(self._log, ArchivedLog):
+            self._log.segments.refresh()
+            shelf = self._log.segments.of(*source)
+            at = max(at, shelf.first)
+            for segment in shelf.segments:
+                if segment.first <= at < min(segment.end, end):
+                    yield Archived(segment, at, min(segment.end, end))
+                    at = segment.end
+        blocks = self._log.blocks.of(source) if isinstance(self._log, ArchivedLog) and at < end else {}
+        while at < end:
+            block = blocks.pop(at, None)
+            table = block.read() if block and block.end <= end else None
+            if block and table is not None:
+                yield from table.to_batches()
+                at = block.end
+                continue
+            upto = min((first for first in blocks if at < first < end), default=end)
+            for entries in _chunks(self._entries(*source, at, upto)):
+                yield named_in_sql(rows_within(entries, at, upto), source[0])
+            at = upto
 
     def after(self, stream: str, producer: str, offset: int, limit: int) -> Page:
         """At most ``limit`` rows of one producer from ``offset`` on."""
@@ -201,58 +228,27 @@ class History:
 def _rows_of(entry: Entry, start: int, end: int) -> pa.RecordBatch | None:
     """The entry's rows within ``[start, end)`` as the table has them; None where it has none."""
     head = entry.header
-    if head.rows == 0 or head.end <= start:
-        return None
-    batch = entry.batch()
-    whole = _with_place(batch, head, pa.arange(head.first, head.first + head.rows, 1))
-    skip = max(0, start - head.first)
-    return whole.slice(skip, min(head.end, end) - head.first - skip)
-
-
-def _with_place(batch: pa.RecordBatch, head: EntryHeader, offsets: pa.Array) -> pa.RecordBatch:
-    columns = [*batch.columns, _label(head.producer, len(offsets)), offsets, _label(head.tenant, len(offsets))]
-    return pa.record_batch(columns, schema=schema_of(head.stream))
-
-
-def _label(value: str, n: int) -> pa.Array:
-    indices = pa.repeat(pa.scalar(0, pa.int32()), n)
-    return pa.DictionaryArray.from_arrays(indices, pa.array([value], pa.string()))
+    return None if head.rows == 0 or head.end <= start else rows_within([entry], start, end)
 
 
 def _offset(batch: pa.RecordBatch, row: int) -> int:
     return batch.column(batch.num_columns - 2)[row].as_py()  # the added columns come last
 
 
-def _chunks(entries: Iterator[Entry], start: int, end: int) -> Iterator[pa.RecordBatch]:
-    """The rows of one producer's entries within ``[start, end)``, small ones together: a scan costs per batch, and so do the
-    added columns."""
+def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    """Entries in lists of bounded size: a scan costs per batch, and so do the added columns."""
     held: list[Entry] = []
     rows = size = 0
     for entry in entries:
-        if entry.header.rows and not start <= entry.header.first < entry.header.end <= end:
-            if held:
-                yield _joined(held)
-                held, rows, size = [], 0, 0
-            if (cut := _rows_of(entry, start, end)) is not None and cut.num_rows:
-                yield cut
-        elif entry.header.rows:
+        if entry.header.rows:
             held.append(entry)
             rows += entry.header.rows
             size += entry.header.size
         if rows >= CHUNK_ROWS or size >= READ_BYTES:
-            yield _joined(held)
+            yield held
             held, rows, size = [], 0, 0
     if held:
-        yield _joined(held)
-
-
-def _joined(entries: list[Entry]) -> pa.RecordBatch:
-    head = entries[0].header
-    if len(entries) == 1:
-        return _with_place(entries[0].batch(), head, pa.arange(head.first, head.first + head.rows, 1))
-    table = pa.Table.from_batches([entry.batch() for entry in entries]).unify_dictionaries().combine_chunks()
-    spans = [pa.arange(e.header.first, e.header.first + e.header.rows, 1) for e in entries]
-    return _with_place(table.to_batches()[0], head, pa.concat_arrays(spans))
+        yield held
 
 
 def _table(stream: str, batches: list[pa.RecordBatch]) -> pa.Table:

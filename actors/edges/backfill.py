@@ -114,6 +114,12 @@ class Work:
             return
         self.places[source] = part.header.end if part.last else part.first + part.rows
 
+    def passed(self, row: JournalRow) -> None:
+        """All that there is of these rows was folded: of those that the archive has let go, nothing."""
+        source = (row.stream, row.producer)
+        end = min(row.end, self.job.cut.get(row.producer, 0)) if row.stream == self.job.stream else row.end
+        self.places[source] = max(self.places.get(source, 0), end)
+
     def _culprit(self, part: Batch) -> str:
         """Where the row is that cannot be folded, in words. Looked for with a past that has nothing before these rows: where
         only both together cannot be folded, the whole part is named."""
@@ -247,6 +253,8 @@ class BackfillWorker(Worker):
                     columns = Columns(batch.table)
                     for work in taking:
                         work.take(batch, columns)
+                for work in taking:
+                    work.passed(row)
                 rows += row.end - row.start
             for work in (behind, *taking):
                 work.commit = row.commit

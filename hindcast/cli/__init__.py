@@ -8,6 +8,7 @@ from hindcast.cli.alerts import alerts
 from hindcast.cli.analysis import correlate, detect, drift, forecast, trend
 from hindcast.cli.automl import automl, predict
 from hindcast.cli.backtest import backtest
+from hindcast.cli.backup import backup, restore, verify
 from hindcast.cli.card import card
 from hindcast.cli.definitions import apply, definitions, diff, export
 from hindcast.cli.doctor import doctor
@@ -53,7 +54,7 @@ def main() -> None:
     """
 
 
-main.add_group("Run a system:", up, demo, down, status, move, doctor, migrate, link, keys)
+main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
 main.add_group("Events in and out of it:", send, import_, tail, streams, query, questions)
 main.add_group("Watch what comes:", alerts, rules, notifications)
 main.add_group("Ask the past:", backtest, explain)

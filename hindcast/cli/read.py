@@ -45,7 +45,7 @@ def streams(data_dir: Path, address: str | None, key: str | None, tenant: str | 
 
 
 def _streams(log: LogReader, tenant: str | None) -> list[StreamStatus]:
-    from query.engine import columns_of
+    from events.tables import columns_of
     from query.history import History
 
     found = History(log, tenant_of(log, tenant)).streams()

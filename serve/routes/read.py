@@ -13,9 +13,10 @@ from actors.definitions.then import definitions_then
 from actors.fold import Topic
 from events.errors import Rejected, Transient
 from events.nearest import did_you_mean
+from events.tables import columns_of
 from query import as_of as moments
 from query.as_of import Moment
-from query.engine import Engine, columns_of
+from query.engine import Engine
 from query.history import History
 from query.rows import as_objects
 from serve.gateway import Gateway, gateway_of, principal

@@ -15,9 +15,10 @@ import yaml
 
 from actors.topology import CellSpec
 from config.settings import Settings
-from events.log import EventLog
+from events.catalog import USER_INTERACTIONS
+from events.log import EventLog, Source
 from hindcast import topology
-from hindcast.log_place import log_in
+from hindcast.log_place import log_of
 from tests.chaos import oracle
 from tests.chaos.killer import ON_VALKEY, TARGETS, Killer
 from tests.chaos.load import Event, Load
@@ -47,12 +48,15 @@ class Form(NamedTuple):
     first: tuple[str, ...] = ()
     placement: str = "packed"
     partitions: int = 1
+    archived: bool = False
+    """Whether rows go to the archive as soon as they can, and the log forgets them."""
     log: str = "sqlite"
     power_cuts: int = 0
     """How often the whole system is killed and started again."""
 
 
 SHORT = Form(12_000, 600, 3, (3.0, 5.0), ("collectors", "analyzers", "gateway"))
+ARCHIVED = SHORT._replace(archived=True, first=("edges", "collectors", "gateway"))
 VALKEY = Form(24_000, 600, 9, (2.0, 5.0), ("valkey", "host", "valkey"), log="valkey")
 LONG = Form(120_000, 900, 27, (2.0, 5.0), power_cuts=1)
 
@@ -60,9 +64,9 @@ LONG = Form(120_000, 900, 27, (2.0, 5.0), power_cuts=1)
 def forms() -> list[Any]:
     """The short form; all forms where ``HINDCAST_KILLS`` is set (`make test-kill`), to a seed."""
     if not os.environ.get("HINDCAST_KILLS"):
-        return [pytest.param(SHORT, id="short"), pytest.param(SHORT._replace(partitions=4), id="short-4-partitions")]
+        return [pytest.param(ARCHIVED, id="short"), pytest.param(SHORT._replace(partitions=4), id="short-4-partitions")]
     return [
-        pytest.param(LONG, id="packed"),
+        pytest.param(LONG._replace(archived=True), id="packed"),
         pytest.param(LONG._replace(placement="spread", partitions=4), id="spread-4-partitions"),
         pytest.param(VALKEY, id="valkey"),
     ]
@@ -80,7 +84,9 @@ def test_nothing_is_lost_or_counted_twice(form: Form, tmp_path: Path) -> None:
     finally:
         receiver.close()
     began = time.monotonic()
-    log = log_in(killed.data).open(woken=False)
+    log = log_of(killed.data).open(woken=False)
+    forgotten = [log.log.read(*source, 0, 1)[0].header.first for source in sources(log) if log.head(*source)]
+    assert any(forgotten) == form.archived
     try:
         told = verify(log, killed, [d.id for d in receiver.deliveries], config)
     finally:
@@ -97,6 +103,7 @@ def settings(hook: str, form: Form) -> dict[str, Any]:
     sales, pages = form.rate * 6 / 20 / 3, 0.8 * form.rate * 5 * 8 / 20
     return {
         "log": {"partitions": form.partitions},
+        "archive": {"segment_rows": 1_024, "trim": True, "hot_h": 0} if form.archived else {},
         "metrics": METRICS,
         "collectors": {"bound_s": 1},
         "sources": {"machine": {"enabled": False}},
@@ -228,6 +235,10 @@ def verify(log: EventLog, killed: Killed, delivered: list[str], config: Path) ->
         "alerts": len(alerts), "late_refused": len(refused), "revisions": _revisions(history), "commits": commits,
         "webhooks": len(owed), "webhooks_repeated": len(delivered) - len(owed),
     }  # fmt: skip
+
+
+def sources(log: EventLog) -> list[Source]:
+    return [(USER_INTERACTIONS.name, producer) for producer in log.producers(USER_INTERACTIONS.name)]
 
 
 def _revisions(history: History) -> int:

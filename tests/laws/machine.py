@@ -8,17 +8,22 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 
 from actors.cell import Cell, Limits
 from actors.fold import Batch, Outputs
-from events.catalog import STREAMS
+from events.archive import segments
+from events.archive.files import write
+from events.archive.log import ArchivedLog
+from events.catalog import SEGMENTS, STREAMS
 from events.entry import EMPTY, encode
 from events.errors import Conflict, Transient
-from events.log import Commit, EventLog, Lease, Output
+from events.log import Commit, EventLog, Lease, Output, Source
 from events.memory_log import MemoryLog
 from events.redis_spec import RedisSpec
 from events.sqlite_log import SqliteLog
@@ -26,7 +31,7 @@ from tests.laws.feeds import Feed, plain
 from tests.laws.folds import Case
 from tests.servers import RedisServer
 
-BACKENDS = ("memory", "sqlite", pytest.param("valkey", marks=pytest.mark.slow))
+BACKENDS = ("memory", "sqlite", *(pytest.param(name, marks=pytest.mark.slow) for name in ("valkey", "archived")))
 FAULTS = ("calm", "calm", "refused", "lost", "before", "after")
 
 
@@ -43,11 +48,43 @@ def a_log(backend: str) -> Iterator[EventLog]:
             log.close()
         return
     with tempfile.TemporaryDirectory() as folder:
+        if backend == "archived":
+            yield Forgetful(Path(folder))
+            return
         log = SqliteLog(folder, doorbell=False)
         try:
             yield log
         finally:
             log.close()
+
+
+class Forgetful(ArchivedLog):
+    """A log that archives four offsets as soon as they are there, and forgets them."""
+
+    RANGE = 4
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(MemoryLog(), folder)
+        self._archived_to: dict[Source, int] = {}
+        self._lease = self.log.acquire("t/archiver/0", [SEGMENTS.name])
+
+    def commit(self, lease: Lease, commit: Commit) -> int:
+        number = super().commit(lease, commit)
+        for output in commit.outputs:
+            self._archive((output.stream, lease.cell))
+        return number
+
+    def _archive(self, source: Source) -> None:
+        first, head = self._archived_to.get(source, 0), self.head(*source)
+        while first + self.RANGE <= head:
+            segment = write(self.log, self.root, source, first, first + self.RANGE)
+            first = self._archived_to[source] = segment.end
+            at, nonce = self._lease.commit, f"{source} {first}".encode()
+            output = Output(SEGMENTS.name, encode(SEGMENTS, segments.told([segment], 1)))
+            self._lease = msgspec.structs.replace(
+                self._lease, commit=self.log.commit(self._lease, Commit(at, nonce, 1, outputs=(output,)))
+            )
+            self.trim(*source, first)
 
 
 @cache

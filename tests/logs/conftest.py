@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from events.archive.log import ArchivedSpec
 from events.log import EventLog, LogSpec
 from events.memory_log import MemorySpec
 from events.redis_spec import RedisSpec
@@ -28,11 +29,13 @@ def server() -> Iterator[Callable[[str], RedisServer]]:
         server.close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "valkey", pytest.param("redis", marks=pytest.mark.slow)])
+@pytest.fixture(params=["memory", "sqlite", "archived", "valkey", pytest.param("redis", marks=pytest.mark.slow)])
 def spec(request: pytest.FixtureRequest, tmp_path: Path, server: Callable[[str], RedisServer]) -> LogSpec:
     """Every backend. A new one joins by being named here and passing the contract."""
     if request.param == "memory":
         return MemorySpec(str(tmp_path))
+    if request.param == "archived":
+        return ArchivedSpec(SqliteSpec(tmp_path / "log"), tmp_path / "archive")
     if request.param == "sqlite":
         return SqliteSpec(tmp_path / "log")
     return RedisSpec(server(request.param).url, f"t{secrets.token_hex(6)}")

@@ -16,7 +16,7 @@ from actors.definitions.metric import Metric
 from actors.definitions.query import Query
 from actors.definitions.trend import Trend
 from actors.edges.sources.machine import MachineSection
-from config.sections import Collectors, Fetching, LogBounds, Queries, Server
+from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Retention, Server
 from config.settings import Document
 from serve.sources.feed import FeedSection, MastodonSection
 from serve.sources.fetching import Auth
@@ -37,6 +37,8 @@ PAGE = (PAGES / "configuring.md").read_text(encoding="utf-8")
         (Document, ""),
         (Server, "server."),
         (LogBounds, "log."),
+        (ArchiveSection, "archive."),
+        (Retention, "archive.retention.*."),
         (Collectors, "collectors."),
         (Queries, "queries."),
         (Fetching, "fetching."),
@@ -53,7 +55,8 @@ PAGE = (PAGES / "configuring.md").read_text(encoding="utf-8")
     ],
 )
 def test_every_setting_is_told(model: type[BaseModel], prefix: str) -> None:
-    sections = {"server", "log", "collectors", "queries", "fetching", "sources"} if model is Document else set[str]()
+    settings = {"server", "log", "archive", "collectors", "queries", "fetching", "sources"}
+    sections = settings if model is Document else set[str]()
     missing = [name for name in model.model_fields if name not in sections and f"`{prefix}{name}`" not in PAGE]
     assert [name for name in missing if f"`{name}: " not in PAGE] == []
 

@@ -101,7 +101,7 @@ def test_rows_committed_later_are_not_in_a_cut(filled: Filled) -> None:
     before = dict(history.heads("user_interactions"))
     filled.put("demo/user_interactions/0", USER_INTERACTIONS, 1, id="late", time=0)
     assert dict(history.heads("user_interactions")) == before
-    assert sum(batch.num_rows for batch in history.batches("user_interactions")) == 6
+    assert sum(batch.num_rows for batch in history.parts("user_interactions")) == 6
 
 
 def test_only_named_streams_are_read(filled: Filled) -> None:

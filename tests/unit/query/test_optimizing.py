@@ -116,7 +116,7 @@ def test_a_part_may_begin_and_end_within_an_entry(tmp_path: Path) -> None:
 
 
 def ids(history: History, part: Any) -> list[str]:
-    return [id_ for batch in history.batches("user_interactions", part) for id_ in batch["id"].to_pylist()]
+    return [id_ for batch in history.parts("user_interactions", part) for id_ in batch["id"].to_pylist()]
 
 
 @pytest.fixture
