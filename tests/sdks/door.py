@@ -28,6 +28,7 @@ from serve.keys import key_hash
 from serve.otlp.door import OtlpDoor
 from serve.posthog import part as posthog
 from serve.spec import GatewaySpec
+from serve.website import part as website
 
 CELLS = {"t/user_interactions/0": "host", "t/control/0": "host", "t/directory/0": "host"}
 
@@ -88,8 +89,9 @@ class Door:
             thread.join(10)
 
     def _app(self, folder: Path) -> FastAPI:
-        routes = (posthog.PART.routes,)
-        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", cors_origins=self._origins, routes=routes)
+        routes = (posthog.PART.routes, website.PART.routes)
+        more: dict[str, Any] = {"cors_origins": self._origins, "routes": routes, "secrets": folder / "secrets"}
+        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", **more)
         app = create_gateway(spec)
 
         @asynccontextmanager
