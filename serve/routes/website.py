@@ -40,7 +40,7 @@ async def site(request: Request) -> Response:
     gateway = gateway_of(request)
     item = said(await request.body())
     who = await principal(request, "ingest", text(item, "key"))
-    if who.scopes != {"ingest"}:
+    if who.scopes != frozenset({"ingest"}):
         raise Forbidden("key", "may do more than send, and all the world can read it; make one of scope ingest alone")
     origin, allowed = request.headers.get("origin"), gateway.spec.cors_origins
     if origin and foreign(request) and origin not in allowed and "*" not in allowed:
