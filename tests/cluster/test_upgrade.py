@@ -28,7 +28,8 @@ def changed(system: Running, cell: str, statement: str) -> int:
 
 
 def as_of_an_older_version(system: Running, cell: str) -> None:
-    assert changed(system, cell, "UPDATE snapshot SET fold_version = fold_version + 1000") > 0
+    snapshots = changed(system, cell, "UPDATE snapshot SET fold_version = fold_version + 1000")
+    assert snapshots > 0, f"{cell} saved none as it stopped:\n{system.output.read_text()}"
 
 
 def dashboard(system: Running, topic: str) -> dict[str, Any]:
