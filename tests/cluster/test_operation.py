@@ -38,9 +38,11 @@ def test_every_cell_runs_where_its_placement_says(running: Running, request: pyt
     assert {cell["state"] for cell in status["cells"]} == {"running"}
     kinds = {"user_interactions", "system_metrics", "control", "metrics", "anomaly", "alert_evaluator", "notifier",
              "user_activity", "system_health", "alert_system", "clock", "directory", "backfill", "trends",
-             "correlations", "findings", "idle_producers"}  # fmt: skip
+             "correlations", "findings", "idle_producers", "archiver"}  # fmt: skip
     assert {cell["cell"].split("/")[1] for cell in status["cells"]} == kinds
-    apart = len(kinds) - 3  # the watch for idle producers shares the clock's host; trends and correlations, anomaly's
+    apart = (
+        len(kinds) - 4
+    )  # the archiver shares backfill's host, the watch for idle producers the clock's; two, anomaly's
     running.until(lambda: len(running.named("ray::Host")), 5 if status["placement"] == "packed" else apart)
     assert status["log"]["bytes"] > 0
 

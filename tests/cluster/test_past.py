@@ -30,7 +30,8 @@ def paid(running: Running, currency: str, *amounts: float) -> datetime:
 @pytest.mark.parametrize("topic", ["user_activity", "alerts", "system_health"])
 def test_a_dashboard_shows_again_what_it_showed(running: Running, topic: str) -> None:
     shown = running.get(f"/v1/dashboards/{topic}").json()
-    running.post("/v1/events", json=[event(source=fresh("s")) for _ in range(50)], headers=BATCH).raise_for_status()
+    source = fresh("s")
+    running.post("/v1/events", json=[event(source=source) for _ in range(50)], headers=BATCH).raise_for_status()
     running.until(lambda: running.get(f"/v1/dashboards/{topic}").json()["seq"] > shown["seq"])
     again = running.get(f"/v1/dashboards/{topic}", params={"as_of": shown["as_of"]})
     assert again.status_code == 200, again.text

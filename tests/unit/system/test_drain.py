@@ -17,9 +17,13 @@ class Slow(Worker):
 
     def __init__(self, others: threading.Barrier) -> None:
         self._others = others
-        self.stopped = False
+        self.asked = self.stopped = False
+
+    def ask_stop(self) -> None:
+        self.asked = True
 
     def stop(self, timeout_s: float = 10.0) -> None:
+        assert self.asked
         self._others.wait(60)
         self.stopped = True
 
