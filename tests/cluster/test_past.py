@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hindcast.client import ApiError, Client
+from tests.cluster.test_alerts import trading
 from tests.cluster.test_command_line import asked
 from tests.cluster.words import BATCH, event, fresh, only_packed
 from tests.running import Running
@@ -53,13 +54,14 @@ def test_a_value_is_explained_by_client_and_command(running: Running) -> None:
 
 
 def test_a_rule_is_tried_on_what_happened(running: Running, tmp_path: Any) -> None:
-    second = paid(running, "THB", 1.0, 1.0, 1.0, 1.0)
+    """Its orders come in time: what comes late is told as history, then and now, and calls nobody."""
+    began = datetime.now(UTC)
     rule = {"name": fresh("many"), "condition": 'orders.count{key="THB"} >= 4', "threshold": 4}
     with Client.local(running.data) as client:
-        running.until(lambda: client.metrics("orders", key="THB"))
-        running.until(lambda: client.backtest([rule])["pages"])
-        incident = {"from": second - timedelta(seconds=5), "to": second + timedelta(seconds=5), "name": "too many"}
-        answer = client.backtest([rule], incidents=[incident], start=second - timedelta(minutes=1))
+        with trading(running, "THB"):
+            running.until(lambda: client.backtest([rule])["pages"])
+        incident = {"from": began, "to": datetime.now(UTC), "name": "too many"}
+        answer = client.backtest([rule], incidents=[incident], start=began - timedelta(minutes=1))
         assert (answer["pages"], answer["fit"]["recall"]["value"], answer["against"]["pages"]) == (1, 1.0, 0)  # type: ignore[index]
         assert [page["rule"] for page in answer["difference"]["only_here"]] == [rule["name"]]
         assert client.query(f"SELECT count(*) AS n FROM alerts WHERE rule = '{rule['name']}'") == [{"n": 0}]

@@ -74,7 +74,7 @@ def test_a_system_starts_after_an_upgrade_with_a_state_to_rebuild_and_one_that_i
             [sys.executable, "-m", "hindcast", "status", "--data-dir", str(system.data)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         assert told.returncode == 1
         assert "main/system_health/0: what it shows is stale: halted" in told.stdout

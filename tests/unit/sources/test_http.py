@@ -28,7 +28,7 @@ class Reading:
 
     def __init__(self, server: Answering, folder: Path, **said: Any) -> None:
         self.section = HttpSection.model_validate(
-            {"url": server.url + "/items", "timeout_s": 1.0, "every_s": 60, **said}
+            {"url": server.url + "/items", "timeout_s": 60.0, "every_s": 60, **said}
         )
         within = Within("t", folder, 0, folder, ("localhost",))
         self.now = NOW
