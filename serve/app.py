@@ -31,6 +31,7 @@ from serve.routes import (
     read,
     segment,
     session,
+    tables,
     webhooks,
 )
 from serve.spec import GatewaySpec
@@ -67,7 +68,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, optimizing, interactions, past)
+    asked = (read, query, questions, optimizing, interactions, past, tables)
     for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
