@@ -25,10 +25,12 @@ from actors.edges.channels import DashboardChannel, channel_of
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
 from actors.edges.intake import Importing, Push
+from actors.edges.retell import Retell
 from actors.edges.secrets import SECRETS
 from actors.edges.sources.idleness import idle_producers
 from actors.notifier import Notifier
 from actors.parts import Channel, Within
+from actors.retelling import Retelling
 from actors.topology import CellSpec
 from config.parts import parts
 from config.sections import DAY_S
@@ -71,7 +73,8 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
         idle_producers(tenant, bound_us),
         CellSpec("edges", Directory(), tenant),
-        CellSpec("edges", Backfill(), tenant, FoldPasts()),
+        backfill := CellSpec("edges", Backfill(), tenant, FoldPasts()),
+        CellSpec("edges", Retelling(), tenant, Retell(), beside=backfill.name),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
     ]
     if settings.archive.enabled:
