@@ -18,6 +18,7 @@ from serve.origins import Origins
 from serve.routes import (
     commands,
     definitions,
+    imports,
     ingest,
     interactions,
     notifications,
@@ -69,7 +70,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
     asked = (read, query, questions, optimizing, interactions, past, tables)
-    for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
+    for routes in (commands, notifications, session, *asked, imports, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

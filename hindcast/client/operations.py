@@ -21,6 +21,7 @@ from hindcast.client.answers import (
     DefinitionChange,
     DefinitionVersion,
     FailedNotification,
+    ImportProgress,
     Key,
     MadeKey,
     MadeRule,
@@ -93,6 +94,18 @@ class Operations:
     def alias(self, user_id: str, previous_id: str, **more: Any) -> Call[Receipt]:
         """Send Segment's ``alias``: another id that the same user had before."""
         return segment("alias", {"userId": user_id, "previousId": previous_id, **more})
+
+    # -- imports ---------------------------------------------------------------------------------------------------
+
+    @operation()
+    def import_progress(self, name: str) -> Call[ImportProgress]:
+        """Say how many rows of an import are judged; ``name`` is made of its content."""
+        return Call("GET", _path("/v1/imports", name), _json)
+
+    @operation()
+    def finish_import(self, name: str, rows: int, file: str = "") -> Call[ImportProgress]:
+        """Say that an import has no more than these rows: the windows of the past that they belong to are counted anew."""
+        return Call("POST", _path("/v1/imports", name) + "/finish", _json, {"rows": rows, "file": file})
 
     # -- what is in the log ------------------------------------------------------------------------------------------
 
