@@ -39,7 +39,7 @@ def _by_commit(log: LogReader, tenant: str, streams: Collection[str]) -> Iterato
     def entries(stream: str, producer: str) -> Iterator[Entry]:
         after, end = 0, log.head(stream, producer)
         while after < end:
-            found = gapless(log.read(stream, producer, after, READ_BYTES), (stream, producer), after)
+            found = gapless(log, (stream, producer), after, READ_BYTES)
             for entry in found:
                 if entry.header.first < end:
                     yield entry

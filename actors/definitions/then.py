@@ -20,7 +20,7 @@ def definitions_then(log: LogReader, tenant: str, moment: Moment | None = None) 
     for producer, head in History(log, tenant, moment=moment).heads(CONTROL.name).items():
         after = 0
         while after < head:
-            for entry in gapless(log.read(CONTROL.name, producer, after, READ_BYTES), (CONTROL.name, producer), after):
+            for entry in gapless(log, (CONTROL.name, producer), after, READ_BYTES):
                 if entry.header.first >= head:
                     break
                 for batch in slices_of(entry, after, head):

@@ -27,6 +27,7 @@ from hindcast.client.answers import (
     MadeRule,
     OptimizedAnswer,
     Ordered,
+    Past,
     Placement,
     Readiness,
     Receipt,
@@ -291,6 +292,11 @@ class Operations:
         said = {name: value for name, value in asked.items() if value not in (None, [])}
         body = encoded({**said, "against": against, "limit": limit})
         return Call("POST", "/v1/backtest", _json, content=body, timeout_s=BACKTEST_S)
+
+    @operation()
+    def past(self) -> Call[Past]:
+        """Say which span ``as_of`` and ``valid_at`` can be asked about."""
+        return Call("GET", "/v1/past", _json)
 
     @operation()
     def explain(
