@@ -142,10 +142,13 @@ class Part:
 
     def router(self) -> APIRouter | None:
         """The router that ``routes`` names, imported here."""
-        if not self.routes:
-            return None
-        module, _, name = self.routes.partition(":")
-        return getattr(import_module(module), name)
+        return router_at(self.routes) if self.routes else None
+
+
+def router_at(where: str) -> APIRouter:
+    """The FastAPI router at ``module:name``, imported here."""
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp
+from serve.posthog import part as posthog
 from serve.sources import feed, file, http, logs, prometheus, sql
 from serve.webhooks import part as webhooks
 
@@ -24,6 +25,7 @@ BUILT_IN: tuple[Part, ...] = (
     logs.PART,
     webhooks.PART,
     otlp.PART,
+    posthog.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,

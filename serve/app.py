@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from actors.parts import router_at
 from events import catalog
 from serve import page, plug_ins, problems
 from serve.description import described
@@ -74,6 +75,8 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)
+    for where in spec.routes:
+        app.router.routes.extend(router_at(where).routes)
     page.install(app)
     for left in spec.left:
         catalog.join(left)
