@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from actors import parts
 from actors.admission import Admission
 from actors.cell import Cell
-from actors.collectors.arrivals import Arrivals
+from actors.collectors.arrivals import Arrivals, Part
 from actors.edges.intake import Ack, PushWorker
 from actors.fold import Fold
 from actors.followers import Followed, Follower, Followers
@@ -152,8 +152,8 @@ class Host:
 
     # -- intake --------------------------------------------------------------------------------------------------
 
-    async def push(self, cell: str, arrivals: bytes, refused: bytes | None) -> Ack:
-        """Commit rows (Arrow IPC streams) and answer a verdict a row.
+    async def push(self, cell: str, arrivals: bytes, refused: bytes | None, part: Part | None = None) -> Ack:
+        """Commit rows (Arrow IPC streams) and answer a verdict a row; ``part``: which rows of which import they are.
 
         Raises ``Elsewhere`` (not here; nothing was done), ``Transient`` or ``Overloaded``.
         """
@@ -162,7 +162,7 @@ class Host:
             raise Elsewhere(f"{cell} does not run on host {self._spec.name}", 0.1)
         if not isinstance(worker, PushWorker):
             raise Rejected("cell", f"{cell} takes no requests")
-        batch = Arrivals(unpack(arrivals), unpack(refused) if refused else None)
+        batch = Arrivals(unpack(arrivals), unpack(refused) if refused else None, part)
         return await asyncio.wrap_future(worker.push(batch))
 
     # -- views ---------------------------------------------------------------------------------------------------

@@ -237,6 +237,7 @@ class System:
             max_ahead_us=int(server.max_ahead_s * 1e6),
             queries=QueryBounds(**self.settings.queries.model_dump()),
             otlp="otlp" in {part.name for part, _ in self.settings.asked_parts()},
+            routes=topology.routes(self.settings),
             webhooks=topology.webhooks(self.settings),
             secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),

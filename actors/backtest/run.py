@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,7 +26,6 @@ from query.history import History
 
 pc: Any = compute  # its functions are made at import, where no type checker sees them
 SHOWN = ("time", "type", "rule", "key", "metric", "value", "threshold", "severity", "alert", "message")
-PAGE_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def _live(log: LogReader, tenant: str, fold: str, names: Sequence[str]) -> pa.Ta
     """What really happened, of rules (or watches) of these names: rows of ``alerts`` or of ``anomalies``."""
     stream = ALERTS if fold == RULES else ANOMALIES
     kept: list[pa.RecordBatch] = []
-    for batch in _batches(History(log, tenant), stream.name):
+    for batch in History(log, tenant).batches(stream.name):
         rows = pa.RecordBatch.from_arrays(batch.columns[: len(stream.schema)], schema=stream.schema)
         if fold == RULES:
             mine = pc.is_in(rows.column("rule").cast(pa.string()), pa.array(names, pa.string()))
@@ -141,16 +140,6 @@ def _live(log: LogReader, tenant: str, fold: str, names: Sequence[str]) -> pa.Ta
             mine = pc.and_(pc.is_in(name, pa.array(names, pa.string())), rows.column("is_anomaly"))
         kept.append(rows.filter(mine))
     return pa.Table.from_batches(kept, stream.schema).unify_dictionaries()
-
-
-def _batches(history: History, stream: str) -> Iterator[pa.RecordBatch]:
-    """All rows of a stream, archived or not, in bounded batches."""
-    for producer, head in history.heads(stream).items():
-        at = 0
-        while at < head:
-            page = history.after(stream, producer, at, PAGE_ROWS)
-            yield from page.rows.to_batches()
-            at = page.next[producer]
 
 
 def _turns(fold: str, table: pa.Table, start: int, end: int) -> list[dict[str, Any]]:

@@ -123,6 +123,22 @@ def test_a_block_that_is_damaged_or_gone_is_passed_over(log: ArchivedLog) -> Non
     assert told(log, ALL) == before
 
 
+def test_blocks_of_another_log_are_passed_over_and_made_anew(log: ArchivedLog, tmp_path: Path) -> None:
+    """As after a server that lost its last second, or where a log was put back and the archive was not."""
+    fill(log, 17_000)
+    log.blocks.seal(log, SOURCE, 0, log.head(*SOURCE))
+    other = opened(tmp_path)
+    while other.head(*SOURCE) < 17_000:
+        put(other, PRODUCER, events(9, 1_000_000 + other.head(*SOURCE)))
+    plain = ArchivedLog(other.log, tmp_path / "without blocks")
+    assert log.blocks.of(SOURCE).keys() == {0}
+    assert told(other, ALL) == told(plain, ALL)
+    other.blocks.seal(other, SOURCE, 0, other.head(*SOURCE))
+    assert told(other, ALL) == told(plain, ALL)
+    assert all(block.of(other) for block in other.blocks.of(SOURCE).values())
+    assert [block.first for block in other.blocks.of(SOURCE).values()] == [0]
+
+
 def test_rows_are_counted_rightly_with_and_without_their_ids(log: ArchivedLog) -> None:
     fill(log, 3_000)
     log.blocks.seal(log, SOURCE, 0, log.head(*SOURCE))
