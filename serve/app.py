@@ -19,6 +19,7 @@ from serve.origins import Origins
 from serve.routes import (
     commands,
     definitions,
+    imports,
     ingest,
     interactions,
     notifications,
@@ -32,6 +33,7 @@ from serve.routes import (
     read,
     segment,
     session,
+    tables,
     webhooks,
 )
 from serve.spec import GatewaySpec
@@ -68,8 +70,8 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, optimizing, interactions, past)
-    for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
+    asked = (read, query, questions, optimizing, interactions, past, tables)
+    for routes in (commands, notifications, session, *asked, imports, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)
