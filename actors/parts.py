@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from actors.collectors.pull import PullCollector
 from actors.definitions.channel import SECTIONS, ChannelSection
 from actors.definitions.schema import Section, Word
+from actors.definitions.source import SOURCE_SECTIONS
 from actors.pulling import Pull
 from actors.source import Source
 from actors.topology import CellSpec
@@ -279,6 +280,8 @@ def _refuse_known(part: Part, others: Sequence[Part]) -> None:
 def _join(part: Part) -> None:
     for stream in part.streams:
         catalog.join(stream)
+    for source in part.sources:
+        SOURCE_SECTIONS[source.name] = source.section
     for kind in part.channels:
         SECTIONS[kind.name] = kind.section
         CHANNEL_KINDS[kind.name] = kind

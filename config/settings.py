@@ -25,6 +25,7 @@ from actors.definitions.metric import Metric
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
+from actors.definitions.source import Source
 from actors.definitions.trend import Trend
 from actors.ledger import FILE, OLD_CONFIGURATION
 from actors.parts import Part, PartSection
@@ -67,6 +68,8 @@ class Document(BaseModel):
     channels: tuple[Channel, ...] = ()
     dashboards: tuple[Dashboard, ...] = ()
     saved_queries: tuple[Query, ...] = ()
+    defined_sources: tuple[Source, ...] = ()
+    """Those that are definitions, as ``hindcast export`` writes them; ``sources`` are the configuration's own."""
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
     cohorts: tuple[Cohort, ...] = ()

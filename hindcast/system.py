@@ -31,6 +31,7 @@ from hindcast import kept_streams, runtime, topology, workflow
 from hindcast.added_cells import AddedCells
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
+from hindcast.defined_sources import DefinedSources
 from hindcast.definition_warnings import definition_warnings
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
@@ -87,6 +88,7 @@ class System:
         self._fleet: Fleet | None = None
         self._reconciler: Reconciler | None = None
         self._orders: Orders | None = None
+        self._defined: DefinedSources | None = None
         self._hold: LogHold | None = None
         self._log_spec: LogSpec | None = None
         self._stop_asked = threading.Event()
@@ -125,6 +127,8 @@ class System:
             self._orders.start()
             self._control = Control(self.settings.tenant, lambda cell: fleet.handle(placement.where.host_of(cell)))
             self._tell_configuration()
+            self._defined = self._defined_sources(placement)
+            self._defined.start()
             self._deploy()
             self._await_ready()
         except BaseException:
@@ -174,6 +178,17 @@ class System:
             hosts={cell.name: host_named(host, cell.kind, cell.name) for cell, host in added if host},
         )
         return self._fleet, self._reconciler
+
+    def _defined_sources(self, placement: Reconciler) -> DefinedSources:
+        around = topology.within(self.settings, self.data.path)
+        known = self._control
+        return DefinedSources(
+            self._log.open(),
+            placement,
+            parts().source_kinds,
+            around,
+            lambda: known.known("definitions")["definitions"],
+        )
 
     @property
     def _added(self) -> AddedCells:
@@ -240,6 +255,7 @@ class System:
             queries=QueryBounds(**self.settings.queries.model_dump()),
             otlp="otlp" in {part.name for part, _ in self.settings.asked_parts()},
             routes=topology.routes(self.settings),
+            source_sections=tuple((kind.name, kind.section) for kind in parts().source_kinds.values()),
             webhooks=topology.webhooks(self.settings),
             secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),
@@ -299,6 +315,8 @@ class System:
 
         if ray.is_initialized():
             runtime.stop_serve()
+            if self._defined:
+                self._defined.stop()
             if self._orders:
                 self._orders.stop()
             if self._reconciler:
@@ -310,7 +328,7 @@ class System:
             self._hold.end()
             runtime.forget_sockets(self.data.path)
         self._hold = self._log_spec = None
-        self._fleet = self._reconciler = self._orders = None
+        self._fleet = self._reconciler = self._orders = self._defined = None
         self._running = False
         self.data.release()
 

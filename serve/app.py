@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from actors.definitions.source import SOURCE_SECTIONS
 from actors.parts import router_at
 from events import catalog
 from serve import page, plug_ins, problems
@@ -78,6 +79,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     for where in spec.routes:
         app.router.routes.extend(router_at(where).routes)
     page.install(app)
+    SOURCE_SECTIONS.update(spec.source_sections)
     for left in spec.left:
         catalog.join(left)
     app.state.plug_ins = plug_ins.include(app, spec.plug_ins)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.parts import PlugIn
+from actors.parts import PlugIn, SourceSection
 from actors.topology import HostMap
 from events.catalog import Stream
 from events.log import LogSpec
@@ -51,6 +51,8 @@ class GatewaySpec:
     """The endpoints that take webhooks, by name."""
     secrets: Path = Path("secrets")
     """The folder of the secrets that ``file:NAME`` names."""
+    source_sections: tuple[tuple[str, type[SourceSection]], ...] = ()
+    """The settings of each kind of source, by its name: sources that are defined are checked by them."""
     routes: tuple[str, ...] = ()
     """``module:name`` of the routers of our own parts that are on; each asks by itself who it is (``ASKS_ITSELF``)."""
     plug_ins: tuple[PlugIn, ...] = ()

@@ -18,6 +18,7 @@ from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
+from actors.definitions.source import DefinedSource, Source
 from actors.definitions.trend import Trend
 from analytics import rules
 from events.catalog import ANOMALIES, INSIGHTS
@@ -69,6 +70,10 @@ def _channel_told(channel: Any) -> dict[str, Any]:
 
 def _dashboard_told(dashboard: Dashboard) -> dict[str, Any]:
     return dashboard.model_dump(mode="json", exclude_none=True)
+
+
+def _source_told(source: DefinedSource) -> dict[str, Any]:
+    return source.told
 
 
 def _anything(_: Any, __: Inventory) -> list[str]:
@@ -180,6 +185,7 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("channel", "channels", TypeAdapter(Channel), ("name",), _anything, _nothing, _channel_told),
+        Kind("source", "defined_sources", TypeAdapter(Source), ("name",), _anything, _nothing, _source_told),
         Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _counts, _plain),
         Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("trend", "trends", TypeAdapter(Trend), ("metric", "aggregate"), _watchable, _watches, _plain),

@@ -15,6 +15,7 @@ from actors.definitions.checking import Accepted, Wanted, accept, read, refuse_c
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind
 from actors.webhook_signing import new_secret
+from config.parts import parts
 from events.errors import Rejected
 
 SEEN = Wanted("metric", "seen", {"stream": "user_interactions"})
@@ -180,6 +181,7 @@ def test_a_difference_names_the_field() -> None:
 
 
 def test_every_kind_takes_what_it_has_told() -> None:
+    parts()  # the kinds of sources are brought by parts
     cohort = {"criteria": [{"event": ["page", "order"], "where": [{"name": "n", "op": "in", "value": [1, "a", True]}]}]}
     specs = {
         "metric": SEEN.spec,
@@ -190,6 +192,7 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "trend": {"windows": 60},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
         "cohort": cohort,
+        "source": {"kind": "http", "url": "https://shop.example/items", "auth": {"secret": "env:SHOP"}},
         "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
     for kind, spec in specs.items():
