@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,9 +26,13 @@ settings.load_profile("steady")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whoever asks for the running system starts Ray: ``make check`` leaves those tests out, whether they say so or not."""
+    """``make check`` leaves out, whether they say so or not, who asks for the running system (it starts Ray), and of a test
+    that is tried with several seeds all but the first."""
     if "running" in getattr(item, "fixturenames", ()):
         item.add_marker("cluster")
+    case: Any = getattr(item, "callspec", None)
+    if case and case.indices.get("seed"):
+        item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
