@@ -121,6 +121,11 @@ def webhooks(settings: Settings) -> tuple[tuple[str, Endpoint], ...]:
     return tuple(endpoint for section in sections for endpoint in section.endpoints.items())
 
 
+def routes(settings: Settings) -> tuple[str, ...]:
+    """Where the routers of our own parts are that are on."""
+    return tuple(part.routes for part, _ in settings.asked_parts() if part.routes and part.name not in parts().plug_ins)
+
+
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:
     of = tuple(spec.definition for spec in metrics if spec.name == anomaly.metric or spec.named_by is not None)
     return AnomalySpec(anomaly.metric, anomaly.aggregate, anomaly.false_alarms_per_week, tuple(sorted(of)))

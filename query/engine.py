@@ -212,6 +212,10 @@ class Session:
         self._stop = stop
         self._registered = False
 
+    def add(self, name: str, table: pa.Table) -> None:
+        """Make ``table`` known to the statements that follow, beside the streams."""
+        self._db.register(name, table)
+
     @property
     def cut(self) -> Cut:
         """How far each stream that was read so far goes: the next offset of each producer."""

@@ -32,7 +32,7 @@ ANSWER_S = 30.0
 HEALTH_S = 5.0
 FOLLOW_S = 20.0
 """How long a question for changes waits."""
-MOVE_S = 5.0
+MOVE_S = 20.0
 """How long a request waits for a cell that is on its way to another host."""
 
 

@@ -26,6 +26,7 @@ from hindcast.cli.rules import rules
 from hindcast.cli.run import demo, down, up
 from hindcast.cli.send import send
 from hindcast.cli.status import status
+from hindcast.cli.tables import table
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -57,7 +58,7 @@ def main() -> None:
 main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
 main.add_group("Events in and out of it:", send, import_, tail, streams, query, questions)
 main.add_group("Watch what comes:", alerts, rules, notifications)
-main.add_group("Ask the past:", backtest, explain)
+main.add_group("Ask the past:", backtest, explain, table)
 main.add_group("Definitions of all kinds:", definitions, apply, diff, export)
 main.add_group("Analyse a file, without a system:", detect, trend, correlate, drift, forecast)
 main.add_group("Find a model for a table, and use it:", automl, predict, card)

@@ -112,6 +112,15 @@ class Behind(TypedDict):
     truncated: bool
 
 
+class Past(TypedDict):
+    """Times in ISO 8601; None: there is none yet. ``as_of`` reaches back to ``known_since``, the first commit;
+    ``happened_since`` is the time of the first event of the last 90 days."""
+
+    known_since: str | None
+    happened_since: str | None
+    now: str
+
+
 class OptimizedAnswer(TypedDict):
     """``way``: ``cached``, ``partitioned`` or ``optimized``; ``streams``: what the query touches, estimated beforehand."""
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from events.errors import Rejected
 from serve.ingest.arrow import TABLES, as_text, is_text, read_table
-from serve.ingest.bodies import EVENTS_BYTES, compacted, is_compact, raw_texts, within
+from serve.ingest.bodies import EVENTS_BYTES, NUL, compacted, is_compact, may_hold, raw_texts, within
 from serve.ingest.cell_texts import cell_texts, object_texts
 from serve.ingest.cloudevents import PLAIN, PLAIN_SPELLING, wrapped
 from serve.ingest.columns import Draft, assemble, data_of, json_column
@@ -206,6 +206,6 @@ def _row(batch: pa.RecordBatch, texts: dict[str, pa.Array], properties: pa.Array
 
 
 def _may_hold_nul(texts: dict[str, pa.Array], properties: pa.Array) -> bool:
-    return b"\\u0000" in bytes(data_of(properties)) or any(
+    return may_hold(NUL, bytes(data_of(properties))) or any(
         (data_of(column) == 0).any() for column in texts.values() if column.null_count < len(column)
     )

@@ -27,6 +27,7 @@ from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.keys import key_hash
 from serve.otlp.door import OtlpDoor
+from serve.posthog import part as posthog
 from serve.spec import GatewaySpec
 
 CELLS = {"t/user_interactions/0": "host", "t/control/0": "host", "t/directory/0": "host"}
@@ -101,7 +102,8 @@ class Door:
             thread.join(10)
 
     def _app(self, folder: Path) -> FastAPI:
-        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", cors_origins=self._origins)
+        routes = (posthog.PART.routes,)
+        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", cors_origins=self._origins, routes=routes)
         app = create_gateway(spec)
 
         @asynccontextmanager
