@@ -9,7 +9,8 @@ from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp
-from serve.sources import feed, file, http, logs, prometheus, sql
+from serve.posthog import part as posthog
+from serve.sources import feed, file, http, kafka, logs, prometheus, redis, sql, websocket
 from serve.webhooks import part as webhooks
 
 BUILT_IN: tuple[Part, ...] = (
@@ -22,8 +23,12 @@ BUILT_IN: tuple[Part, ...] = (
     sql.PART,
     feed.PART,
     logs.PART,
+    kafka.PART,
+    redis.PART,
+    websocket.PART,
     webhooks.PART,
     otlp.PART,
+    posthog.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,10 @@ def _headers_table(headers: Sequence[EntryHeader]) -> pa.Table:
 
 
 class Draft:
-    """A file that appears under its name only when it is whole and durable; after an error nothing is left of it."""
+    """A file that appears under its name only when it is whole and durable; after an error nothing is left of it.
+
+    What an attempt left that was killed goes, too: only one process writes to an archive at a time.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -180,6 +184,8 @@ class Draft:
 
     def __enter__(self) -> Draft:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._path.parent.glob(f"{self._path.name}.*.part"):
+            left.unlink(missing_ok=True)
         descriptor = os.open(self._part, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
         self.file = os.fdopen(descriptor, "w+b")
         return self
@@ -195,8 +201,9 @@ class Draft:
                 self._part.rename(self._path)
                 _sync_folder(self._path.parent)
         finally:
-            self.file.close()
             self._part.unlink(missing_ok=True)
+            with suppress(OSError):  # on a full disk closing writes once more, and fails again
+                self.file.close()
 
 
 def _sync_folder(folder: Path) -> None:

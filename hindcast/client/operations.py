@@ -21,11 +21,13 @@ from hindcast.client.answers import (
     DefinitionChange,
     DefinitionVersion,
     FailedNotification,
+    ImportProgress,
     Key,
     MadeKey,
     MadeRule,
     OptimizedAnswer,
     Ordered,
+    Past,
     Placement,
     Readiness,
     Receipt,
@@ -93,6 +95,18 @@ class Operations:
     def alias(self, user_id: str, previous_id: str, **more: Any) -> Call[Receipt]:
         """Send Segment's ``alias``: another id that the same user had before."""
         return segment("alias", {"userId": user_id, "previousId": previous_id, **more})
+
+    # -- imports ---------------------------------------------------------------------------------------------------
+
+    @operation()
+    def import_progress(self, name: str) -> Call[ImportProgress]:
+        """Say how many rows of an import are judged; ``name`` is made of its content."""
+        return Call("GET", _path("/v1/imports", name), _json)
+
+    @operation()
+    def finish_import(self, name: str, rows: int, file: str = "") -> Call[ImportProgress]:
+        """Say that an import has no more than these rows: the windows of the past that they belong to are counted anew."""
+        return Call("POST", _path("/v1/imports", name) + "/finish", _json, {"rows": rows, "file": file})
 
     # -- what is in the log ------------------------------------------------------------------------------------------
 
@@ -278,6 +292,11 @@ class Operations:
         said = {name: value for name, value in asked.items() if value not in (None, [])}
         body = encoded({**said, "against": against, "limit": limit})
         return Call("POST", "/v1/backtest", _json, content=body, timeout_s=BACKTEST_S)
+
+    @operation()
+    def past(self) -> Call[Past]:
+        """Say which span ``as_of`` and ``valid_at`` can be asked about."""
+        return Call("GET", "/v1/past", _json)
 
     @operation()
     def explain(

@@ -13,7 +13,8 @@ import pyarrow as pa
 import uvicorn
 from fastapi import FastAPI
 
-from actors.collectors.arrivals import Arrivals
+from actors.collectors.arrivals import Arrivals, Part
+from actors.collectors.imports import ImportCollector
 from actors.collectors.push import user_interactions
 from actors.edges.intake import Ack
 from actors.topology import HostMap
@@ -26,6 +27,7 @@ from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.keys import key_hash
 from serve.otlp.door import OtlpDoor
+from serve.posthog import part as posthog
 from serve.spec import GatewaySpec
 
 CELLS = {"t/user_interactions/0": "host", "t/control/0": "host", "t/directory/0": "host"}
@@ -46,23 +48,36 @@ class Door:
         self._origins = origins
         self._fold = user_interactions(least=4096)
         self._state = self._fold.initial()
+        self._importer = ImportCollector(4096)
+        self._imports = self._importer.initial()
+        self.told: list[dict[str, Any]] = []
+        """What else was said: imports that are finished."""
 
     def key(self, name: str, source: str) -> str:
         """Make a write key known."""
         self.keys[key_hash(name)] = {"id": f"key_{name}", "name": name, "scopes": ["ingest"], "source": source}
         return name
 
-    async def push(self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None) -> Ack:
+    async def push(
+        self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None, part: Part | None = None
+    ) -> Ack:
         """As ``Hosts.push``."""
-        self.pushes.append(arrivals.num_rows)
+        if part is None or part.end > part.first:
+            self.pushes.append(arrivals.num_rows)
         if self.refusals:
             raise self.refusals.pop(0)
-        self._state, outputs, verdict = self._fold.admit(self._state, Arrivals(arrivals, refused))
+        place = None
+        if part is None:
+            self._state, outputs, verdict = self._fold.admit(self._state, Arrivals(arrivals, refused))
+        else:
+            taken = self._importer.admit(self._imports, Arrivals(arrivals, refused, part), part, 0)
+            self._imports, outputs, verdict = taken
+            place = self._importer.progress(self._imports, part.name)
         offset = len(self.rows)
         for stream, emission in outputs.items():
-            kept = self.rows if stream == "user_interactions" else self.dead
+            kept = {"user_interactions": self.rows, "dead_letters": self.dead}.get(stream, self.told)
             kept.extend(row for batch in emission.batches for row in batch.to_pylist())
-        return Ack(verdict.tobytes(), offset)
+        return Ack(verdict.tobytes(), offset, place)
 
     async def changes(
         self, host: str, tenant: str, places: Mapping[str, Place | None], timeout_s: float
@@ -87,7 +102,8 @@ class Door:
             thread.join(10)
 
     def _app(self, folder: Path) -> FastAPI:
-        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", cors_origins=self._origins)
+        routes = (posthog.PART.routes,)
+        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", cors_origins=self._origins, routes=routes)
         app = create_gateway(spec)
 
         @asynccontextmanager

@@ -39,6 +39,7 @@ from serve.app import create_gateway
 from serve.otlp.part import PART, OtlpSection
 from serve.routes.otlp import EXAMPLES
 from serve.spec import GatewaySpec
+from tests import patient
 from tests.sdks.door import Door
 
 RESOURCE = Resource.create({"service.name": "shop", "host.name": "n1"})
@@ -213,7 +214,7 @@ def post(
     door: Telemetry, signal: str, body: bytes, media: str = "application/x-protobuf", **headers: str
 ) -> httpx.Response:
     said = {"content-type": media, **door.headers, **headers}
-    return httpx.post(f"{door.url}/v1/{signal}", content=body, headers=said, timeout=30)
+    return patient.post(f"{door.url}/v1/{signal}", content=body, headers=said)
 
 
 def test_a_request_that_is_sent_again_adds_nothing(door: Telemetry) -> None:
@@ -276,7 +277,7 @@ def test_a_bug_of_ours_is_no_500_either(door: Telemetry, monkeypatch: pytest.Mon
 
 def test_without_a_key_nothing_is_taken(door: Telemetry) -> None:
     assert (
-        httpx.post(f"{door.url}/v1/logs", content=b"", headers={"content-type": "application/x-protobuf"}).status_code
+        patient.post(f"{door.url}/v1/logs", content=b"", headers={"content-type": "application/x-protobuf"}).status_code
         == 401
     )
 
