@@ -48,8 +48,15 @@ class Gateway:
         self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits, cache_bytes)
         self.webhooks = WebhookDoor(self.hosts, spec.tenant, dict(spec.webhooks), spec.secrets)
         self.otlp = OtlpDoor(self.hosts, spec.tenant) if spec.otlp else None
+        self._collectors: dict[str, CollectorBatching] = {}
         self.counters = Counters()
         self.started = time.time()
+
+    def collector(self, stream: str) -> CollectorBatching:
+        """What commits rows of ``stream``, whose only collector has its name."""
+        if stream not in self._collectors:
+            self._collectors[stream] = CollectorBatching(self.hosts, f"{self.spec.tenant}/{stream}/0")
+        return self._collectors[stream]
 
     @property
     def cookie(self) -> str:
