@@ -23,7 +23,7 @@ from events.entry import Entry
 from events.log import LogReader, Source
 
 HOUR_US = 3_600_000_000
-MOST_ROWS = 250_000
+MOST_ROWS = 100_000
 """So many rows are counted at once, or those of an hour where these are more."""
 PIECE_ROWS = 20_000
 READ_BYTES = 4 << 20
@@ -183,13 +183,13 @@ class RetellingWorker(Worker):
             consumed = self.cell.advance()
         found = jobs(self.cell.state, self._now())
         if found:
-            self._tell(found)
+            self.tell_next(found)
         else:
             self._index, self._left = None, []  # made anew for the next import
             if not consumed and not self.stopping.is_set():
                 self.log.wait(self.cell.waiting_for(), WAIT_S)
 
-    def _tell(self, found: list[Job]) -> None:
+    def tell_next(self, found: list[Job]) -> None:
         """Tell the next part of it."""
         index = self._index = self._index or Index(self.log, self.cell.tenant)
         index.follow()

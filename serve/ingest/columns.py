@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from events.catalog import USER_INTERACTIONS, rows
 from serve.ingest.bodies import DEPTH, NUL, depth_fault, may_hold
-from serve.ingest.money import read_money
+from serve.ingest.money import Money, read_money
 from serve.ingest.times import AHEAD_US, iso, parse_times, precision, range_fault
 from serve.ingest.verdicts import Decoded, Fault, Refusals, Warned
 
@@ -56,6 +56,9 @@ class Draft:
     context: pa.Array | None = None
     anonymous_id: pa.Array | None = None
     sent: pa.Array | None = None
+    number: pa.Array | None = None
+    """float64: the property ``value`` of each row, where it is known that no row says an amount of money. None: both are
+    read out of the properties."""
     properties_field: Callable[[int], str] | None = None
     """What the sender calls the properties of a row; None: all rows as ``spelling`` has it."""
     may_hold_nul: bool = False
@@ -88,7 +91,7 @@ def assemble(
     check.content_size()
     if draft.may_hold_nul:
         check.nul()
-    money, notes = read_money(draft.properties)
+    money, notes = read_money(draft.properties) if draft.number is None else (Money(draft.number), [])
     warned = [
         Warned(int(draft.index[row]), check.id(row), f"{check.properties_field(row)}.{note.field}", note.reason)
         for row, note in notes

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from events.archive.log import ArchivedLog
@@ -86,6 +88,21 @@ def test_a_question_about_a_short_time_opens_only_the_files_that_may_have_it(log
     assert found[0][1] is True
     with pytest.raises(Corrupt, match="No such file"):
         told(log, "SELECT max(amount) FROM user_interactions")
+
+
+def test_more_scans_at_once_than_there_are_threads_do_not_wait_for_each_other(log: ArchivedLog) -> None:
+    fill(log, 3_000, most=60)
+    archived(log, 0, 2_048, 1_024)
+    scans = pa.io_thread_count() + 4
+    counted = " UNION ALL ".join(f"(SELECT {scan}, count(DISTINCT id) FROM user_interactions)" for scan in range(scans))
+    answers: list[list[list[object]]] = []
+    asking = threading.Thread(target=lambda: answers.append(told(log, counted)), daemon=True)
+    asking.start()
+    asking.join(60)
+    assert answers, "it waits for ever"
+    (rows,) = answers
+    assert len(rows) == scans
+    assert {row[1] for row in rows} == {sum(entry.header.rows for entry in entries(log))}
 
 
 def test_rows_after_the_cut_are_not_in_it_even_if_they_are_archived_first(log: ArchivedLog) -> None:

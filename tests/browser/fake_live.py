@@ -228,6 +228,12 @@ class FakeLive:
         self.columns: dict[str, list[tuple[str, str]]] = {}
         #: Seconds that SQL takes.
         self.query_takes = 0.0
+        #: When the first row became known, and when the first one happened.
+        self.reach: tuple[str | None, str | None] = (None, None)
+        #: What topics were at a moment of the past, where they were otherwise than now.
+        self.then: dict[str, Data] = {}
+        #: What `/v1/explain` says, by the metric or the alert that is asked about.
+        self.explained: dict[str, Data] = {}
         #: What was asked: path and parameters, or SQL.
         self.asked: list[tuple[str, Data]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -370,6 +376,27 @@ class FakeLive:
             return JSONResponse(
                 {"events": found[: int(asked["limit"])], "looked_at": len(self.events), "complete": True}
             )
+
+        @app.get("/v1/past")
+        async def past() -> JSONResponse:
+            known, happened = self.reach
+            return JSONResponse({"known_since": known, "happened_since": happened, "now": ""})
+
+        @app.get("/v1/dashboards/{name}")
+        async def topic_then(name: str, request: Request) -> JSONResponse:
+            asked = dict(request.query_params)
+            self.asked.append((f"/v1/dashboards/{name}", asked))
+            return JSONResponse({"topic": name, "data": self.then.get(name, self.topics[name].data)})
+
+        @app.get("/v1/explain")
+        async def explain(request: Request) -> JSONResponse:
+            asked = dict(request.query_params)
+            self.asked.append(("/v1/explain", asked))
+            told = self.explained.get(asked.get("metric") or asked.get("alert") or "")
+            if told is None:
+                error = {"field": "metric", "reason": "has no samples", "ref": "400"}
+                return JSONResponse({"error": error}, status_code=400)
+            return JSONResponse(told)
 
         @app.get("/v1/streams")
         async def streams() -> JSONResponse:

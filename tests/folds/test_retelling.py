@@ -92,7 +92,7 @@ class System:
             found = retelling.jobs(self.past.state, self.now)
             if not found:
                 return
-            self.worker._tell(found)
+            self.worker.tell_next(found)
         raise AssertionError("it never ends")
 
     def sql(self, text: str) -> list[list[Any]]:
@@ -167,7 +167,7 @@ def test_a_kill_tells_no_window_twice_and_leaves_none_out(system: System, monkey
     system.now += 10 * MINUTE
     for _ in range(after):
         system.past.advance()
-        system.worker._tell(retelling.jobs(system.past.state, system.now))
+        system.worker.tell_next(retelling.jobs(system.past.state, system.now))
     system.begin()
     system.tell()
     assert system.latest() == system.counted()

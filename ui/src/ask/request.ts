@@ -1,4 +1,5 @@
 import type { Problem } from "../live/topic";
+import { asked } from "../moment";
 import { endSession } from "../session";
 
 /** An answer that did not come, with what to show of it. */
@@ -6,6 +7,7 @@ export class AskError extends Error implements Problem {
   constructor(
     override readonly message: string,
     readonly ref: string,
+    readonly title?: string,
   ) {
     super(message);
   }
@@ -24,9 +26,9 @@ export async function get<T>(path: string, params: Record<string, string | numbe
 /** `type` is DuckDB's name of it, such as `BIGINT`. */
 export type Result = { columns: { name: string; type: string }[]; rows: unknown[][]; truncated: boolean; elapsed_ms: number };
 
-/** One SQL statement over the streams. `signal` gives it up. Throws `AskError`. */
+/** One SQL statement over the streams, at the moment of the page. `signal` gives it up. Throws `AskError`. */
 export const sql = (statement: string, limit: number, signal?: AbortSignal) =>
-  answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit }), signal }));
+  answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit, ...asked() }), signal }));
 
 /** POSTs JSON. Throws `AskError`. */
 export const post = <T>(path: string, body: unknown) => answered<T>(() => fetch(path, { method: "POST", ...json(body) }));
@@ -42,10 +44,24 @@ export const quoted = (text: string) => `'${text.replaceAll("'", "''").replaceAl
 /** DELETEs; answers what became of it. Throws `AskError`. */
 export const remove = <T>(path: string) => answered<T>(() => fetch(path, { method: "DELETE" }));
 
+/** A server that is busy says so, and when to come again; that is done so often, and told to the reader only then. */
+const TRIES = 8;
+const BUSY = [429, 503];
+const LONGEST_WAIT_S = 5;
+
+async function sent(send: () => Promise<Response>): Promise<Response> {
+  for (let tries = 1; ; tries++) {
+    const response = await send();
+    const after = Number(response.headers.get("retry-after"));
+    if (!BUSY.includes(response.status) || !(after > 0) || tries === TRIES) return response;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(after, LONGEST_WAIT_S) * (500 + 500 * Math.random())));
+  }
+}
+
 async function answered<T>(send: () => Promise<Response>): Promise<T> {
   let response: Response;
   try {
-    response = await send();
+    response = await sent(send);
   } catch {
     throw new AskError("The server cannot be reached", "offline");
   }

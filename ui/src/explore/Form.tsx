@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { useTopic } from "../live";
+import { useTopicNow } from "../ask/useTopic";
 import type { Asked } from "./questions";
 
 /** How many events a question takes, and what each is to it. */
@@ -15,7 +15,7 @@ type Props = { asked: Asked; change: (asked: Asked) => void };
 /** The fields of one question. An event's name is taken once it is chosen, or the field is left. */
 export function Form({ asked, change }: Props) {
   const { most, least, title } = EVENTS[asked.ask];
-  const known = useTopic("top_events").data.value?.rows ?? [];
+  const known = useTopicNow("top_events").data.value?.rows ?? [];
   const names = [...new Set(known.map(({ name }) => name))].sort();
   const put = (i: number, event: string) => change({ ...asked, events: asked.events.map((each, j) => (j === i ? event : each)) });
   const without = (i: number) => change({ ...asked, events: asked.events.filter((_, j) => j !== i) });

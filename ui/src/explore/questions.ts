@@ -1,3 +1,4 @@
+import { asked as moment } from "../moment";
 import { ends, utc, versus, type Range } from "../range";
 import { post } from "../ask/request";
 
@@ -23,7 +24,7 @@ export type Behind = { users_total: number; events_total: number; users: { user:
 export function asServed(asked: Asked, range: Range): Record<string, unknown> {
   const { from, to } = ends(range);
   const zone = utc.value ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  const span = { since: range.span ?? String(from), ...(range.span === null ? { until: String(to) } : {}), zone };
+  const span = { since: range.span ?? String(from), ...(range.span === null ? { until: String(to) } : {}), zone, ...moment() };
   const events = asked.events.filter((event) => event.trim() !== "");
   const broken = "breakdown" in asked && asked.breakdown ? { breakdown: asked.breakdown } : {};
   switch (asked.ask) {

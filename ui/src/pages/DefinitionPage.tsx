@@ -4,6 +4,7 @@ import { useAnswer } from "../ask/useAnswer";
 import { count, secondOfDay, wholeDay } from "../format";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
+import { moment } from "../moment";
 import { href } from "../router";
 import { Icon } from "../shell/Icon";
 import { fileOf, Owner } from "./Owner";
@@ -28,6 +29,8 @@ export function DefinitionPage({ captured }: { captured: Captured }) {
   const { kind = "", name = "" } = captured;
   const held = definitionsTopic.data.value?.[`${kind}/${name}`];
   const versions = useAnswer(`${kind}/${name} ${held?.version}`, () => get<{ versions: Version[] }>(`${path(kind, name)}/versions`));
+  const until = moment.value?.how === "as_of" ? moment.value.at : Infinity;
+  const known = versions.data.value?.versions.filter(({ at }) => at <= until);
   const shown = held && !name.startsWith("{") ? shownAt[kind]?.(name) : undefined;
   return (
     <>
@@ -47,12 +50,12 @@ export function DefinitionPage({ captured }: { captured: Captured }) {
                   {shown.says}
                 </a>
               )}
-              {held && fileOf(held.owner) === null && <RemoveDefinition kind={kind} name={name} path={path(kind, name)} />}
+              {held && moment.value === null && fileOf(held.owner) === null && <RemoveDefinition kind={kind} name={name} path={path(kind, name)} />}
             </>
           }
           isEmpty={() => !held}
           empty={
-            <Empty title={`There is no ${kind} ${name}`}>
+            <Empty title={until < Infinity ? `The ${kind} ${name} was not defined then` : `There is no ${kind} ${name}`}>
               <span>It may have been removed: what it said is kept beside, if it ever was.</span>
             </Empty>
           }
@@ -63,15 +66,15 @@ export function DefinitionPage({ captured }: { captured: Captured }) {
           title="What it said over time"
           topic={versions}
           shape="rows"
-          note={versions.data.value && `${count(versions.data.value.versions.length)} in the log`}
-          isEmpty={(found) => found.versions.length === 0}
+          note={known && `${count(known.length)} in the log${until < Infinity ? " by then" : ""}`}
+          isEmpty={() => known!.length === 0}
           empty={
-            <Empty title="The log has no version of it">
-              <span>It may have been trimmed.</span>
+            <Empty title={until < Infinity ? "It was not defined then" : "The log has no version of it"}>
+              <span>{until < Infinity ? "It was defined later, or its versions were trimmed." : "It may have been trimmed."}</span>
             </Empty>
           }
         >
-          {(found) => <Versions versions={found.versions} />}
+          {() => <Versions versions={known!} />}
         </Panel>
       </div>
     </>

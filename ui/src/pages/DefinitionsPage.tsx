@@ -3,6 +3,7 @@ import { count, dayAndMinute } from "../format";
 import { DataTable, type Column } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
+import { moment } from "../moment";
 import { address, go, href, hrefHere } from "../router";
 import { Owner } from "./Owner";
 
@@ -85,7 +86,7 @@ export function DefinitionsPage() {
           title="Definitions"
           topic={definitionsTopic}
           shape="rows"
-          note={`${filtered ? `${count(shown.length)} of ` : ""}${count(all.length)}, as they hold now`}
+          note={`${filtered ? `${count(shown.length)} of ` : ""}${count(all.length)}, ${moment.value?.how === "as_of" ? "as they held then" : "as they hold now"}`}
           isEmpty={() => shown.length === 0}
           empty={
             filtered ? (

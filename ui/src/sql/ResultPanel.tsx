@@ -2,7 +2,8 @@ import { useMemo } from "preact/hooks";
 import type { Result } from "../ask/request";
 import type { Answer } from "../ask/useAnswer";
 import { Lines } from "../charts/Lines";
-import { count, figure } from "../format";
+import { count, dayAndMinute, figure } from "../format";
+import { moment } from "../moment";
 import { DataTable, type Column } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
@@ -26,7 +27,7 @@ export function ResultPanel({ answer, name }: { answer: Answer<Result>; name: st
         title="Result"
         topic={answer}
         shape="rows"
-        note={found && covered(found)}
+        note={found && [moment.value && `as ${moment.value.how === "as_of" ? "it was known" : "is known now of"} ${dayAndMinute(moment.value.at)}`, covered(found)].filter(Boolean).join(", ")}
         tools={
           found && (
             <>
