@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
+from tests.examples import FEW
 from tests.receiver import SECRET, Receiver
 from tests.running import Running, start
 
@@ -18,7 +19,7 @@ settings.register_profile(
     "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 """The same examples in every run, however slow the machine: what the suite says of a change is about the change."""
-settings.register_profile("quick", settings.get_profile("steady"), max_examples=20)
+settings.register_profile("quick", settings.get_profile("steady"), max_examples=FEW)
 """For ``make check``: what says nothing of its own number of examples gets few."""
 settings.register_profile("wide", settings.get_profile("steady"), derandomize=False)
 """For ``make test-long``: other examples in every run."""
