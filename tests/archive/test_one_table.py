@@ -53,8 +53,8 @@ def test_an_entry_larger_than_several_segments_comes_back_whole(log: ArchivedLog
     assert told(log, SUMS)[0][:3] == [600, 600, 0]
 
 
-@pytest.mark.parametrize("sealed", [False, True])
-@pytest.mark.parametrize("trimmed", [False, True])
+@pytest.mark.parametrize("sealed", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("trimmed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_sql_sees_the_same_rows_in_the_same_order_wherever_they_lie(
     log: ArchivedLog, sealed: bool, trimmed: bool
 ) -> None:
@@ -140,6 +140,7 @@ def test_a_block_that_is_damaged_or_gone_is_passed_over(log: ArchivedLog) -> Non
     assert told(log, ALL) == before
 
 
+@pytest.mark.slow
 def test_blocks_of_another_log_are_passed_over_and_made_anew(log: ArchivedLog, tmp_path: Path) -> None:
     """As after a server that lost its last second, or where a log was put back and the archive was not."""
     fill(log, 17_000)

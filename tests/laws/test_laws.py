@@ -286,7 +286,7 @@ def _digests(**environment: str) -> str:
     command = [sys.executable, "-m", "tests.laws.digest"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "NUMBA_CACHE_DIR") if name in os.environ}
     done = subprocess.run(
-        command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
