@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from events.archive.log import ArchivedLog
-from events.catalog import STREAMS
+from events.catalog import METRICS, PAST_METRICS, STREAMS
 from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
@@ -37,16 +37,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LATEST = "metrics_latest"
-"""Of each window of ``metrics`` the sample with the highest revision, as the newest definition of the metric counts it."""
+"""Of each window of ``metrics`` the sample with the highest revision, as the newest definition of the metric counts it; or
+the one of ``past_metrics``, where an import has brought rows of it."""
+LATEST_OF = (METRICS.name, PAST_METRICS.name)
+"""The streams that it is made of."""
 _LATEST_SQL = f"""
 CREATE TEMP VIEW {LATEST} AS
-WITH newest AS (
-  SELECT source, max({{told}}) AS told FROM metrics WHERE revision IS NOT NULL GROUP BY source
+WITH every AS (
+  SELECT *, false AS again FROM metrics WHERE revision IS NOT NULL UNION ALL SELECT *, true FROM past_metrics
+), newest AS (
+  SELECT source, max({{told}}) AS told FROM every GROUP BY source
 )
-SELECT metrics.* FROM metrics SEMI JOIN newest
-  ON metrics.source IS NOT DISTINCT FROM newest.source AND {{told}} = newest.told
-WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
-  PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, row_offset DESC
+SELECT every.* EXCLUDE (again) FROM every SEMI JOIN newest
+  ON every.source IS NOT DISTINCT FROM newest.source AND {{told}} = newest.told
+QUALIFY 1 = row_number() OVER (
+  PARTITION BY metric, key, start, width_us ORDER BY again DESC, revision DESC, row_offset DESC
 )""".format(told="coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)")
 _COUNTS = re.compile(
     r"\s*select\s+count\s*\(\s*(?:\*|1)\s*\)\s+(?:as\s+\w+\s+)?from\s+\w+\s*"
@@ -207,6 +212,10 @@ class Session:
         self._stop = stop
         self._registered = False
 
+    def add(self, name: str, table: pa.Table) -> None:
+        """Make ``table`` known to the statements that follow, beside the streams."""
+        self._db.register(name, table)
+
     @property
     def cut(self) -> Cut:
         """How far each stream that was read so far goes: the next offset of each producer."""
@@ -356,7 +365,7 @@ def words_of(sql: str) -> list[str]:
 
 
 def register_latest(db: duckdb.DuckDBPyConnection) -> None:
-    """Define ``metrics_latest`` where there is a table ``metrics``."""
+    """Define ``metrics_latest`` where there are the tables that it is made of."""
     db.execute(_LATEST_SQL)
 
 

@@ -139,10 +139,11 @@ class History:
                 if segment.first <= at < min(segment.end, end):
                     yield Archived(segment, at, min(segment.end, end))
                     at = segment.end
+        log = self._log.log if isinstance(self._log, ArchivedLog) else self._log
         blocks = self._log.blocks.of(source) if isinstance(self._log, ArchivedLog) and at < end else {}
         while at < end:
             block = blocks.pop(at, None)
-            table = block.read() if block and block.end <= end else None
+            table = block.read(log) if block and block.end <= end else None
             if block and table is not None:
                 yield from table.to_batches()
                 at = block.end

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from actors.collectors.arrivals import ACCEPTED, CONFLICT, DUPLICATE, REUSED
 from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
 from serve.batching import Batching, Committed
+from serve.coming import Coming
 from serve.hosts import Hosts
 from serve.ingest import AHEAD_US, Decoded, Fault, Refused, decode_event, decode_together
 from serve.partitions import PartitionedCollector
@@ -75,14 +76,19 @@ class Interactions:
     def __init__(self, hosts: Hosts, cells: Sequence[str], ahead_us: int = AHEAD_US) -> None:
         """``cells``: the collector's, by partition."""
         self._ahead_us = ahead_us
-        self._rows = PartitionedCollector(hosts, cells)
+        self.coming = Coming()
+        """Requests that will come to ``take``: their route receives and decodes them in its context."""
+        self._rows = PartitionedCollector(hosts, cells, self.coming)
         self._events = Batching(self._take_events, lambda _: 1, EVENTS)
         self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "warned": 0}
         """Rows by verdict; a row that was warned of was accepted, too."""
 
     async def take(self, decoded: Decoded) -> Answer:
         """Commit the rows of one request."""
-        committed = await self._commit(decoded)
+        return self.receipt(decoded, await self._commit(decoded))
+
+    def receipt(self, decoded: Decoded, committed: Committed) -> Answer:
+        """What became of the rows of one request."""
         verdicts = _verdicts(decoded, committed)
         duplicate = int((committed.verdict == DUPLICATE).sum())
         accepted = decoded.rows - duplicate - len(verdicts)

@@ -43,7 +43,7 @@ def _by_commit(log: LogReader, tenant: str, streams: Collection[str]) -> Iterato
             for entry in found:
                 if entry.header.first < end:
                     yield entry
-            after = found[-1].header.end
+            after = found[-1].header.end if found else end
 
     sources = [(s, p) for s in sorted(streams) for p in log.producers(s) if p.startswith(f"{tenant}/")]
     in_order = merge(

@@ -38,6 +38,15 @@ class Receipt(TypedDict):
     """Of the first accepted row; null where none was."""
 
 
+class ImportProgress(TypedDict):
+    """How far an import is: ``rows`` are judged, ``accepted`` of these are in the log. ``finished``: these are all."""
+
+    name: str
+    rows: int
+    accepted: int
+    finished: bool
+
+
 class Producer(TypedDict):
     producer: str
     head: int

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import duckdb
 from pydantic import BaseModel
 
-from events.catalog import METRICS, STREAMS
-from query.engine import LATEST, admitted, columns_of, database, register_latest, words_of
+from events.catalog import STREAMS
+from query.engine import LATEST, LATEST_OF, admitted, columns_of, database, register_latest, words_of
 from query.history import History
 from query.moments import at_us
 from query.questions.expressions import JSON_COLUMNS
@@ -101,7 +101,7 @@ def _of_text(sql: str, known: tuple[str, ...]) -> Text:
     words = set(words_of(sql))
     with closing(database(disabled_optimizers="statistics_propagation")) as db:
         statement = admitted(db, sql)
-        named = frozenset(n for n in known if n in words or (n == METRICS.name and LATEST in words))
+        named = frozenset(n for n in known if n in words or (n in LATEST_OF and LATEST in words))
         repeatable = not words & (_NEVER_THE_SAME | volatile())
         return Text(_planned(db, statement), named, _normal(db, statement), repeatable)
 

@@ -37,7 +37,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 WINDOW = 8
-HEARTBEAT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 10.0
 UNAUTHENTICATED = 4401
 KEY = "hc_test_key"
 
@@ -210,8 +210,9 @@ class FakeLive:
         self.commands: list[tuple[str, dict[str, str], bytes]] = []
         #: What the acknowledge endpoint answers; 204 acknowledges.
         self.acknowledge_answers = 204
-        #: Seconds the acknowledge endpoint takes.
-        self.acknowledge_takes = 0.0
+        #: Cleared: the acknowledge endpoint waits until it is set.
+        self.acknowledges = threading.Event()
+        self.acknowledges.set()
         self.sockets: list[FakeSocket] = []
         self.refuse_sockets = False
         #: Earlier versions of a definition, by `kind/name`, oldest first; the one that holds is added to them.
@@ -336,7 +337,7 @@ class FakeLive:
         @app.post("/v1/alerts/{id}/acknowledge")
         async def acknowledge(id: str, request: Request) -> Response:
             self.commands.append((request.url.path, dict(request.headers), await request.body()))
-            await asyncio.sleep(self.acknowledge_takes)
+            await asyncio.to_thread(self.acknowledges.wait, 300)
             if self.acknowledge_answers == 204:
                 alert = {**self.topics["alerts"].data[id], "acknowledged": True, "acked_by": "ada"}
                 self._push("alerts", {id: alert})

@@ -25,7 +25,7 @@ pytestmark = [
 
 
 def settled(page: Page) -> None:
-    expect(page.locator(".pill[data-state=live]")).to_be_visible(timeout=15_000)
+    expect(page.locator(".pill[data-state=live]")).to_be_visible()
     page.wait_for_timeout(300)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+POSTHOG = ("posthog-js@1.449.2", "posthog-node@5.70.0")
 SEGMENT = ("@segment/analytics-next@1.84.3", "@segment/analytics-node@3.1.0")
 
 

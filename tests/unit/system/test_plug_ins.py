@@ -111,7 +111,7 @@ async def main():
             await hosts[where[cell.name]].start(cell)
     for host in hosts.values():
         await host.told(HostMap("n", where, version=1))
-    deadline, shown, health = time.monotonic() + 60, {}, {}
+    deadline, shown, health = time.monotonic() + 200, {}, {}
     while time.monotonic() < deadline:
         frames = await hosts["parts:dice"].changes("main", {"dice": None}, 0.0)
         shown = frames[0].data if frames else {}
