@@ -29,6 +29,7 @@ from events.catalog import (
     Stream,
     rows,
 )
+from events.collected import SOCIAL_MEDIA
 from events.entry import encode
 from events.errors import Rejected
 from events.log import Output
@@ -319,6 +320,20 @@ def test_a_short_name_is_erased_where_it_is_a_whole_value_and_nowhere_else(tmp_p
         "the other's property held the name as a whole"
     )
     assert "fewer than 6 characters" in receipt.not_searched[-1]
+    log.close()
+
+
+def test_what_a_post_says_goes_with_who_wrote_it_and_what_others_say_stays(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    log = log_of(data).open(woken=False)
+    columns = {"title": ["A", "B"], "text": ["I live in Izmir", f"@{ADA} is right"], "tags": [[ADA], []]}
+    said(log, "demo/posts/0", SOCIAL_MEDIA, 2, type="post.published", subject=[ADA, OTHER], **columns)
+    log.close()
+    erase(data, ADA)
+    log = log_of(data).open(woken=False)
+    mine, theirs = asked(log, "SELECT subject, title, text, tags FROM social_media ORDER BY row_offset")
+    assert mine[1:] == [None, None, [mine[0]]] and mine[0].startswith("erased-")
+    assert theirs == [OTHER, "B", f"@{mine[0]} is right", []]
     log.close()
 
 
