@@ -99,8 +99,8 @@ def _column(
     if field.name in emptied:
         left = NOTHING.get(field.name)
         return _values(column, lambda n, v: left if own[n] else who.replaced(v))
-    if field.name == "id":
-        return _values(column, lambda n, v: who.row_id(v) if own[n] else who.replaced(v))
+    if field.name in ("id", "anonymous_id"):  # of the person's rows also an id that others share is another one
+        return _values(column, lambda n, v: who.row_id(v) if own[n] and v not in who.names else who.replaced(v))
     return _values(column, lambda n, v: who.replaced(v))
 
 

@@ -337,6 +337,22 @@ def test_what_a_post_says_goes_with_who_wrote_it_and_what_others_say_stays(tmp_p
     log.close()
 
 
+def test_what_several_people_share_stays_theirs(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    log = log_of(data).open(woken=False)
+    shared = json.dumps({"mail": "family@example.org"})
+    said(log, PRODUCER, USER_INTERACTIONS, 3, id=["1", "2", "3"], type="seen", subject=[ADA, OTHER, None],
+         anonymous_id="a-shared-device", properties=shared)  # fmt: skip
+    log.close()
+    receipt = erase(data, ADA)
+    log = log_of(data).open(woken=False)
+    rows_ = asked(log, "SELECT subject, anonymous_id, properties FROM user_interactions ORDER BY row_offset")
+    assert rows_[1:] == [[OTHER, "a-shared-device", shared], [None, "a-shared-device", shared]]
+    assert rows_[0][0].startswith("erased-") and rows_[0][2] == "{}" and receipt.names == 1
+    assert rows_[0][1].startswith("erased-"), "in the person's own row nothing leads to the device"
+    log.close()
+
+
 def test_an_export_has_every_row_of_the_person_and_nobody_elses(tmp_path: Path) -> None:
     log = system(tmp_path / "data")
     out = tmp_path / "ada.zip"
