@@ -34,6 +34,7 @@ from config.complete import from_complete
 from config.explain import refuse
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Document(BaseModel):
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
+    tables: tuple[Pin, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

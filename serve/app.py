@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from actors.parts import router_at
 from events import catalog
 from serve import page, plug_ins, problems
 from serve.description import described
@@ -18,6 +19,7 @@ from serve.origins import Origins
 from serve.routes import (
     commands,
     definitions,
+    imports,
     ingest,
     interactions,
     notifications,
@@ -31,6 +33,7 @@ from serve.routes import (
     read,
     segment,
     session,
+    tables,
     webhooks,
 )
 from serve.spec import GatewaySpec
@@ -67,11 +70,13 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, optimizing, interactions, past)
-    for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
+    asked = (read, query, questions, optimizing, interactions, past, tables)
+    for routes in (commands, notifications, session, *asked, imports, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)
+    for where in spec.routes:
+        app.router.routes.extend(router_at(where).routes)
     page.install(app)
     for left in spec.left:
         catalog.join(left)

@@ -11,7 +11,6 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from events.catalog import USER_INTERACTIONS
-from events.collected import BUSINESS_EVENTS
 from events.log import LogReader, LogUpkeep
 from query.optimizing.optimizer import AnalyticsOptimizer
 from serve.access import Access, Denied, NoKey, Principal
@@ -47,11 +46,17 @@ class Gateway:
         self.queries = Queries(spec.queries)
         cache_bytes = spec.queries.cache_mb << 20
         self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits, cache_bytes)
-        cell = f"{spec.tenant}/{BUSINESS_EVENTS.name}/0"
-        self.webhooks = WebhookDoor(self.hosts, cell, dict(spec.webhooks), spec.secrets)
+        self.webhooks = WebhookDoor(self.hosts, spec.tenant, dict(spec.webhooks), spec.secrets)
         self.otlp = OtlpDoor(self.hosts, spec.tenant) if spec.otlp else None
+        self._collectors: dict[str, CollectorBatching] = {}
         self.counters = Counters()
         self.started = time.time()
+
+    def collector(self, stream: str) -> CollectorBatching:
+        """What commits rows of ``stream``, whose only collector has its name."""
+        if stream not in self._collectors:
+            self._collectors[stream] = CollectorBatching(self.hosts, f"{self.spec.tenant}/{stream}/0")
+        return self._collectors[stream]
 
     @property
     def cookie(self) -> str:

@@ -85,7 +85,10 @@ class Interactions:
 
     async def take(self, decoded: Decoded) -> Answer:
         """Commit the rows of one request."""
-        committed = await self._commit(decoded)
+        return self.receipt(decoded, await self._commit(decoded))
+
+    def receipt(self, decoded: Decoded, committed: Committed) -> Answer:
+        """What became of the rows of one request."""
         verdicts = _verdicts(decoded, committed)
         duplicate = int((committed.verdict == DUPLICATE).sum())
         accepted = decoded.rows - duplicate - len(verdicts)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import duckdb
 from pydantic import BaseModel
 
-from events.catalog import METRICS, STREAMS
-from query.engine import LATEST, admitted, columns_of, database, register_latest, words_of
+from events.catalog import STREAMS
+from query.engine import LATEST, LATEST_OF, admitted, columns_of, database, register_latest, words_of
 from query.history import History
 from query.moments import at_us
 from query.questions.expressions import JSON_COLUMNS
@@ -85,7 +85,10 @@ class QueryOptimizer:
         since, until = (at_us(us).isoformat() for us in (span.since_us, span.until_us))
         touched = {name: Touched(n, columns, since, until) if name == question.stream else Touched(n, ())
                    for name, n in rows.items()}  # fmt: skip
-        said = question.model_dump(mode="json") | {"since": span.since_us, "until": span.until_us}
+        said = question.model_dump(
+            mode="json", exclude={"as_of", "valid_at"}
+        )  # they are in the cut, the span and the rows
+        said |= {"since": span.since_us, "until": span.until_us}
         then = {name: cohort.model_dump(mode="json") for name, cohort in others.items()}
         seen = span.observed_us if others else min(span.observed_us, span.until_us + round(question.settles_s * 1e6))
         normal = json.dumps([type(question).__name__, said, seen, then], sort_keys=True)
@@ -98,7 +101,7 @@ def _of_text(sql: str, known: tuple[str, ...]) -> Text:
     words = set(words_of(sql))
     with closing(database(disabled_optimizers="statistics_propagation")) as db:
         statement = admitted(db, sql)
-        named = frozenset(n for n in known if n in words or (n == METRICS.name and LATEST in words))
+        named = frozenset(n for n in known if n in words or (n in LATEST_OF and LATEST in words))
         repeatable = not words & (_NEVER_THE_SAME | volatile())
         return Text(_planned(db, statement), named, _normal(db, statement), repeatable)
 

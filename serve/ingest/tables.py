@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -43,8 +45,25 @@ def decode_table(
     name, that one counts. Nulls and NaN are left out. Raises ``Rejected`` where the body, or a column as a whole, cannot
     be read, ``TooLarge`` over 5 MB, 20,000 rows or 64 MB once it is unpacked.
     """
-    media = content_type.split(";")[0].strip().lower()
-    batch = read_table(within(body, EVENTS_BYTES), media)
+    return decode_rows(table_of(body, content_type), received_us, source, ahead_us, request)
+
+
+def table_of(body: bytes, content_type: str) -> pa.RecordBatch:
+    """The rows of a body. Raises ``Rejected`` where it cannot be read, ``TooLarge`` where it is."""
+    return read_table(within(body, EVENTS_BYTES), content_type.split(";")[0].strip().lower())
+
+
+def decode_rows(
+    batch: pa.RecordBatch,
+    received_us: int,
+    source: str,
+    ahead_us: int,
+    request: str | None,
+    beside: Mapping[str, pa.Array] = MappingProxyType({}),
+    found: Mapping[int, Fault] = MappingProxyType({}),
+) -> Decoded:
+    """As ``decode_table``. ``beside``: what else is known of each row, as columns of a ``Draft``; ``found``: faults of
+    rows that are known already."""
     n = batch.num_rows
     if "type" not in batch.schema.names:
         has = ", ".join(batch.schema.names[:20]) or "none"
@@ -52,8 +71,8 @@ def decode_table(
             "type", f"is required: name the column that says what happened “type”; the body's columns are {has}"
         )
     texts = {name: _attribute(batch, name) for name in ("type", "subject", "id", "source")}
-    times = _times(batch)
-    faults: dict[int, Fault] = {}
+    times = times_of(batch)
+    faults = {**found}
     properties = _properties(batch, faults)
     refusals = Refusals(lambda row: _row(batch, texts, properties, row))
     _check(texts, times, refusals, n)
@@ -68,7 +87,8 @@ def decode_table(
         time=times,
         properties=properties,
         number=_number(batch),
-        may_hold_nul=_may_hold_nul(texts, properties),
+        may_hold_nul=_may_hold_nul({**texts, **beside}, properties),
+        **beside,
     )
     return assemble(draft, received_us, refusals, n, faults, ahead_us, request)
 
@@ -87,7 +107,7 @@ def _attribute(batch: pa.RecordBatch, name: str) -> pa.Array:
     return as_text(column, name)
 
 
-def _times(batch: pa.RecordBatch) -> pa.Array:
+def times_of(batch: pa.RecordBatch) -> pa.Array:
     """Timestamps in µs UTC, or text as it was sent."""
     if "time" not in batch.schema.names:
         return pa.nulls(batch.num_rows, pa.string())

@@ -190,6 +190,7 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "trend": {"windows": 60},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
         "cohort": cohort,
+        "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
     for kind, spec in specs.items():
         name = "seen.count" if kind in ("anomaly", "trend") else "seen"

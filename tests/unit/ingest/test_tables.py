@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from events.errors import Rejected
 from serve.ingest import Decoded, TooLarge, decode_cloudevents, decode_table
 from serve.ingest.arrow import ARROW_FILE, ARROW_STREAM, PARQUET
+from tests.examples import up_to
 from tests.sameness import contents, identities
 
 NOW = 1_795_495_200_000_000
 AT = datetime(2026, 11, 24, 4, 39, tzinfo=UTC)
-quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=up_to(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def written(table: pa.Table, media: str = ARROW_STREAM, compression: str | None = None) -> bytes:
