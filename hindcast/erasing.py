@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import cast
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from config.parts import parts
 from events.archive.segments import Segment
@@ -146,35 +148,41 @@ def _tenant(log: LogReader, wanted: str | None) -> str:
 
 
 def names_of(log: LogReader, tenant: str, subject: str, also: Iterable[str] = ()) -> Identifiers:
-    """The subject's names: itself, ``also``, anonymous ids that no other subject has, e-mail addresses in its events.
+    """The subject's names: itself, ``also``, and the anonymous ids and addresses of its events that no other subject has.
 
     Raises ``Rejected`` where no row has the subject.
     """
-    who, mine, others, mails = Identifiers([subject, *also]), set[str](), set[str](), set[str]()
-    found = False
+    who, mine, others, found = Identifiers([subject, *also]), set[str](), set[str](), False
     for _, batch in batches(log, tenant, USER_INTERACTIONS.name):
         own = owned(batch, who)
         found |= bool(own.any())
-        for row, yes in zip(
-            batch.select(["subject", "anonymous_id", "properties", "context"]).to_pylist(), own, strict=True
-        ):
-            if row["anonymous_id"] is not None:
-                (mine if yes else others if row["subject"] is not None else set[str]()).add(row["anonymous_id"])
-            if yes:
-                mails |= set(EMAIL.findall(f"{_read(row['properties'])} {_read(row['context'])}"))
+        somebody = np.asarray(batch["subject"].is_valid())
+        mine |= _linked(batch, own)
+        others |= _linked(batch, somebody & ~own)
     if not found and not any(mentions(batch, who).any() for name in STREAMS for _, batch in batches(log, tenant, name)):
         raise Rejected("subject", "there is no row of this subject, and none that names it; look at how it is written")
-    for name in sorted((mine - others) | mails):
+    for name in sorted(mine - others):
         who.add(name)
     return who
 
 
-def _read(text: str | None) -> str:
+def _linked(batch: pa.RecordBatch, where: NDArray[np.bool_]) -> set[str]:
+    """Anonymous ids and e-mail addresses of these rows."""
+    rows = batch.filter(pa.array(where))
+    found = {name for name in rows["anonymous_id"].to_pylist() if name}
+    for column in ("properties", "context"):
+        for text in rows[column].to_pylist():
+            if text and "@" in text:
+                found |= set(EMAIL.findall(_read(text)))
+    return found
+
+
+def _read(text: str) -> str:
     """JSON as text without escapes."""
     try:
-        return json.dumps(json.loads(text or "null"), ensure_ascii=False)
+        return json.dumps(json.loads(text), ensure_ascii=False)
     except ValueError:
-        return text or ""
+        return text
 
 
 def batches(log: LogReader, tenant: str, stream: str) -> Iterable[tuple[str, pa.RecordBatch]]:

@@ -26,9 +26,10 @@ README = """What this system has of {subject}
 
 Made at {at}, of everything in its log and archive by then.
 
-{names} names were looked for: the subject, further names that were given, anonymous ids that no other subject has, and
-e-mail addresses in the subject's own events. They are listed in names.json. Rows are here that are the subject's own, and
-rows that name it. A name of fewer than 6 characters is found only where it is a whole value.
+{names} names were looked for: the subject, further names that were given, and the anonymous ids
+and e-mail addresses of the subject's own events that no other subject has. They are listed in names.json. Rows are here
+that are the subject's own, and rows that name it. A name of fewer than 6 characters is found only where it is a whole
+value.
 
 {streams}
 

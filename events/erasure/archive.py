@@ -57,12 +57,12 @@ def rewrite(
 def _rewritten(segment: Segment, root: Path, into: Path, who: Identifiers, counted: Counted) -> Segment | None:
     """The segment as it is without the person, written; None where the person is not in it."""
     file = pq.ParquetFile(root / segment.file, page_checksum_verification=True)
-    if not any(erased(batch, who).touched for batch in file.iter_batches(ROW_GROUP)):
+    if not any(erased(batch, segment.stream, who).touched for batch in file.iter_batches(ROW_GROUP)):
         return None
     schema = file.schema_arrow
     with Draft(into / segment.file) as draft, pq.ParquetWriter(draft.file, schema, **properties(schema)) as writer:
         for batch in file.iter_batches(ROW_GROUP):
-            found = erased(batch, who)
+            found = erased(batch, segment.stream, who)
             counted.rows += found.rows
             counted.mentions += found.mentions
             writer.write_table(pa.Table.from_batches([found.batch]), ROW_GROUP)

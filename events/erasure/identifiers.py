@@ -22,7 +22,7 @@ from events.errors import Rejected
 PREFIX = "erased-"
 SHORT = 6
 """Characters: a name that has fewer is only known where it is the whole of a value; in a text it may be anything."""
-_BEFORE, _AFTER = rb"(?<![\w\-@+])(?<!\w\.)", rb"(?![\w\-@+])(?!\.\w)"
+_BEFORE, _AFTER = rb"(?<![\w\-+])(?<!\w[.@])", rb"(?![\w\-@+])(?!\.\w)"
 """A name ends where no other one goes on: `user-1` is not in `user-12`, and `ada@x.org` not in `ada@x.org.uk`."""
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 

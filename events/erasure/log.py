@@ -58,7 +58,9 @@ def _entry(entry: Entry, link: bytes, who: Identifiers, touched: Touched, segmen
     header = entry.header
     if header.rows == 0:
         return entry
-    found = erased(entry.batch(), who)  # Corrupt for a stream that nobody here knows: its rows may name anybody
+    found = erased(
+        entry.batch(), header.stream, who
+    )  # Corrupt for a stream that nobody here knows: its rows may name anybody
     batch = segments(found.batch) if header.stream == SEGMENTS.name else found.batch
     if not found.touched and batch is found.batch:
         return entry

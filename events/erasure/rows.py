@@ -9,12 +9,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from events.catalog import OURS, STREAMS, USER_INTERACTIONS
+from events.collected import COLLECTED
 from events.erasure.identifiers import Identifiers
+from events.stream import ENVELOPE
 
 SUBJECTS = ("subject", "anonymous_id")
 """Columns that say whose a row is."""
-EMPTIED = {"properties": "{}", "context": None}
-"""Columns of somebody's own rows in which nothing is declared: what stays of them."""
+NAMED = frozenset((*(field.name for field in ENVELOPE), *SUBJECTS))
+NOTHING = {"properties": "{}"}
+"""What stays of a column that is emptied; of others null."""
+OUTSIDE = frozenset((USER_INTERACTIONS.name, *(stream.name for stream in COLLECTED)))
 OPAQUE = ("payload",)
 """Columns of bytes in somebody else's form: a value with a name in it goes as a whole."""
 GONE = b""
@@ -39,14 +44,22 @@ def owned(batch: pa.RecordBatch | pa.Table, who: Identifiers) -> NDArray[np.bool
     return own
 
 
-def erased(batch: pa.RecordBatch, who: Identifiers) -> Erased:
-    """The rows with pseudonyms for names. Of the person's own rows ids are new, and properties and context are empty."""
+def free_text(stream: str) -> frozenset[str]:
+    """Columns that are emptied in somebody's own rows: text of which nothing is declared, in what came from outside."""
+    if stream not in OUTSIDE and stream in OURS:
+        return frozenset()
+    return frozenset(f.name for f in STREAMS[stream].schema if pa.types.is_string(f.type)) - NAMED
+
+
+def erased(batch: pa.RecordBatch, stream: str, who: Identifiers) -> Erased:
+    """The rows with pseudonyms for names. Of the person's own rows ids are new, and free text is empty."""
+    emptied = free_text(stream)
     own = owned(batch, who)
     changed = own.copy()
     columns: list[pa.Array] = []
     touched = False
     for field, column in zip(batch.schema, batch.columns, strict=True):
-        found, where = _column(field, column, own, who)
+        found, where = _column(field, column, own, who, emptied)
         columns.append(found)
         changed |= where
         touched |= found is not column
@@ -64,7 +77,11 @@ def mentions(batch: pa.RecordBatch, who: Identifiers) -> NDArray[np.bool_]:
 
 
 def _column(
-    field: pa.Field, column: pa.Array, own: NDArray[np.bool_], who: Identifiers
+    field: pa.Field,
+    column: pa.Array,
+    own: NDArray[np.bool_],
+    who: Identifiers,
+    emptied: frozenset[str] = frozenset(),
 ) -> tuple[pa.Array, NDArray[np.bool_]]:
     """The column, and which of its values are not what they were."""
     type_ = field.type
@@ -79,11 +96,11 @@ def _column(
         return _values(column, lambda n, v: [who.replaced(one) if one is not None else None for one in v])
     if not pa.types.is_string(type_):
         return column, np.zeros(len(column), np.bool_)
-    if field.name in EMPTIED:
-        left = EMPTIED[field.name]
+    if field.name in emptied:
+        left = NOTHING.get(field.name)
         return _values(column, lambda n, v: left if own[n] else who.replaced(v))
-    if field.name == "id":
-        return _values(column, lambda n, v: who.row_id(v) if own[n] else who.replaced(v))
+    if field.name in ("id", "anonymous_id"):  # of the person's rows also an id that others share is another one
+        return _values(column, lambda n, v: who.row_id(v) if own[n] and v not in who.names else who.replaced(v))
     return _values(column, lambda n, v: who.replaced(v))
 
 

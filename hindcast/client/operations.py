@@ -360,9 +360,13 @@ class Operations:
     # -- definitions -------------------------------------------------------------------------------------------------
 
     @operation(Command("definitions list", columns=("kind", "name", "version", "owner", "by", "at"), times=("at",)))
-    def definitions(self, kind: str = "") -> Call[list[Definition]]:
-        """List the definitions that hold, of all kinds or of one (``rule``, ``dashboard``, …)."""
-        return Call("GET", "/v1/definitions", _part("definitions"), params={"kind": kind})
+    def definitions(self, kind: str = "", *, warnings: bool = False) -> Call[list[Definition]]:
+        """List the definitions that hold, of all kinds or of one (``rule``, ``dashboard``, …).
+
+        With ``warnings`` each also says what may be a mistake in it by now.
+        """
+        said: dict[str, str | int | float] = {"warnings": "true"} if warnings else {}
+        return Call("GET", "/v1/definitions", _part("definitions"), params={"kind": kind, **said})
 
     @operation(Command("definitions show"))
     def definition(self, kind: str, name: str) -> Call[Definition]:

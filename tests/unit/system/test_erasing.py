@@ -29,6 +29,7 @@ from events.catalog import (
     Stream,
     rows,
 )
+from events.collected import SOCIAL_MEDIA
 from events.entry import encode
 from events.errors import Rejected
 from events.log import Output
@@ -319,6 +320,36 @@ def test_a_short_name_is_erased_where_it_is_a_whole_value_and_nowhere_else(tmp_p
         "the other's property held the name as a whole"
     )
     assert "fewer than 6 characters" in receipt.not_searched[-1]
+    log.close()
+
+
+def test_what_a_post_says_goes_with_who_wrote_it_and_what_others_say_stays(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    log = log_of(data).open(woken=False)
+    columns = {"title": ["A", "B"], "text": ["I live in Izmir", f"@{ADA} is right"], "tags": [[ADA], []]}
+    said(log, "demo/posts/0", SOCIAL_MEDIA, 2, type="post.published", subject=[ADA, OTHER], **columns)
+    log.close()
+    erase(data, ADA)
+    log = log_of(data).open(woken=False)
+    mine, theirs = asked(log, "SELECT subject, title, text, tags FROM social_media ORDER BY row_offset")
+    assert mine[1:] == [None, None, [mine[0]]] and mine[0].startswith("erased-")
+    assert theirs == [OTHER, "B", f"@{mine[0]} is right", []]
+    log.close()
+
+
+def test_what_several_people_share_stays_theirs(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    log = log_of(data).open(woken=False)
+    shared = json.dumps({"mail": "family@example.org"})
+    said(log, PRODUCER, USER_INTERACTIONS, 3, id=["1", "2", "3"], type="seen", subject=[ADA, OTHER, None],
+         anonymous_id="a-shared-device", properties=shared)  # fmt: skip
+    log.close()
+    receipt = erase(data, ADA)
+    log = log_of(data).open(woken=False)
+    rows_ = asked(log, "SELECT subject, anonymous_id, properties FROM user_interactions ORDER BY row_offset")
+    assert rows_[1:] == [[OTHER, "a-shared-device", shared], [None, "a-shared-device", shared]]
+    assert rows_[0][0].startswith("erased-") and rows_[0][2] == "{}" and receipt.names == 1
+    assert rows_[0][1].startswith("erased-"), "in the person's own row nothing leads to the device"
     log.close()
 
 
