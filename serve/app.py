@@ -18,6 +18,7 @@ from serve.origins import Origins
 from serve.routes import (
     commands,
     definitions,
+    identities,
     ingest,
     interactions,
     notifications,
@@ -67,7 +68,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, optimizing, interactions, past)
+    asked = (read, query, questions, identities, optimizing, interactions, past)
     for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))

@@ -14,10 +14,12 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
 from actors.definitions.correlation import Correlation, parted
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
+from actors.definitions.session import SessionRule
 from actors.definitions.trend import Trend
 from analytics import rules
 from events.catalog import ANOMALIES, INSIGHTS
@@ -184,6 +186,8 @@ KINDS: Mapping[str, Kind] = {
         Kind("trend", "trends", TypeAdapter(Trend), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("correlation", "correlations", TypeAdapter(Correlation), ("name",), _comparable, _compares, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),
+        Kind("identity", "identities", TypeAdapter(Identity), ("name",), _anything, _nothing, _plain),
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
         Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),

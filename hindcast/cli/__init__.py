@@ -13,6 +13,7 @@ from hindcast.cli.card import card
 from hindcast.cli.definitions import apply, definitions, diff, export
 from hindcast.cli.doctor import doctor
 from hindcast.cli.explain import explain
+from hindcast.cli.identities import identities
 from hindcast.cli.importing import import_
 from hindcast.cli.keys import keys
 from hindcast.cli.link import link
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
-main.add_group("Events in and out of it:", send, import_, tail, streams, query, questions)
+main.add_group("Events in and out of it:", send, import_, tail, streams, query, questions, identities)
 main.add_group("Watch what comes:", alerts, rules, notifications)
 main.add_group("Ask the past:", backtest, explain)
 main.add_group("Definitions of all kinds:", definitions, apply, diff, export)

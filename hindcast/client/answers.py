@@ -103,6 +103,27 @@ class Behind(TypedDict):
     truncated: bool
 
 
+class IdentityNote(TypedDict):
+    """A link that was ``refused``, or that holds and is worth a look."""
+
+    at: float | None
+    refused: bool
+    reason: str
+    a: str
+    b: str
+    message: str
+
+
+class Identity(TypedDict):
+    """Whose an id is: ``person``, with all of its ``ids``."""
+
+    id: str
+    person: str
+    account: str | None
+    ids: list[str]
+    notes: list[IdentityNote]
+
+
 class OptimizedAnswer(TypedDict):
     """``way``: ``cached``, ``partitioned`` or ``optimized``; ``streams``: what the query touches, estimated beforehand."""
 

@@ -21,6 +21,7 @@ from hindcast.client.answers import (
     DefinitionChange,
     DefinitionVersion,
     FailedNotification,
+    Identity,
     Key,
     MadeKey,
     MadeRule,
@@ -130,11 +131,21 @@ class Operations:
 
     @operation(Command("questions ask"))
     def ask(self, question: Event) -> Call[Answer]:
-        """Ask a typed question: trends, a funnel, retention, paths, users or cohort; ``question`` has the field ask.
+        """Ask a typed question; its field ask is trends, funnel, retention, paths, users, attribution or cohort.
 
         Raises ``ApiError`` with the field and the remedy. The page docs/questions.md has the fields of each question.
         """
         return Call("POST", "/v1/questions", _json, content=encoded(dict(question)))
+
+    @operation(Command("identities show"))
+    def identity(self, id: str) -> Call[Identity]:
+        """Show who ``id`` is: the person, all ids of that, the account, and which links were refused."""
+        return Call("GET", _path("/v1/identities", id), _json)
+
+    @operation(Command("identities unlink", done="{id} stands for itself again, as far as that was asked"))
+    def unlink_identity(self, id: str, other: str | None = None) -> Call[None]:
+        """Take back the links between ``id`` and ``other``, or all links of ``id``: as if they had never been."""
+        return Call("POST", _path("/v1/identities", id, "unlink"), _nothing, content=encoded({"other": other}))
 
     @operation(Command("questions drill"))
     def drill(

@@ -18,6 +18,8 @@ Interval = Literal["hour", "day", "week", "month"]
 Moment = Annotated[str, BeforeValidator(lambda said: str(said) if isinstance(said, (int, float)) else said)]
 """ISO 8601 (wall time of the question's zone where it has no offset), seconds since 1970, or how long ago: ``30d``."""
 MOST_FILTERS = 50
+NAMED = ("user", "breakdown", "of", "by")
+"""Fields of questions that name a column or a property."""
 _WITHOUT_VALUE = ("exists", "missing")
 _LISTS = ("in", "not in")
 _ORDERED = ("<", "<=", ">", ">=")
@@ -128,6 +130,11 @@ class Question(Asked):
     not_cohort: Name | None = None
 
     _known = field_validator("stream")(checked_stream)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Further streams that it reads."""
+        return ()
 
     @property
     def settles_s(self) -> float:

@@ -190,9 +190,11 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "trend": {"windows": 60},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
         "cohort": cohort,
+        "identity": {"alias": ["same"]},
+        "session": {"conversions": ["order"]},
     }
     for kind, spec in specs.items():
-        name = "seen.count" if kind in ("anomaly", "trend") else "seen"
+        name = {"anomaly": "seen.count", "trend": "seen.count", "identity": "people"}.get(kind, "seen")
         (one,) = accept([Wanted(kind, name, spec)], held(SEEN, PAID))
         again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN, PAID))
         assert again == [one]
