@@ -190,12 +190,13 @@ IDLE_PRODUCERS = stream_of(
 )
 DEAD_LETTERS = stream_of(
     "dead_letters",
-    "row.rejected: refused input, kept with its reason, replayable once mended.",
+    "row.rejected: refused input, kept with its reason. row.replayed: the one at `cause` was mended, and is recorded.",
     pa.field("stream", LABEL),
     pa.field("field", LABEL),
     pa.field("reason", pa.string()),
     pa.field("payload", pa.binary()),
 )
+REPLAYED = "row.replayed"
 QUARANTINE = stream_of(
     "quarantine",
     "row.quarantined: a row that crashes a fold, set aside in the commit that skips it.",

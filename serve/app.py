@@ -17,6 +17,7 @@ from serve.limits import BodyLimit
 from serve.origins import Origins
 from serve.routes import (
     commands,
+    dead_letters,
     definitions,
     identities,
     ingest,
@@ -68,7 +69,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, identities, optimizing, interactions, past)
+    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past)
     for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))

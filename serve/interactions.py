@@ -80,13 +80,18 @@ class Interactions:
         self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "warned": 0}
         """Rows by verdict; a row that was warned of was accepted, too."""
 
-    async def take(self, decoded: Decoded) -> Answer:
-        """Commit the rows of one request."""
-        committed = await self._commit(decoded)
+    async def take(self, decoded: Decoded, source: str | None = None) -> Answer:
+        """Commit the rows of one request; ``source``: whose it is, for the rows that are refused."""
+        committed = await self._commit(decoded, source)
         verdicts = _verdicts(decoded, committed)
         duplicate = int((committed.verdict == DUPLICATE).sum())
         accepted = decoded.rows - duplicate - len(verdicts)
         return self._answer(accepted, duplicate, verdicts, _warnings(decoded, committed), committed.offset)
+
+    @property
+    def collector(self) -> PartitionedCollector:
+        """What commits rows that are decoded already."""
+        return self._rows
 
     async def take_event(self, text: bytes, plain: str | None = None) -> Answer:
         """Commit the one event of a request, given as ``one_event`` found it; ``plain`` as ``plain_source`` answers.
@@ -104,10 +109,10 @@ class Interactions:
         return list(self._apart(decoded, await self._commit(decoded)))
 
     async def _take_alone(self, event: _Event) -> Answer:
-        return await self.take(decode_event(event.text, now_us(), event.plain, self._ahead_us))
+        return await self.take(decode_event(event.text, now_us(), event.plain, self._ahead_us), event.plain)
 
-    async def _commit(self, decoded: Decoded) -> Committed:
-        refused = dead_letters(decoded.refused, now_us()) if decoded.refused else None
+    async def _commit(self, decoded: Decoded, source: str | None = None) -> Committed:
+        refused = dead_letters(decoded.refused, now_us(), source) if decoded.refused else None
         if not decoded.batch.num_rows and refused is None:
             return Committed(np.zeros(0, np.uint8), -1)
         return await self._rows.push(decoded.batch, refused)
@@ -146,10 +151,11 @@ class Interactions:
         }
 
 
-def dead_letters(refused: list[Refused], received_us: int) -> pa.RecordBatch:
+def dead_letters(refused: list[Refused], received_us: int, source: str | None = None) -> pa.RecordBatch:
     """Refused rows as ``dead_letters`` rows."""
     columns = {
         "id": [r.id for r in refused],
+        "source": source,
         "type": "row.rejected",
         "time": received_us,
         "received": received_us,

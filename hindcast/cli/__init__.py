@@ -10,6 +10,7 @@ from hindcast.cli.automl import automl, predict
 from hindcast.cli.backtest import backtest
 from hindcast.cli.backup import backup, restore, verify
 from hindcast.cli.card import card
+from hindcast.cli.dead_letters import dead_letters
 from hindcast.cli.definitions import apply, definitions, diff, export
 from hindcast.cli.doctor import doctor
 from hindcast.cli.explain import explain
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
-main.add_group("Events in and out of it:", send, import_, tail, streams, query, questions, identities)
+main.add_group("Events in and out of it:", send, import_, tail, streams, query, questions, identities, dead_letters)
 main.add_group("Watch what comes:", alerts, rules, notifications)
 main.add_group("Ask the past:", backtest, explain)
 main.add_group("Definitions of all kinds:", definitions, apply, diff, export)

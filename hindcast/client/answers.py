@@ -103,6 +103,36 @@ class Behind(TypedDict):
     truncated: bool
 
 
+class DeadLetter(TypedDict):
+    """A refused row; ``payload`` is what was sent, ``at`` when it was refused, seconds UTC."""
+
+    id: str
+    at: float
+    stream: str
+    field: str
+    reason: str
+    payload: str
+    event_id: str | None
+    source: str | None
+    replayed: bool
+
+
+class StillRefused(TypedDict):
+    id: str
+    field: str
+    reason: str
+
+
+class Replayed(TypedDict):
+    """What became of dead letters: recorded, there already, or still refused."""
+
+    accepted: int
+    duplicate: int
+    refused: list[StillRefused]
+    refused_total: int
+    events: list[dict[str, Any]]
+
+
 class IdentityNote(TypedDict):
     """A link that was ``refused``, or that holds and is worth a look."""
 

@@ -17,6 +17,7 @@ from hindcast.client.answers import (
     Answer,
     Backtest,
     Behind,
+    DeadLetter,
     Definition,
     DefinitionChange,
     DefinitionVersion,
@@ -30,6 +31,7 @@ from hindcast.client.answers import (
     Placement,
     Readiness,
     Receipt,
+    Replayed,
     Result,
     Rows,
     Rule,
@@ -136,6 +138,38 @@ class Operations:
         Raises ``ApiError`` with the field and the remedy. The page docs/questions.md has the fields of each question.
         """
         return Call("POST", "/v1/questions", _json, content=encoded(dict(question)))
+
+    @operation(Command("dead-letters list", ("id", "at", "field", "reason", "payload"), ("at",), wide=50))
+    def dead_letters(
+        self, field: str = "", reason: str = "", since: str = "", id: str = "", replayed: bool = False, limit: int = 100
+    ) -> Call[list[DeadLetter]]:
+        """List refused events, newest first: those with this ``field``, this part of the ``reason``, or ``since`` then.
+
+        ``replayed``: those that were recorded after all, too.
+        """
+        said = {"field": field, "reason": reason, "since": since, "id": id}
+        params: dict[str, str | int | float] = {name: value for name, value in said.items() if value}
+        if replayed:
+            params["replayed"] = "true"
+        return Call("GET", "/v1/dead_letters", _part("letters"), params={**params, "limit": limit})
+
+    @operation(Command("dead-letters replay"))
+    def replay_dead_letters(
+        self,
+        id: str = "",
+        field: str = "",
+        reason: str = "",
+        since: str = "",
+        set: Event | None = None,
+        limit: int = 100,
+        dry_run: bool = False,
+    ) -> Call[Replayed]:
+        """Mend refused events and record them, each once: one by its ``id``, or the newest that match.
+
+        ``set`` gives fields by JMESPath expressions over what was sent: {time: data.when, type: "'order.placed'"}.
+        """
+        asked = {"id": id, "field": field, "reason": reason, "since": since, "set": set or {}, "limit": limit}
+        return Call("POST", "/v1/dead_letters/replay", _json, content=encoded({**asked, "dry_run": dry_run}))
 
     @operation(Command("identities show"))
     def identity(self, id: str) -> Call[Identity]:

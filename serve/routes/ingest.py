@@ -59,7 +59,7 @@ async def events(request: Request) -> Response:
     ahead_us = gateway.spec.max_ahead_us
     if is_table(content_type):
         receipt = await gateway.interactions.take(
-            decode_table(body, content_type, now_us(), who.source, ahead_us, name)
+            decode_table(body, content_type, now_us(), who.source, ahead_us, name), who.source
         )
         return _answer(receipt)
     event = None if name else one_event(body, content_type, request.headers)
@@ -67,7 +67,7 @@ async def events(request: Request) -> Response:
         receipt = await gateway.interactions.take_event(event, plain_source(content_type, who.source))
     else:
         decoded = decode_cloudevents(body, content_type, request.headers, now_us(), who.source, ahead_us, name)
-        receipt = await gateway.interactions.take(decoded)
+        receipt = await gateway.interactions.take(decoded, who.source)
     return _answer(receipt)
 
 
