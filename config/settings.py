@@ -23,6 +23,7 @@ from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS
 from actors.definitions.metric import Metric
+from actors.definitions.plan import Plan
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
@@ -73,6 +74,7 @@ class Document(BaseModel):
     cohorts: tuple[Cohort, ...] = ()
     sessions: tuple[SessionRule, ...] = ()
     identities: tuple[Identity, ...] = ()
+    plans: tuple[Plan, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

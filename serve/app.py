@@ -28,6 +28,7 @@ from serve.routes import (
     otlp,
     past,
     placement,
+    plans,
     query,
     questions,
     read,
@@ -70,7 +71,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
     asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past)
-    for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
+    for routes in (commands, notifications, session, *asked, definitions, plans, operation, placement, webhooks):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

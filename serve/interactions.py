@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from serve.batching import Batching, Committed
 from serve.hosts import Hosts
 from serve.ingest import AHEAD_US, Decoded, Fault, Refused, decode_event, decode_together
 from serve.partitions import PartitionedCollector
+from serve.planning import Plans, planned
 
 SHOWN = 100
 EVENTS = 500
@@ -72,8 +73,11 @@ class _Event(NamedTuple):
 class Interactions:
     """Commits what requests hold. Both ways raise ``Transient`` or ``Overloaded``: send it again."""
 
-    def __init__(self, hosts: Hosts, cells: Sequence[str], ahead_us: int = AHEAD_US) -> None:
-        """``cells``: the collector's, by partition."""
+    def __init__(
+        self, hosts: Hosts, cells: Sequence[str], ahead_us: int = AHEAD_US, plans: Callable[[], Plans] = tuple
+    ) -> None:
+        """``cells``: the collector's, by partition. ``plans``: the tracking plans that hold now."""
+        self._plans = plans
         self._ahead_us = ahead_us
         self._rows = PartitionedCollector(hosts, cells)
         self._events = Batching(self._take_events, lambda _: 1, EVENTS)
@@ -82,6 +86,7 @@ class Interactions:
 
     async def take(self, decoded: Decoded, source: str | None = None) -> Answer:
         """Commit the rows of one request; ``source``: whose it is, for the rows that are refused."""
+        decoded = planned(decoded, self._plans())
         committed = await self._commit(decoded, source)
         verdicts = _verdicts(decoded, committed)
         duplicate = int((committed.verdict == DUPLICATE).sum())
@@ -106,6 +111,7 @@ class Interactions:
         if decoded is None:
             alone = (self._take_alone(event) for event in events)
             return [_error_or(answer) for answer in await asyncio.gather(*alone, return_exceptions=True)]
+        decoded = planned(decoded, self._plans())
         return list(self._apart(decoded, await self._commit(decoded)))
 
     async def _take_alone(self, event: _Event) -> Answer:

@@ -22,6 +22,7 @@ from hindcast.cli.migrate import migrate
 from hindcast.cli.notifications import notifications
 from hindcast.cli.output import Commands
 from hindcast.cli.placement import move
+from hindcast.cli.plan import plan
 from hindcast.cli.questions import questions
 from hindcast.cli.read import query, streams, tail
 from hindcast.cli.rules import rules
@@ -60,6 +61,6 @@ main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, ba
 main.add_group("Events in and out of it:", send, import_, tail, streams, query, questions, identities, dead_letters)
 main.add_group("Watch what comes:", alerts, rules, notifications)
 main.add_group("Ask the past:", backtest, explain)
-main.add_group("Definitions of all kinds:", definitions, apply, diff, export)
+main.add_group("Definitions of all kinds:", definitions, apply, diff, export, plan)
 main.add_group("Analyse a file, without a system:", detect, trend, correlate, drift, forecast)
 main.add_group("Find a model for a table, and use it:", automl, predict, card)

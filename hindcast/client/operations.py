@@ -139,6 +139,14 @@ class Operations:
         """
         return Call("POST", "/v1/questions", _json, content=encoded(dict(question)))
 
+    @operation(Command("plan learn"))
+    def learn_plan(self, name: str = "web", since: str = "30d") -> Call[dict[str, Any]]:
+        """Learn the tracking plan ``name`` from the events ``since`` then; one that holds is widened. Nothing is set by it.
+
+        The answer is a section of a configuration file: look at it, choose a mode, and `hindcast apply` it.
+        """
+        return Call("POST", "/v1/plans/learn", _json, content=encoded({"name": name, "since": since}))
+
     @operation(Command("dead-letters list", ("id", "at", "field", "reason", "payload"), ("at",), wide=50))
     def dead_letters(
         self, field: str = "", reason: str = "", since: str = "", id: str = "", replayed: bool = False, limit: int = 100

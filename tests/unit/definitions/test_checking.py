@@ -190,6 +190,7 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "trend": {"windows": 60},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
         "cohort": cohort,
+        "plan": {"events": {"order": {"properties": {"n": {"type": "number", "required": True}}}}},
         "identity": {"alias": ["same"]},
         "session": {"conversions": ["order"]},
     }
