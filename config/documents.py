@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends": ("metric", "aggregate"),
              "correlations": ("name",), "alerts": ("name",), "channels": ("name",), "dashboards": ("id",),
              "saved_queries": ("name",), "cohorts": ("name",), "sessions": ("name",),
-             "identities": ("name",), "plans": ("name",)}  # fmt: skip
+             "identities": ("name",), "plans": ("name",), "tables": ("name",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)
 """Sections that are lists of named things."""
 _DEFAULTS = {"aggregate": "count"}

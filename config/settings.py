@@ -37,6 +37,7 @@ from config.complete import from_complete
 from config.explain import refuse
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Document(BaseModel):
     sessions: tuple[SessionRule, ...] = ()
     identities: tuple[Identity, ...] = ()
     plans: tuple[Plan, ...] = ()
+    tables: tuple[Pin, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -53,6 +53,21 @@ METRICS = stream_of(
     pa.field("distinct", pa.int64()),
     pa.field("revision", pa.int32()),
 )
+PAST_METRICS = stream_of(
+    "past_metrics",
+    "metric.sampled: windows of the past, counted from all rows that the log has of them, after an import brought some. "
+    "They stand for the samples of these windows in `metrics`; `metrics_latest` has both.",
+    *[*METRICS.schema][len(ENVELOPE) :],
+)
+IMPORTS = stream_of(
+    "imports",
+    "import.finished: all rows of an import are in the log. `subject` is the import, made of the files' content.",
+    pa.field("file", pa.string()),
+    pa.field("row_count", pa.int64()),
+    pa.field("accepted", pa.int64()),
+    pa.field("earliest", TIME),  # of the `time` of its rows; null where none was accepted
+    pa.field("latest", TIME),
+)
 LATE_ROWS = stream_of(
     "late_rows",
     "row.late: a row that came too late for its window in `metrics`, which do not count it; it is in `stream` nevertheless.",
@@ -248,6 +263,8 @@ _known: dict[str, Stream] = {
         USER_INTERACTIONS,
         SYSTEM_METRICS,
         METRICS,
+        PAST_METRICS,
+        IMPORTS,
         LATE_ROWS,
         ANOMALIES,
         INSIGHTS,

@@ -13,7 +13,7 @@ from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
@@ -43,6 +43,8 @@ _COUNTS = re.compile(
 )
 """Statements that only count the rows of one table, by conditions without the column `id`, which is every stream's first."""
 _BATCH_ROWS = 2048
+_LOOK_S = 0.1
+"""How often it is looked whether a query is to end."""
 _NO_TABLE = re.compile(r"Table with name (\S+) does not exist")
 _ALLOWED = "send one SELECT (or WITH, FROM, VALUES), SHOW, DESCRIBE, SUMMARIZE or EXPLAIN of such a statement"
 _SETTINGS = {
@@ -178,7 +180,7 @@ class Engine:
         root = self._log.root if isinstance(self._log, ArchivedLog) else Path()
         tables = _Tables(history, root, cut or {}, partitions, keep_bytes, valid_at)
         limits = self._limits if partitions > 1 else replace(self._limits, threads=1)
-        with closing(database(limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
+        with closing(database(limits)) as db, stop.over(db), _deadline(db, self._limits.seconds, stop) as late:
             yield Session(db, tables, self._limits, late, stop)
 
 
@@ -195,6 +197,10 @@ class Session:
         self._stop = stop
         self._registered = False
         self._views: set[str] = set()
+
+    def add(self, name: str, table: pa.Table) -> None:
+        """Make ``table`` known to the statements that follow, beside the streams."""
+        self._db.register(name, table)
 
     @property
     def cut(self) -> Cut:
@@ -219,7 +225,7 @@ class Session:
             views.register(self._db, missing)
             self._views.update(missing)
             columns, table, truncated = _fetch(self._db, statement, parameters, wanted, limits.result_bytes)
-        except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
+        except (duckdb.Error, pa.ArrowException, RuntimeError, OSError) as error:  # OSError: in the middle of the rows
             if tables.failure is not None:
                 raise tables.failure from error
             if self._stop.asked:
@@ -372,22 +378,28 @@ def _fetch(
 
 
 @contextmanager
-def _deadline(db: duckdb.DuckDBPyConnection, seconds: float) -> Generator[threading.Event, None, None]:
-    """Interrupt what runs in ``db`` after ``seconds``; the event tells whether that came to pass."""
-    late = threading.Event()
+def _deadline(db: duckdb.DuckDBPyConnection, seconds: float, stop: Stop) -> Generator[threading.Event, None, None]:
+    """Interrupt what runs in ``db`` after ``seconds``, or once ``stop`` is asked for; the event tells whether time is over.
+
+    An interruption holds for what runs at that moment only, and is forgotten where a statement is about to begin: so it is
+    repeated until this ends.
+    """
+    late, done, end = threading.Event(), threading.Event(), monotonic() + seconds
 
     def interrupt() -> None:
-        late.set()
-        db.interrupt()
+        while not done.wait(_LOOK_S):
+            if monotonic() >= end:
+                late.set()
+            if late.is_set() or stop.asked:
+                db.interrupt()
 
-    timer = threading.Timer(seconds, interrupt)
-    timer.daemon = True
-    timer.start()
+    watching = threading.Thread(target=interrupt, name="deadline", daemon=True)
+    watching.start()
     try:
         yield late
     finally:
-        timer.cancel()
-        timer.join()
+        done.set()
+        watching.join()
 
 
 def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Rejected:

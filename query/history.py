@@ -139,10 +139,11 @@ class History:
                 if segment.first <= at < min(segment.end, end):
                     yield Archived(segment, at, min(segment.end, end))
                     at = segment.end
+        log = self._log.log if isinstance(self._log, ArchivedLog) else self._log
         blocks = self._log.blocks.of(source) if isinstance(self._log, ArchivedLog) and at < end else {}
         while at < end:
             block = blocks.pop(at, None)
-            table = block.read() if block and block.end <= end else None
+            table = block.read(log) if block and block.end <= end else None
             if block and table is not None:
                 yield from table.to_batches()
                 at = block.end
@@ -151,6 +152,11 @@ class History:
             for entries in _chunks(self._entries(*source, at, upto)):
                 yield named_in_sql(rows_within(entries, at, upto), source[0])
             at = upto
+
+    def batches(self, stream: str) -> Iterator[pa.RecordBatch]:
+        """The rows of ``stream`` up to its cut, archived ones, too, producer after producer, in bounded batches."""
+        for producer, head in self.heads(stream).items():
+            yield from self._rows(stream, producer, 0, head)
 
     def after(self, stream: str, producer: str, offset: int, limit: int) -> Page:
         """At most ``limit`` rows of one producer from ``offset`` on."""

@@ -5,10 +5,10 @@ Files of the archive that cannot have a row which the filter wants are not opene
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -20,6 +20,20 @@ from query.history import Archived
 
 Part = Archived | pa.RecordBatch
 _BATCH_ROWS = 65_536
+
+
+class Scan(NamedTuple):
+    """What DuckDB needs of a scanner. The thread that reads it does the reading.
+
+    Not a scanner of Arrow's: that one reads in a thread of a pool, waits there for what this reads with further threads
+    of the same pool, and so many scans at once as there are threads wait for each other for ever.
+    """
+
+    schema: pa.Schema
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+
+    def to_reader(self) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
 
 
 class StreamTable(ds.Dataset):  # pyright: ignore[reportUntypedBaseClass]
@@ -48,12 +62,12 @@ class StreamTable(ds.Dataset):  # pyright: ignore[reportUntypedBaseClass]
     def schema(self) -> pa.Schema:
         return self._columns
 
-    def scanner(self, columns: Sequence[str] | None = None, filter: Any = None, **_: Any) -> ds.Scanner:
+    def scanner(self, columns: Sequence[str] | None = None, filter: Any = None, **_: Any) -> Scan:  # pyright: ignore[reportIncompatibleMethodOverride]
         first = self._columns.field(0)
         if self._first_unused() and columns == [first.name]:
             columns = {first.name: ds.scalar(pa.scalar(None, first.type))}  # pyright: ignore[reportAssignmentType]
         wanted = ds.Scanner.from_batches([], schema=self._columns, columns=columns, filter=filter).projected_schema
-        return ds.Scanner.from_batches(self._scanned(columns, filter), schema=wanted)
+        return Scan(wanted, lambda: self._scanned(columns, filter))
 
     def _scanned(self, columns: Sequence[str] | None, wanted: Any) -> Iterator[pa.RecordBatch]:
         try:
@@ -61,15 +75,11 @@ class StreamTable(ds.Dataset):  # pyright: ignore[reportUntypedBaseClass]
                 if archived:
                     yield from self._archived(list(parts), columns, wanted)  # pyright: ignore[reportArgumentType]
                 else:
-                    yield from self._batches(parts, columns, wanted)
+                    for batch in parts:
+                        yield from ds.dataset([batch]).to_batches(columns=columns, filter=wanted)
         except Exception as error:
             self._failed(error)
             raise
-
-    def _batches(self, batches: Iterable[Any], columns: Sequence[str] | None, wanted: Any) -> Iterator[pa.RecordBatch]:
-        return ds.Scanner.from_batches(
-            batches, schema=self._columns, columns=columns, filter=wanted, batch_readahead=2, fragment_readahead=1
-        ).to_batches()
 
     def _archived(self, parts: list[Archived], columns: Sequence[str] | None, wanted: Any) -> Iterator[pa.RecordBatch]:
         for cut, some in groupby(parts, key=lambda part: None if part.whole else part):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from events.catalog import IDENTITIES, METRICS, SESSIONS, USER_INTERACTIONS
+from events.catalog import IDENTITIES, METRICS, PAST_METRICS, SESSIONS, USER_INTERACTIONS
 from events.collected import BUSINESS_EVENTS, WEBSITE_ANALYTICS
 
 LATEST = "metrics_latest"
@@ -47,17 +47,20 @@ _BY_PERSON = (USER_INTERACTIONS.name, BUSINESS_EVENTS.name, WEBSITE_ANALYTICS.na
 _TOLD = "coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)"
 VIEWS: Mapping[str, View] = {
     LATEST: View(
-        "Of each window of `metrics` the sample with the highest revision, as the newest definition counts it.",
+        "Of each window of `metrics` the sample with the highest revision, as the newest definition counts it; or the "
+        "one of `past_metrics`, where an import has brought rows of it.",
         METRICS.name,
-        f"""WITH newest AS (
-          SELECT source, max({_TOLD}) AS told FROM metrics WHERE revision IS NOT NULL GROUP BY source
+        f"""WITH every AS (
+          SELECT *, false AS again FROM metrics WHERE revision IS NOT NULL UNION ALL SELECT *, true FROM past_metrics
+        ), newest AS (
+          SELECT source, max({_TOLD}) AS told FROM every GROUP BY source
         )
-        SELECT metrics.* FROM metrics SEMI JOIN newest
-          ON metrics.source IS NOT DISTINCT FROM newest.source AND {_TOLD} = newest.told
-        WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
-          PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, row_offset DESC
+        SELECT every.* EXCLUDE (again) FROM every SEMI JOIN newest
+          ON every.source IS NOT DISTINCT FROM newest.source AND {_TOLD} = newest.told
+        QUALIFY 1 = row_number() OVER (
+          PARTITION BY metric, key, start, width_us ORDER BY again DESC, revision DESC, row_offset DESC
         )""",
-        (METRICS.name,),
+        (METRICS.name, PAST_METRICS.name),
     ),
     SESSIONS_LATEST: View(
         "Each session as its last row says it, without those that became part of another one.",

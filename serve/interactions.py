@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from actors.collectors.arrivals import ACCEPTED, CONFLICT, DUPLICATE, REUSED
 from events.catalog import DEAD_LETTERS, USER_INTERACTIONS, rows
 from serve.batching import Batching, Committed
+from serve.coming import Coming
 from serve.hosts import Hosts
 from serve.ingest import AHEAD_US, Decoded, Fault, Refused, decode_event, decode_together
 from serve.partitions import PartitionedCollector
@@ -79,7 +80,9 @@ class Interactions:
         """``cells``: the collector's, by partition. ``plans``: the tracking plans that hold now."""
         self._plans = plans
         self._ahead_us = ahead_us
-        self._rows = PartitionedCollector(hosts, cells)
+        self.coming = Coming()
+        """Requests that will come to ``take``: their route receives and decodes them in its context."""
+        self._rows = PartitionedCollector(hosts, cells, self.coming)
         self._events = Batching(self._take_events, lambda _: 1, EVENTS)
         self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "warned": 0}
         """Rows by verdict; a row that was warned of was accepted, too."""
@@ -87,7 +90,10 @@ class Interactions:
     async def take(self, decoded: Decoded, source: str | None = None) -> Answer:
         """Commit the rows of one request; ``source``: whose it is, for the rows that are refused."""
         decoded = planned(decoded, self._plans())
-        committed = await self._commit(decoded, source)
+        return self.receipt(decoded, await self._commit(decoded, source))
+
+    def receipt(self, decoded: Decoded, committed: Committed) -> Answer:
+        """What became of the rows of one request."""
         verdicts = _verdicts(decoded, committed)
         duplicate = int((committed.verdict == DUPLICATE).sum())
         accepted = decoded.rows - duplicate - len(verdicts)

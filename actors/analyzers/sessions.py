@@ -26,6 +26,7 @@ from actors.fold import NONE, Batch, Outputs
 from events.catalog import CLOCK, CONTROL, IDLE_PRODUCERS, LATE_ROWS, SESSIONS, USER_INTERACTIONS, rows
 from events.collected import WEBSITE_ANALYTICS
 from events.entry import NO_WATERMARK
+from events.envelope import is_import
 
 SECOND = 1_000_000
 DEFINED, REMOVED = "session.defined", "session.removed"
@@ -93,6 +94,8 @@ class SessionAnalyzer:
         return found
 
     def _take(self, state: State, batch: Batch, outputs: Outputs) -> list[Said]:
+        if is_import(batch.producer):
+            return []  # rows of the past, in any order: the stream's watermark says nothing of them
         ours = _about(state, batch.stream)
         bounds = sorted({visits.bound for _, visits in ours})
         time, received = times(batch.table, "time"), times(batch.table, "received")

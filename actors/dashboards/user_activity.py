@@ -113,13 +113,18 @@ class UserActivity:
         if not len(at):
             return
         state.total += len(at)
-        one = np.zeros(len(at), np.int64)
-        touched = state.panes.add(at, one, [""])
+        self._hours |= state.hours.add(at, np.zeros(len(at), np.int64), [""])
+        table = batch.table
+        recent = at // PANE > state.now // PANE - state.types.keep  # what is older would go at the next tick
+        if not recent.all():
+            table, at = table.filter(pa.array(recent)), at[recent]
+            if not len(at):
+                return
+        touched = state.panes.add(at, np.zeros(len(at), np.int64), [""])
         self._panes |= touched
         self._closed.touch(touched)
-        self._hours |= state.hours.add(at, one, [""])
-        state.types.add(at, *pairs(batch.table, "type", "source"))
-        subjects = hashes(batch.table, ("subject",))
+        state.types.add(at, *pairs(table, "type", "source"))
+        subjects = hashes(table, ("subject",))
         starts = at // PANE * PANE
         for start in touched:
             if start >= _oldest(state):

@@ -83,6 +83,26 @@ def accept(wanted: Sequence[Wanted], among: Inventory) -> list[Accepted]:
     return found
 
 
+def warnings(among: Inventory) -> dict[Key, tuple[str, ...]]:
+    """What may be a mistake in the definitions that hold, by those of which there is something to say.
+
+    What was right once may be one by now: a metric or a topic that it names is gone.
+    """
+    found: dict[Key, tuple[str, ...]] = {}
+    for key, spec in among.specs.items():
+        kind = KINDS.get(key.kind)
+        if kind is None or kind.check is KINDS["channel"].check:
+            continue
+        definition = _held(kind, spec)
+        try:
+            said = () if definition is None else tuple(kind.check(definition, among))
+        except Rejected as error:
+            said = (f"{error.field}: {error.reason}",)
+        if said:
+            found[key] = said
+    return found
+
+
 def _refuse_secrets(channel: ChannelSection, held: Mapping[str, Any] | None) -> None:
     """A secret comes as a reference; the one of a configuration file may be named where nothing is changed."""
     for field, reference in channel.references.items():

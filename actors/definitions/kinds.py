@@ -26,6 +26,7 @@ from analytics import rules, tracking
 from events.catalog import ANOMALIES, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
 
@@ -195,6 +196,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
         Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
+        Kind("table", "tables", TypeAdapter(Pin), ("name",), _anything, _nothing, _plain),
     )
 }
 """By name, in an order in which what is referred to comes first."""

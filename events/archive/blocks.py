@@ -1,14 +1,14 @@
 """Blocks: what the log has in small entries, again as one file for each thousand offsets or sixteen thousand.
 
 To decode an entry of three rows costs nearly as much as one of three thousand. A block is a copy for readers: where it is
-missing or damaged, the log is read instead. It goes once its range is in the archive.
+missing, damaged or of another log, the log is read instead. It goes once its range is in the archive.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ LEVELS = (1_024, 16_384)
 WORTHWHILE_ROWS = 64
 """Of an entry, on average: where entries are as large as that, the log itself is read as fast."""
 _READ = pa.ipc.IpcReadOptions(use_threads=False)
-_SUFFIX = ".arrow"
+_NAME = re.compile(r"(\d{15})-(\d{15})-([0-9a-f]{16})-([0-9a-f]{32})\.arrow", re.ASCII)
 _READ_BYTES = 1 << 18
 """Stored bytes read at once: about what a short block needs where entries are small."""
 
@@ -33,13 +33,27 @@ _READ_BYTES = 1 << 18
 class Block(NamedTuple):
     """The rows of one producer's stream with offsets in ``[first, end)``, with the columns of its table."""
 
+    source: Source
     first: int
     end: int
     path: Path
     checksum: str
+    chain: str
+    """The log's chain hash after the entry that holds the last offset, hexadecimal."""
 
-    def read(self) -> pa.Table | None:
-        """None where the file is gone or is not what was written: then the log has the rows."""
+    def of(self, log: LogReader) -> bool:
+        """Whether ``log`` has these rows.
+
+        A log that was put back to an earlier moment (a restored one, a server that lost its last second) has other rows at
+        the same offsets; so has a new one beside an old archive.
+        """
+        last = log.read(*self.source, self.end - 1, 1)
+        return bool(last) and last[0].header.first < self.end and last[0].header.chain.hex() == self.chain
+
+    def read(self, log: LogReader) -> pa.Table | None:
+        """None where the file is gone, is not what was written, or has not what ``log`` has: then the log has the rows."""
+        if not self.of(log):
+            return None
         try:
             data = pa.memory_map(str(self.path)).read_buffer()
             if xxhash.xxh3_64_hexdigest(data) != self.checksum:
@@ -68,9 +82,9 @@ class Blocks:
         try:
             with os.scandir(self._folder(source)) as files:
                 for file in files:
-                    if file.name.endswith(_SUFFIX):
-                        first, end, checksum = file.name.removesuffix(_SUFFIX).split("-")
-                        yield Block(int(first), int(end), Path(file.path), checksum)
+                    if said := _NAME.fullmatch(file.name):
+                        first, end, checksum, chain = said.groups()
+                        yield Block(source, int(first), int(end), Path(file.path), checksum, chain)
         except FileNotFoundError:
             return
 
@@ -86,9 +100,12 @@ class Blocks:
         there = self.of(source)
         at = after - after % LEVELS[0]
         while at + LEVELS[0] <= head:
-            if at in there:
-                at = there[at].end
-                continue
+            if (block := there.get(at)) is not None:
+                if block.of(log):
+                    at = block.end
+                    continue
+                block.path.unlink(missing_ok=True)
+                del there[at]
             entries = list(_entries(log, source, at, at + LEVELS[0]))
             if not entries or entries[0].header.first > at:
                 at += LEVELS[0]  # the log has no such offsets any more
@@ -97,25 +114,25 @@ class Blocks:
             if places >= len(entries) * WORTHWHILE_ROWS:
                 at = max(at + LEVELS[0], entries[-1].header.first // LEVELS[0] * LEVELS[0])
                 continue
-            block = self._write(source, at, at + LEVELS[0], _rows(entries, at, at + LEVELS[0]))
-            there[at] = block
-            at = block.end
-        self._merge(source, there)
+            chain = entries[-1].header.chain.hex()
+            there[at] = self._write(source, at, at + LEVELS[0], _rows(entries, at, at + LEVELS[0]), chain)
+            at += LEVELS[0]
+        self._merge(log, source, there)
         pa.default_memory_pool().release_unused()  # a host waits long until the next one
         return at
 
-    def _merge(self, source: Source, there: Mapping[int, Block]) -> None:
+    def _merge(self, log: LogReader, source: Source, there: Mapping[int, Block]) -> None:
         """Sixteen short ones in a row become a long one."""
         short, long = LEVELS
         for start in sorted({first // long * long for first, block in there.items() if block.end - first == short}):
             parts = [there[at] for at in range(start, start + long, short) if at in there]
-            tables = [table for part in parts if (table := part.read()) is not None]
+            tables = [table for part in parts if (table := part.read(log)) is not None]
             if len(tables) == long // short:
-                self._write(source, start, start + long, pa.concat_tables(tables))
+                self._write(source, start, start + long, pa.concat_tables(tables), parts[-1].chain)
                 for part in parts:
                     part.path.unlink(missing_ok=True)
 
-    def _write(self, source: Source, first: int, end: int, table: pa.Table) -> Block:
+    def _write(self, source: Source, first: int, end: int, table: pa.Table, chain: str) -> Block:
         folder = self._folder(source)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sink = pa.BufferOutputStream()
@@ -124,7 +141,7 @@ class Blocks:
             writer.write_table(together)
         data = sink.getvalue()
         checksum = xxhash.xxh3_64_hexdigest(data)
-        path = folder / f"{first:015d}-{end:015d}-{checksum}{_SUFFIX}"
+        path = folder / f"{first:015d}-{end:015d}-{checksum}-{chain}.arrow"
         part = path.with_suffix(f".{os.getpid()}.part")
         try:
             with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
@@ -132,16 +149,17 @@ class Blocks:
             part.rename(path)
         finally:
             part.unlink(missing_ok=True)
-        return Block(first, end, path, checksum)
+        return Block(source, first, end, path, checksum, chain)
 
     def forget(self, source: Source, below: int) -> None:
-        """Delete the blocks that lie wholly below offset ``below``, and what an attempt that was killed left behind."""
+        """Delete the blocks that lie wholly below offset ``below``, and what no reader knows: of an attempt that was killed,
+        or of an older release."""
         for block in self._all(source):
             if block.end <= below:
                 block.path.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            for part in self._folder(source).glob("*.part"):
-                part.unlink(missing_ok=True)
+        for path in self._folder(source).glob("*"):
+            if not _NAME.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def _rows(entries: list[Entry], first: int, end: int) -> pa.Table:

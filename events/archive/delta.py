@@ -7,14 +7,14 @@ says how far each producer is archived (Delta's application transactions), and a
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 from events.archive.files import file_schema, offset_column
@@ -22,18 +22,28 @@ from events.archive.segments import Segment
 from events.errors import Conflict, Corrupt
 
 _NOTE = "hindcast.segment"
+_LOG = "_delta_log"
 
 
 class StreamTable:
-    """The Delta table of one stream below ``root``; made where there is none."""
+    """The Delta table of one stream below ``root``; made where there is none.
+
+    Raises ``Corrupt`` for one that cannot be read, or has other columns; ``OSError`` where it cannot be made.
+    """
 
     def __init__(self, root: Path, stream: str) -> None:
         self._stream = stream
         self._schema = pa.schema([f.with_type(_stored(f.type)) for f in file_schema(stream)])
         folder = root / stream
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._table = DeltaTable.create(folder, self._schema, mode="ignore", name=stream)
+        self._table = _opened(folder) or self._made(folder)
         self._check_columns()
+
+    def _made(self, folder: Path) -> DeltaTable:
+        try:
+            return DeltaTable.create(folder, self._schema, mode="ignore", name=self._stream)
+        except DeltaError as error:
+            raise OSError(None, f"the table of {self._stream}: {_first_line(error)}") from error
 
     def _check_columns(self) -> None:
         """Delta casts what it is given without a word, so columns are compared before anything is added."""
@@ -82,9 +92,11 @@ class StreamTable:
             self._table.create_write_transaction([action], "append", self._schema, commit_properties=properties)
             self._table.update_incremental()
         except CommitFailedError as error:
-            raise Conflict(f"another archiver wrote {segment.stream} of {segment.producer}: {error}") from error
+            raise Conflict(
+                f"another archiver wrote {segment.stream} of {segment.producer}: {_first_line(error)}"
+            ) from error
         except DeltaError as error:
-            raise OSError(None, f"the table of {segment.stream}: {error}") from error
+            raise OSError(None, f"the table of {segment.stream}: {_first_line(error)}") from error
 
     def forget(self, files: Collection[str]) -> None:
         """Take ``files``, which are deleted, out of the table.
@@ -94,6 +106,50 @@ class StreamTable:
         gone = set(self._table.repair(dry_run=True)["files_removed"])
         if gone and gone <= {file.partition("/")[2] for file in files}:
             self._table.repair()
+
+
+def lacking(root: Path, stream: str, segments: Collection[Segment]) -> Iterator[str]:
+    """What is wrong with the Delta table of a stream in which ``segments`` are to be, in words.
+
+    Hindcast's own questions do not need the table: the archiver does, and other programs.
+    """
+    folder = root / stream
+    remedy = f"restore {folder / _LOG} from a backup; until then nothing more of {stream} is archived"
+    try:
+        table = _opened(folder)
+    except Corrupt as error:
+        yield str(error)
+        return
+    if table is None:
+        yield f"the archive has no table of {stream}: {folder / _LOG} is missing; {remedy}"
+        return
+    there = {path.removeprefix("./") for path in _paths(table)}
+    missing = [segment.file for segment in segments if segment.file.partition("/")[2] not in there]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        yield f"the archive's table of {stream} lacks {missing[0]}{more}; {remedy}"
+
+
+def _opened(folder: Path) -> DeltaTable | None:
+    """The table in ``folder``; None where there is none. Raises ``Corrupt``."""
+    try:
+        return DeltaTable(folder)
+    except TableNotFoundError:
+        return None
+    except DeltaError as error:
+        raise Corrupt(
+            f"the archive's table in {folder} cannot be read ({_first_line(error)}); restore {folder / _LOG} from a backup"
+        ) from error
+
+
+def _paths(table: DeltaTable) -> list[str]:
+    """The files of a table, by their place below its folder."""
+    return pa.table(table.get_add_actions(flatten=True))["path"].to_pylist()
+
+
+def _first_line(error: Exception) -> str:
+    """Without the calls inside of the library, which follow."""
+    return str(error).partition("\n")[0]
 
 
 def _stored(type_: pa.DataType) -> pa.DataType:

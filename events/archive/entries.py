@@ -91,10 +91,12 @@ class ArchivedEntries:
             return []
         offset = offset_column(opened.segment.stream)
         within: Any = [(offset, ">=", first), (offset, "<", end)]
+        concerned = [segment for segment in segments if segment.first < end and segment.end > first]
+        for segment in concerned:
+            require_sound(segment, self._root)
         parts = [
             pq.read_table(self._root / segment.file, filters=within, page_checksum_verification=True)
-            for segment in segments
-            if segment.first < end and segment.end > first
+            for segment in concerned
         ]
         return [_entry(opened, n, pa.concat_tables(parts))]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,8 @@ def write(log: LogReader, root: Path, source: Source, first: int, end: int) -> S
     stream, producer = source
     name = file_of(stream, producer, first, end)
     spans, headers, chain = _Spans(), list[EntryHeader](), b""
-    with _Draft(root / name) as draft:
-        writer = pq.ParquetWriter(draft.file, file_schema(stream), **_properties(file_schema(stream)))
+    with Draft(root / name) as draft:
+        writer = pq.ParquetWriter(draft.file, file_schema(stream), **properties(file_schema(stream)))
         with writer:
             written = 0
             for entries in _groups(log, source, first, end):
@@ -115,12 +116,12 @@ def write(log: LogReader, root: Path, source: Source, first: int, end: int) -> S
         *received,
         chain.hex(),
     )
-    with _Draft(root / segment.entries_file) as aside:
+    with Draft(root / segment.entries_file) as aside:
         pq.write_table(_headers_table(headers), aside.file, compression="zstd", write_page_checksum=True)
     return msgspec.structs.replace(segment, entries_checksum=aside.checksum)
 
 
-def _properties(schema: pa.Schema) -> dict[str, Any]:
+def properties(schema: pa.Schema) -> dict[str, Any]:
     steps = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _IN_STEPS}
     plain = [name for name in schema.names if name not in steps]
     return {
@@ -169,8 +170,11 @@ def _headers_table(headers: Sequence[EntryHeader]) -> pa.Table:
     return pa.table({f.name: [getattr(h, f.name) for h in headers] for f in HEADERS}, schema=HEADERS)
 
 
-class _Draft:
-    """A file that appears under its name only when it is whole and durable; after an error nothing is left of it."""
+class Draft:
+    """A file that appears under its name only when it is whole and durable; after an error nothing is left of it.
+
+    What an attempt left that was killed goes, too: only one process writes to an archive at a time.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -178,8 +182,10 @@ class _Draft:
         self.size = 0
         self.checksum = ""
 
-    def __enter__(self) -> _Draft:
+    def __enter__(self) -> Draft:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._path.parent.glob(f"{self._path.name}.*.part"):
+            left.unlink(missing_ok=True)
         descriptor = os.open(self._part, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
         self.file = os.fdopen(descriptor, "w+b")
         return self
@@ -195,8 +201,9 @@ class _Draft:
                 self._part.rename(self._path)
                 _sync_folder(self._path.parent)
         finally:
-            self.file.close()
             self._part.unlink(missing_ok=True)
+            with suppress(OSError):  # on a full disk closing writes once more, and fails again
+                self.file.close()
 
 
 def _sync_folder(folder: Path) -> None:

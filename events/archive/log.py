@@ -95,6 +95,7 @@ class ArchivedLog:
             if producer == cell:
                 verdict.segments += len(shelf.segments)
                 verdict.problems += self._unsound(shelf.segments)
+                verdict.problems += self._unlisted(stream, shelf.segments)
                 verdict.problems += self._apart(stream, producer, shelf)
         return verdict
 
@@ -104,6 +105,15 @@ class ArchivedLog:
 
         for segment in segments:
             yield from (f"{problem}; restore it from a backup" for problem in unsound(segment, self.root))
+
+    def _unlisted(self, stream: str, segments: Sequence[Segment]) -> Iterator[str]:
+        """Where the Delta table is not what the log records."""
+        if segments:
+            from events.archive.delta import (
+                lacking,
+            )  # needs the library for Delta tables, which takes its time to import
+
+            yield from lacking(self.root, stream, segments)
 
     def _apart(self, stream: str, producer: str, shelf: Shelf) -> Iterator[str]:
         """Where the archive is not of this log: the chain of hashes says what each segment ended with."""

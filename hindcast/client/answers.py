@@ -38,6 +38,15 @@ class Receipt(TypedDict):
     """Of the first accepted row; null where none was."""
 
 
+class ImportProgress(TypedDict):
+    """How far an import is: ``rows`` are judged, ``accepted`` of these are in the log. ``finished``: these are all."""
+
+    name: str
+    rows: int
+    accepted: int
+    finished: bool
+
+
 class Producer(TypedDict):
     producer: str
     head: int
@@ -152,6 +161,15 @@ class Identity(TypedDict):
     account: str | None
     ids: list[str]
     notes: list[IdentityNote]
+
+
+class Past(TypedDict):
+    """Times in ISO 8601; None: there is none yet. ``as_of`` reaches back to ``known_since``, the first commit;
+    ``happened_since`` is the time of the first event of the last 90 days."""
+
+    known_since: str | None
+    happened_since: str | None
+    now: str
 
 
 class OptimizedAnswer(TypedDict):

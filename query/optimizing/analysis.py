@@ -87,7 +87,10 @@ class QueryOptimizer:
         since, until = (at_us(us).isoformat() for us in (span.since_us, span.until_us))
         touched = {name: Touched(n, columns, since, until) if name == question.stream else Touched(n, ())
                    for name, n in rows.items()}  # fmt: skip
-        said = question.model_dump(mode="json") | {"since": span.since_us, "until": span.until_us}
+        said = question.model_dump(
+            mode="json", exclude={"as_of", "valid_at"}
+        )  # they are in the cut, the span and the rows
+        said |= {"since": span.since_us, "until": span.until_us}
         then = {name: cohort.model_dump(mode="json") for name, cohort in others.items()}
         seen = span.observed_us if others else min(span.observed_us, span.until_us + round(question.settles_s * 1e6))
         normal = json.dumps([type(question).__name__, said, seen, then], sort_keys=True)

@@ -53,6 +53,10 @@ class Expressions:
             self.parameters[name] = value
         return self._bound[key]
 
+    def used(self, text: str) -> dict[str, Any]:
+        """Those of the parameters that a statement has."""
+        return {name: value for name, value in self.parameters.items() if _named(name, text)}
+
     def at(self, us: int) -> str:
         """A moment, microseconds UTC."""
         return self.bind(at_us(us))
@@ -150,9 +154,8 @@ def user_of(question: Question, sql: Expressions) -> str:
 
 
 def run(session: Session, sql: Expressions, text: str) -> Answer:
-    """Run a statement with those of the parameters that it has. Raises ``Rejected`` for an answer beyond all bounds."""
-    words = {name: value for name, value in sql.parameters.items() if _named(name, text)}
-    answer = session.run(text, words)
+    """Run a statement with the parameters of ``sql``. Raises ``Rejected`` for an answer beyond all bounds."""
+    answer = session.run(text, sql.used(text))
     if answer.truncated:
         raise Rejected("interval", "the answer is too large; ask for longer intervals, fewer groups or a shorter span")
     return answer

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import random
+import resource
+import shutil
+import signal
 import threading
 from pathlib import Path
 from time import monotonic, sleep
@@ -111,6 +114,54 @@ def test_a_full_disk_leaves_no_halves_and_costs_nothing_but_time(
     assert in_table(log) == [offset for offset in offsets(log) if offset < 512]
 
 
+def test_a_disk_that_is_really_full_keeps_no_half_of_a_file(tmp_path: Path) -> None:
+    """Closing a file writes what is held back, and fails for a second time."""
+    log = ArchivedSpec(SqliteSpec(tmp_path / "log"), tmp_path / "archive").open(woken=False)
+    fill(log, 600)
+    archived(log, 0, 256, 256)
+    left = log.root / f"{files.file_of(*SOURCE, 256, 512)}.1.part"
+    left.write_bytes(b"of an attempt that was killed")
+    process = spawn.Process(target=archive_where_files_are_small, args=(log.spec,))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
+    assert list(log.root.rglob("*.part")) == []
+    archived(log, 256, 512, 256)
+    assert in_table(log) == [offset for offset in offsets(log) if offset < 512]
+    log.close()
+
+
+def archive_where_files_are_small(spec: ArchivedSpec) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+    log = spec.open(woken=False)
+    with pytest.raises(Transient, match="make room"):
+        list(archive(log.log, log.root, [Range(*SOURCE, 256, 512)]))
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut short", "of before"])
+def test_a_table_that_is_not_what_was_written_is_named_and_questions_go_on(tmp_path: Path, harm: str) -> None:
+    log = opened(tmp_path)
+    fill(log, 1_100)
+    archived(log, 0, 768, 256)
+    assert log.verify(PRODUCER).problems == []
+    folder = log.root / STREAM / "_delta_log"
+    newest = max(folder.glob("*.json"))
+    if harm == "gone":
+        shutil.rmtree(folder)
+    elif harm == "cut short":
+        newest.write_bytes(newest.read_bytes()[:200])
+    else:
+        newest.unlink()
+    (problem,) = log.verify(PRODUCER).problems
+    assert f"restore {folder} from a backup" in problem
+    assert "\n" not in problem
+    with pytest.raises(Corrupt, match="from a backup"):
+        list(archive(log.log, log.root, [Range(*SOURCE, 768, 1_024)]))
+    whole = Engine(log).run("SELECT count(id) FROM user_interactions", tenant="demo")
+    assert whole.rows() == [[len(offsets(log))]]
+
+
 @pytest.mark.parametrize("harm", ["gone", "a flipped bit", "its entries gone"])
 def test_a_damaged_segment_is_named_with_its_remedy_and_nothing_else_stops(tmp_path: Path, harm: str) -> None:
     log = ArchivedSpec(SqliteSpec(tmp_path / "log"), tmp_path / "archive").open(woken=False)
@@ -136,6 +187,7 @@ def test_a_damaged_segment_is_named_with_its_remedy_and_nothing_else_stops(tmp_p
     log.close()
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_anywhere_gives_other_rows(tmp_path: Path) -> None:
     log = opened(tmp_path)
     fill(log, 300, most=40)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from events.archive.log import ArchivedLog
@@ -51,25 +53,25 @@ def test_an_entry_larger_than_several_segments_comes_back_whole(log: ArchivedLog
     assert told(log, SUMS)[0][:3] == [600, 600, 0]
 
 
-@pytest.mark.parametrize("sealed", [False, True])
-@pytest.mark.parametrize("trimmed", [False, True])
+@pytest.mark.parametrize("sealed", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("trimmed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_sql_sees_the_same_rows_in_the_same_order_wherever_they_lie(
     log: ArchivedLog, sealed: bool, trimmed: bool
 ) -> None:
-    head = fill(log, 20_000, most=40)
-    before = told(log, ALL), told(log, SUMS), History(log, "demo").last("user_interactions", 20_000).rows
+    head = fill(log, 6_000, most=40)
+    before = told(log, ALL), told(log, SUMS), History(log, "demo").last("user_interactions", 6_000).rows
     if sealed:
         log.blocks.seal(log, SOURCE, 0, head)
         assert len(log.blocks.of(SOURCE)) > 3
         assert (told(log, ALL), told(log, SUMS)) == before[:2]
-    archived(log, 0, 8_192, 4_096)
+    archived(log, 0, 4_096, 2_048)
     if trimmed:
-        log.trim(*SOURCE, 8_192)
+        log.trim(*SOURCE, 4_096)
     assert (told(log, ALL), told(log, SUMS)) == before[:2]
     unordered = told(log, "SELECT row_offset FROM user_interactions")
     assert unordered == sorted(unordered)
     history = History(log, "demo")
-    assert history.last("user_interactions", 20_000).rows.to_pylist() == before[2].to_pylist()
+    assert history.last("user_interactions", 6_000).rows.to_pylist() == before[2].to_pylist()
     page = history.after("user_interactions", PRODUCER, 4_000, 200).rows
     assert page["offset"].to_pylist()[0] >= 4_000
     assert sum(rows.num_rows for rows, _ in history.backwards("user_interactions", PRODUCER)) == before[1][0][0]
@@ -86,6 +88,21 @@ def test_a_question_about_a_short_time_opens_only_the_files_that_may_have_it(log
     assert found[0][1] is True
     with pytest.raises(Corrupt, match="No such file"):
         told(log, "SELECT max(amount) FROM user_interactions")
+
+
+def test_more_scans_at_once_than_there_are_threads_do_not_wait_for_each_other(log: ArchivedLog) -> None:
+    fill(log, 3_000, most=60)
+    archived(log, 0, 2_048, 1_024)
+    scans = pa.io_thread_count() + 4
+    counted = " UNION ALL ".join(f"(SELECT {scan}, count(DISTINCT id) FROM user_interactions)" for scan in range(scans))
+    answers: list[list[list[object]]] = []
+    asking = threading.Thread(target=lambda: answers.append(told(log, counted)), daemon=True)
+    asking.start()
+    asking.join(60)
+    assert answers, "it waits for ever"
+    (rows,) = answers
+    assert len(rows) == scans
+    assert {row[1] for row in rows} == {sum(entry.header.rows for entry in entries(log))}
 
 
 def test_rows_after_the_cut_are_not_in_it_even_if_they_are_archived_first(log: ArchivedLog) -> None:
@@ -121,6 +138,23 @@ def test_a_block_that_is_damaged_or_gone_is_passed_over(log: ArchivedLog) -> Non
     assert told(log, ALL) == before
     log.blocks.seal(log, SOURCE, 0, head)
     assert told(log, ALL) == before
+
+
+@pytest.mark.slow
+def test_blocks_of_another_log_are_passed_over_and_made_anew(log: ArchivedLog, tmp_path: Path) -> None:
+    """As after a server that lost its last second, or where a log was put back and the archive was not."""
+    fill(log, 17_000)
+    log.blocks.seal(log, SOURCE, 0, log.head(*SOURCE))
+    other = opened(tmp_path)
+    while other.head(*SOURCE) < 17_000:
+        put(other, PRODUCER, events(9, 1_000_000 + other.head(*SOURCE)))
+    plain = ArchivedLog(other.log, tmp_path / "without blocks")
+    assert log.blocks.of(SOURCE).keys() == {0}
+    assert told(other, ALL) == told(plain, ALL)
+    other.blocks.seal(other, SOURCE, 0, other.head(*SOURCE))
+    assert told(other, ALL) == told(plain, ALL)
+    assert all(block.of(other) for block in other.blocks.of(SOURCE).values())
+    assert [block.first for block in other.blocks.of(SOURCE).values()] == [0]
 
 
 def test_rows_are_counted_rightly_with_and_without_their_ids(log: ArchivedLog) -> None:

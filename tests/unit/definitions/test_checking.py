@@ -193,6 +193,7 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "plan": {"events": {"order": {"properties": {"n": {"type": "number", "required": True}}}}},
         "identity": {"alias": ["same"]},
         "session": {"conversions": ["order"]},
+        "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
     for kind, spec in specs.items():
         name = {"anomaly": "seen.count", "trend": "seen.count", "identity": "people"}.get(kind, "seen")
