@@ -1,6 +1,6 @@
 """A tracking plan: which events there are, with which properties of which types, as pure checks.
 
-``against`` says what of one event is not in the plan, ``breaks`` what was allowed by a former plan and is refused by a new one.
+``against`` says what of one event is not in the plan, ``breaks`` what a former plan allowed and a new one refuses.
 """
 
 from __future__ import annotations
