@@ -115,6 +115,40 @@ INSIGHTS = stream_of(
     pa.field("n", pa.int64()),
     pa.field("message", pa.string()),
 )
+SESSIONS = stream_of(
+    "sessions",
+    "session.ended: a visit of one device, from its first event (`start`) to its last one (`time`). session.revised: late "
+    "rows changed it; the highest `revision` of an `id` counts. session.withdrawn: it is part of another one. See "
+    "`sessions_latest`.",
+    pa.field("session", LABEL),  # name of the definition
+    pa.field("device", pa.string()),  # whose inactivity ends it: the anonymous id, where there is one; else the subject
+    pa.field("start", TIME),
+    pa.field("duration_us", pa.int64()),
+    pa.field("events", pa.int64()),
+    pa.field("pages", pa.int64()),
+    pa.field("conversions", pa.int64()),
+    pa.field("entry", pa.string()),  # the first page, and …
+    pa.field("exit", pa.string()),  # … the last one
+    pa.field("channel", LABEL),
+    pa.field("origin", LABEL),  # utm_source, or the host that referred
+    pa.field("medium", LABEL),
+    pa.field("campaign", LABEL),
+    pa.field("content", LABEL),
+    pa.field("term", LABEL),
+    pa.field("referrer", pa.string()),
+    pa.field("revision", pa.int32()),
+)
+IDENTITIES = stream_of(
+    "identities",
+    "identity.placed: from here on the id `subject` is one of `person`. identity.refused: a link to `other` that is not "
+    "made, with its `reason`. identity.warned: one that is made, and worth a look. account.joined: the newest account of "
+    "an id. See `people`.",
+    pa.field("person", pa.string()),
+    pa.field("other", pa.string()),
+    pa.field("reason", LABEL),
+    pa.field("message", pa.string()),
+    pa.field("account", pa.string()),
+)
 ALERTS = stream_of(
     "alerts",
     "alert.pending | alert.calmed | alert.fired | alert.resolved | alert.acknowledged: the life of each alert. "
@@ -171,12 +205,13 @@ IDLE_PRODUCERS = stream_of(
 )
 DEAD_LETTERS = stream_of(
     "dead_letters",
-    "row.rejected: refused input, kept with its reason, replayable once mended.",
+    "row.rejected: refused input, kept with its reason. row.replayed: the one at `cause` was mended, and is recorded.",
     pa.field("stream", LABEL),
     pa.field("field", LABEL),
     pa.field("reason", pa.string()),
     pa.field("payload", pa.binary()),
 )
+REPLAYED = "row.replayed"
 QUARANTINE = stream_of(
     "quarantine",
     "row.quarantined: a row that crashes a fold, set aside in the commit that skips it.",
@@ -233,6 +268,8 @@ _known: dict[str, Stream] = {
         LATE_ROWS,
         ANOMALIES,
         INSIGHTS,
+        SESSIONS,
+        IDENTITIES,
         ALERTS,
         OUTBOX,
         NOTIFICATIONS,
