@@ -297,7 +297,7 @@ def test_that_a_producer_idled_says_nothing_while_its_rows_are_still_to_be_read(
 def test_a_reader_that_comes_late_knows_every_producer_before_it_has_read_one_of_them_far_ahead() -> None:
     """Two collectors, hours of rows in the log, and an analyzer that begins to read: nobody told it whom to expect."""
     log = MemoryLog()
-    for name in ("http", "imports", "third"):
+    for name in ("http", "pulled", "third"):
         collector: Cell[Any] = Cell(PullCollector(name, USER_INTERACTIONS, BOUND), log, tenant="t", now=lambda: 1)
         collector.recover()
         fold: Any = collector.fold
