@@ -74,7 +74,10 @@ def accept(wanted: Sequence[Wanted], among: Inventory) -> list[Accepted]:
     found: list[Accepted] = []
     for key, definition in definitions.items():
         kind = KINDS[key.kind]
-        found.append(Accepted(key, specs[key], tuple(kind.check(definition, after))))
+        warnings = kind.check(definition, after)
+        if kind.breaks is not None and key in among.specs:
+            warnings += [f"breaks: {said}" for said in kind.breaks(among.specs[key], specs[key])]
+        found.append(Accepted(key, specs[key], tuple(warnings)))
     refuse_circles(definitions, after)
     _keep_dependants(frozenset(definitions), among, after)
     return found
