@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -151,6 +153,7 @@ def spread(rng: random.Random, events: Sequence[Event], reader: Reader) -> None:
             reader.idles(name, part[-1].received - BOUND)
 
 
+@pytest.mark.slow
 @settings(deadline=None, database=None, max_examples=up_to(150))
 @given(seed=st.integers(0, 2**32), producers=st.sampled_from((2, 4)), n=st.integers(1, 80))
 def test_rows_within_their_lateness_give_the_answers_of_one_producer(seed: int, producers: int, n: int) -> None:
@@ -168,6 +171,7 @@ def test_rows_within_their_lateness_give_the_answers_of_one_producer(seed: int, 
     assert many.closed() == one.closed()
 
 
+@pytest.mark.slow
 @settings(deadline=None, database=None, max_examples=up_to(100))
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 80))
 def test_what_one_producer_would_have_counted_late_is_counted_too(seed: int, n: int) -> None:
