@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
