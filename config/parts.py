@@ -12,6 +12,7 @@ from serve.otlp import part as otlp
 from serve.posthog import part as posthog
 from serve.sources import feed, file, http, kafka, logs, prometheus, redis, sql, websocket
 from serve.webhooks import part as webhooks
+from serve.website import part as website
 
 BUILT_IN: tuple[Part, ...] = (
     channels.PART,
@@ -29,6 +30,7 @@ BUILT_IN: tuple[Part, ...] = (
     webhooks.PART,
     otlp.PART,
     posthog.PART,
+    website.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,

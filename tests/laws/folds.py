@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from actors.alerts.evaluator import AlertEvaluator
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.correlations import CorrelationAnalyzer
+from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.sessions import SessionAnalyzer
 from actors.analyzers.trends import TrendAnalyzer
 from actors.backfill import Backfill
 from actors.collectors.arrivals import Part
@@ -160,6 +162,12 @@ FOLDS: list[Case] = [
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
     Case(TrendAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
     Case(CorrelationAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
+    Case(
+        SessionAnalyzer,
+        feeds("control", "user_interactions", "website_analytics", "idle_producers", "clock", entries=40, most_rows=20),
+    ),
+    Case(lambda: SessionAnalyzer(EXPECTED), feeds("control", "user_interactions", "idle_producers", entries=40)),
+    Case(IdentityAnalyzer, feeds("control", "user_interactions", entries=30, most_rows=20)),
     Case(lambda: ImportCollector(64), told=feeds("user_interactions"), record=import_admits),
     Case(Retelling, feeds("control", "imports"), told=feeds("past_metrics"), record=tells_again, tells="past_metrics"),
     Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),

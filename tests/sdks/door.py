@@ -29,8 +29,25 @@ from serve.keys import key_hash
 from serve.otlp.door import OtlpDoor
 from serve.posthog import part as posthog
 from serve.spec import GatewaySpec
+from serve.website import part as website
 
 CELLS = {"t/user_interactions/0": "host", "t/control/0": "host", "t/directory/0": "host"}
+
+
+@contextmanager
+def serving(app: Any) -> Generator[str]:
+    """Serve an ASGI application until the context ends; its address."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 class Door:
@@ -88,22 +105,13 @@ class Door:
     @contextmanager
     def open(self, folder: Path) -> Generator[None]:
         """Serve it until the context ends."""
-        server = uvicorn.Server(uvicorn.Config(self._app(folder), host="127.0.0.1", port=0, log_level="error"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        try:
+        with serving(self._app(folder)) as self.url:
             yield
-        finally:
-            server.should_exit = True
-            thread.join(10)
 
     def _app(self, folder: Path) -> FastAPI:
-        routes = (posthog.PART.routes,)
-        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", cors_origins=self._origins, routes=routes)
+        routes = (posthog.PART.routes, website.PART.routes)
+        more: dict[str, Any] = {"cors_origins": self._origins, "routes": routes, "secrets": folder / "secrets"}
+        spec = GatewaySpec("t", self.where, SqliteSpec(folder), "g", "1", **more)
         app = create_gateway(spec)
 
         @asynccontextmanager

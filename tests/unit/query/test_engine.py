@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from time import sleep
 
 import duckdb
 import pytest
@@ -216,6 +217,19 @@ def test_a_long_query_is_interrupted(filled: Filled) -> None:
     sql = "SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b WHERE a.range % 7 = b.range % 11"
     assert "ran longer than 0.3 s" in refusal(filled, sql, Limits(seconds=0.3))
     assert threading.active_count() < 20
+
+
+def test_time_that_is_over_before_a_statement_begins_ends_it_all_the_same(filled: Filled) -> None:
+    sql = "SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b WHERE a.range % 7 = b.range % 11"
+    with Engine(filled.log, Limits(seconds=0.3)).open(tenant="demo") as session:
+        sleep(0.6)
+        with pytest.raises(Rejected, match="ran longer"):
+            session.run(sql)
+
+
+def test_time_that_is_over_in_the_middle_of_the_rows_is_told_so_too(filled: Filled) -> None:
+    sql = "SELECT n FROM range(1000000000000) AS numbers(n) WHERE n < 5000 OR n < 0"
+    assert "ran longer than 0.3 s" in refusal(filled, sql, Limits(seconds=0.3))
 
 
 def test_a_large_query_is_refused(filled: Filled) -> None:
