@@ -1,6 +1,6 @@
 """A tracking plan: which events there are, with which properties of which types, as pure checks.
 
-``against`` says what of one event is not in the plan, ``breaks`` what was allowed by a former plan and is refused by a new one.
+``against`` says what of one event is not in the plan, ``breaks`` what a former plan allowed and a new one refuses.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def breaks(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def _narrower(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    anything = {"type": "any", "required": False, "values": None}
+    anything: Mapping[str, Any] = {"type": "any", "required": False, "values": None}
     closed = new["others"] == "refuse"
     if closed and old["others"] == "allow":
         yield "further properties were allowed"
