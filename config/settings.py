@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
+from actors.definitions.checking import refuse_circles
 from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard
 from actors.definitions.identity import Identity
@@ -216,12 +217,17 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
 
     def _impossible(self) -> Iterator[str]:
         """What refers to something that is not there, or can never be."""
-        among = Inventory({key: KINDS[key.kind].told(definition) for key, definition in self.definitions()})
-        for key, definition in self.definitions():
+        definitions = dict(self.definitions())
+        among = Inventory({key: KINDS[key.kind].told(definition) for key, definition in definitions.items()})
+        for key, definition in definitions.items():
             try:
                 KINDS[key.kind].check(definition, among)
             except Rejected as error:
                 yield f"{KINDS[key.kind].section}: {key.name!r} {error.reason}"
+        try:
+            refuse_circles(definitions, among)
+        except Rejected as error:
+            yield error.reason
 
 
 def _declared(document: Document) -> Iterator[str]:

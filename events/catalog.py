@@ -308,21 +308,23 @@ def rows(stream: Stream, columns: Mapping[str, Any], n: int) -> pa.RecordBatch:
 
     Columns that are not given are null. Raises ``KeyError`` for a column that the stream does not have.
     """
-    unknown = columns.keys() - set(stream.schema.names)
+    types = stream.types
+    unknown = columns.keys() - types.keys()
     if unknown:
         raise KeyError(f"{stream.name} has no column {sorted(unknown)}")
-    return pa.record_batch([_column(f.type, columns.get(f.name), n) for f in stream.schema], schema=stream.schema)
+    arrays = [_column(type_, columns.get(name), n) for name, type_ in types.items()]
+    return pa.RecordBatch.from_arrays(arrays, schema=stream.schema)
 
 
 def _column(type_: pa.DataType, value: object, n: int) -> pa.Array:
     if value is None:
         return pa.nulls(n, type_)
-    if isinstance(value, pa.ChunkedArray):
-        chunked: Any = value
-        value = chunked.combine_chunks()
     if isinstance(value, pa.Array):
         array: Any = value
         return array if array.type == type_ else array.cast(type_)
+    if isinstance(value, pa.ChunkedArray):
+        chunked: Any = value
+        return _column(type_, chunked.combine_chunks(), n)
     if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
         if pa.types.is_dictionary(type_):
             return pa.array(value, type_.value_type).dictionary_encode().cast(type_)

@@ -196,6 +196,7 @@ class RetellingWorker(Worker):
         part = _next(found, index)
         start, end = min(job.start for job in part), max(job.end for job in part)
         self._left = [f"windows that an import touched are counted anew: {_iso(start)} of up to {_iso(found[0].end)}"]
+        read = {producer: head for (_, producer), head in sorted(index.heads.items())}
         wanted = {*_ENVELOPE, *(column for job in part for column in job.spec.columns)}
         rows = index.rows(start, end, [name for name in USER_INTERACTIONS.schema.names if name in wanted])
         time = times(rows, "time")
@@ -205,7 +206,7 @@ class RetellingWorker(Worker):
                 low, high = np.searchsorted(time, [job.start, job.end])
                 cut[job.start, job.end] = Columns(rows.slice(low, high - low))
             table = counted(job.spec, cut[job.start, job.end], job.cause)
-            place = Place(job.name, job.cause, job.of, job.end)
+            place = Place(job.name, job.cause, job.of, job.end, read)
             with self.lock:
                 self.cell.record(partial(self._fold.tell, place=place, found=table))
             if self.stopping.is_set():

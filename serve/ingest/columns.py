@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from events.catalog import USER_INTERACTIONS, rows
+from events.stream import TIME
 from serve.ingest.bodies import DEPTH, NUL, depth_fault, may_hold
 from serve.ingest.money import Money, read_money
 from serve.ingest.times import AHEAD_US, iso, parse_times, precision, range_fault
@@ -108,8 +109,8 @@ def assemble(
             "source": _label(draft.source),
             "type": _label(draft.type),
             "subject": draft.subject,
-            "time": pa.array(times, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
-            "received": pa.repeat(pa.scalar(received_us, pa.timestamp("us", tz="UTC")), n),
+            "time": pa.array(times, pa.int64()).view(TIME),
+            "received": received_us,
             "partition_key": draft.subject.fill_null(ids),
             "anonymous_id": draft.anonymous_id,
             "amount": money and money.amount,

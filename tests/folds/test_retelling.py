@@ -15,6 +15,7 @@ from actors.collectors.imports import ImportCollector
 from actors.collectors.push import control, user_interactions
 from actors.edges import retelling
 from actors.edges.retelling import RetellingWorker
+from actors.explaining.metrics import MetricExplainer
 from actors.retelling import Retelling
 from events.catalog import CONTROL, USER_INTERACTIONS, rows
 from events.memory_log import MemoryLog
@@ -203,3 +204,24 @@ def test_samples_name_their_metric_and_are_marked_as_past(system: System) -> Non
     system.tell()
     found = system.sql("SELECT DISTINCT source, subject, producer FROM past_metrics")
     assert found in ([["orders", "past", "t/retelling/0"]], [])
+
+
+def test_a_window_that_was_counted_anew_explains_itself_and_one_that_was_not_leaves_imported_rows_out(
+    system: System,
+) -> None:
+    live = [NOW - 3 * MINUTE + n * 1_000_000 for n in range(30)]
+    system.come(live)
+    system.bring("file", [NOW - 3 * MINUTE + n * 1_500_000 for n in range(20)])
+    system.come([NOW + 5 * MINUTE])
+    start, key, count, *_ = next(row for row in system.latest() if row[0] == NOW - 3 * MINUTE)
+    explained = MetricExplainer(system.log, "t").metric("orders", key, start)
+    assert (explained["figures"]["count"], explained["again"]["equal"]) == (count, True), "what was counted live"
+    assert [one["producer"] for one in explained["rows"]["producers"]] == ["t/user_interactions/0"]
+    system.tell()
+    system.come([NOW - 3 * MINUTE + 7])  # later than what was counted
+    explained = MetricExplainer(system.log, "t").metric("orders", key, start)
+    assert explained["figures"]["count"] > count
+    assert explained["again"]["equal"], explained
+    assert {one["producer"] for one in explained["rows"]["producers"]} == {"t/user_interactions/0", "t/imports/0"}
+    assert [one["count"] for one in explained["revisions"]] == [count, explained["figures"]["count"]]
+    assert len(system.sql(explained["rows"]["sql"])) == explained["figures"]["count"]

@@ -22,7 +22,9 @@ class Collected(Door):
         self._cells: dict[str, Any] = {f"t/{fold.name}/0": [fold, fold.initial()] for fold in folds}
         self.told: dict[str, list[dict[str, Any]]] = {name: [] for fold in folds for name in fold.writes}
 
-    async def push(self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None) -> Ack:
+    async def push(
+        self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None, part: object = None
+    ) -> Ack:
         self.pushes.append(arrivals.num_rows)
         if self.refusals:
             raise self.refusals.pop(0)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, HTTPException
 from starlette.applications import Starlette
@@ -22,6 +21,7 @@ from starlette.routing import Mount, Route
 from events.errors import Overloaded, Transient
 from hindcast.asgi import RequestMetrics
 from serve.otlp.part import PART, OtlpSection
+from tests import patient
 from tests.sdks.collected import Collected
 from tests.sdks.door import serving
 from tests.sdks.site import until
@@ -103,7 +103,7 @@ def test_fastapi(door: Collected) -> None:
         "/broken",
     ]
     with running(fast, door.url) as app:
-        statuses = [httpx.get(app + path).status_code for path in asked] + [httpx.post(f"{app}/orders").status_code]
+        statuses = [patient.get(app + path).status_code for path in asked] + [patient.post(f"{app}/orders").status_code]
         assert statuses == [200, 200, 422, 200, 404, 404, 500, 402]
         until(lambda: len(told(door)) == 8)
     assert sorted(told(door)) == [
@@ -127,8 +127,8 @@ def test_fastapi(door: Collected) -> None:
 
 def test_starlette_and_a_request_takes_until_its_last_byte(door: Collected) -> None:
     with running(star, door.url) as app:
-        assert httpx.get(f"{app}/items/7").text == "7"
-        assert httpx.get(f"{app}/inner/slowly").text == "ab"
+        assert patient.get(f"{app}/items/7").text == "7"
+        assert patient.get(f"{app}/inner/slowly").text == "ab"
     # The end of the application waits until they are told.
     assert told(door) == [("GET /items/{item_id}", 200), ("GET /inner/slowly", 200)]
     assert door.told["api_metrics"][1]["value"] >= 50
@@ -139,7 +139,7 @@ def test_what_could_not_be_told_is_told_later_and_once(door: Collected, refusal:
     door.refusals = [refusal, refusal]
     with running(star, door.url) as app:
         for number in range(3):
-            httpx.get(f"{app}/items/{number}")
+            patient.get(f"{app}/items/{number}")
         until(lambda: len(told(door)) == 3)
     assert len(told(door)) == 3
 
@@ -162,7 +162,7 @@ def test_while_the_system_is_away_or_silent_the_application_notices_nothing(capl
     caplog.set_level(logging.WARNING, "hindcast.asgi")
     with silent() as listening:
         for url in (nowhere(), f"http://127.0.0.1:{listening.getsockname()[1]}"):
-            with running(star, url, most_waiting=10) as app, httpx.Client() as http:
+            with running(star, url, most_waiting=10) as app, patient.Client() as http:
                 assert [http.get(f"{app}/items/{number}").text for number in range(50)] == [str(n) for n in range(50)]
     said = [record.getMessage() for record in caplog.records if "not told to Hindcast" in record.getMessage()]
     assert len(said) <= 2, "once, not for each request"
@@ -173,7 +173,7 @@ def test_a_key_that_is_wrong_is_said_and_nothing_is_kept_for_ever(
 ) -> None:
     caplog.set_level(logging.WARNING, "hindcast.asgi")
     with running(star, door.url, key="nobody") as app:
-        httpx.get(f"{app}/items/1")
+        patient.get(f"{app}/items/1")
         until(lambda: "this API key is not known" in caplog.text)
 
 
@@ -182,7 +182,7 @@ def test_the_oldest_go_where_too_many_wait() -> None:
     with silent() as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         measured = RequestMetrics(app, url, "wk_shop", most_waiting=10)
-        with serving(measured) as address, httpx.Client() as http:
+        with serving(measured) as address, patient.Client() as http:
             for _ in range(30):
                 assert http.get(address).text == "ok"
             until(lambda: measured.dropped >= 10)

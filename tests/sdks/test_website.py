@@ -17,6 +17,7 @@ from serve.keys import key_hash
 from serve.routes.website import SCRIPT
 from serve.website.part import PART, WebsiteSection
 from serve.website.visitors import Visitors
+from tests import patient
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.sdks.collected import Collected
 from tests.sdks.site import Site, until
@@ -48,7 +49,7 @@ def told(door: Collected) -> list[tuple[str, str | None]]:
 
 def post(door: Collected, item: object, **headers: str) -> httpx.Response:
     content = item if isinstance(item, bytes) else json.dumps(item).encode()
-    return httpx.post(f"{door.url}/v1/site", content=content, headers=headers, timeout=30)
+    return patient.post(f"{door.url}/v1/site", content=content, headers=headers)
 
 
 # -- a browser ----------------------------------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ def test_opting_out_holds_from_then_on_and_can_be_taken_back(browser: Browser, s
 
 
 def test_the_script_is_small(door: Collected) -> None:
-    answer = httpx.get(f"{door.url}/script.js")
+    answer = patient.get(f"{door.url}/script.js")
     assert (answer.content, answer.headers["content-type"].partition(";")[0]) == (SCRIPT, "text/javascript")
     assert len(gzip.compress(SCRIPT)) < 2_000
     assert b"cookie" not in SCRIPT

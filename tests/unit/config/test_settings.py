@@ -137,6 +137,11 @@ def test_an_unknown_key_in_the_environment_names_its_variable(monkeypatch: pytes
         (f"{EVENTS}\nalerts: [{{name: a, condition: events.count < 0, threshold: 0}}]", "can never hold"),
         (f"{EVENTS}\nanomalies: [{{metric: evnets}}]", "did you mean 'events'?"),
         (f"{EVENTS}\nanomalies: [{{metric: events, aggregate: mean}}]", "give the metric a `value` column"),
+        (
+            "metrics: [{name: f, stream: insights}]\ntrends: [{metric: f}]",
+            "goes in a circle: metric/f -> trend/f.count",
+        ),
+        ("metrics: [{name: f, stream: anomalies}]\nanomalies: [{metric: f}]", "goes in a circle"),
         ("server: [1]", "server"),
         ("- a list", "must be a mapping of sections"),
         ("{", "is not YAML"),
