@@ -29,10 +29,12 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 	@touch $@
 
 test: setup-dev ## the whole suite, but for what test-long repeats at length
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long and not cluster" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not long and cluster"
 
-test-long: setup-dev ## what has a shorter test beside it in the suite: further sizes, seeds and noises
-	$(BIN)/python -m pytest -m long
+test-long: setup-dev ## what has a shorter test beside it in the suite: further sizes, seeds, noises and random examples
+	$(BIN)/python -m pytest -m long --hypothesis-profile=wide
+	$(BIN)/python -m pytest -m "not slow and not cluster" -n 2 --dist worksteal --hypothesis-profile=wide
 
 test-kill: setup-dev ## kill processes under load for minutes, in both placements (SEED=1 chooses which, when and what)
 	HINDCAST_KILLS=$(SEED) $(BIN)/python -m pytest tests/chaos

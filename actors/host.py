@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 from actors import parts
 from actors.admission import Admission
 from actors.cell import Cell
-from actors.collectors.arrivals import Arrivals
+from actors.collectors.arrivals import Arrivals, Part
 from actors.edges.intake import Ack, PushWorker
 from actors.fold import Fold
 from actors.followers import Followed, Follower, Followers
@@ -32,6 +33,8 @@ from events.errors import Elsewhere, Overloaded, Rejected, Transient
 
 logger = logging.getLogger(__name__)
 READY_S = 30.0
+DRAIN_S = 25.0
+"""For what a cell has at hand when its host ends, and for its last snapshot."""
 MOST_LOOKS_BACK = 2
 """Of past states that a host folds at once: its cells go on meanwhile, and share its time."""
 LOOK_S = 1.0
@@ -149,8 +152,8 @@ class Host:
 
     # -- intake --------------------------------------------------------------------------------------------------
 
-    async def push(self, cell: str, arrivals: bytes, refused: bytes | None) -> Ack:
-        """Commit rows (Arrow IPC streams) and answer a verdict a row.
+    async def push(self, cell: str, arrivals: bytes, refused: bytes | None, part: Part | None = None) -> Ack:
+        """Commit rows (Arrow IPC streams) and answer a verdict a row; ``part``: which rows of which import they are.
 
         Raises ``Elsewhere`` (not here; nothing was done), ``Transient`` or ``Overloaded``.
         """
@@ -159,7 +162,7 @@ class Host:
             raise Elsewhere(f"{cell} does not run on host {self._spec.name}", 0.1)
         if not isinstance(worker, PushWorker):
             raise Rejected("cell", f"{cell} takes no requests")
-        batch = Arrivals(unpack(arrivals), unpack(refused) if refused else None)
+        batch = Arrivals(unpack(arrivals), unpack(refused) if refused else None, part)
         return await asyncio.wrap_future(worker.push(batch))
 
     # -- views ---------------------------------------------------------------------------------------------------
@@ -236,8 +239,13 @@ class Host:
 
     async def drain(self) -> None:
         """Finish what is at hand, save snapshots, release the log. The host answers nothing after it."""
-        # All at once: each may wait a second or more for its next look at the log, or for its source.
-        await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in list(self._workers.values())))
+        # All are asked before any is waited for: they look at the log, or at their source, a second or more apart.
+        workers = list(self._workers.values())
+        for worker in workers:
+            worker.ask_stop()
+        with ThreadPoolExecutor(max(1, len(workers)), "drain") as pool:
+            loop = asyncio.get_running_loop()
+            await asyncio.gather(*(loop.run_in_executor(pool, worker.stop, DRAIN_S) for worker in workers))
         self._log.close()
 
 

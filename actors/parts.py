@@ -83,12 +83,19 @@ class SourceKind:
     """Whether there is one without being asked for."""
     bound: bool = False
     """Whether its rows may come out of order by ``collectors.bound_s``; where not, they come in order."""
+    chosen: Callable[[Any], catalog.Stream] | None = None
+    """``chosen(section)`` answers the stream of an instance, where that is a choice of its settings."""
+
+    def into(self, section: SourceSection) -> catalog.Stream:
+        """Where the rows of the instance with these settings go."""
+        return self.chosen(section) if self.chosen else self.stream
 
     def spec(self, section: SourceSection, name: str, within: Within) -> CellSpec:
         """The cell of one instance."""
-        called = self.cell if name == self.name and self.cell else f"{self.stream.name}.{name}"
+        stream = self.into(section)
+        called = self.cell if name == self.name and self.cell else f"{stream.name}.{name}"
         bound_us = within.bound_us if self.bound else 0
-        collector = PullCollector(called, self.stream, bound_us, refuses=self.refuses)
+        collector = PullCollector(called, stream, bound_us, refuses=self.refuses)
         pull = Pull(self.source(section, name, within), name, self.name, self.guarded)
         return CellSpec("collectors", collector, within.tenant, pull)
 
@@ -142,10 +149,13 @@ class Part:
 
     def router(self) -> APIRouter | None:
         """The router that ``routes`` names, imported here."""
-        if not self.routes:
-            return None
-        module, _, name = self.routes.partition(":")
-        return getattr(import_module(module), name)
+        return router_at(self.routes) if self.routes else None
+
+
+def router_at(where: str) -> APIRouter:
+    """The FastAPI router at ``module:name``, imported here."""
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,10 +83,14 @@ class Worker:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """Finish the step at hand, save a snapshot, stop."""
+    def ask_stop(self) -> None:
+        """Let it finish the step at hand, save a snapshot and stop; returns at once."""
         self.stopping.set()
         self.wake()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Ask it to stop, and wait until it has."""
+        self.ask_stop()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 

@@ -9,19 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from config.parts import parts
 from events.catalog import STREAMS
 from events.errors import Rejected
 
 DATA_SOURCES: Mapping[str, str] = {
     "user_interactions": "the products' events, pushed over HTTP",
     "system_metrics": "this machine's gauges, polled",
+    "system_logs": "logs that are followed",
+    "api_metrics": "metrics that are scraped",
+    "business_events": "databases that are polled, topics and queues that are read",
+    "external_apis": "APIs that are asked",
+    "social_media": "feeds and timelines that are read",
+    "email_campaigns": "what became of e-mails",
+    "website_analytics": "access logs that are followed",
 }
+"""What may be asked for. The first two need nothing said; of the others it is said how they are fetched."""
+PUSHED, POLLED = "user_interactions", "system_metrics"
 
 
 def from_complete(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """The settings document that ``config`` asks for. Raises ``Rejected`` naming the key and what is valid there.
 
-    - ``data_sources``: names, or a mapping of names to options (``{"system_metrics": {"every_s": 5}}``);
+    - ``data_sources``: names, or a mapping of names to options (``{"system_metrics": {"every_s": 5}}``); those beside
+      ``user_interactions`` and ``system_metrics`` say how they are fetched (``{"system_logs": {"kind": "logs", …}}``);
     - ``streams``: names (they get the metrics and anomalies of ``base``), or a mapping of names to
       ``{"metrics": […], "anomalies": […]}``;
     - ``models``, ``ml_config``: kept for what is planned, and reported by ``Settings.planned``;
@@ -32,10 +43,11 @@ def from_complete(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[st
     for name in sources:
         if name not in DATA_SOURCES:
             raise Rejected("data_sources", f"there is no source {name!r}; sources are {', '.join(DATA_SOURCES)}")
-    if sources.get("user_interactions"):
+    if sources.get(PUSHED):
         raise Rejected("data_sources.user_interactions", "takes no options: events are pushed to it over HTTP")
-    machine = {"enabled": "system_metrics" in sources, **sources.get("system_metrics", {})}
-    document["sources"] = {**config.get("sources", {}), "machine": machine}
+    machine = {"enabled": POLLED in sources, **sources.get(POLLED, {})}
+    fetched = {name: _fetched(name, options) for name, options in sources.items() if name not in (PUSHED, POLLED)}
+    document["sources"] = {**config.get("sources", {}), **fetched, "machine": machine}
     metrics, anomalies = list(config.get("metrics", ())), list(config.get("anomalies", ()))
     for stream, wanted in _named("streams", config.get("streams", ())).items():
         if stream not in STREAMS:
@@ -52,6 +64,25 @@ def from_complete(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[st
     document["metrics"], document["anomalies"] = metrics, anomalies
     document["models"] = _named("models", config.get("models", {}))
     return document
+
+
+def _fetched(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``options`` of a source whose rows go into the stream ``name``."""
+    kinds = parts().source_kinds
+    fitting = sorted(kind.name for kind in kinds.values() if kind.chosen or kind.stream.name == name)
+    if "kind" not in options:
+        remedy = (
+            f"say how it is fetched, as in {{'kind': '{fitting[0]}', …}}" if fitting else "no kind of source fetches it"
+        )
+        raise Rejected(
+            f"data_sources.{name}", f"{remedy}; what is pushed (webhooks, OpenTelemetry) needs no entry here"
+        )
+    kind = kinds.get(str(options["kind"]))
+    if kind is not None and kind.name not in fitting:
+        raise Rejected(
+            f"data_sources.{name}.kind", f"{kind.name} fills {kind.stream.name}; kinds for {name}: {', '.join(fitting)}"
+        )
+    return {**options, "into": name} if kind is not None and kind.chosen and "into" not in options else options
 
 
 def _named(key: str, given: object) -> dict[str, dict[str, Any]]:

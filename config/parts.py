@@ -9,8 +9,10 @@ from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp
-from serve.sources import feed, file, http, logs, prometheus, sql
+from serve.posthog import part as posthog
+from serve.sources import feed, file, http, kafka, logs, prometheus, redis, sql, websocket
 from serve.webhooks import part as webhooks
+from serve.website import part as website
 
 BUILT_IN: tuple[Part, ...] = (
     channels.PART,
@@ -22,8 +24,13 @@ BUILT_IN: tuple[Part, ...] = (
     sql.PART,
     feed.PART,
     logs.PART,
+    kafka.PART,
+    redis.PART,
+    websocket.PART,
     webhooks.PART,
     otlp.PART,
+    posthog.PART,
+    website.PART,
     user_activity.PART,
     system_health.PART,
     alert_system.PART,

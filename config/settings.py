@@ -20,12 +20,15 @@ from actors.definitions.channel import Channel
 from actors.definitions.checking import refuse_circles
 from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS
 from actors.definitions.metric import Metric
+from actors.definitions.plan import Plan
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
+from actors.definitions.session import SessionRule
 from actors.definitions.trend import Trend
 from actors.ledger import FILE, OLD_CONFIGURATION
 from actors.parts import Part, PartSection
@@ -35,6 +38,7 @@ from config.complete import from_complete
 from config.explain import refuse
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
 logger = logging.getLogger(__name__)
@@ -70,6 +74,10 @@ class Document(BaseModel):
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
+    sessions: tuple[SessionRule, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    tables: tuple[Pin, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -59,6 +59,21 @@ WEBSITE_ANALYTICS = stream_of(
     pa.field("properties", pa.string()),  # JSON object
 )
 
+EMAIL_CAMPAIGNS = stream_of(
+    "email_campaigns",
+    "What became of messages to many: email.sent | email.delivered | email.deferred | email.bounced | email.dropped | "
+    "email.opened | email.clicked | email.complained | email.unsubscribed | email.resubscribed, and other events under the "
+    "name that the service gives them; `subject` is the address.",
+    pa.field("campaign", LABEL),  # as the service names or numbers it; else the message's first tag
+    pa.field("message", pa.string()),  # the id that the service gave the message
+    pa.field("url", pa.string()),  # of a click
+    pa.field("reason", pa.string()),  # why it bounced, was dropped or deferred
+    pa.field("permanent", pa.bool_()),  # of a bounce: whether trying again is of no use
+    pa.field("automatic", pa.bool_()),  # of an opening or a click: whether the service says that a machine did it
+    pa.field("count", pa.int64()),  # how many of them; 1 where each is a row of its own
+    pa.field("properties", pa.string()),  # JSON object: what the service said
+)
+
 COLLECTED: tuple[Stream, ...] = (
     SYSTEM_LOGS,
     API_METRICS,
@@ -66,4 +81,5 @@ COLLECTED: tuple[Stream, ...] = (
     EXTERNAL_APIS,
     SOCIAL_MEDIA,
     WEBSITE_ANALYTICS,
+    EMAIL_CAMPAIGNS,
 )

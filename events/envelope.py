@@ -29,6 +29,15 @@ class CellName(NamedTuple):
         return cls(tenant, fold, int(partition))
 
 
+IMPORTER = "imports"
+"""The fold of the cell that takes in imports: their rows are of the past, and no watermark follows from them."""
+
+
+def is_import(producer: str) -> bool:
+    """Whether a producer's rows were imported: counted by whoever looks at all there is, not by windows that are open."""
+    return producer.split("/")[-2:-1] == [IMPORTER]
+
+
 def partition_of(tenant: str, partition_key: str, partitions: int) -> int:
     """``xxh3_64(tenant, partition_key) mod partitions``; a zero byte parts the two, so no pair collides by joining."""
     return xxhash.xxh3_64_intdigest(f"{tenant}\0{partition_key}".encode()) % partitions

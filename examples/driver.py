@@ -105,7 +105,7 @@ def shown(client: Client, events: int) -> int | None:
     return total if total >= events else None
 
 
-def eventually(what: str, look: Callable[[], T | None], timeout_s: float = 30.0) -> T:
+def eventually(what: str, look: Callable[[], T | None], timeout_s: float = 120.0) -> T:
     """What ``look`` finds, as soon as it finds something."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

@@ -27,7 +27,7 @@ from config.settings import Settings
 from events.catalog import Stream
 from events.errors import Rejected, Transient
 from events.log import LogSpec
-from hindcast import kept_streams, runtime, topology, workflow
+from hindcast import erasure_swap, kept_streams, runtime, topology, workflow
 from hindcast.added_cells import AddedCells
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
@@ -43,6 +43,7 @@ from serve.spec import GatewaySpec, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
+    from hindcast.engine import AnalyticsEngine
 
 logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
@@ -91,6 +92,7 @@ class System:
         self._stop_asked = threading.Event()
         self._running = False
         self._port = self.settings.server.port
+        self._engine: AnalyticsEngine | None = None
         self._left: tuple[Stream, ...] = ()
         """The streams of plug-ins that are not there any more."""
 
@@ -105,6 +107,7 @@ class System:
         """
         self.data.claim()
         try:
+            erasure_swap.completed(self.data.path)
             hold = self._hold = LogHold(wanted(self.settings.log, self.data.path), self.data)
             self.data.keep_partitions(self.settings.log.partitions, hold.exists)
             self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
@@ -237,6 +240,7 @@ class System:
             max_ahead_us=int(server.max_ahead_s * 1e6),
             queries=QueryBounds(**self.settings.queries.model_dump()),
             otlp="otlp" in {part.name for part, _ in self.settings.asked_parts()},
+            routes=topology.routes(self.settings),
             webhooks=topology.webhooks(self.settings),
             secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),
@@ -343,6 +347,15 @@ class System:
             raise Transient("the system does not run; start it, or call setup_complete_system", 1.0)
         with self.client as client:
             return workflow.run(self.settings, client, timeout_s)
+
+    @property
+    def engine(self) -> AnalyticsEngine:
+        """What collects, processes and analyses with a client of this system; it remembers the events that it judged."""
+        from hindcast.engine import AnalyticsEngine  # here: only programs that use it need the kernels
+
+        if self._engine is None or self._engine.client.address.rstrip("/") != self.url:
+            self._engine = AnalyticsEngine(self.client)
+        return self._engine
 
     @property
     def admin_key(self) -> str:

@@ -11,11 +11,14 @@ from actors.alerts.wording import Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.anomaly_watch import AnomalySpec
 from actors.analyzers.correlations import CorrelationAnalyzer
+from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.sessions import SessionAnalyzer
 from actors.analyzers.trends import TrendAnalyzer
 from actors.archiver import ArchiveBounds, Archiver, Retention
 from actors.backfill import Backfill
+from actors.collectors.imports import ImportCollector
 from actors.collectors.push import control, user_interactions
 from actors.definitions.anomaly import Anomaly
 from actors.directory import Directory
@@ -23,11 +26,13 @@ from actors.edges.archive import Archive
 from actors.edges.channels import DashboardChannel, channel_of
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
-from actors.edges.intake import Push
+from actors.edges.intake import Importing, Push
+from actors.edges.retell import Retell
 from actors.edges.secrets import SECRETS
 from actors.edges.sources.idleness import idle_producers
 from actors.notifier import Notifier
 from actors.parts import Channel, Within
+from actors.retelling import Retelling
 from actors.topology import CellSpec
 from config.parts import parts
 from config.sections import DAY_S
@@ -62,14 +67,18 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     core = [
         *doors,
         CellSpec("collectors", control(), tenant, Push(guarded=False)),
+        CellSpec("collectors", ImportCollector(), tenant, Importing(), beside=doors[0].name),
         CellSpec("analyzers", MetricsAnalyzer(former=metrics, expected=expected), tenant),
         watching := CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
         CellSpec("analyzers", TrendAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", CorrelationAnalyzer(), tenant, beside=watching.name),
+        CellSpec("analyzers", IdentityAnalyzer(), tenant, beside=watching.name),
+        CellSpec("analyzers", SessionAnalyzer(expected), tenant, beside=watching.name),
         CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
         idle_producers(tenant, bound_us),
         CellSpec("edges", Directory(), tenant),
-        CellSpec("edges", Backfill(), tenant, FoldPasts()),
+        backfill := CellSpec("edges", Backfill(), tenant, FoldPasts()),
+        CellSpec("edges", Retelling(), tenant, Retell(), beside=backfill.name),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
     ]
     if settings.archive.enabled:
@@ -114,6 +123,11 @@ def webhooks(settings: Settings) -> tuple[tuple[str, Endpoint], ...]:
     """The endpoints that take webhooks, by name."""
     sections = (section for _, section in settings.asked_parts() if isinstance(section, WebhooksSection))
     return tuple(endpoint for section in sections for endpoint in section.endpoints.items())
+
+
+def routes(settings: Settings) -> tuple[str, ...]:
+    """Where the routers of our own parts are that are on."""
+    return tuple(part.routes for part, _ in settings.asked_parts() if part.routes and part.name not in parts().plug_ins)
 
 
 def _watched(anomaly: Anomaly, metrics: tuple[MetricSpec, ...]) -> AnomalySpec:

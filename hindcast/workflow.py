@@ -73,7 +73,7 @@ def described(settings: Settings, client: Client) -> Setup:
 
 def collected(settings: Settings) -> list[str]:
     """The streams that the configured sources fill."""
-    return ["user_interactions", *{source.kind.stream.name: None for source in settings.asked_sources()}]
+    return ["user_interactions", *{source.kind.into(source.section).name: None for source in settings.asked_sources()}]
 
 
 def run(settings: Settings, client: Client, timeout_s: float) -> Workflow:

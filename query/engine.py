@@ -26,7 +26,7 @@ from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
 from events.tables import columns_of
-from query import as_of
+from query import as_of, views
 from query.as_of import Moment
 from query.history import Archived, Cut, History
 from query.partitions import DataPartitioner, Part
@@ -37,18 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LATEST = "metrics_latest"
-"""Of each window of ``metrics`` the sample with the highest revision, as the newest definition of the metric counts it."""
-_LATEST_SQL = f"""
-CREATE TEMP VIEW {LATEST} AS
-WITH newest AS (
-  SELECT source, max({{told}}) AS told FROM metrics WHERE revision IS NOT NULL GROUP BY source
-)
-SELECT metrics.* FROM metrics SEMI JOIN newest
-  ON metrics.source IS NOT DISTINCT FROM newest.source AND {{told}} = newest.told
-WHERE revision IS NOT NULL QUALIFY 1 = row_number() OVER (
-  PARTITION BY producer, metric, key, start, width_us ORDER BY revision DESC, row_offset DESC
-)""".format(told="coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)")
 _COUNTS = re.compile(
     r"\s*select\s+count\s*\(\s*(?:\*|1)\s*\)\s+(?:as\s+\w+\s+)?from\s+\w+\s*"
     r"(?:where\b(?!.*\b(?:id|select|from|columns)\b)[^*#]*)?;?\s*",
@@ -209,6 +197,11 @@ class Session:
         self._late = late
         self._stop = stop
         self._registered = False
+        self._views: set[str] = set()
+
+    def add(self, name: str, table: pa.Table) -> None:
+        """Make ``table`` known to the statements that follow, beside the streams."""
+        self._db.register(name, table)
 
     @property
     def cut(self) -> Cut:
@@ -229,6 +222,9 @@ class Session:
             if not self._registered:
                 tables.register(self._db)
                 self._registered = True
+            missing = [name for name in views.needed(statement) if name not in self._views]
+            views.register(self._db, missing)
+            self._views.update(missing)
             columns, table, truncated = _fetch(self._db, statement, parameters, wanted, limits.result_bytes)
         except (duckdb.Error, pa.ArrowException, RuntimeError, OSError) as error:  # OSError: in the middle of the rows
             if tables.failure is not None:
@@ -273,7 +269,6 @@ class _Tables:
                 db.register(stored, self._table(name, None))
             if self._valid_at is not None:
                 db.execute(f"CREATE TEMP VIEW {name} AS FROM {stored} WHERE epoch_us(time) <= {self._valid_at}")
-        register_latest(db)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
     def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str, stored: str) -> None:
@@ -358,11 +353,6 @@ def words_of(sql: str) -> list[str]:
     return [word.strip('"') for word in _tokens(sql)[1]]
 
 
-def register_latest(db: duckdb.DuckDBPyConnection) -> None:
-    """Define ``metrics_latest`` where there is a table ``metrics``."""
-    db.execute(_LATEST_SQL)
-
-
 def _tokens(sql: str) -> tuple[list[int], list[str]]:
     starts = [start for start, _ in duckdb.tokenize(sql)]
     return starts, [sql[a:b].strip().lower() for a, b in pairwise([*starts, len(sql)])]
@@ -435,14 +425,14 @@ def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Re
 
 def _columns(statement: str) -> str:
     tables = {word.strip('"') for word in _tokens(statement)[1]}
-    known = {LATEST: "metrics", **{name: name for name in STREAMS}}
+    known = {**{name: view.of for name, view in views.VIEWS.items()}, **{name: name for name in STREAMS}}
     return "".join(f" Columns of {t}: {', '.join(columns_of(known[t]).names)}." for t in sorted(tables & known.keys()))
 
 
 def _no_such_name(said: str) -> str:
     """DuckDB knows its own tables, too, and likes to suggest those: for a table, what is meant is one of ours."""
     missing = _NO_TABLE.search(said)
-    tables = sorted([*STREAMS, LATEST])
+    tables = sorted([*STREAMS, *views.VIEWS])
     if missing:
         said = f"There is no table {missing[1]!r}{did_you_mean(missing[1], tables)}."
     return f"{said} Tables: {', '.join(tables)}."

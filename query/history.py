@@ -153,6 +153,11 @@ class History:
                 yield named_in_sql(rows_within(entries, at, upto), source[0])
             at = upto
 
+    def batches(self, stream: str) -> Iterator[pa.RecordBatch]:
+        """The rows of ``stream`` up to its cut, archived ones, too, producer after producer, in bounded batches."""
+        for producer, head in self.heads(stream).items():
+            yield from self._rows(stream, producer, 0, head)
+
     def after(self, stream: str, producer: str, offset: int, limit: int) -> Page:
         """At most ``limit`` rows of one producer from ``offset`` on."""
         heads = self.heads(stream)

@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from actors.parts import router_at
 from events import catalog
 from serve import page, plug_ins, problems
 from serve.description import described
@@ -17,7 +18,10 @@ from serve.limits import BodyLimit
 from serve.origins import Origins
 from serve.routes import (
     commands,
+    dead_letters,
     definitions,
+    identities,
+    imports,
     ingest,
     interactions,
     notifications,
@@ -26,11 +30,13 @@ from serve.routes import (
     otlp,
     past,
     placement,
+    plans,
     query,
     questions,
     read,
     segment,
     session,
+    tables,
     webhooks,
 )
 from serve.spec import GatewaySpec
@@ -67,11 +73,14 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, optimizing, interactions, past)
-    for routes in (commands, notifications, session, *asked, definitions, operation, placement, webhooks):
+    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
+    told = (imports, definitions, plans, operation, placement, webhooks)
+    for routes in (commands, notifications, session, *asked, *told):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)
+    for where in spec.routes:
+        app.router.routes.extend(router_at(where).routes)
     page.install(app)
     for left in spec.left:
         catalog.join(left)

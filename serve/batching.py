@@ -1,7 +1,7 @@
 """Batching: one call for many requests. While a call is under way, the requests that arrive wait for the next call.
 
 An idle system adds no delay; under load the calls become larger, not more. Two calls at once were measured: they halve
-the size of each, and every commit costs all of its readers.
+the size of each, and every commit costs all of its readers. Told what is ``Coming``, a call waits a moment for it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from events.errors import Rejected, Transient
+from serve.coming import Coming
 from serve.hosts import Hosts
 
 T = TypeVar("T")
@@ -30,8 +31,13 @@ class Batching(Generic[T, R]):
     """
 
     def __init__(
-        self, call: Callable[[list[T]], Awaitable[Sequence[R | Exception]]], weight: Callable[[T], int], most: int
+        self,
+        call: Callable[[list[T]], Awaitable[Sequence[R | Exception]]],
+        weight: Callable[[T], int],
+        most: int,
+        coming: Coming | None = None,
     ) -> None:
+        self._coming = coming
         self._call = call
         self._weight = weight
         self._most = most
@@ -48,17 +54,27 @@ class Batching(Generic[T, R]):
     def _launch(self) -> None:
         if self._under_way is not None or not self._waiting:
             return
+        leaving = self._answer(self._gathered()) if self._coming is None else self._leave(self._coming)
+        self._under_way = asyncio.create_task(leaving)
+        self._under_way.add_done_callback(self._landed)
+
+    def _gathered(self) -> list[tuple[T, asyncio.Future[R]]]:
+        """Take those that go with the next call."""
         taken, weight = 0, 0
         while taken < len(self._waiting) and weight < self._most:
             weight += self._weight(self._waiting[taken][0])
             taken += 1
         gathered, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        self._under_way = asyncio.create_task(self._answer(gathered))
-        self._under_way.add_done_callback(self._landed)
+        return gathered
 
     def _landed(self, _: asyncio.Task[None]) -> None:
         self._under_way = None
         self._launch()
+
+    async def _leave(self, coming: Coming) -> None:
+        if sum(self._weight(item) for item, _ in self._waiting) < self._most:
+            await coming.over()
+        await self._answer(self._gathered())
 
     async def _answer(self, gathered: list[tuple[T, asyncio.Future[R]]]) -> None:
         answers: Sequence[R | Exception]
@@ -106,10 +122,11 @@ class _Request:
 class CollectorBatching:
     """Commits the rows of many requests in one call to a collector's cell, so that calls and commits stay few under load."""
 
-    def __init__(self, hosts: Hosts, cell: str) -> None:
+    def __init__(self, hosts: Hosts, cell: str, coming: Coming | None = None) -> None:
+        """``coming``: requests whose rows will be for this cell, too."""
         self._hosts = hosts
         self._cell = cell
-        self._requests = Batching(self._call, lambda request: request.rows.num_rows, MAX_ROWS)
+        self._requests = Batching(self._call, lambda request: request.rows.num_rows, MAX_ROWS, coming)
 
     async def push(self, rows: pa.RecordBatch, refused: pa.RecordBatch | None) -> Committed:
         """Commit the rows. Raises ``Transient`` or ``Overloaded``: nothing is known to be committed, send it again."""

@@ -14,6 +14,7 @@ from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 from ray.util import list_named_actors
 
+from actors.collectors.arrivals import Part
 from actors.edges.intake import Ack
 from actors.followers import Followed, Follower
 from actors.packing import pack
@@ -31,7 +32,7 @@ ANSWER_S = 30.0
 HEALTH_S = 5.0
 FOLLOW_S = 20.0
 """How long a question for changes waits."""
-MOVE_S = 5.0
+MOVE_S = 20.0
 """How long a request waits for a cell that is on its way to another host."""
 
 
@@ -93,7 +94,9 @@ class Hosts:
 
     # -- calls -----------------------------------------------------------------------------------------------------
 
-    async def push(self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None) -> Ack:
+    async def push(
+        self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None, part: Part | None = None
+    ) -> Ack:
         """Commit rows; see ``Host.push``.
 
         While the cell is on its way to another host the call waits for it, for nothing was done. It is not tried again
@@ -104,7 +107,7 @@ class Hosts:
         while True:
             try:
                 return await self._call(
-                    self.where.host_of(cell), lambda host: host.push.remote(cell, rows, dead), ANSWER_S
+                    self.where.host_of(cell), lambda host: host.push.remote(cell, rows, dead, part), ANSWER_S
                 )
             except Elsewhere as error:
                 if time.monotonic() > deadline:

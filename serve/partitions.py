@@ -11,15 +11,16 @@ import pyarrow as pa
 from actors.collectors.arrivals import ACCEPTED
 from events.envelope import CellName, partition_of
 from serve.batching import CollectorBatching, Committed
+from serve.coming import Coming
 from serve.hosts import Hosts
 
 
 class PartitionedCollector:
     """Commits rows in the cells of one collector, given by partition. All rows of a key go to one cell, in their order."""
 
-    def __init__(self, hosts: Hosts, cells: Sequence[str]) -> None:
+    def __init__(self, hosts: Hosts, cells: Sequence[str], coming: Coming | None = None) -> None:
         self._cells = tuple(cells)
-        self._collectors = [CollectorBatching(hosts, cell) for cell in cells]
+        self._collectors = [CollectorBatching(hosts, cell, coming) for cell in cells]
 
     async def push(self, rows: pa.RecordBatch, refused: pa.RecordBatch | None) -> Committed:
         """Commit the rows. Raises ``Transient`` or ``Overloaded``: some may be committed, send all of them again.

@@ -51,6 +51,8 @@ class GatewaySpec:
     """The endpoints that take webhooks, by name."""
     secrets: Path = Path("secrets")
     """The folder of the secrets that ``file:NAME`` names."""
+    routes: tuple[str, ...] = ()
+    """``module:name`` of the routers of our own parts that are on; each asks by itself who it is (``ASKS_ITSELF``)."""
     plug_ins: tuple[PlugIn, ...] = ()
     """The parts of installed packages, those that failed included."""
     left: tuple[Stream, ...] = ()

@@ -18,7 +18,7 @@ from hindcast.valkey import program
 from tests.running import free_port
 
 KINDS = ("valkey", "redis")
-START_S = 30.0
+START_S = 120.0
 
 
 @cache
@@ -72,7 +72,7 @@ class RedisServer:
                 time.sleep(0.02)
 
     def client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), password=self._password, socket_timeout=5.0)
+        return redis.Redis(unix_socket_path=str(self.socket), password=self._password, socket_timeout=60.0)
 
     def kill(self) -> None:
         if self.process is not None:

@@ -39,11 +39,11 @@ def _by_commit(log: LogReader, tenant: str, streams: Collection[str]) -> Iterato
     def entries(stream: str, producer: str) -> Iterator[Entry]:
         after, end = 0, log.head(stream, producer)
         while after < end:
-            found = gapless(log.read(stream, producer, after, READ_BYTES), (stream, producer), after)
+            found = gapless(log, (stream, producer), after, READ_BYTES)
             for entry in found:
                 if entry.header.first < end:
                     yield entry
-            after = found[-1].header.end
+            after = found[-1].header.end if found else end
 
     sources = [(s, p) for s in sorted(streams) for p in log.producers(s) if p.startswith(f"{tenant}/")]
     in_order = merge(

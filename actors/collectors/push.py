@@ -66,7 +66,7 @@ class PushCollector:
         if accepted.num_rows:
             outputs.emit(self.stream.name, accepted, state.progress.watermark)
         if (verdict == CONFLICT).any():
-            outputs.emit(DEAD_LETTERS.name, _conflicts(self, batch.filter(pa.array(verdict == CONFLICT))))
+            outputs.emit(DEAD_LETTERS.name, conflicts(self, batch.filter(pa.array(verdict == CONFLICT))))
         if arrivals.refused is not None:
             outputs.emit(DEAD_LETTERS.name, arrivals.refused)
         return state, outputs, verdict
@@ -105,7 +105,8 @@ class PushCollector:
         return State(dedup.load_apart(seen, piece), progress)
 
 
-def _conflicts(collector: PushCollector, batch: pa.RecordBatch) -> pa.RecordBatch:
+def conflicts(collector: PushCollector, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows of ``dead_letters`` for rows whose id stands for another content already."""
     body = batch.column(collector.content[-1])
     columns = {name: batch.column(name) for name in ("id", "source", "subject", "time", "received", "partition_key")}
     fixed = {"type": "row.rejected", "stream": collector.stream.name, "field": "id", "reason": f"id {REUSED}"}

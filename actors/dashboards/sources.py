@@ -98,6 +98,7 @@ class Sources(msgspec.Struct):
         groups, kinds = len(first), len(EDGES_S) + 1
         classes = np.searchsorted(_EDGES, lag, side="right")
         lags = np.bincount(group * kinds + classes, minlength=groups * kinds).reshape(groups, kinds)
+        counts = lags.sum(axis=1)
         quarters_of = _quarters(lag, group)
         no_amount = np.bincount(group[_no_amount(table)], minlength=groups)
         for g in np.argsort(first).tolist():  # in the order of the rows, however they were cut
@@ -105,7 +106,12 @@ class Sources(msgspec.Struct):
             hour = self.hours.setdefault(int(received[row]) // HOUR * HOUR, {})
             name = names[codes[row]]
             known = hour.setdefault(name if name in hour or len(hour) < CAP else OTHERS, Arrived())
-            known.add(Arrived(int(lags[g].sum()), lags[g].tolist(), quarters_of.get(g, {}), int(no_amount[g])))
+            known.rows += int(counts[g])
+            for class_ in np.flatnonzero(lags[g]).tolist():
+                known.lags[class_] += int(lags[g, class_])
+            for quarter, rows in quarters_of.get(g, {}).items():
+                known.quarters[quarter] = known.quarters.get(quarter, 0) + rows
+            known.no_amount += int(no_amount[g])
 
     def prune(self, now_us: int) -> None:
         """Forget what was received more than ``HOURS`` hours ago."""
@@ -170,11 +176,14 @@ def _quarters(lag: np.ndarray, group: np.ndarray) -> dict[int, dict[int, int]]:
 def _no_amount(table: pa.RecordBatch) -> np.ndarray:
     """bool[rows]: the properties claim money, and the row has no amount."""
     found = np.zeros(table.num_rows, np.bool_)
-    properties = table.column("properties")
-    amount = table.column("amount")
+    amount, properties = table.column("amount"), table.column("properties")
+    if not amount.null_count:
+        return found
+    without = np.flatnonzero(amount.is_null().to_numpy(zero_copy_only=False))
+    if len(without) < len(found):
+        properties = properties.take(pa.array(without))
     for row in _saying(properties, _MONEY):
-        if not amount[row].is_valid:
-            found[row] = claims_money(properties[row].as_py())
+        found[without[row]] = claims_money(properties[row].as_py())
     return found
 
 
@@ -183,9 +192,11 @@ def _saying(column: pa.Array, words: Sequence[bytes]) -> Iterator[int]:
     offsets, data = text(column)
     first = int(offsets[0])
     whole = data[first : offsets[-1]].tobytes()
-    ends: list[int] = (offsets[1:] - first).tolist() if any(word in whole for word in words) else []
+    # A word with a backslash is looked for only where there is one: one byte is found at ten times the speed of two.
+    there = [word for word in words if (word[:1] != b"\\" or b"\\" in whole) and word in whole]
+    ends: list[int] = (offsets[1:] - first).tolist() if there else []
     rows = set[int]()
-    for word in words if ends else ():
+    for word in there:
         at = whole.find(word)
         while at >= 0:
             row = bisect_right(ends, at)

@@ -147,13 +147,13 @@ class SystemHealth:
             return {metric: msgspec.to_builtins(late) for metric, late in state.late.items()}
         if topic == "sources":
             return {"rows": state.sources.rows()}
-        return {c: list(v) for c, v in (state.gauges if topic == "system_health" else state.ingest).items()}
+        return {column: list(values) for column, values in _columns(state, topic).items()}
 
     def changes(self, state: State) -> Mapping[str, Mapping[str, Any]]:
         fresh, self._fresh = self._fresh, {}
         touched, self._touched = self._touched, set()
         deltas: dict[str, Mapping[str, Any]] = {
-            topic: {c: v[-n:] for c, v in self.view(state, topic).items()} for topic, n in fresh.items()
+            topic: {c: v[-n:] for c, v in _columns(state, topic).items()} for topic, n in fresh.items()
         }
         if touched:
             deltas["late_rows"] = {metric: msgspec.to_builtins(state.late[metric]) for metric in sorted(touched)}
@@ -167,6 +167,10 @@ class SystemHealth:
 
     def load(self, data: bytes) -> State:
         return msgspec.convert(msgspec.msgpack.decode(data), State, str_keys=True)
+
+
+def _columns(state: State, topic: str) -> Mapping[str, list[Any]]:
+    return state.gauges if topic == "system_health" else state.ingest
 
 
 def _p95(by_lag: Mapping[int, int]) -> float | None:

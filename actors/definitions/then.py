@@ -20,10 +20,11 @@ def definitions_then(log: LogReader, tenant: str, moment: Moment | None = None) 
     for producer, head in History(log, tenant, moment=moment).heads(CONTROL.name).items():
         after = 0
         while after < head:
-            for entry in gapless(log.read(CONTROL.name, producer, after, READ_BYTES), (CONTROL.name, producer), after):
+            entries = gapless(log, (CONTROL.name, producer), after, READ_BYTES)
+            for entry in entries:
                 if entry.header.first >= head:
                     break
                 for batch in slices_of(entry, after, head):
                     state, _ = fold.fold(state, batch)
-                after = entry.header.end
+            after = entries[-1].header.end if entries else head
     return fold.view(state, DEFINITIONS)

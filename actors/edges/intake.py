@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -15,10 +15,12 @@ from actors.cell import AnyCell
 from actors.collectors.arrivals import Arrivals
 from actors.topology import Surroundings
 from actors.workers import CLOSED, Worker
-from events.errors import Elsewhere, Overloaded, Transient
+from events.catalog import USER_INTERACTIONS
+from events.errors import Elsewhere, Overloaded, Rejected, Transient
 from events.log import LogReader
 
 if TYPE_CHECKING:
+    from actors.collectors.imports import ImportCollector, Progress
     from actors.collectors.push import PushCollector
 
 
@@ -27,6 +29,8 @@ class Ack(NamedTuple):
 
     verdict: bytes
     offset: int
+    place: Progress | None = None
+    """Of an import: how far it is."""
 
 
 class Pushed(NamedTuple):
@@ -78,8 +82,7 @@ class PushWorker(Worker):
     def step(self) -> None:
         pushes = [push for push in self._waiting() if push.answer.set_running_or_notify_cancel()]
         if not pushes:
-            with self.lock:
-                self.cell.record(lambda state: self._collector.idle(state, self._now()))
+            self._rest()
             return
         try:
             with self.lock:
@@ -89,7 +92,12 @@ class PushWorker(Worker):
                 push.answer.set_exception(Transient(f"not committed, send it again: {error}"))
             raise
         for push, ack in zip(pushes, acks, strict=True):
-            push.answer.set_result(ack)
+            push.answer.set_result(ack) if isinstance(ack, Ack) else push.answer.set_exception(ack)
+
+    def _rest(self) -> None:
+        """Nothing came for a while."""
+        with self.lock:
+            self.cell.record(lambda state: self._collector.idle(state, self._now()))
 
     def _waiting(self) -> list[Pushed]:
         try:
@@ -106,7 +114,7 @@ class PushWorker(Worker):
             n += more.arrivals.rows.num_rows if more else 0
         return [push for push in pushes if push]
 
-    def _commit(self, pushes: list[Pushed]) -> list[Ack]:
+    def _commit(self, pushes: list[Pushed]) -> Sequence[Ack | Rejected]:
         offset = self.cell.head(self._collector.stream.name)
         together = pa.concat_batches([p.arrivals.rows for p in pushes]) if len(pushes) > 1 else pushes[0].arrivals.rows
         refused = [p.arrivals.refused for p in pushes if p.arrivals.refused is not None]
@@ -146,3 +154,35 @@ class Push:
 
     def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
         return PushWorker(cell, host.log, host.now, host.admission if self.guarded else lambda: None)
+
+
+class ImportWorker(PushWorker):
+    """Drives the collector of imports: each part of a file is a commit of its own, for its place stands in its entry."""
+
+    def _rest(self) -> None:
+        """What is of the past says nothing of now."""
+
+    def _commit(self, pushes: list[Pushed]) -> Sequence[Ack | Rejected]:
+        return [self._taken(push.arrivals) for push in pushes]
+
+    def _taken(self, arrivals: Arrivals) -> Ack | Rejected:
+        collector = cast("ImportCollector", self.cell.fold)
+        part = arrivals.part
+        if part is None:
+            return Rejected("import", "is not named; say which rows of which import these are")
+        known = collector.progress(self.cell.state, part.name)
+        if part.first > known.rows or (part.end > known.rows and part.first < known.rows):
+            return Rejected(
+                "first", f"must be {known.rows}: so many rows of this import are judged; go on with the next"
+            )
+        offset = self.cell.head(USER_INTERACTIONS.name)
+        verdict = self.cell.record(lambda state: collector.admit(state, arrivals, part, self._now()))
+        return Ack(verdict.tobytes(), offset, collector.progress(self.cell.state, part.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Importing:
+    """Drive the collector of imports by requests; subject to back-pressure."""
+
+    def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
+        return ImportWorker(cell, host.log, host.now, host.admission)

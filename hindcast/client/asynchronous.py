@@ -73,6 +73,14 @@ class AsyncClient(Operations):
         """
         return await self._sum(columnar.send_table(table, source))
 
+    async def import_table(self, name: str, table: pa.Table, *, first: int = 0) -> Receipt:
+        """Send the next rows of the import ``name``, of which ``first`` came before; each has an ``id``.
+
+        Besides the columns of ``send_table`` there may be ``known`` (when a row became known), ``anonymous_id`` and
+        ``context``. Sent again, they add nothing. ``import_progress`` says how far an import is; ``finish_import`` ends it.
+        """
+        return await self._sum(columnar.import_table(name, table, first))
+
     async def _sum(self, calls: Iterable[Call[Receipt]]) -> Receipt:
         total = sending.empty_receipt()
         for call in calls:

@@ -44,22 +44,38 @@ def _calls(table: pa.Table, source: str) -> Iterator[Call[Receipt]]:
         yield from _within(table.slice(begin, ROWS))
 
 
+def import_table(name: str, table: pa.Table, first: int) -> Iterator[Call[Receipt]]:
+    """Calls that bring rows of an import, of which ``first`` rows came before."""
+    for begin in range(0, table.num_rows, ROWS):
+        at = first + begin
+        for body, rows in _bodies(table.slice(begin, ROWS)):
+            path, judged = f"/v1/imports/{name}", frozenset({400})
+            yield Call("POST", path, receipt, {"first": at}, body, STREAM, judged=judged)
+            at += rows
+
+
 def _within(part: pa.Table) -> Iterator[Call[Receipt]]:
+    for body, _ in _bodies(part):
+        yield Call(
+            "POST",
+            "/v1/events",
+            receipt,
+            content=body,
+            content_type=STREAM,
+            headers={"idempotency-key": uuid7()},
+            judged=frozenset({400}),
+        )
+
+
+def _bodies(part: pa.Table) -> Iterator[tuple[bytes, int]]:
+    """Bodies that are small enough, and how many rows each has."""
     body = _written(part)
     if len(body) > BYTES and part.num_rows > 1:
         half = part.num_rows // 2
-        yield from _within(part.slice(0, half))
-        yield from _within(part.slice(half))
-        return
-    yield Call(
-        "POST",
-        "/v1/events",
-        receipt,
-        content=body,
-        content_type=STREAM,
-        headers={"idempotency-key": uuid7()},
-        judged=frozenset({400}),
-    )
+        yield from _bodies(part.slice(0, half))
+        yield from _bodies(part.slice(half))
+    else:
+        yield body, part.num_rows
 
 
 def _written(table: pa.Table) -> bytes:

@@ -17,18 +17,23 @@ from hindcast.client.answers import (
     Answer,
     Backtest,
     Behind,
+    DeadLetter,
     Definition,
     DefinitionChange,
     DefinitionVersion,
     FailedNotification,
+    Identity,
+    ImportProgress,
     Key,
     MadeKey,
     MadeRule,
     OptimizedAnswer,
     Ordered,
+    Past,
     Placement,
     Readiness,
     Receipt,
+    Replayed,
     Result,
     Rows,
     Rule,
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 1000
 BACKTEST_S = 600.0
+TABLE_S = 600.0
 
 
 class Operations:
@@ -93,6 +99,18 @@ class Operations:
         """Send Segment's ``alias``: another id that the same user had before."""
         return segment("alias", {"userId": user_id, "previousId": previous_id, **more})
 
+    # -- imports ---------------------------------------------------------------------------------------------------
+
+    @operation()
+    def import_progress(self, name: str) -> Call[ImportProgress]:
+        """Say how many rows of an import are judged; ``name`` is made of its content."""
+        return Call("GET", _path("/v1/imports", name), _json)
+
+    @operation()
+    def finish_import(self, name: str, rows: int, file: str = "") -> Call[ImportProgress]:
+        """Say that an import has no more than these rows: the windows of the past that they belong to are counted anew."""
+        return Call("POST", _path("/v1/imports", name) + "/finish", _json, {"rows": rows, "file": file})
+
     # -- what is in the log ------------------------------------------------------------------------------------------
 
     @operation()
@@ -130,11 +148,61 @@ class Operations:
 
     @operation(Command("questions ask"))
     def ask(self, question: Event) -> Call[Answer]:
-        """Ask a typed question: trends, a funnel, retention, paths, users or cohort; ``question`` has the field ask.
+        """Ask a typed question; its field ask is trends, funnel, retention, paths, users, attribution or cohort.
 
         Raises ``ApiError`` with the field and the remedy. The page docs/questions.md has the fields of each question.
         """
         return Call("POST", "/v1/questions", _json, content=encoded(dict(question)))
+
+    @operation(Command("plan learn"))
+    def learn_plan(self, name: str = "web", since: str = "30d") -> Call[dict[str, Any]]:
+        """Learn the tracking plan ``name`` from the events ``since`` then; one that holds is widened. Nothing is set by it.
+
+        The answer is a section of a configuration file: look at it, choose a mode, and `hindcast apply` it.
+        """
+        return Call("POST", "/v1/plans/learn", _json, content=encoded({"name": name, "since": since}))
+
+    @operation(Command("dead-letters list", ("id", "at", "field", "reason", "payload"), ("at",), wide=50))
+    def dead_letters(
+        self, field: str = "", reason: str = "", since: str = "", id: str = "", replayed: bool = False, limit: int = 100
+    ) -> Call[list[DeadLetter]]:
+        """List refused events, newest first: those with this ``field``, this part of the ``reason``, or ``since`` then.
+
+        ``replayed``: those that were recorded after all, too.
+        """
+        said = {"field": field, "reason": reason, "since": since, "id": id}
+        params: dict[str, str | int | float] = {name: value for name, value in said.items() if value}
+        if replayed:
+            params["replayed"] = "true"
+        return Call("GET", "/v1/dead_letters", _part("letters"), params={**params, "limit": limit})
+
+    @operation(Command("dead-letters replay"))
+    def replay_dead_letters(
+        self,
+        id: str = "",
+        field: str = "",
+        reason: str = "",
+        since: str = "",
+        set: Event | None = None,
+        limit: int = 100,
+        dry_run: bool = False,
+    ) -> Call[Replayed]:
+        """Mend refused events and record them, each once: one by its ``id``, or the newest that match.
+
+        ``set`` gives fields by JMESPath expressions over what was sent: {time: data.when, type: "'order.placed'"}.
+        """
+        asked = {"id": id, "field": field, "reason": reason, "since": since, "set": set or {}, "limit": limit}
+        return Call("POST", "/v1/dead_letters/replay", _json, content=encoded({**asked, "dry_run": dry_run}))
+
+    @operation(Command("identities show"))
+    def identity(self, id: str) -> Call[Identity]:
+        """Show who ``id`` is: the person, all ids of that, the account, and which links were refused."""
+        return Call("GET", _path("/v1/identities", id), _json)
+
+    @operation(Command("identities unlink", done="{id} stands for itself again, as far as that was asked"))
+    def unlink_identity(self, id: str, other: str | None = None) -> Call[None]:
+        """Take back the links between ``id`` and ``other``, or all links of ``id``: as if they had never been."""
+        return Call("POST", _path("/v1/identities", id, "unlink"), _nothing, content=encoded({"other": other}))
 
     @operation(Command("questions drill"))
     def drill(
@@ -279,6 +347,11 @@ class Operations:
         return Call("POST", "/v1/backtest", _json, content=body, timeout_s=BACKTEST_S)
 
     @operation()
+    def past(self) -> Call[Past]:
+        """Say which span ``as_of`` and ``valid_at`` can be asked about."""
+        return Call("GET", "/v1/past", _json)
+
+    @operation()
     def explain(
         self,
         metric: str = "",
@@ -302,12 +375,51 @@ class Operations:
             said["start"] = str(_moment(start))
         return Call("GET", "/v1/explain", _json, params={**said, **_then(as_of)})
 
+    # -- point-in-time tables ----------------------------------------------------------------------------------------
+
+    @operation()
+    def table(
+        self,
+        features: Sequence[Event] = (),
+        *,
+        rows: Sequence[Event] | None = None,
+        rows_from: str | None = None,
+        given: Event | None = None,
+        as_of: datetime | str | None = None,
+        pin: str | None = None,
+        about: str = "",
+        form: Literal["arrow", "pandas", "polars"] = "arrow",
+    ) -> Call[Any]:
+        """Make a table: for each row, a ``key`` and a moment ``at``, what had happened and was known by then.
+
+        ``rows``, or SQL that selects them as ``rows_from``; a further column needs an entry of ``given``. ``pin``: the name
+        to keep it under, so that ``kept_table`` makes it again just as it was. The Arrow schema's metadata has moment,
+        digest, state and warnings (``hindcast.as_of``, …). Raises ``ApiError`` with column and reason for what leaks.
+        """
+        asked = {"features": [dict(one) for one in features], "given": given}
+        asked |= {"rows": None if rows is None else [_row(row) for row in rows]}
+        asked |= {"rows_from": rows_from, "as_of": _moment(as_of), "pin": pin, "about": about or None}
+        body = encoded({name: value for name, value in asked.items() if value is not None})
+        headers = {"accept": frames.ARROW}
+        return Call("POST", "/v1/tables", frames.reader(form), content=body, headers=headers, timeout_s=TABLE_S)
+
+    @operation()
+    def kept_table(self, name: str, *, form: Literal["arrow", "pandas", "polars"] = "arrow") -> Call[Any]:
+        """Make a table that is kept: a pinned one as of its moment. ``hindcast.state`` in the Arrow schema's metadata says
+        whether it is what it was (``pinned``), or why it is not (``erased``, ``changed``)."""
+        headers = {"accept": frames.ARROW}
+        return Call("GET", _path("/v1/tables", name), frames.reader(form), headers=headers, timeout_s=TABLE_S)
+
     # -- definitions -------------------------------------------------------------------------------------------------
 
     @operation(Command("definitions list", columns=("kind", "name", "version", "owner", "by", "at"), times=("at",)))
-    def definitions(self, kind: str = "") -> Call[list[Definition]]:
-        """List the definitions that hold, of all kinds or of one (``rule``, ``dashboard``, …)."""
-        return Call("GET", "/v1/definitions", _part("definitions"), params={"kind": kind})
+    def definitions(self, kind: str = "", *, warnings: bool = False) -> Call[list[Definition]]:
+        """List the definitions that hold, of all kinds or of one (``rule``, ``dashboard``, …).
+
+        With ``warnings`` each also says what may be a mistake in it by now.
+        """
+        said: dict[str, str | int | float] = {"warnings": "true"} if warnings else {}
+        return Call("GET", "/v1/definitions", _part("definitions"), params={"kind": kind, **said})
 
     @operation(Command("definitions show"))
     def definition(self, kind: str, name: str) -> Call[Definition]:
@@ -455,6 +567,10 @@ def _path(base: str, *names: str) -> str:
 
 def _moment(at: datetime | str | None) -> str | None:
     return at.isoformat() if isinstance(at, datetime) else at
+
+
+def _row(row: Event) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _then(as_of: datetime | str | None, valid_at: datetime | str | None = None) -> dict[str, str | int | float]:

@@ -110,18 +110,22 @@ class AnalyticsOptimizer:
         *,
         cohorts: Mapping[str, Mapping[str, Any]] | None = None,
         stop: Stop | None = None,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
     ) -> Optimized:
         """The answer to a typed question, as ``Questions.ask`` gives it."""
         started = perf_counter()
         questions = Questions(self._log, self._tenant, cohorts, self._limits)
-        history = History(self._log, self._tenant, commands=False)
+        history = History(self._log, self._tenant, commands=False, moment=moment)
         analysis = self._analyser.analyze_question(*questions.read(question, now), history)
         cut = {name: dict(history.heads(name)) for name in analysis.streams}
-        key = ("ask", self._tenant, analysis.normal, _frozen(cut))
+        key = ("ask", self._tenant, valid_at, analysis.normal, _frozen(cut))
         size = analysis.rows if data_size is None else data_size
 
         def run(partitions: int) -> tuple[Any, int]:
-            answer = questions.ask(question, now, cut=cut, stop=stop, partitions=partitions)
+            answer = questions.ask(
+                question, now, cut=cut, stop=stop, partitions=partitions, moment=moment, valid_at=valid_at
+            )
             return answer, len(orjson.dumps(answer))
 
         found = self._answered(key, size, analysis, started, run)

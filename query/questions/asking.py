@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
+from query.as_of import Moment
 from query.engine import Cut, Engine, Limits, Stop, columns_of
-from query.questions import funnel, membership, paths, retention, trends, users
+from query.questions import attribution, funnel, membership, paths, retention, trends, users
 from query.questions.asked import Asking, Behind, Figures
 from query.questions.cohort import Cohort
 from query.questions.expressions import refuse_unknown, run, unseen
@@ -42,6 +43,7 @@ KINDS: Mapping[str, Kind] = {
     "retention": Kind(retention.Retention, retention.answer, retention.RetentionCell, retention.behind),
     "paths": Kind(paths.Paths, paths.answer, paths.PathsCell, paths.behind),
     "users": Kind(users.Users, users.answer, users.UsersCell, users.behind),
+    "attribution": Kind(attribution.Attribution, attribution.answer, attribution.AttributionCell, attribution.behind),
     "cohort": Kind(membership.Membership, membership.answer, membership.MembershipCell, membership.behind),
 }
 
@@ -93,13 +95,16 @@ class Questions:
         cut: Cut | None = None,
         stop: Stop | None = None,
         partitions: int = 1,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
     ) -> Figures:
         """The answer to a question, as of ``now`` (seconds UTC): its figures, the span it is about, and its cut.
 
-        ``cut``, ``stop`` and ``partitions`` as for ``Engine.open``. Raises ``Rejected`` with field and remedy.
+        ``cut``, ``stop``, ``partitions``, ``moment`` and ``valid_at`` as for ``Engine.open``: the last two are what the
+        question's ``as_of`` and ``valid_at`` mean. Raises ``Rejected`` with field and remedy.
         """
         started = perf_counter()
-        with self._asked(said, now, cut, stop, partitions) as asking:
+        with self._asked(said, now, cut, stop, partitions, moment, valid_at) as asking:
             question = asking.question
             figures = KINDS[said["ask"]].answer(asking)
             refuse_unknown(asking.session, asking.sql)
@@ -128,6 +133,8 @@ class Questions:
         limit: int = 100,
         cut: Cut | None = None,
         stop: Stop | None = None,
+        moment: Moment | None = None,
+        valid_at: int | None = None,
     ) -> Figures:
         """The users or the events behind one cell of an answer.
 
@@ -145,7 +152,7 @@ class Questions:
         except ValidationError as error:
             found = refused(error, kind.cell, f"a cell of {said['ask']}")
             raise Rejected(f"cell.{found.field}", found.reason) from None
-        with self._asked(said, now, cut, stop) as asking:
+        with self._asked(said, now, cut, stop, 1, moment, valid_at) as asking:
             behind = kind.behind(asking, chosen)
             ctes, stream = behind.ctes, behind.stream or question.stream
             totals = asking.run(f"WITH {ctes} SELECT count(*), count(DISTINCT u) FROM hit")[0]
@@ -156,7 +163,14 @@ class Questions:
 
     @contextmanager
     def _asked(
-        self, said: Mapping[str, Any], now: float, cut: Cut | None, stop: Stop | None, partitions: int = 1
+        self,
+        said: Mapping[str, Any],
+        now: float,
+        cut: Cut | None,
+        stop: Stop | None,
+        partitions: int,
+        moment: Moment | None,
+        valid_at: int | None,
     ) -> Generator[Asking[Any]]:
         question, cohorts, span = self.read(said, now)
         with self._engine.open(
@@ -165,6 +179,8 @@ class Questions:
             cut=cut,
             stop=stop,
             partitions=partitions,
+            moment=moment,
+            valid_at=valid_at,
             keep_bytes=self._limits.memory_bytes // 4,
         ) as session:
             yield Asking(question, span, session, cohorts)

@@ -17,7 +17,15 @@ Operator = Literal["=", "!=", "in", "not in", "<", "<=", ">", ">=", "contains", 
 Interval = Literal["hour", "day", "week", "month"]
 Moment = Annotated[str, BeforeValidator(lambda said: str(said) if isinstance(said, (int, float)) else said)]
 """ISO 8601 (wall time of the question's zone where it has no offset), seconds since 1970, or how long ago: ``30d``."""
+Past = Annotated[
+    str,
+    StringConstraints(max_length=100_000),
+    BeforeValidator(lambda said: str(said) if isinstance(said, (int, float)) else said),
+]
+"""A moment of the past; as ``as_of`` also the token of an answer, which is long."""
 MOST_FILTERS = 50
+NAMED = ("user", "breakdown", "of", "by")
+"""Fields of questions that name a column or a property."""
 _WITHOUT_VALUE = ("exists", "missing")
 _LISTS = ("in", "not in")
 _ORDERED = ("<", "<=", ">", ">=")
@@ -115,7 +123,8 @@ class Question(Asked):
     ``stream``: where they are. ``user``: the column or property that says whose they are. ``since`` and ``until``: the span
     of event time, without its end; no ``until`` means now. ``zone``: where days begin, and how a moment without an offset
     is meant. ``where``: conditions on every row. ``cohort``, ``not_cohort``: only users who are in a cohort of that name,
-    or who are not.
+    or who are not. ``as_of``: what was known then; ``valid_at``: what had happened by then, whenever it became known. Times
+    ago are counted from that moment.
     """
 
     stream: Name = "user_interactions"
@@ -126,8 +135,15 @@ class Question(Asked):
     where: Filters = ()
     cohort: Name | None = None
     not_cohort: Name | None = None
+    as_of: Past | None = None
+    valid_at: Past | None = None
 
     _known = field_validator("stream")(checked_stream)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Further streams that it reads."""
+        return ()
 
     @property
     def settles_s(self) -> float:

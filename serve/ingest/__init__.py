@@ -2,6 +2,7 @@
 
 from serve.ingest.bodies import EVENTS_BYTES, ROWS, SEGMENT_BYTES, read_body
 from serve.ingest.cloudevents import decode_cloudevents, decode_event, decode_together, one_event, plain_source
+from serve.ingest.imported import decode_import
 from serve.ingest.segment import KINDS, PATHS, decode_segment, write_key
 from serve.ingest.tables import decode_table, is_table
 from serve.ingest.times import AHEAD_US
@@ -21,6 +22,7 @@ __all__ = [
     "UnsupportedMedia",
     "decode_cloudevents",
     "decode_event",
+    "decode_import",
     "decode_segment",
     "decode_table",
     "decode_together",

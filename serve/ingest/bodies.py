@@ -15,6 +15,8 @@ SEGMENT_BYTES = 500_000
 EVENTS_BYTES = 5_000_000
 ROWS = 10_000
 DEPTH = 32
+NUL = b"\\u0000"
+"""The character NUL as JSON text has it."""
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 # A string, or one structural character; a lone quote is a string that never ends. Possessive: no backtracking.
@@ -108,6 +110,14 @@ def is_utf8(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def may_hold(escape: bytes, text: bytes) -> bool:
+    """Whether JSON text holds ``escape``, which begins with a backslash; it may be an escaped backslash before plain text.
+
+    Nearly all texts have no backslash at all, and one byte is found at ten times the speed of two.
+    """
+    return b"\\" in text and escape in text
 
 
 def split_array(body: bytes, key: bytes = b"") -> tuple[bytes, list[bytes]]:

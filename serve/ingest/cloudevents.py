@@ -20,8 +20,27 @@ import pyarrow as pa
 from events.errors import Rejected
 from serve.ingest.arrow import TABLES
 from serve.ingest.binary import header_attributes
-from serve.ingest.bodies import EVENTS_BYTES, compacted, few_enough, is_compact, is_utf8, raw_texts, split_array, within
-from serve.ingest.columns import Draft, Spelling, assemble, json_column, optional_json_column, texts_of
+from serve.ingest.bodies import (
+    EVENTS_BYTES,
+    NUL,
+    compacted,
+    few_enough,
+    is_compact,
+    is_utf8,
+    may_hold,
+    raw_texts,
+    split_array,
+    within,
+)
+from serve.ingest.columns import (
+    Draft,
+    Spelling,
+    assemble,
+    json_column,
+    object_column,
+    optional_json_column,
+    texts_of,
+)
 from serve.ingest.contract import CLOUD_EVENT, ID_LENGTH, NAME_LENGTH, PLAIN_EVENT, TIME_LENGTH, URI_LENGTH, explain
 from serve.ingest.reading import JsonText, Rows, Shape, read_all, read_each, readable_id
 from serve.ingest.times import AHEAD_US
@@ -173,7 +192,7 @@ def _decode_array(array: bytes, terms: Terms) -> Decoded:
         if texts is None:  # some row is no JSON: look at each
             texts = [compacted(text) or text for text in split_array(array)[1]]
         return _decode_each(texts, terms)
-    return _assemble(rows, compact, Refusals.of_array(compact), few_enough(len(rows.row)), terms)
+    return _assemble(rows, compact, Refusals.of_array(lambda: compact), few_enough(len(rows.row)), terms)
 
 
 def _decode_lines(lines: list[bytes], terms: Terms) -> Decoded:
@@ -219,9 +238,13 @@ def _completed(index: int, text: bytes, terms: Terms, refusals: Refusals) -> byt
 
 def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, terms: Terms) -> Decoded:
     events = rows.row
-    texts: list[JsonText] = [bytes(event.data) for event in events]
-    properties = [data if data[:1] == b"{" else wrapped(data) for data in texts]
-    faults = _take_base64(events, properties) if b'"data_base64"' in text or b"\\u" in text else {}
+    data = [event.data for event in events]
+    properties = None if any(event.data_base64 is not None for event in events) else object_column(data)
+    faults: dict[int, Fault] = {}
+    if properties is None:
+        texts = [text if text[:1] == b"{" else wrapped(text) for text in map(bytes, data)]
+        faults = _take_base64(events, texts)
+        properties = json_column(texts)
     draft = Draft(
         spelling=PLAIN_SPELLING,
         index=np.array(rows.index, np.int64),
@@ -230,20 +253,19 @@ def _assemble(rows: Rows[Event], text: bytes, refusals: Refusals, total: int, te
         type=pa.array([event.type for event in events], pa.string()),
         subject=texts_of([event.subject for event in events]),
         time=pa.array([event.time for event in events], pa.string()),
-        properties=json_column(properties),
+        properties=properties,
         context=optional_json_column(_contexts(rows) or ()),
-        may_hold_nul=b"\\u0000" in text,
+        may_hold_nul=may_hold(NUL, text),
     )
     return assemble(draft, terms.received_us, refusals, total, faults, terms.ahead_us)
 
 
-def wrapped(data: JsonText) -> bytes:
+def wrapped(data: bytes) -> bytes:
     """Properties (an object) that hold ``data`` which is no object itself."""
-    data = bytes(data)
     return b'{"data":' + data + b"}" if data not in (b"", b"null") else b"{}"
 
 
-def _take_base64(events: list[Event], properties: list[JsonText]) -> dict[int, Fault]:
+def _take_base64(events: list[Event], properties: list[bytes]) -> dict[int, Fault]:
     """Put binary data in place of the properties; returns what is wrong with some rows' binary data."""
     faults: dict[int, Fault] = {}
     for row, event in enumerate(events):

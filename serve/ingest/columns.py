@@ -5,21 +5,23 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from events.catalog import USER_INTERACTIONS, rows
-from serve.ingest.bodies import DEPTH, depth_fault
-from serve.ingest.money import read_money
+from events.stream import TIME
+from serve.ingest.bodies import DEPTH, NUL, depth_fault, may_hold
+from serve.ingest.money import Money, read_money
 from serve.ingest.times import AHEAD_US, iso, parse_times, precision, range_fault
 from serve.ingest.verdicts import Decoded, Fault, Refusals, Warned
 
 CONTENT_BYTES = 32_768
 
 Json = bytes | msgspec.Raw
-_NUL = b"\\u0000"
+_BRACE = 0x7B
 _NUL_REASON = "holds the character NUL (\\u0000); leave it out"
 
 
@@ -55,6 +57,9 @@ class Draft:
     context: pa.Array | None = None
     anonymous_id: pa.Array | None = None
     sent: pa.Array | None = None
+    number: pa.Array | None = None
+    """float64: the property ``value`` of each row, where it is known that no row says an amount of money. None: both are
+    read out of the properties."""
     properties_field: Callable[[int], str] | None = None
     """What the sender calls the properties of a row; None: all rows as ``spelling`` has it."""
     may_hold_nul: bool = False
@@ -87,7 +92,7 @@ def assemble(
     check.content_size()
     if draft.may_hold_nul:
         check.nul()
-    money, notes = read_money(draft.properties)
+    money, notes = read_money(draft.properties) if draft.number is None else (Money(draft.number), [])
     warned = [
         Warned(int(draft.index[row]), check.id(row), f"{check.properties_field(row)}.{note.field}", note.reason)
         for row, note in notes
@@ -104,8 +109,8 @@ def assemble(
             "source": _label(draft.source),
             "type": _label(draft.type),
             "subject": draft.subject,
-            "time": pa.array(times, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
-            "received": pa.repeat(pa.scalar(received_us, pa.timestamp("us", tz="UTC")), n),
+            "time": pa.array(times, pa.int64()).view(TIME),
+            "received": received_us,
             "partition_key": draft.subject.fill_null(ids),
             "anonymous_id": draft.anonymous_id,
             "amount": money and money.amount,
@@ -136,10 +141,21 @@ def json_column(texts: Sequence[Json]) -> pa.Array:
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(texts)))
 
 
+def object_column(texts: Sequence[Json]) -> pa.Array | None:
+    """As ``json_column``; None where one of the texts is no JSON object."""
+    column = json_column(texts)
+    starts = offsets_of(column)
+    if not (np.diff(starts) > 0).all() or not (data_of(column)[starts[:-1]] == _BRACE).all():
+        return None
+    return column
+
+
 def optional_json_column(texts: Sequence[Json | None]) -> pa.Array | None:
     """As ``json_column``, but with nulls allowed; None if the column has no values at all."""
     if not any(texts):
         return None
+    if all(texts):
+        return json_column(cast("Sequence[Json]", texts))
     return pa.array([bytes(text) if text else None for text in texts], pa.binary()).cast(pa.string())
 
 
@@ -221,7 +237,7 @@ class _Check:
 
 def holds_nul(text: bytes) -> bool:
     """Whether JSON text escapes a NUL; an escaped backslash before ``u0000`` makes it plain text."""
-    return _NUL in text and _NUL in text.replace(b"\\\\", b"")
+    return may_hold(NUL, text) and NUL in text.replace(b"\\\\", b"")
 
 
 def _times(draft: Draft, received_us: int, ahead_us: int, check: _Check) -> np.ndarray:

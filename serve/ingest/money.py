@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from events.money import NOTHING, is_number, money_fields, stated
+from serve.ingest.bodies import may_hold
 from serve.ingest.verdicts import Fault
 
 # ISO 4217, active codes (funds codes, metals and XXX/XTS left out); exponents that are not 2 are below.
@@ -57,7 +58,7 @@ Notes = list[tuple[int, Fault]]
 class Money:
     """What rows say about money, a value or None a row: minor units with their currency, and the number ``value``."""
 
-    value: list[float | None]
+    value: list[float | None] | pa.Array
     amount: list[int | None] | None = None
     currency: list[str | None] | None = None
 
@@ -136,7 +137,7 @@ def _number(index: int, value: object, notes: Notes) -> float | None:
 
 def _may_say_amount(texts: bytes) -> bool:
     """Keys may be written with escapes (``\\u0076alue``), so any such escape counts as a maybe."""
-    return b'"revenue"' in texts or b'"currency"' in texts or b"\\u" in texts
+    return may_hold(b"\\u", texts) or b'"revenue"' in texts or b'"currency"' in texts
 
 
 def _one(index: int, text: bytes | msgspec.Raw, notes: Notes) -> _Said:

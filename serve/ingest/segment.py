@@ -7,6 +7,7 @@ address Segment's own delivery and are not kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -15,8 +16,26 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from events.errors import Rejected
-from serve.ingest.bodies import SEGMENT_BYTES, compacted, few_enough, is_utf8, raw_texts, split_array, within
-from serve.ingest.columns import Draft, Spelling, assemble, json_column, optional_json_column, texts_of
+from serve.ingest.bodies import (
+    NUL,
+    SEGMENT_BYTES,
+    compacted,
+    few_enough,
+    is_utf8,
+    may_hold,
+    raw_texts,
+    split_array,
+    within,
+)
+from serve.ingest.columns import (
+    Draft,
+    Spelling,
+    assemble,
+    json_column,
+    object_column,
+    optional_json_column,
+    texts_of,
+)
 from serve.ingest.contract import ID_LENGTH, MESSAGES, NAME_LENGTH, TIME_LENGTH, shown
 from serve.ingest.reading import Extra, JsonText, Rows, Shape, read_all, read_each
 from serve.ingest.times import AHEAD_US
@@ -117,6 +136,7 @@ _LENIENT: dict[str, Any] = {
     )
     for kind, cls in _STRICT.items()
 }
+_TRACKS = {Track, _LENIENT["track"]}
 _KNOWN = frozenset(name for cls in _STRICT.values() for name in cls.__struct_encode_fields__) | {"type"}
 
 
@@ -150,16 +170,28 @@ def _union(classes: dict[str, Any]) -> Any:
 _SHAPE = _shape(_union(_STRICT), _union(_LENIENT))
 
 
-class _Envelope(msgspec.Struct):
+class _Around(msgspec.Struct, kw_only=True):
     """What surrounds the messages of a batch, or stands in a single message for its delivery."""
 
-    batch: msgspec.Raw = msgspec.Raw()
     sentAt: msgspec.Raw = msgspec.Raw()
     context: msgspec.Raw = msgspec.Raw()
     writeKey: msgspec.Raw = msgspec.Raw()
 
 
+class _Envelope(_Around, kw_only=True):
+    """A body whose messages are yet to be read."""
+
+    batch: msgspec.Raw = msgspec.Raw()
+
+
+class _Whole(_Around, kw_only=True):
+    """A body all of whose messages hold."""
+
+    batch: list[Track | Page | Screen | Identify | Group | Alias]
+
+
 _envelope = msgspec.json.Decoder(_Envelope)
+_whole = msgspec.json.Decoder(_Whole)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -199,6 +231,13 @@ def decode_segment(
     if kind != "batch":
         return _decode_single(kind, text, received_us, source, ahead_us, request)
     compact = compacted(text)
+    whole = None if compact is None else _whole_of(compact)
+    if compact is not None and whole is not None:  # nearly all batches
+        messages = cast("list[Message]", whole.batch)
+        total = few_enough(len(messages))
+        refusals = Refusals.of_array(lambda: _envelope.decode(compact).batch)
+        rows = Rows(list(range(total)), messages)
+        return _assemble(rows, compact, whole, refusals, total, received_us, source, ahead_us, request)
     envelope = None if compact is None else _envelope_of(compact)
     rows: Rows[Message] | None = None
     if envelope is not None:
@@ -238,10 +277,10 @@ def _decode_single(
         elif said != kind:
             refusals = Refusals(lambda index: row)
             refusals.add(0, None, Fault("type", f"must be {kind} on /v1/{kind}, got {shown(said)}"))
-            return _assemble(Rows(), b"", _Envelope(), refusals, 1, received_us, source, ahead_us, request)
+            return _assemble(Rows(), b"", _Around(), refusals, 1, received_us, source, ahead_us, request)
     refusals = Refusals(lambda index: row)
     return _assemble(
-        read_each(_SHAPE, [row], refusals), row, _Envelope(), refusals, 1, received_us, source, ahead_us, request
+        read_each(_SHAPE, [row], refusals), row, _Around(), refusals, 1, received_us, source, ahead_us, request
     )
 
 
@@ -249,6 +288,14 @@ def _envelope_of(text: bytes) -> _Envelope | None:
     try:
         return _envelope.decode(text) if is_utf8(text) else None
     except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _whole_of(text: bytes) -> _Whole | None:
+    """A body whose messages hold, in one go; None where some message needs a look of its own."""
+    try:
+        return _whole.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -263,7 +310,7 @@ def _text(value: msgspec.Raw) -> str | None:
 def _assemble(
     rows: Rows[Message],
     text: bytes,
-    envelope: _Envelope,
+    envelope: _Around,
     refusals: Refusals,
     total: int,
     received_us: int,
@@ -271,55 +318,76 @@ def _assemble(
     ahead_us: int,
     request: str | None,
 ) -> Decoded:
-    sent_at = _text(envelope.sentAt)
-    shared = _object_text(envelope.context)
     messages = rows.row
+    types, said = _named(messages)
     faults: dict[int, Fault] = {}
-    types, properties = _named(messages)
-    contexts = [_object_text(message.context) for message in messages]
-    if shared or rows.extra:
-        extras = rows.extra or [None] * len(messages)
-        contexts = [
-            _context(own, shared, extra) if shared or extra else own
-            for own, extra in zip(contexts, extras, strict=True)
-        ]
-    for i, said in enumerate(properties):
-        if said[:1] != b"{":
-            shown_text = said[:40].decode("utf-8", "replace")
-            faults[i] = Fault(_properties_field(messages[i]), f"must be a JSON object, got {shown_text}")
-            properties[i] = b"{}"
-    for i, context in enumerate(contexts):
-        if context is not None and context[:1] != b"{":
-            faults[i] = Fault("context", f"must be a JSON object, got {context[:40].decode('utf-8', 'replace')}")
-            contexts[i] = None
-    subjects = [message.userId or message.anonymousId for message in messages]
-    for i, subject in enumerate(subjects):
-        if not subject:
+    properties = object_column(said)
+    if properties is None:
+        properties = json_column(_properties_of(messages, said, faults))
+    own = [message.context for message in messages]
+    shared = _object_text(envelope.context)
+    context = object_column(own) if not (shared or rows.extra) else None
+    if context is None:
+        context = optional_json_column(_contexts(own, shared, rows.extra, faults))
+    subjects = texts_of([message.userId or message.anonymousId for message in messages])
+    if subjects.null_count:
+        for i in np.flatnonzero(subjects.is_null().to_numpy(zero_copy_only=False)).tolist():
             faults.setdefault(i, Fault("userId", "is required, or an anonymousId: whose event is it?"))
-    sent = [message.sentAt or sent_at for message in messages]
+    sent_at = _text(envelope.sentAt)
     draft = Draft(
         spelling=_SPELLING,
         index=np.array(rows.index, np.int64),
         id=texts_of([message.messageId for message in messages]),
         source=pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(messages), np.int32)), pa.array([source])),
         type=pa.array(types, pa.string()),
-        subject=texts_of(subjects),
+        subject=subjects,
         anonymous_id=texts_of([message.anonymousId for message in messages]),
         time=texts_of([message.timestamp or message.originalTimestamp for message in messages]),
-        sent=pa.array(sent, pa.string()),
-        properties=json_column(properties),
-        context=optional_json_column(contexts),
+        sent=pa.array([message.sentAt or sent_at for message in messages], pa.string()),
+        properties=properties,
+        context=context,
         properties_field=lambda row: _properties_field(messages[row]),
-        may_hold_nul=b"\\u0000" in text,
+        may_hold_nul=may_hold(NUL, text),
     )
     return assemble(draft, received_us, refusals, total, faults, ahead_us, request)
 
 
-def _named(messages: list[Message]) -> tuple[list[str], list[bytes]]:
+def _properties_of(messages: list[Message], said: Sequence[JsonText], faults: dict[int, Fault]) -> list[bytes]:
+    """The texts of the properties; ``faults`` learns of those that are no object."""
+    texts = [_object_text(text) or b"{}" for text in said]
+    for i, text in enumerate(texts):
+        if text[:1] != b"{":
+            shown_text = text[:40].decode("utf-8", "replace")
+            faults[i] = Fault(_properties_field(messages[i]), f"must be a JSON object, got {shown_text}")
+            texts[i] = b"{}"
+    return texts
+
+
+def _contexts(
+    own: Sequence[msgspec.Raw], shared: bytes | None, extras: list[Extra | None] | None, faults: dict[int, Fault]
+) -> list[bytes | None]:
+    """The texts of the contexts, with what of the batch's and of fields that the contract does not know belongs to them.
+
+    ``faults`` learns of those that are no object.
+    """
+    texts = [_object_text(text) for text in own]
+    if shared or extras:
+        texts = [
+            _context(text, shared, extra) if shared or extra else text
+            for text, extra in zip(texts, extras or [None] * len(texts), strict=True)
+        ]
+    for i, text in enumerate(texts):
+        if text is not None and text[:1] != b"{":
+            faults[i] = Fault("context", f"must be a JSON object, got {text[:40].decode('utf-8', 'replace')}")
+            texts[i] = None
+    return texts
+
+
+def _named(messages: list[Message]) -> tuple[list[str], Sequence[JsonText]]:
     """Business names, and the texts of the properties with what belongs to them but stands beside them."""
-    if all(isinstance(message, Track) for message in messages):  # nearly all batches: nothing stands beside
+    if {*map(type, messages)} <= _TRACKS:  # nearly all batches: nothing stands beside
         tracks = cast("list[Track]", messages)
-        return [track.event for track in tracks], [_object_text(track.properties) or b"{}" for track in tracks]
+        return [track.event for track in tracks], [track.properties for track in tracks]
     types: list[str] = []
     properties: list[bytes] = []
     for message in messages:
@@ -352,7 +420,7 @@ def _properties_field(message: Message) -> str:
     return "traits" if isinstance(message, (Identify, Group)) else "properties"
 
 
-def _object_text(value: msgspec.Raw) -> bytes | None:
+def _object_text(value: JsonText) -> bytes | None:
     """JSON text of what is to be an object, or None for none; PHP writes an empty one as ``[]``."""
     text = bytes(value)
     return None if text in (b"", b"null", b"[]") else text

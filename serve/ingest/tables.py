@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -12,10 +14,10 @@ import pyarrow.compute as pc
 
 from events.errors import Rejected
 from serve.ingest.arrow import TABLES, as_text, is_text, read_table
-from serve.ingest.bodies import EVENTS_BYTES, compacted, is_compact, raw_texts, within
+from serve.ingest.bodies import EVENTS_BYTES, NUL, compacted, is_compact, may_hold, raw_texts, within
 from serve.ingest.cell_texts import cell_texts, object_texts
 from serve.ingest.cloudevents import PLAIN, PLAIN_SPELLING, wrapped
-from serve.ingest.columns import Draft, assemble, data_of, json_column
+from serve.ingest.columns import Draft, assemble, data_of, json_column, offsets_of
 from serve.ingest.contract import ID_LENGTH, NAME_LENGTH, PLAIN_EVENT, TIME_LENGTH, explain
 from serve.ingest.times import AHEAD_US
 from serve.ingest.verdicts import Decoded, Fault, Refusals
@@ -43,8 +45,25 @@ def decode_table(
     name, that one counts. Nulls and NaN are left out. Raises ``Rejected`` where the body, or a column as a whole, cannot
     be read, ``TooLarge`` over 5 MB, 20,000 rows or 64 MB once it is unpacked.
     """
-    media = content_type.split(";")[0].strip().lower()
-    batch = read_table(within(body, EVENTS_BYTES), media)
+    return decode_rows(table_of(body, content_type), received_us, source, ahead_us, request)
+
+
+def table_of(body: bytes, content_type: str) -> pa.RecordBatch:
+    """The rows of a body. Raises ``Rejected`` where it cannot be read, ``TooLarge`` where it is."""
+    return read_table(within(body, EVENTS_BYTES), content_type.split(";")[0].strip().lower())
+
+
+def decode_rows(
+    batch: pa.RecordBatch,
+    received_us: int,
+    source: str,
+    ahead_us: int,
+    request: str | None,
+    beside: Mapping[str, pa.Array] = MappingProxyType({}),
+    found: Mapping[int, Fault] = MappingProxyType({}),
+) -> Decoded:
+    """As ``decode_table``. ``beside``: what else is known of each row, as columns of a ``Draft``; ``found``: faults of
+    rows that are known already."""
     n = batch.num_rows
     if "type" not in batch.schema.names:
         has = ", ".join(batch.schema.names[:20]) or "none"
@@ -52,8 +71,8 @@ def decode_table(
             "type", f"is required: name the column that says what happened “type”; the body's columns are {has}"
         )
     texts = {name: _attribute(batch, name) for name in ("type", "subject", "id", "source")}
-    times = _times(batch)
-    faults: dict[int, Fault] = {}
+    times = times_of(batch)
+    faults = {**found}
     properties = _properties(batch, faults)
     refusals = Refusals(lambda row: _row(batch, texts, properties, row))
     _check(texts, times, refusals, n)
@@ -67,7 +86,9 @@ def decode_table(
         subject=empty["subject"],
         time=times,
         properties=properties,
-        may_hold_nul=_may_hold_nul(texts, properties),
+        number=_number(batch),
+        may_hold_nul=_may_hold_nul({**texts, **beside}, properties),
+        **beside,
     )
     return assemble(draft, received_us, refusals, n, faults, ahead_us, request)
 
@@ -86,7 +107,7 @@ def _attribute(batch: pa.RecordBatch, name: str) -> pa.Array:
     return as_text(column, name)
 
 
-def _times(batch: pa.RecordBatch) -> pa.Array:
+def times_of(batch: pa.RecordBatch) -> pa.Array:
     """Timestamps in µs UTC, or text as it was sent."""
     if "time" not in batch.schema.names:
         return pa.nulls(batch.num_rows, pa.string())
@@ -129,6 +150,25 @@ def _properties(batch: pa.RecordBatch, faults: dict[int, Fault]) -> pa.Array:
     return json_column([_merged(other, own) for other, own in zip(beside, texts, strict=True)])
 
 
+def _number(batch: pa.RecordBatch) -> pa.Array | None:
+    """float64: the property ``value``, as it would be read out of the properties; None where only these can tell.
+
+    So it is where a column may say an amount of money, or holds JSON of its own.
+    """
+    names = batch.schema.names
+    if {"data", "revenue", "currency"} & {*names}:
+        return None
+    if "value" not in names:
+        return pa.nulls(batch.num_rows, pa.float64())
+    column = batch.column("value")
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.float64(), safe=False)  # the nearest, as of JSON
+    if pa.types.is_floating(column.type):
+        numbers = column.cast(pa.float64())
+        return _compute.if_else(_compute.is_finite(numbers), numbers, None)
+    return None
+
+
 def _json_of(column: pa.Array, faults: dict[int, Fault]) -> list[bytes]:
     """The values of a column of JSON text as objects; ``faults`` learns of those that are no JSON."""
     texts: list[bytes] = column.fill_null("{}").cast(pa.binary()).to_pylist()
@@ -164,7 +204,9 @@ def _check(texts: dict[str, pa.Array], times: pa.Array, refusals: Refusals, n: i
     suspect = (_compute.equal(kind, "").fill_null(True)).to_numpy(zero_copy_only=False)
     columns = {**texts, "time": times} if pa.types.is_string(times.type) else texts
     for name, column in columns.items():
-        if column.null_count < n:
+        if (
+            column.null_count < n and int(np.diff(offsets_of(column)).max()) > _MOST[name]
+        ):  # bytes: no fewer than characters
             long = _compute.greater(_compute.utf8_length(column), _MOST[name]).fill_null(False)
             suspect = suspect | long.to_numpy(zero_copy_only=False)
     for row in np.flatnonzero(suspect).tolist():
@@ -186,6 +228,6 @@ def _row(batch: pa.RecordBatch, texts: dict[str, pa.Array], properties: pa.Array
 
 
 def _may_hold_nul(texts: dict[str, pa.Array], properties: pa.Array) -> bool:
-    return b"\\u0000" in bytes(data_of(properties)) or any(
+    return may_hold(NUL, bytes(data_of(properties))) or any(
         (data_of(column) == 0).any() for column in texts.values() if column.null_count < len(column)
     )

@@ -93,13 +93,13 @@ class Refusals:
     found: dict[int, Refused] = field(default_factory=dict)
 
     @classmethod
-    def of_array(cls, array: bytes) -> Refusals:
-        """Of the rows of a JSON array, which is taken apart once a row is refused."""
+    def of_array(cls, array: Callable[[], bytes | msgspec.Raw]) -> Refusals:
+        """Of the rows of a JSON array, which is looked for and taken apart once a row is refused."""
         texts: list[msgspec.Raw] = []
 
         def text(index: int) -> msgspec.Raw:
             if not texts:
-                texts.extend(_texts.decode(array))
+                texts.extend(_texts.decode(array()))
             return texts[index]
 
         return cls(text)

@@ -10,7 +10,7 @@ from serve.ingest import decode_cloudevents, decode_table, is_table, one_event, 
 from serve.ingest.contract import CLOUD_EVENT, PLAIN_EVENT
 from serve.interactions import Answer, Receipt, now_us
 from serve.problems import Failure
-from serve.routes.plain import UNREADABLE, Plain, described, receipt_response, request_name
+from serve.routes.plain import UNREADABLE, Plain, described, receipt_response, request_name, size_told
 
 router = APIRouter(tags=["ingest"], route_class=Plain)
 _WHEN = "2026-01-31T09:30:00.125Z"
@@ -51,24 +51,22 @@ async def events(request: Request) -> Response:
     its faults.
     """
     gateway = gateway_of(request)
+    interactions = gateway.interactions
     who = await principal(request, "ingest")
-    limit = gateway.spec.max_body_bytes
-    body = read_body(await request.body(), request.headers.get("content-encoding", ""), limit)
+    limit, ahead_us = gateway.spec.max_body_bytes, gateway.spec.max_ahead_us
     content_type = request.headers.get("content-type", "")
     name = request_name(request)
-    ahead_us = gateway.spec.max_ahead_us
-    if is_table(content_type):
-        receipt = await gateway.interactions.take(
-            decode_table(body, content_type, now_us(), who.source, ahead_us, name)
-        )
-        return _answer(receipt)
-    event = None if name else one_event(body, content_type, request.headers)
-    if event is not None:
-        receipt = await gateway.interactions.take_event(event, plain_source(content_type, who.source))
-    else:
-        decoded = decode_cloudevents(body, content_type, request.headers, now_us(), who.source, ahead_us, name)
-        receipt = await gateway.interactions.take(decoded)
-    return _answer(receipt)
+    with interactions.coming.one(size_told(request)):
+        body = read_body(await request.body(), request.headers.get("content-encoding", ""), limit)
+        if is_table(content_type):
+            read = decode_table(body, content_type, now_us(), who.source, ahead_us, name)
+        elif name is None and (event := one_event(body, content_type, request.headers)) is not None:
+            read = event
+        else:
+            read = decode_cloudevents(body, content_type, request.headers, now_us(), who.source, ahead_us, name)
+    if isinstance(read, bytes):
+        return _answer(await interactions.take_event(read, plain_source(content_type, who.source)))
+    return _answer(await interactions.take(read, who.source))
 
 
 def _answer(receipt: Answer) -> Response:

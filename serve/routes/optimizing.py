@@ -13,7 +13,7 @@ from query.optimizing.optimizer import Optimized
 from serve.gateway import gateway_of, principal
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS
-from serve.routes.questions import cohorts_of
+from serve.routes.questions import about_of
 
 router = APIRouter(tags=["read"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
 
@@ -56,11 +56,13 @@ async def optimize(request: Request, wanted: Wanted) -> Result:
     who = await principal(request, "query")
     gateway = gateway_of(request)
     query = wanted.query
-    how: dict[str, Any] = {"commands": who.may("admin")} if isinstance(query, str) else {"cohorts": cohorts_of(gateway)}
+    about = {"now": time.time(), "commands": who.may("admin")}
+    if not isinstance(query, str):
+        about = await about_of(gateway, query)
     optimize = gateway.optimizer.optimize_analytics_performance
 
     def work(stop: Any) -> Result:
-        return _shown(optimize(query, wanted.data_size, now=time.time(), stop=stop, **how))
+        return _shown(optimize(query, wanted.data_size, stop=stop, **about))
 
     return await gateway.queries.run(request, work)
 

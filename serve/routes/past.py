@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,14 +12,29 @@ from pydantic import BaseModel, ConfigDict
 from actors.alerts.wording import Wording
 from actors.backtest.asked import Asked
 from events.errors import Overloaded, Rejected
+from query import as_of as moments
 from serve.gateway import gateway_of, principal
 from serve.ingest.money import CURRENCY_EXPONENT
 from serve.moments import AsOf, asked
 from serve.parameters import known_parameters, seconds_since
 from serve.problems import REFUSALS
+from serve.routes.read import sql_answer
 
 router = APIRouter(tags=["past"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
 _one_at_a_time = asyncio.Semaphore(1)
+DAY_S = 86_400
+REACHES_S = 90 * DAY_S
+"""How far back the earliest event is looked for: one whose clock was years off must not stretch the span."""
+
+
+class Past(BaseModel):
+    """Times in ISO 8601. ``known_since``: of the first commit; ``as_of`` reaches back to it. ``happened_since``: of the
+    first event of the last 90 days; ``valid_at`` shows something from there on. Null: there is none yet. ``now``: the
+    server's clock."""
+
+    known_since: str | None
+    happened_since: str | None
+    now: str
 
 
 class Figures(BaseModel):
@@ -56,6 +72,23 @@ class Backtest(Figures):
     rules: list[RuleFigures]
     against: Against
     difference: Difference
+
+
+@router.get("/v1/past", response_model=Past)
+async def past(request: Request) -> Past:
+    """The span that `as_of` and `valid_at` can be asked about."""
+    await principal(request, "query")
+    gateway = gateway_of(request)
+    now_us = time.time_ns() // 1000
+    since = moments.iso((now_us // 1_000_000 - REACHES_S) // DAY_S * DAY_S * 1_000_000)
+    earliest = f"SELECT min(time) FROM user_interactions WHERE time >= '{since}'"
+    ((happened,),) = (await sql_answer(gateway, earliest, None)).rows
+    known_us = await asyncio.to_thread(moments.first_commit, gateway.log, gateway.spec.tenant)
+    return Past(
+        known_since=None if known_us is None else moments.iso(known_us),
+        happened_since=happened,
+        now=moments.iso(now_us),
+    )
 
 
 @router.post("/v1/backtest", response_model=Backtest)

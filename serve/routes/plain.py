@@ -40,6 +40,12 @@ def receipt_response(receipt: Answer, status: int) -> Response:
     return Response(orjson.dumps(receipt), status, media_type="application/json")
 
 
+def size_told(request: Request) -> int:
+    """Bytes that a request says its body has; 0 where it does not say."""
+    told = request.headers.get("content-length", "")
+    return int(told) if told.isdecimal() else 0
+
+
 def request_name(request: Request) -> str | None:
     """What names a request over its retries, where its sender says so."""
     key = request.headers.get("idempotency-key")

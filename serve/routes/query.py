@@ -1,4 +1,4 @@
-"""SQL over the streams, answered as JSON, CSV or Arrow."""
+"""SQL over the streams, answered as JSON, CSV, Arrow or Parquet."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from events.errors import Rejected
 from query.engine import Answer
 from query.rows import as_csv, in_pieces
 from serve.gateway import gateway_of, principal
@@ -24,6 +25,8 @@ router = APIRouter(tags=["read"], responses=REFUSALS, dependencies=[Depends(know
 ROWS = 10_000
 """Rows of JSON, where the request names no limit."""
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
+PARQUET = "application/vnd.apache.parquet"
+BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 EXAMPLE: JsonDict = {"sql": "SELECT type, count(*) AS n FROM user_interactions GROUP BY type ORDER BY n DESC"}
 
 
@@ -44,17 +47,15 @@ class Sql(BaseModel):
     "/v1/query",
     response_model=Result,
     responses={
-        200: {
-            "content": {CSV: {"schema": {"type": "string"}}, ARROW: {"schema": {"type": "string", "format": "binary"}}}
-        },
+        200: {"content": {CSV: {"schema": {"type": "string"}}, ARROW: BINARY, PARQUET: BINARY}},
         406: {"model": Failure, "description": "`Accept` asks for a form that there is not"},
     },
 )
 async def query(request: Request, wanted: Sql) -> Response:
     """One read-only SQL statement over the streams (DuckDB's dialect). ``control`` takes scope admin.
 
-    `Accept` chooses the form: JSON, `text/csv`, or Arrow's stream format. The header `hindcast-truncated` says whether
-    rows were cut off, and `hindcast-as-of` has the moment that the answer stands on: `as_of` takes it.
+    `Accept` chooses the form: JSON, `text/csv`, Arrow's stream format, or Parquet. The header `hindcast-truncated` says
+    whether rows were cut off, and `hindcast-as-of` has the moment that the answer stands on: `as_of` takes it.
     """
     who = await principal(request, "query")
     form = form_of(request.headers.get("accept", ""))
@@ -126,4 +127,16 @@ def _arrow(answer: Answer) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-WRITERS: dict[str, Callable[[Answer], bytes]] = {JSON: _json, CSV: _csv, ARROW: _arrow}
+def _parquet(answer: Answer) -> bytes:
+    import pyarrow.parquet as pq  # takes its time to import, and few ask for it
+
+    names = answer.table.column_names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Rejected("sql", f"names two columns {', '.join(twice)}; a Parquet file needs names of their own: use AS")
+    sink = pa.BufferOutputStream()
+    pq.write_table(answer.table, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+WRITERS: dict[str, Callable[[Answer], bytes]] = {JSON: _json, CSV: _csv, ARROW: _arrow, PARQUET: _parquet}

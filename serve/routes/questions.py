@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from query.questions.asking import MOST_SHOWN, Questions, schemas
+from actors.definitions.then import definitions_then
+from query.as_of import Moment
+from query.questions.asking import MOST_SHOWN, Questions, question_of, schemas
 from serve.gateway import Gateway, gateway_of, principal
+from serve.moments import asked
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS
 
@@ -91,9 +94,10 @@ async def ask(request: Request, question: Question) -> dict[str, Any]:
     """Ask a question: trends, a funnel, retention, paths, distinct users, or who is in a cohort."""
     await principal(request, "query")
     gateway = gateway_of(request)
-    said, cohorts = question.model_dump(exclude_unset=True), cohorts_of(gateway)
+    said = question.model_dump(exclude_unset=True)
+    about = await about_of(gateway, said)
     ask = gateway.optimizer.ask
-    return await gateway.queries.run(request, lambda stop: ask(said, time.time(), cohorts=cohorts, stop=stop).result)
+    return await gateway.queries.run(request, lambda stop: ask(said, stop=stop, **about).result)
 
 
 @router.post("/v1/questions/drill", response_model=Behind, response_model_exclude_none=True)
@@ -101,16 +105,30 @@ async def drill(request: Request, wanted: Drill) -> dict[str, Any]:
     """The users or the events behind one cell of an answer."""
     await principal(request, "query")
     gateway = gateway_of(request)
-    questions = Questions(gateway.log, gateway.spec.tenant, cohorts_of(gateway), gateway.queries.limits)
-    at = time.time() if wanted.asked_at is None else wanted.asked_at
+    about = await about_of(gateway, wanted.question)
+    questions = Questions(gateway.log, gateway.spec.tenant, about.pop("cohorts"), gateway.queries.limits)
+    if wanted.asked_at is not None:
+        about["now"] = wanted.asked_at
     return await gateway.queries.run(
         request,
         lambda stop: questions.drill(
-            wanted.question, wanted.cell, at, show=wanted.show, limit=wanted.limit, cut=wanted.cut, stop=stop
+            wanted.question, wanted.cell, show=wanted.show, limit=wanted.limit, cut=wanted.cut, stop=stop, **about
         ),
     )
 
 
-def cohorts_of(gateway: Gateway) -> dict[str, dict[str, Any]]:
-    """The cohorts that hold now, by name."""
-    return {entry["name"]: entry["spec"] for entry in gateway.access.definitions.values() if entry["kind"] == "cohort"}
+async def about_of(gateway: Gateway, said: dict[str, Any]) -> dict[str, Any]:
+    """What a question is answered with: the time that it counts from, the moment of the log, and the cohorts of then.
+
+    Raises ``Rejected`` for what is no question, and for a moment that cannot be.
+    """
+    question = question_of(said)
+    about = await asked(gateway, question.as_of, question.valid_at)
+    cohorts = await asyncio.to_thread(_cohorts, gateway, about.moment)
+    return {"now": about.now_s, "moment": about.moment, "valid_at": about.valid_at, "cohorts": cohorts}
+
+
+def _cohorts(gateway: Gateway, moment: Moment | None) -> dict[str, dict[str, Any]]:
+    """The cohorts that hold now, or held at a moment, by name."""
+    held = gateway.access.definitions if moment is None else definitions_then(gateway.log, gateway.spec.tenant, moment)
+    return {entry["name"]: entry["spec"] for entry in held.values() if entry["kind"] == "cohort"}

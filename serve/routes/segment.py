@@ -12,7 +12,7 @@ from serve.ingest import KINDS, PATHS, SEGMENT_BYTES, decode_segment, read_body,
 from serve.ingest.contract import MESSAGES
 from serve.interactions import Receipt, now_us
 from serve.problems import REFUSALS, Missing
-from serve.routes.plain import UNREADABLE, Plain, described, receipt_response, request_name
+from serve.routes.plain import UNREADABLE, Plain, described, receipt_response, request_name, size_told
 
 router = APIRouter(tags=["ingest"], route_class=Plain)
 _EXAMPLES: dict[str, dict[str, Any]] = {
@@ -51,11 +51,12 @@ def _route(path: str, kind: str) -> None:
     )
     async def segment(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         gateway = gateway_of(request)
-        body = read_body(await request.body(), request.headers.get("content-encoding", ""), SEGMENT_BYTES)
-        who = await principal(request, "ingest", _write_key(request, body))
-        ahead_us = gateway.spec.max_ahead_us
-        decoded = decode_segment(kind, body, now_us(), who.source, ahead_us, request=request_name(request))
-        return receipt_response(await gateway.interactions.take(decoded), 200)
+        with gateway.interactions.coming.one(size_told(request)):
+            body = read_body(await request.body(), request.headers.get("content-encoding", ""), SEGMENT_BYTES)
+            who = await principal(request, "ingest", _write_key(request, body))
+            ahead_us = gateway.spec.max_ahead_us
+            decoded = decode_segment(kind, body, now_us(), who.source, ahead_us, request=request_name(request))
+        return receipt_response(await gateway.interactions.take(decoded, who.source), 200)
 
 
 for _path, _kind in PATHS.items():

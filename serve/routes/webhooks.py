@@ -17,12 +17,13 @@ class Taken(BaseModel):
     """What became of a webhook; it is committed."""
 
     success: bool
-    outcome: Literal["accepted", "duplicate"]
+    outcome: Literal["accepted", "duplicate", "confirmed"]
+    """``confirmed``: it was Amazon's question whether we want what it tells."""
 
 
 @router.post("/v1/webhooks/{endpoint}", response_model=Taken)
 async def webhook(request: Request, endpoint: str) -> dict[str, object]:
-    """An event of another service, as it signs and sends it, to an endpoint of the configuration.
+    """An event of another service (or several, as it has them), signed and sent to an endpoint of the configuration.
 
     A wrong, stale or repeated signature is answered with 401 and recorded in `dead_letters` as `signature.refused`.
     """

@@ -140,6 +140,10 @@ class Fetcher:
             request = following
         raise Transient(f"{shown(url)} redirects more than {REDIRECTS} times")
 
+    def body(self, url: str) -> bytes:
+        """What one GET answers, as ``get`` has it."""
+        return self.get(url).body
+
     def _sent(self, request: httpx.Request, deadline: float) -> httpx.Response:
         name, most = shown(request.url), self._fetching.most_bytes
         body = bytearray()

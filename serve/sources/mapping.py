@@ -81,11 +81,24 @@ class Mapper:
             raise ValueError("is not there, or empty; map what tells the items apart")
         return found
 
-    def take(self, item: object, gathered: Gathered, id: str | None, **columns: Any) -> bool:
-        """Add ``item`` as a row, or refuse it: with the field, its reason and the remedy. Whether it was added."""
+    def take(
+        self,
+        item: object,
+        gathered: Gathered,
+        id: str | None,
+        *,
+        at: int | None = None,
+        of: str | None = None,
+        **columns: Any,
+    ) -> bool:
+        """Add ``item`` as a row, or refuse it: with the field, its reason and the remedy. Whether it was added.
+
+        ``at`` (us UTC) and ``of`` are its time and subject where the mapping names none; a time that is not known
+        otherwise is that of the receipt.
+        """
         field = "time"
         try:
-            time = gathered.received_us
+            time = gathered.received_us if at is None else read_time(at, gathered.received_us)
             if "time" in self._find:
                 said = self._find["time"].search(item)
                 if said is None:
@@ -98,7 +111,7 @@ class Mapper:
             if len(kind) > NAME_LENGTH:
                 raise ValueError(f"is longer than {NAME_LENGTH} characters")
             field = "subject"
-            subject = self._text(item, "subject") if "subject" in self._find else None
+            subject = self._text(item, "subject") if "subject" in self._find else of
             field = "value"
             value = _number(self._find["value"].search(item)) if "value" in self._find else None
         except ValueError as error:

@@ -54,7 +54,7 @@ def visit(chromium: Browser) -> Iterator[Visit]:
             )
             stack.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(120_000)
             page.on("pageerror", lambda error: complaints.append(f"threw {error}"))
             page.on(
                 "console",

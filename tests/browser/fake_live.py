@@ -27,6 +27,7 @@ from actors.definitions.kinds import KINDS
 from config.settings import Settings
 from events.catalog import STREAMS
 from query.engine import columns_of
+from query.rows import as_csv
 
 BUILT = Path(__file__).resolve().parents[2] / "serve" / "ui"
 
@@ -36,7 +37,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 WINDOW = 8
-HEARTBEAT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 10.0
 UNAUTHENTICATED = 4401
 KEY = "hc_test_key"
 
@@ -209,8 +210,9 @@ class FakeLive:
         self.commands: list[tuple[str, dict[str, str], bytes]] = []
         #: What the acknowledge endpoint answers; 204 acknowledges.
         self.acknowledge_answers = 204
-        #: Seconds the acknowledge endpoint takes.
-        self.acknowledge_takes = 0.0
+        #: Cleared: the acknowledge endpoint waits until it is set.
+        self.acknowledges = threading.Event()
+        self.acknowledges.set()
         self.sockets: list[FakeSocket] = []
         self.refuse_sockets = False
         #: Earlier versions of a definition, by `kind/name`, oldest first; the one that holds is added to them.
@@ -227,6 +229,14 @@ class FakeLive:
         self.columns: dict[str, list[tuple[str, str]]] = {}
         #: Seconds that SQL takes.
         self.query_takes = 0.0
+        #: When the first row became known, and when the first one happened.
+        self.reach: tuple[str | None, str | None] = (None, None)
+        #: What topics were at a moment of the past, where they were otherwise than now.
+        self.then: dict[str, Data] = {}
+        #: What `/v1/explain` says, by the metric or the alert that is asked about.
+        self.explained: dict[str, Data] = {}
+        #: What may be a mistake in a definition, by `kind/name`.
+        self.warned: dict[str, list[str]] = {}
         #: What was asked: path and parameters, or SQL.
         self.asked: list[tuple[str, Data]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -327,11 +337,18 @@ class FakeLive:
         @app.post("/v1/alerts/{id}/acknowledge")
         async def acknowledge(id: str, request: Request) -> Response:
             self.commands.append((request.url.path, dict(request.headers), await request.body()))
-            await asyncio.sleep(self.acknowledge_takes)
+            await asyncio.to_thread(self.acknowledges.wait, 300)
             if self.acknowledge_answers == 204:
                 alert = {**self.topics["alerts"].data[id], "acknowledged": True, "acked_by": "ada"}
                 self._push("alerts", {id: alert})
             return Response(status_code=self.acknowledge_answers)
+
+        @app.get("/v1/definitions")
+        async def definitions() -> JSONResponse:
+            held = self.topics["definitions"].data
+            return JSONResponse(
+                {"definitions": [{**each, "warnings": self.warned.get(key, [])} for key, each in held.items()]}
+            )
 
         @app.get("/v1/definitions/{kind}/{name:path}/versions")
         async def versions(kind: str, name: str) -> Response:
@@ -370,6 +387,27 @@ class FakeLive:
                 {"events": found[: int(asked["limit"])], "looked_at": len(self.events), "complete": True}
             )
 
+        @app.get("/v1/past")
+        async def past() -> JSONResponse:
+            known, happened = self.reach
+            return JSONResponse({"known_since": known, "happened_since": happened, "now": ""})
+
+        @app.get("/v1/dashboards/{name}")
+        async def topic_then(name: str, request: Request) -> JSONResponse:
+            asked = dict(request.query_params)
+            self.asked.append((f"/v1/dashboards/{name}", asked))
+            return JSONResponse({"topic": name, "data": self.then.get(name, self.topics[name].data)})
+
+        @app.get("/v1/explain")
+        async def explain(request: Request) -> JSONResponse:
+            asked = dict(request.query_params)
+            self.asked.append(("/v1/explain", asked))
+            told = self.explained.get(asked.get("metric") or asked.get("alert") or "")
+            if told is None:
+                error = {"field": "metric", "reason": "has no samples", "ref": "400"}
+                return JSONResponse({"error": error}, status_code=400)
+            return JSONResponse(told)
+
         @app.get("/v1/streams")
         async def streams() -> JSONResponse:
             told = [(name, STREAMS[name].about, columns_of(name).names) for name in STREAMS]
@@ -395,7 +433,13 @@ class FakeLive:
                 return JSONResponse({"error": error}, status_code=answer)
             columns = next((known for word, known in self.columns.items() if word in asked["sql"]), [])
             told = [{"name": name, "type": type} for name, type in columns]
-            return JSONResponse({"columns": told, "rows": answer, "truncated": False, "elapsed_ms": 1.0})
+            form = request.headers["accept"]
+            if form == "text/csv":
+                return Response(as_csv([name for name, _ in columns], answer), media_type=form)
+            if form.startswith("application/vnd"):
+                return Response(form.encode(), media_type=form)
+            found = {"columns": told, "rows": answer, "truncated": False, "elapsed_ms": 1.0, "as_of": "token"}
+            return JSONResponse(found)
 
         @app.websocket("/live")
         async def live(socket: WebSocket) -> None:

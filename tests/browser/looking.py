@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=120_000)
 
 
 def live(page: Page) -> None:
@@ -22,7 +22,7 @@ def users(value: int, prev: int | None = 100) -> dict[str, object]:
     return {"active_users": {"v": value, "prev": prev, "spark": [1, 2, value]}}
 
 
-def eventually(seen: Callable[[], bool], within: float = 10.0) -> None:
+def eventually(seen: Callable[[], bool], within: float = 120.0) -> None:
     """Waits until the callable is true of the server's side."""
     deadline = time.monotonic() + within
     while not seen():

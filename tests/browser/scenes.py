@@ -179,6 +179,9 @@ def server(now: float | None = None) -> FakeLive:
     """A busy afternoon with everything that can be asked of it: metrics, events, streams, the life of an alert."""
     now = now or time.time()
     fake = FakeLive(busy(now))
+    fake.answers["epoch(start) AS start"] = [
+        [now - 60 * i, "EUR", 9, 44_100.0, 4900.0, 4900.0, None, 0] for i in range(1, 4)
+    ]
     fake.answers["FROM metrics_latest"] = metrics()
     fake.answers["GROUPING SETS"] = summed()
     fake.answers["frequent AS"] = frequent()

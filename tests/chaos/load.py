@@ -47,7 +47,7 @@ class Tally:
 
 
 class Load:
-    """Sends ``n`` events at ``rate`` a second; ``sent`` has them all once ``finish`` returns."""
+    """Sends ``n`` events at ``rate`` a second, and more until it ``may_end``; ``finish`` returns when ``sent`` has all."""
 
     def __init__(self, url: str, key: str, n: int, rate: float, seed: int) -> None:
         self.sent: dict[str, Event] = {}
@@ -55,6 +55,7 @@ class Load:
         self._random = random.Random(seed)
         self._n, self._rate = n, rate
         self._http = {"base_url": url, "headers": {"authorization": f"Bearer {key}"}, "timeout": 20.0}
+        self.may_end = threading.Event()
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._errors: list[BaseException] = []
@@ -62,12 +63,9 @@ class Load:
         for thread in self._threads:
             thread.start()
 
-    @property
-    def done(self) -> bool:
-        return not any(thread.is_alive() for thread in self._threads)
-
     def finish(self) -> None:
         """Wait until everything is acknowledged. Raises what went wrong in a connection."""
+        self.may_end.set()
         for thread in self._threads:
             thread.join()
         if self._errors:
@@ -85,7 +83,7 @@ class Load:
         """A batch of new events, in no order, with some that were sent before."""
         with self._lock:
             r = self._random
-            room = self._n - len(self.sent)
+            room = self._n - len(self.sent) if self.may_end.is_set() else BATCH_ROWS[1]
             ahead = len(self.sent) / self._rate - (time.monotonic() - self._began)
             new = [self._event(len(self.sent) + i) for i in range(min(room, r.randint(*BATCH_ROWS)))]
             if not new:

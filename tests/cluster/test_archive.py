@@ -61,20 +61,19 @@ def whole(system: Running, n: int) -> None:
     assert counted(system) == [[n, n, n]]
     oldest = system.get("/v1/streams/user_interactions", params={"producer": PRODUCER, "limit": 5})
     assert len(oldest.json()["rows"]) == 5, oldest.text
-    system.until(lambda: shown(system), n, timeout_s=60)
+    system.until(lambda: shown(system), n)
     sampled = "SELECT sum(count) FROM metrics_latest WHERE metric = 'things'"
-    system.until(lambda: system.sql(sampled), [[n]], timeout_s=90)
+    system.until(lambda: system.sql(sampled), [[n]])
     cells = {cell["cell"]: (cell["state"], cell["detail"]) for cell in system.get("/v1/status").json()["cells"]}
     assert cells["main/archiver/0"] == ("running", "")
     assert {state for state, _ in cells.values()} == {"running"}
 
 
-@pytest.mark.parametrize("placement", ["packed", "spread"])
-@pytest.mark.timeout(600)
+@pytest.mark.parametrize("placement", ["packed", pytest.param("spread", marks=pytest.mark.long)])
 def test_it_answers_the_same_after_archiving_a_restart_and_a_kill(up: Callable[..., Running], placement: str) -> None:
     system = up("--placement", placement)
     send(system, SENT)
-    system.until(lambda: system.sql(ARCHIVED), [[2_048]], timeout_s=120)
+    system.until(lambda: system.sql(ARCHIVED), [[2_048]])
     whole(system, SENT)
 
     system.kill()  # everything at once, as a power cut does
@@ -82,9 +81,9 @@ def test_it_answers_the_same_after_archiving_a_restart_and_a_kill(up: Callable[.
     whole(system, SENT)
     send(system, 1_500)
     assert system.strike("ray::Host") > 0, "the archiver's host among them"
-    system.until(lambda: system.get("/ready").status_code, 200, timeout_s=60)
-    system.until(lambda: counted(system), [[4_000, 4_000, 4_000]], timeout_s=60)
-    system.until(lambda: system.sql(ARCHIVED)[0][0] >= 3_072, timeout_s=120)
+    system.until(lambda: system.get("/ready").status_code, 200)
+    system.until(lambda: counted(system), [[4_000, 4_000, 4_000]])
+    system.until(lambda: system.sql(ARCHIVED)[0][0] >= 3_072)
     whole(system, 4_000)
     assert system.stop() == 0
     assert list(system.data.rglob("*.part")) == []
@@ -92,16 +91,16 @@ def test_it_answers_the_same_after_archiving_a_restart_and_a_kill(up: Callable[.
 
 def hindcast(*words: object) -> str:
     command = [sys.executable, "-m", "hindcast", *map(str, words)]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    told = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
     return told.stdout
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.long
 def test_a_backup_that_was_made_under_load_starts_elsewhere(up: Callable[..., Running], tmp_path: Path) -> None:
     system = up("--placement", "packed")
     send(system, SENT)
-    system.until(lambda: system.sql(ARCHIVED), [[2_048]], timeout_s=120)
+    system.until(lambda: system.sql(ARCHIVED), [[2_048]])
     acknowledged, stop = [SENT], threading.Event()
 
     def go_on() -> None:
@@ -111,7 +110,7 @@ def test_a_backup_that_was_made_under_load_starts_elsewhere(up: Callable[..., Ru
 
     sender = threading.Thread(target=go_on)
     sender.start()
-    system.until(lambda: acknowledged[0] > SENT, timeout_s=60)
+    system.until(lambda: acknowledged[0] > SENT)
     before = acknowledged[0]
     hindcast("backup", tmp_path / "backup", "--data-dir", system.data)
     stop.set()

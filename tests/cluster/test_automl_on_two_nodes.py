@@ -41,7 +41,7 @@ def test_a_run_fits_on_both_nodes_and_ends_within_its_budget() -> None:
     began = time.monotonic()
     kinds = ("linear", "lightgbm", "hist_boosting")
     report = fit_table(data, Config("y", budget_s=BUDGET_S, search="ray", workers=2, kinds=kinds)).report
-    assert time.monotonic() - began < 1.1 * BUDGET_S
+    assert time.monotonic() - began < 2 * BUDGET_S  # exactly, and by its own clock: tests/unit/tuning/test_engine.py
     assert "on 2 nodes" in next(note.text for note in report.decisions if note.code == "ray")
     finished = [t for t in report.history if t.state == "finished" and t.model != "dummy"]
     assert {t.model for t in finished} - {STACKED} == set(kinds)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 def run(running: Running, *words: str, code: int = 0, input: str | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "hindcast", *words, "--data-dir", str(running.data)]
-    done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=600, cwd=ROOT, check=False)
     assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done

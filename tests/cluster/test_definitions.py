@@ -95,7 +95,7 @@ def test_from_python(running: Running) -> None:
 def test_from_the_command_line(running: Running, tmp_path: Path) -> None:
     def hindcast(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "hindcast", *words, "--data-dir", str(running.data)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
     name, file = fresh("board"), tmp_path / "more.yaml"
     file.write_text(f"""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.words import event, only_packed
-from tests.running import Running
+from tests.running import PATIENCE_S, Running
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def run(*words: str) -> subprocess.Popen[str]:
 def said(process: subprocess.Popen[str]) -> str:
     """What it printed; fails where it did not end well."""
     try:
-        out, error = process.communicate(timeout=240)
+        out, error = process.communicate(timeout=600)
     finally:
         process.kill()
     assert process.returncode == 0, f"{out}\n{error[-3000:]}"
@@ -36,7 +36,7 @@ def said(process: subprocess.Popen[str]) -> str:
 @only_packed
 def test_the_client(running: Running) -> None:
     client = run("examples/client.py", running.url, running.key)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while client.poll() is None and time.monotonic() < deadline:  # it follows until ten events have come
         running.post("/v1/events", json=event()).raise_for_status()
         time.sleep(0.2)

@@ -84,10 +84,10 @@ def survives(system: Running, ballast: Path) -> None:
 
     ballast.unlink()
     for events in refused:
-        system.until(lambda: post(events).status_code, 200, timeout_s=60)  # noqa: B023 - called before the next turn
-    system.until(lambda: system.get("/ready").status_code, 200, timeout_s=60)
+        system.until(lambda: post(events).status_code, 200)  # noqa: B023 - called before the next turn
+    system.until(lambda: system.get("/ready").status_code, 200)
     ids = [id for (id,) in system.sql("SELECT id FROM user_interactions")]
     assert len(ids) == len(set(ids))
     assert set(ids) == acknowledged
     shown = lambda: system.get("/v1/dashboards/user_activity").json()["data"]["events_total"]["v"]  # noqa: E731
-    system.until(shown, len(acknowledged), timeout_s=60)
+    system.until(shown, len(acknowledged))

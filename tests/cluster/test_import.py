@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cluster.words import fresh
-from tests.running import Running
+from tests.running import PATIENCE_S, Running
 
 pytestmark = pytest.mark.cluster
 ROWS = 120_000
@@ -31,17 +31,17 @@ def test_an_import_that_is_killed_is_finished_by_the_next_one(running: Running, 
         return int(running.sql(f"SELECT count(*) FROM user_interactions WHERE source = '{source}'")[0][0])
 
     first = subprocess.Popen(command, env=environment)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while not there() and first.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     first.kill()
     first.wait()
-    second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert second.returncode == 0, second.stderr
-    running.until(there, ROWS, timeout_s=60)
+    running.until(there, ROWS)
     found = running.sql(f"SELECT count(DISTINCT id), count(*) FROM user_interactions WHERE source = '{source}'")
     assert found == [[ROWS, ROWS]]
-    third = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    third = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert "imported already" in third.stderr
     assert there() == ROWS

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.cluster.words import event, fresh, only_packed
 from tests.running import Running
 
@@ -22,7 +22,7 @@ def made(running: Running, *scopes: str) -> dict[str, str]:
 def asked(running: Running, key: str | None) -> dict[str, int]:
     """The status of one request for each scope."""
     headers = {"authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(base_url=running.url, headers=headers) as client:
+    with patient.Client(base_url=running.url, headers=headers) as client:
         return {
             "ingest": client.post("/v1/events", json=event()).status_code,
             "query": client.post("/v1/query", json={"sql": "SELECT 1"}).status_code,
@@ -66,9 +66,11 @@ def test_keys_are_known_by_their_hash_only(running: Running) -> None:
 def test_without_a_key_it_is_401_and_says_what_to_do(running: Running) -> None:
     assert set(asked(running, None).values()) == {401}
     for path in ("/v1/events", "/v1/batch", "/v1/track", "/v1/query", "/v1/alerts/rules", "/v1/keys"):
-        answer = httpx.post(f"{running.url}{path}", json={"batch": [], "sql": "SELECT 1", **RULE, "scopes": ["query"]})
+        answer = patient.post(
+            f"{running.url}{path}", json={"batch": [], "sql": "SELECT 1", **RULE, "scopes": ["query"]}
+        )
         if path == "/v1/alerts/rules":
-            answer = httpx.post(f"{running.url}{path}", json=RULE)
+            answer = patient.post(f"{running.url}{path}", json=RULE)
         assert answer.status_code == 401, path
         assert answer.headers["www-authenticate"] == 'Bearer realm="hindcast"'
         assert "hindcast keys create" in answer.json()["error"]["reason"]
@@ -76,7 +78,7 @@ def test_without_a_key_it_is_401_and_says_what_to_do(running: Running) -> None:
 
 @pytest.mark.parametrize("header", ["Bearer", "Token abc", "Basic !!!", "Basic aGNfbm9ib2R5Og=="])
 def test_a_header_that_holds_no_known_key_is_401(running: Running, header: str) -> None:
-    answer = httpx.post(
+    answer = patient.post(
         f"{running.url}/v1/track", json={"event": "x", "userId": "u"}, headers={"authorization": header}
     )
     assert answer.status_code == 401
@@ -84,7 +86,7 @@ def test_a_header_that_holds_no_known_key_is_401(running: Running, header: str) 
 
 
 def test_a_denied_request_says_what_to_send(running: Running) -> None:
-    answer = httpx.post(f"{running.url}/v1/query", json={"sql": "SELECT 1"}, headers={"authorization": "Bearer hc_x"})
+    answer = patient.post(f"{running.url}/v1/query", json={"sql": "SELECT 1"}, headers={"authorization": "Bearer hc_x"})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert "API key" in answer.json()["error"]["reason"]
@@ -92,7 +94,7 @@ def test_a_denied_request_says_what_to_send(running: Running) -> None:
 
 def sent(running: Running, key: str, id: str) -> dict[str, int]:
     body = {"event": "Order", "userId": "u1", "messageId": id, "writeKey": key}
-    answer = httpx.post(f"{running.url}/v1/t", json=body)
+    answer = patient.post(f"{running.url}/v1/t", json=body)
     assert answer.status_code == 200, answer.text
     return {verdict: answer.json()[verdict] for verdict in ("accepted", "duplicate")}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.test_alerts import rule, trade
+from tests.cluster.test_alerts import rule, trading
 from tests.cluster.words import only_packed
 from tests.receiver import Receiver
 from tests.running import Running
@@ -32,14 +32,14 @@ def given_up(running: Running, rule: str) -> list[dict[str, Any]]:
 def test_a_message_that_was_given_up_can_be_sent_again(running: Running, receiver: Receiver) -> None:
     name = rule(running, "HUF")
     receiver.refusal, receiver.refuse = 410, EVERYTHING  # what other tests still send, too: one that is taken ends it
-    try:
-        trade(running, "HUF", seconds=120)
-        running.until(lambda: len(given_up(running, name)), 1)
-        running.until(lambda: alerts_about(running, "ops"), ["firing"])
-        assert any("given up" in cell["detail"] for cell in running.get("/v1/status").json()["cells"])
-    finally:
-        receiver.refusal, receiver.refuse = 503, 0
-    (failed,) = given_up(running, name)
+    with trading(running, "HUF"):
+        try:
+            running.until(lambda: len(given_up(running, name)), 1)
+            running.until(lambda: alerts_about(running, "ops"), ["firing"])
+            running.until(lambda: any("given up" in c["detail"] for c in running.get("/v1/status").json()["cells"]))
+            (failed,) = given_up(running, name)
+        finally:
+            receiver.refusal, receiver.refuse = 503, 0
     assert (failed["channel"], failed["attempts"]) == ("ops", 1)
     assert "410" in failed["error"]
     assert not receiver.about("Channel does not deliver"), "a dead channel is not told that it is dead"
@@ -54,7 +54,7 @@ def test_a_message_that_was_given_up_can_be_sent_again(running: Running, receive
         "--data-dir",
         str(running.data),
     ]
-    sent = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    sent = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert sent.returncode == 0, sent.stderr
     running.until(lambda: [d.id for d in receiver.about(name)][:1], [failed["key"]])
     assert receiver.about(name)[0].signed
@@ -69,8 +69,8 @@ def test_retry_after_is_honoured(running: Running, receiver: Receiver) -> None:
     receiver.refusal, receiver.retry_after, receiver.refuse = 429, "4", 1
     receiver.refuse_only = name
     try:
-        trade(running, "RON", seconds=60)
-        running.until(lambda: len(receiver.about(name)), 1)
+        with trading(running, "RON"):
+            running.until(lambda: len(receiver.about(name)), 1)
     finally:
         receiver.refusal, receiver.retry_after, receiver.refuse = 503, "", 0
         receiver.refuse_only = ""

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from playwright.sync_api import expect, sync_playwright
 from websockets.sync.client import connect
 
+from tests import patient
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.packages import BROKEN, DICE, ROUTED, put
-from tests.running import Running, start
+from tests.running import PATIENCE_S, Running, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -32,7 +32,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in ("pyproject.toml", "hindcast_dice.py"):
         (copy / file).write_bytes((DICE / file).read_bytes())
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", str(folder), str(copy)], check=True, timeout=240)
+    subprocess.run([*pip, "--target", str(folder), str(copy)], check=True, timeout=600)
     for name, code in {**BROKEN, "routed": ROUTED}.items():
         put(folder, name, code)
     return folder
@@ -53,7 +53,6 @@ def extended(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (folder / "mine.yaml").write_text(yaml.safe_dump(config))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")]))
-        patch.setattr("tests.running.START_S", 300.0)  # the machine may be busy
         system = start(folder, str(folder / "mine.yaml"), "--placement", "packed")
     yield system
     assert system.stop() == 0, system.output.read_text()[-3000:]
@@ -61,6 +60,11 @@ def extended(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def status(system: Running) -> Any:
     return system.get("/v1/status").json()
+
+
+def pulled(system: Running, name: str) -> Any:
+    """What is said of a source that has failed."""
+    return next((s for s in status(system)["pulled"] if s["name"] == name and s["last_error"]), None)
 
 
 def test_the_source_is_read_its_fold_counts_and_a_widget_has_its_topic(extended: Running) -> None:
@@ -78,11 +82,13 @@ def test_the_source_is_read_its_fold_counts_and_a_widget_has_its_topic(extended:
 
 def test_its_topic_is_live(extended: Running) -> None:
     url = extended.url.replace("http", "ws") + "/live"
-    with connect(url, additional_headers={"authorization": f"Bearer {extended.key}"}) as socket:
+    with connect(
+        url, additional_headers={"authorization": f"Bearer {extended.key}"}, open_timeout=PATIENCE_S
+    ) as socket:
         socket.send(json.dumps({"op": "sub", "id": 1, "topic": "dice"}))
         seen: list[Any] = []
         while len(seen) < 3:
-            message = json.loads(socket.recv(30))
+            message = json.loads(socket.recv(PATIENCE_S))
             if message["op"] in ("snap", "delta"):
                 seen.append(message)
             socket.send(json.dumps({"op": "ack", "n": message["n"]}))
@@ -92,7 +98,7 @@ def test_its_topic_is_live(extended: Running) -> None:
 
 def test_its_channel_is_told(extended: Running) -> None:
     notes = extended.data.parent / "notes.txt"
-    extended.until(lambda: notes.exists() and "Any order" in notes.read_text(), timeout_s=90)
+    extended.until(lambda: notes.exists() and "Any order" in notes.read_text())
 
 
 def test_a_channel_of_its_kind_that_is_defined_over_http_is_told(extended: Running) -> None:
@@ -104,7 +110,7 @@ def test_a_channel_of_its_kind_that_is_defined_over_http_is_told(extended: Runni
     ]
     answer = extended.post("/v1/definitions", json={"definitions": wanted})
     assert answer.status_code == 200, answer.text
-    extended.until(lambda: notes.exists() and "Any throw" in notes.read_text(), timeout_s=90)
+    extended.until(lambda: notes.exists() and "Any throw" in notes.read_text())
 
 
 def test_a_file_is_followed_and_each_line_comes_once(extended: Running) -> None:
@@ -116,7 +122,7 @@ def test_a_file_is_followed_and_each_line_comes_once(extended: Running) -> None:
         file.write('{"type": "order.placed", "id": "late"}\nnot json\n')
     extended.until(ids, [[31, 31]])
     source = extended.until(
-        lambda: next(s for s in status(extended)["pulled"] if s["name"] == "orders" and s["refused"])
+        lambda: next((s for s in status(extended)["pulled"] if s["name"] == "orders" and s["refused"]), None)
     )
     assert (source["kind"], source["state"], source["rows"], source["behind"]) == ("file", "reading", 31, 0)
     assert 'hindcast_pulled_rows_total{source="orders",kind="file"} 31' in extended.get("/metrics").text
@@ -124,7 +130,7 @@ def test_a_file_is_followed_and_each_line_comes_once(extended: Running) -> None:
 
 def test_its_routes_are_served_to_who_has_a_key(extended: Running) -> None:
     assert extended.get("/v1/weather").json() == {"weather": "dry"}
-    assert httpx.get(f"{extended.url}/v1/weather").status_code == 401
+    assert patient.get(f"{extended.url}/v1/weather").status_code == 401
     answer = extended.get("/v1/weather/storm")
     assert (answer.status_code, "plug-in 'routed'" in answer.json()["error"]["reason"]) == (500, True)
 
@@ -140,20 +146,19 @@ def test_what_fails_is_named_and_everything_else_runs(extended: Running) -> None
     assert found == {"dice": "", "dry": "", "poisoned": "", "lost": "", "routed": ""}
     lacks = {plug_in["name"]: plug_in["lacks"] for plug_in in status(extended)["plug_ins"] if plug_in["lacks"]}
     assert list(lacks) == ["lost"] and "its routes are not served: ModuleNotFoundError" in lacks["lost"]
-    cells = {cell["cell"]: cell for cell in status(extended)["cells"]}
     poisoned = extended.until(
-        lambda: next(c for c in status(extended)["cells"] if "poisoned" in c["cell"] and c["detail"])
+        lambda: next((c for c in status(extended)["cells"] if "poisoned" in c["cell"] and c["detail"]), None)
     )
     assert "as ever" in poisoned["detail"] or poisoned["state"] == "halted"
-    dry = next(source for source in status(extended)["pulled"] if source["name"] == "dry")
+    dry = extended.until(lambda: pulled(extended, "dry"))
     assert (dry["state"], dry["last_error"]) == ("retrying", "ConnectionError: the well is dry")
-    ours = [cell for name, cell in cells.items() if "poisoned" not in name]
-    assert {cell["state"] for cell in ours} == {"running"}
+    extended.until(lambda: {c["state"] for c in status(extended)["cells"] if "poisoned" not in c["cell"]}, {"running"})
 
 
 def test_the_command_line_names_them_and_says_that_something_is_wrong(extended: Running) -> None:
+    extended.until(lambda: pulled(extended, "dry"))
     command = [sys.executable, "-m", "hindcast", "status", "--data-dir", str(extended.data)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert said.returncode == 1
     assert "plug-in sunk of plug-sunk 1.0 is not there" in said.stdout
     assert "the well is dry" in said.stdout
@@ -169,39 +174,35 @@ def test_its_widget_is_on_the_page(extended: Running) -> None:
         page.goto(extended.link())
         page.get_by_role("link", name="Dice").click()
         bars = page.get_by_label("Thrown").locator("li")
-        expect(bars).to_have_count(6, timeout=90_000)
+        expect(bars).to_have_count(6, timeout=1000 * PATIENCE_S)
         assert sorted(text.strip()[0] for text in bars.all_inner_texts()) == list("123456")
         browser.close()
 
 
-@pytest.mark.timeout(600)
 def test_what_an_uninstalled_one_wrote_is_read_and_everything_else_runs(packages: Path, tmp_path: Path) -> None:
     """A metric has read its stream. After a kill its cell folds again what it read since its last snapshot."""
     config = tmp_path / "mine.yaml"
     config.write_text("extends: base\nparts: {routed: {enabled: false}}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")]))
-        patch.setattr("tests.running.START_S", 300.0)
         before = start(tmp_path, str(config), "--placement", "packed")
     made = before.http.put(
         "/v1/definitions/metric/throws", json={"stream": "dice_throws", "value": "eyes", "width_s": 1}
     )
     assert made.status_code == 200, made.text
     sampled = "SELECT count(*) FROM metrics WHERE metric = 'throws' AND type = 'metric.sampled'"
-    before.until(lambda: before.sql(sampled)[0][0] > 0, timeout_s=200)
+    before.until(lambda: before.sql(sampled)[0][0] > 0)
     before.kill()
     config.write_text("extends: base")
     after = start(tmp_path, str(config), "--placement", "packed")
     try:
         assert after.sql("SELECT count(*) > 0 FROM dice_throws") == [[True]]
-        cells = after.until(lambda: [c for c in status(after)["cells"] if c["cell"] == "main/metrics/0"])
-        assert cells[0]["state"] in ("running", "rebuilding"), cells
-        after.until(lambda: {cell["state"] for cell in status(after)["cells"]}, {"running"}, timeout_s=60)
+        after.until(lambda: {cell["state"] for cell in status(after)["cells"]}, {"running"})
         (gone,) = (plug_in for plug_in in status(after)["plug_ins"] if plug_in["name"] == "dice")
         assert (gone["installed"], gone["error"]) == (False, "")
         assert "dice_throws" in gone["lacks"] and "again" in gone["lacks"]
         command = [sys.executable, "-m", "hindcast", "status", "--data-dir", str(after.data)]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        said = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         assert (said.returncode, "plug-in dice of" in said.stdout) == (0, True), said.stdout
         assert after.get("/v1/definitions/metric/throws").status_code == 200
         assert after.http.delete("/v1/definitions/metric/throws").status_code == 200

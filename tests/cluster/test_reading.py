@@ -76,8 +76,8 @@ def test_a_late_event_revises_its_window(running: Running) -> None:
 
 
 def test_this_machine_is_measured(running: Running) -> None:
-    gauges = {type_ for (type_,) in running.sql("SELECT DISTINCT type FROM system_metrics")}
-    assert {"cpu.percent", "memory.percent", "disk.percent"} <= gauges
+    measured = lambda: {type_ for (type_,) in running.sql("SELECT DISTINCT type FROM system_metrics")}  # noqa: E731
+    running.until(lambda: measured() >= {"cpu.percent", "memory.percent", "disk.percent"})
     rows = running.until(lambda: running.sql("SELECT DISTINCT metric FROM metrics WHERE metric = 'cpu.percent'"))
     assert rows == [["cpu.percent"]]
 

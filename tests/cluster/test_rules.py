@@ -53,7 +53,7 @@ def test_a_slash_may_stand_as_it_is(running: Running) -> None:
 def test_and_from_python_and_the_command_line(running: Running) -> None:
     def hindcast(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "hindcast", *words, "--data-dir", str(running.data)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
     with Client.local(running.data) as client:
         for name in NAMES:

@@ -28,7 +28,8 @@ def changed(system: Running, cell: str, statement: str) -> int:
 
 
 def as_of_an_older_version(system: Running, cell: str) -> None:
-    assert changed(system, cell, "UPDATE snapshot SET fold_version = fold_version + 1000") > 0
+    snapshots = changed(system, cell, "UPDATE snapshot SET fold_version = fold_version + 1000")
+    assert snapshots > 0, f"{cell} saved none as it stopped:\n{system.output.read_text()}"
 
 
 def dashboard(system: Running, topic: str) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def test_a_system_starts_after_an_upgrade_with_a_state_to_rebuild_and_one_that_i
             [sys.executable, "-m", "hindcast", "status", "--data-dir", str(system.data)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         assert told.returncode == 1
         assert "main/system_health/0: what it shows is stale: halted" in told.stdout

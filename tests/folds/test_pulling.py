@@ -89,7 +89,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         worker.stop()
 
 
-def until(question: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+def until(question: Callable[[], Any], timeout_s: float = 120.0) -> Any:
     deadline = time.monotonic() + timeout_s
     while not (answer := question()):
         assert time.monotonic() < deadline
@@ -111,8 +111,8 @@ def test_a_source_is_read_to_its_end_and_says_how_it_fares(world: World) -> None
     said = until(lambda: (s := source_of(worker)).behind == 0 and s)
     assert (said.name, said.kind, said.stream, said.state) == ("orders", "numbers", "user_interactions", "reading")
     assert (said.rows, said.errors, said.last_error) == (20, 0, "")
-    assert 0 <= said.lag_s < 20
-    assert 0 <= said.read_s_ago <= said.row_s_ago < 20
+    assert 0 <= said.lag_s < 120
+    assert 0 <= said.read_s_ago <= said.row_s_ago < 120
 
 
 def test_a_restart_reads_on_behind_the_last_committed_row(world: World) -> None:

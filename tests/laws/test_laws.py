@@ -23,6 +23,7 @@ import actors
 import analytics
 from actors.cell import Cell
 from events.errors import Fenced, Transient
+from tests.examples import up_to
 from tests.laws.feeds import Feed, batches, recut
 from tests.laws.folds import FOLDS, Case
 from tests.laws.machine import (
@@ -45,7 +46,7 @@ PACKAGES = ("collectors", "analyzers", "dashboards", "alerts")
 calmly = settings(
     deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-few = settings(calmly, max_examples=25)
+few = settings(calmly, max_examples=up_to(25))
 
 
 def examples(backend: str) -> int:
@@ -285,7 +286,7 @@ def _digests(**environment: str) -> str:
     command = [sys.executable, "-m", "tests.laws.digest"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "NUMBA_CACHE_DIR") if name in os.environ}
     done = subprocess.run(
-        command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -19,6 +19,7 @@ from analytics.windows import NO_WATERMARK
 from events.catalog import CONTROL, IDLE_PRODUCERS, USER_INTERACTIONS, Stream, rows
 from events.entry import EntryHeader
 from events.memory_log import MemoryLog
+from tests.examples import up_to
 from tests.laws.feeds import BASE_US
 from tests.laws.oracle import History
 from tests.told import metrics_defined
@@ -150,7 +151,7 @@ def spread(rng: random.Random, events: Sequence[Event], reader: Reader) -> None:
             reader.idles(name, part[-1].received - BOUND)
 
 
-@settings(deadline=None, database=None, max_examples=150)
+@settings(deadline=None, database=None, max_examples=up_to(150))
 @given(seed=st.integers(0, 2**32), producers=st.sampled_from((2, 4)), n=st.integers(1, 80))
 def test_rows_within_their_lateness_give_the_answers_of_one_producer(seed: int, producers: int, n: int) -> None:
     rng = random.Random(seed)
@@ -167,7 +168,7 @@ def test_rows_within_their_lateness_give_the_answers_of_one_producer(seed: int, 
     assert many.closed() == one.closed()
 
 
-@settings(deadline=None, database=None, max_examples=100)
+@settings(deadline=None, database=None, max_examples=up_to(100))
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 80))
 def test_what_one_producer_would_have_counted_late_is_counted_too(seed: int, n: int) -> None:
     rng = random.Random(seed)
@@ -183,7 +184,7 @@ def test_what_one_producer_would_have_counted_late_is_counted_too(seed: int, n: 
     assert many.answers() == one.answers()
 
 
-@settings(deadline=None, database=None, max_examples=100)
+@settings(deadline=None, database=None, max_examples=up_to(100))
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 80), producers=st.sampled_from((1, 2, 4)))
 def test_a_row_is_counted_or_listed_and_never_both(seed: int, n: int, producers: int) -> None:
     """Beyond all lateness, too, and where producers idle while they have rows still to come."""

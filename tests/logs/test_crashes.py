@@ -101,7 +101,7 @@ def read_all(folder: Path, entries: int) -> None:
     after = 0
     expected = 0
     while after < entries * ROWS:
-        log.wait({SOURCE: after}, 20)
+        log.wait({SOURCE: after}, 120)
         for entry in log.read(*SOURCE, after, 10_000):
             values = entry.batch().column("time").cast("int64").to_pylist()
             assert values == [expected, expected + 1, expected + 2]
@@ -120,7 +120,7 @@ def test_eight_processes_read_in_order_what_one_writes(tmp_path: Path) -> None:
     for n in range(200):
         writer.commit(tick(ROWS, n * ROWS))
     for reader in readers:
-        reader.join(60)
+        reader.join(300)
     assert [reader.exitcode for reader in readers] == [0] * 8
     log.close()
 

@@ -33,7 +33,7 @@ def works(spec: LogSpec) -> None:
     try:
         writer = Writer(log)
         writer.commit(tick(3), ate=[ate(0, 2)], saves=saved(b"state", p=b"piece"))
-        assert other.wait({SOURCE: 0}, 10)
+        assert other.wait({SOURCE: 0}, 120)
         writer.commit(tick(2, 3))
         log.trim(*SOURCE, 3)
         assert times(other) == [3, 4]
@@ -175,7 +175,7 @@ def test_a_cluster_has_each_cell_on_one_of_its_nodes() -> None:
             first, last = n * 16384 // 3, (n + 1) * 16384 // 3 - 1
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
             client.execute_command("CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
-        deadline = monotonic() + 30
+        deadline = monotonic() + 240
         for client in clients:
             until(lambda c=client: _whole(c.execute_command("CLUSTER", "INFO")), deadline)
         spec = RedisSpec(f"redis+cluster://127.0.0.1:{nodes[0].port}")
@@ -212,7 +212,7 @@ def test_after_a_failover_sentinel_names_the_other_server() -> None:
     log = None
     try:
         asked = redis.Redis(port=watching)
-        deadline = monotonic() + 30
+        deadline = monotonic() + 240
         until(lambda: asked.execute_command("SENTINEL", "REPLICAS", "shop"), deadline)
         with replica.client() as client:
             until(lambda: client.info("replication").get("master_link_status") == "up", deadline)
@@ -223,7 +223,7 @@ def test_after_a_failover_sentinel_names_the_other_server() -> None:
         other = RedisSpec(f"redis+sentinel://127.0.0.1:{watching}/shop/0").open()  # nobody is left to confirm anything
         heir = None
         while heir is None:
-            assert monotonic() < deadline + 30
+            assert monotonic() < deadline
             try:
                 heir = Writer(other)
             except Transient as told:

@@ -81,7 +81,7 @@ def test_kill_after_kill_nothing_acknowledged_is_lost(own: RedisServer, log: Red
     killer.start()
     until = monotonic() + 6
     n = 0
-    while monotonic() < until or kills < 5:
+    while monotonic() < until or kills < 5 or n < 21:
         commit = writer.next(
             tick(2, 2 * n), ate=[ate(n, n + 1)], saves=saved(os.urandom(5_000)) if n % 5 == 0 else None
         )
@@ -148,11 +148,11 @@ def test_a_silent_server_keeps_nobody_waiting_long(own: RedisServer, log: RedisL
     try:
         began = monotonic()
         refused(log, writer, "not answered")
-        assert monotonic() - began < 10
+        assert monotonic() - began < 60
         began = monotonic()
         with pytest.raises(Transient):
             log.head(*SOURCE)
-        assert monotonic() - began < 1
+        assert monotonic() - began < 4  # far less than it waits for an answer
     finally:
         os.kill(own.process.pid, signal.SIGCONT)
     sleep(0.6)
@@ -230,7 +230,7 @@ def test_a_lost_commit_is_noticed_and_made_again(own: RedisServer, log: RedisLog
     assert len(times(log)) == 10
     torn(own)
     with pytest.raises(Transient, match="lost its newest entries"):
-        log.wait({SOURCE: 10}, 5)
+        log.wait({SOURCE: 10}, 60)
     with pytest.raises(Conflict):
         writer.commit(tick(2, 10))
     writer.number = log.last_commit(CELL)[0]

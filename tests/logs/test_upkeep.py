@@ -60,8 +60,8 @@ def test_a_commit_elsewhere_wakes_one_that_waits(spec: LogSpec) -> None:
     timer = threading.Timer(0.2, lambda: writer.commit(tick(1, 1)))
     timer.start()
     began = monotonic()
-    assert other.wait({("clock", CELL): 1}, 10.0)
-    assert monotonic() - began < 8.0
+    assert other.wait({("clock", CELL): 1}, 120.0)
+    assert monotonic() - began < 100.0
     timer.join()
     log.close()
     other.close()

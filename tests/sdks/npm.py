@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+POSTHOG = ("posthog-js@1.449.2", "posthog-node@5.70.0")
 SEGMENT = ("@segment/analytics-next@1.84.3", "@segment/analytics-node@3.1.0")
 
 
@@ -32,7 +33,7 @@ def installed(folder: Path, *packages: str) -> Path:
         str(folder),
         *packages,
     ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     if done.returncode:
         assert not needed, done.stderr[-2000:]
         pytest.skip(f"npm could not install {', '.join(packages)}: {done.stderr.strip()[-200:]}")

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import patient
 from tests.sdks.conftest import ORIGIN
 from tests.sdks.door import Door
 
@@ -26,7 +27,7 @@ LETTERS = {
 
 def post(door: Door, path: str, body: Any, auth: tuple[str, str] | None = SHOP, **headers: str) -> httpx.Response:
     text = body if isinstance(body, (str, bytes)) else json.dumps(body)
-    return httpx.post(
+    return patient.post(
         f"{door.url}{path}", content=text, auth=auth, headers={k.replace("_", "-"): v for k, v in headers.items()}
     )
 
@@ -57,12 +58,12 @@ def test_a_phone_streams_its_batch_zipped_as_plain_text(door: Door) -> None:
         json.dumps({"batch": [TRACK], "sentAt": "2026-01-01T00:00:00.000Z", "writeKey": "wk_shop"}).encode()
     )
     headers = {"content-type": "text/plain", "content-encoding": "gzip"}
-    answer = httpx.post(f"{door.url}/v1/b", content=iter([zipped[:20], zipped[20:]]), headers=headers)
+    answer = patient.post(f"{door.url}/v1/b", content=iter([zipped[:20], zipped[20:]]), headers=headers)
     assert (answer.status_code, answer.json()["accepted"]) == (200, 1), answer.text
 
 
 def test_an_sdk_is_told_where_to_send_and_to_load_nothing_else(door: Door) -> None:
-    answer = httpx.get(f"{door.url}/v1/projects/wk_shop/settings", headers={"origin": ORIGIN})
+    answer = patient.get(f"{door.url}/v1/projects/wk_shop/settings", headers={"origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     found = answer.json()
     assert list(found["integrations"]) == ["Segment.io"]
@@ -70,21 +71,21 @@ def test_an_sdk_is_told_where_to_send_and_to_load_nothing_else(door: Door) -> No
     assert f"{here['protocol']}://{here['apiHost']}" == f"{door.url}/v1"
     assert here["apiKey"] == "wk_shop"
     assert found["metrics"]["sampleRate"] == 0
-    behind_tls = httpx.get(f"{door.url}/v1/projects/wk_shop/settings", headers={"x-forwarded-proto": "https"})
+    behind_tls = patient.get(f"{door.url}/v1/projects/wk_shop/settings", headers={"x-forwarded-proto": "https"})
     assert behind_tls.json()["integrations"]["Segment.io"]["protocol"] == "https"
-    unknown = httpx.get(f"{door.url}/v1/projects/wk_nobody/settings")
+    unknown = patient.get(f"{door.url}/v1/projects/wk_nobody/settings")
     assert (unknown.status_code, unknown.json()["error"]["field"]) == (404, "writeKey")
 
 
 def test_what_an_sdk_says_of_its_own_health_is_no_event(door: Door) -> None:
-    assert httpx.post(f"{door.url}/v1/m", content='{"series":[]}', headers={"origin": ORIGIN}).status_code == 204
+    assert patient.post(f"{door.url}/v1/m", content='{"series":[]}', headers={"origin": ORIGIN}).status_code == 204
     assert door.rows == []
 
 
 def preflight(door: Door, origin: str, path: str = "/v1/t") -> httpx.Response:
     asked = {"origin": origin, "access-control-request-method": "POST",
              "access-control-request-headers": "authorization,content-type,x-retry-count,x-mine"}  # fmt: skip
-    return httpx.options(f"{door.url}{path}", headers=asked)
+    return patient.options(f"{door.url}{path}", headers=asked)
 
 
 @pytest.mark.parametrize("path", ["/v1/t", "/v1/b", "/v1/events", "/v1/query"])
@@ -141,7 +142,7 @@ def test_a_cloudevent_in_binary_mode_says_what_it_means_over_the_wire(door: Door
     known = {"ce-specversion": "1.0", "ce-id": "e1", "ce-source": "/shop", "ce-type": "order.placed"}
     headers = [*known.items(), ("content-type", "text/plain"), ("authorization", "Bearer wk_shop")]
     quoted, raw_latin1 = ("ce-subject", '"Z%C3%BCrich"'), ("ce-subject", b"Z\xfcrich")
-    good = httpx.post(f"{door.url}/v1/events", headers=[*headers, quoted], content=b"hello")
+    good = patient.post(f"{door.url}/v1/events", headers=[*headers, quoted], content=b"hello")
     assert (good.status_code, door.rows[0]["subject"]) == (200, "Zürich")
-    raw = httpx.post(f"{door.url}/v1/events", headers=[*headers, raw_latin1], content=b"x")
+    raw = patient.post(f"{door.url}/v1/events", headers=[*headers, raw_latin1], content=b"x")
     assert (raw.status_code, raw.json()["error"]["field"]) == (400, "ce-subject")

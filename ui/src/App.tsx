@@ -1,8 +1,11 @@
+import { ExplainPanel } from "./explain/ExplainPanel";
 import { live } from "./live";
+import { mistaken } from "./moment";
 import { Nowhere } from "./pages/Nowhere";
 import { current } from "./pages/routes";
 import { Help } from "./shell/Help";
 import { Notices } from "./shell/Notices";
+import { NoMoment, PastSign } from "./shell/PastSign";
 import { PageTitle } from "./shell/PageTitle";
 import { Rail } from "./shell/Rail";
 import { SignIn } from "./shell/SignIn";
@@ -26,9 +29,12 @@ export function App() {
       <Rail />
       <div class="body">
         <TopBar />
+        <PastSign />
         <main id="main" tabIndex={-1}>
           {live.state.value === "signed-out" ? (
             <SignIn />
+          ) : mistaken.value ? (
+            <NoMoment />
           ) : Page ? (
             <Page key={here.route.pattern} captured={here.captured} />
           ) : (
@@ -36,6 +42,7 @@ export function App() {
           )}
         </main>
       </div>
+      <ExplainPanel />
       <Notices />
       <Help />
     </>

@@ -1,5 +1,9 @@
-import { computed } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
+import { Answer } from "./ask/useAnswer";
+import { topicThen } from "./ask/then";
 import { live } from "./live";
+import type { View } from "./live/topic";
+import { moment } from "./moment";
 
 /** What somebody declared: a dashboard, a metric, a rule, … `version` is its place in the log, `at` unix seconds. */
 export type Definition<S = Record<string, unknown>> = {
@@ -71,11 +75,38 @@ export type MetricSpec = {
 
 const FIRST = "overview";
 
-/** Every definition that holds, by `kind/name`, as the log says at this moment. */
-export const definitionsTopic = live.topic<Record<string, Definition>>("definitions");
+type Definitions = Record<string, Definition>;
+
+const definitionsNow = live.topic<Definitions>("definitions");
+/** Those that held then, while the page shows what was known at a moment. */
+const definitionsThen = signal<Answer<Definitions> | null>(null);
+const shown = computed<View<Definitions>>(() => definitionsThen.value ?? definitionsNow);
+
+/**
+ * Every definition that holds, by `kind/name`, as the log says at this moment; where the page shows what was known at a moment of
+ * the past, those that held then.
+ */
+export const definitionsTopic: View<Definitions> = {
+  name: "definitions",
+  data: computed(() => shown.value.data.value),
+  receivedAt: computed(() => shown.value.receivedAt.value),
+  problem: computed(() => shown.value.problem.value),
+  stale: computed(() => shown.value.stale.value),
+  retry: () => shown.peek().retry(),
+};
 
 /** Keeps them followed for as long as the page is open: pages, rail and links are made of them. */
-export const followDefinitions = () => live.follow(definitionsTopic.name);
+export function followDefinitions() {
+  live.follow(definitionsNow.name);
+  effect(() => {
+    const then = moment.value;
+    if (then?.how !== "as_of") return void (definitionsThen.value = null);
+    const answer = new Answer<Definitions>(`definitions ${then.key}`, () => topicThen("definitions"), 0);
+    definitionsThen.value = answer;
+    void answer.ask();
+    return () => answer.end();
+  });
+}
 
 /** `overview` first, the others by their titles; null while they are not known. */
 export const dashboards = computed<Dashboard[] | null>(() => {

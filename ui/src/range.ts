@@ -1,6 +1,6 @@
 import { computed } from "@preact/signals";
 import { address, go, hrefHere } from "./router";
-import { now } from "./time";
+import { clock, moment } from "./moment";
 
 /** The spans that one click chooses, in seconds. */
 export const SPANS = {
@@ -29,7 +29,7 @@ export type Range = {
   since: string;
   until: string;
   seconds: number;
-  /** Changes when the range does, not with the clock. */
+  /** Changes when the range or the moment of the page does, not with the clock. */
   key: string;
 };
 
@@ -37,7 +37,7 @@ const WEEK = 604_800;
 
 const isSpan = (text: string | null): text is Span => text !== null && text in SPANS;
 
-function moment(text: string | null): number | null {
+function secondsAt(text: string | null): number | null {
   const at = text ? Date.parse(text) : Number.NaN;
   return Number.isNaN(at) ? null : at / 1_000;
 }
@@ -54,20 +54,21 @@ function written(from: number, to: number): string {
 
 export const range = computed<Range>(() => {
   const { params } = address.value;
-  const [from, to] = [moment(params.get("from")), moment(params.get("to"))];
+  const [from, to] = [secondsAt(params.get("from")), secondsAt(params.get("to"))];
+  const then = moment.value === null ? "" : ` ${moment.value.key}`;
   if (from !== null && to !== null && to > from) {
     const [since, until] = [String(from), String(to)];
-    return { label: written(from, to), span: null, since, until, seconds: to - from, key: `${since}-${until}` };
+    return { label: written(from, to), span: null, since, until, seconds: to - from, key: `${since}-${until}${then}` };
   }
   const wanted = params.get("range");
   const span = isSpan(wanted) ? wanted : STANDARD;
-  return { label: span, span, since: span, until: "", seconds: SPANS[span], key: span };
+  return { label: span, span, since: span, until: "", seconds: SPANS[span], key: `${span}${then}` };
 });
 
-/** The range's ends in unix seconds, as of now. */
+/** The range's ends in unix seconds, as of the moment that the page shows. */
 export function ends(chosen: Range): { from: number; to: number } {
   if (chosen.span === null) return { from: Number(chosen.since), to: Number(chosen.until) };
-  const to = Math.floor(now.peek() / 1_000);
+  const to = Math.floor(clock.peek() / 1_000);
   return { from: to - chosen.seconds, to };
 }
 
@@ -98,11 +99,12 @@ export function shiftBack(chosen: Range, compared: Versus): number | null {
 }
 
 /**
- * Whether the page is live: up to the last hour, its panels follow the log, second by second, and name the span of each
- * figure. Longer ranges, those of the past, and what is compared with a week earlier are asked for.
+ * Whether panels show their live views: up to the last hour these follow the log, second by second, and name the span of each
+ * figure; as it was known at a moment they are what they were then. Longer ranges, those that end earlier, what is compared with
+ * a week earlier, and a moment with hindsight are asked for.
  */
 export const followsLive = computed(
-  () => (range.value.span === "15m" || range.value.span === "1h") && versus.value !== "week",
+  () => (range.value.span === "15m" || range.value.span === "1h") && versus.value !== "week" && moment.value?.how !== "valid_at",
 );
 
 /** One step shorter or longer among the spans. */
@@ -114,8 +116,22 @@ export function lengthen(by: number) {
 
 export const chooseSpan = (span: Span) => go(hrefHere({ range: span === STANDARD ? undefined : span, from: undefined, to: undefined }));
 
-export const chooseMoments = (from: Date, to: Date) =>
-  go(hrefHere({ range: undefined, from: from.toISOString(), to: to.toISOString() }));
+const iso = (seconds: number) => new Date(seconds * 1_000).toISOString();
+
+/** A range between two moments, in unix seconds. */
+export const chooseMoments = (from: number, to: number) => go(hrefHere({ range: undefined, from: iso(from), to: iso(to) }));
+
+/** Unix seconds of what a field for date and time holds, in the chosen zone; null where it is no time. */
+export function secondsIn(given: FormDataEntryValue | null): number | null {
+  const at = Date.parse(`${String(given)}${utc.peek() ? "Z" : ""}`);
+  return Number.isNaN(at) ? null : at / 1_000;
+}
+
+/** As such a field has it: the time of the wall in the chosen zone, to the minute, or with 19 characters to the second. */
+export function forInput(seconds: number, characters = 16): string {
+  const shift = utc.peek() ? 0 : new Date(seconds * 1_000).getTimezoneOffset() * 60;
+  return new Date((seconds - shift) * 1_000).toISOString().slice(0, characters);
+}
 
 export const chooseVersus = (chosen: Versus) => go(hrefHere({ vs: chosen === "prior" ? undefined : chosen }));
 

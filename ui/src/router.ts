@@ -3,8 +3,8 @@ import { computed, signal } from "@preact/signals";
 /** What stands behind the `#`: the way as its parts, decoded, and the parameters behind the `?`. */
 export type Address = { path: readonly string[]; params: URLSearchParams };
 
-/** Parameters that every link of the page carries on: the time range, its zone, and what it is compared with. */
-const CARRIED = ["range", "from", "to", "tz", "vs"] as const;
+/** Parameters that every link carries on: the time range, its zone, what it is compared with, and the moment of the past. */
+const CARRIED = ["range", "from", "to", "tz", "vs", "as_of", "valid_at"] as const;
 
 const fragment = signal(location.hash);
 

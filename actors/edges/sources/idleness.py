@@ -21,7 +21,7 @@ from actors.source import Read, next_beat
 from actors.topology import CellSpec, Surroundings
 from actors.workers import Worker
 from events.catalog import CONTROL, IDLE_PRODUCERS, SYSTEM_METRICS, USER_INTERACTIONS, rows
-from events.envelope import CellName
+from events.envelope import CellName, is_import
 from events.log import LogReader, Source
 
 NAME = "idle_producers"
@@ -86,7 +86,9 @@ class IdleProducers:
 
     def _idle(self, now_us: int) -> Iterator[tuple[Source, int]]:
         for stream in WATCHED:
-            producers = [name for name in self._log.producers(stream) if name.startswith(self._prefix)]
+            producers = [
+                name for name in self._log.producers(stream) if name.startswith(self._prefix) and not is_import(name)
+            ]
             heads = {(stream, name): self._log.head(stream, name) for name in producers} if len(producers) > 1 else {}
             if not any(heads.values()):
                 continue  # one producer, or nobody has written yet: there is nothing to wait for

@@ -13,6 +13,8 @@ from hindcast.cli.rows import Columns, columns_for, time_of
 
 _compute: Any = pc
 DATA = "data"
+_BESIDE = {"known": "known", "anonymous": "anonymous_id"}
+"""By option: the column that the door knows it by."""
 
 
 class Mapping:
@@ -23,6 +25,8 @@ class Mapping:
         self.columns: Columns | None = None
         self.data: list[str] = []
         """The columns that are properties."""
+        self.beside: dict[str, str] = {}
+        """By what only the past has: its column."""
 
     def settle(self, names: Sequence[str]) -> None:
         """Raises ``Rejected`` where no column is the type, or two have one name."""
@@ -30,7 +34,11 @@ class Mapping:
         if twice:
             raise Rejected(self._file, f"has two columns named {twice[0]!r}; give each a name of its own")
         self.columns = columns_for(list(names), self._asked, self._file)
-        taken = set(self.columns.columns.values())
+        self.beside = {name: column for name in _BESIDE if (column := self._asked.get(name)) is not None}
+        for name, column in self.beside.items():
+            if column not in names:
+                raise Rejected(f"--{name}", f"the file has no column {column!r}; it has {', '.join(sorted(names))}")
+        taken = {*self.columns.columns.values(), *self.beside.values()}
         self.data = [name for name in names if name not in taken]
 
     def table(self, batch: pa.RecordBatch, first: int) -> pa.Table:
@@ -39,10 +47,13 @@ class Mapping:
         assert self.columns is not None, "settled by the names of the file's columns"
         columns: dict[str, Any] = {name: batch.column(column) for name, column in self.columns.columns.items()}
         if "time" in columns:
-            columns["time"] = self._times(columns["time"])
+            columns["time"] = self._times(columns["time"], self.columns.columns["time"])
         for name in ("type", "source", "subject", "id"):
             if name in columns:
                 columns[name] = _as_text(columns[name])
+        for name, column in self.beside.items():
+            values = batch.column(column)
+            columns[_BESIDE[name]] = self._times(values, column) if name == "known" else _as_text(values)
         for name, text in self.columns.fixed.items():
             columns[name] = pa.DictionaryArray.from_arrays(
                 pa.repeat(pa.scalar(0, pa.int32()), batch.num_rows), pa.array([text])
@@ -66,14 +77,14 @@ class Mapping:
             found[DATA] = pa.StructArray.from_arrays([batch.column(name) for name in hidden], hidden)
         return found
 
-    def _times(self, column: pa.Array) -> pa.Array:
+    def _times(self, column: pa.Array, name: str) -> pa.Array:
         """Timestamps and dates as they are; numbers since 1970 and other text as the time that they mean."""
         type_ = column.type
         if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
             return column
         cells = column.to_pylist()
-        if self.columns is not None and self.columns.form is None:
-            self.columns = self.columns.timed([{self.columns.columns["time"]: cell} for cell in cells[:1000]])
+        if self.columns is not None and self.columns.form is None and name == self.columns.columns.get("time"):
+            self.columns = self.columns.timed([{name: cell} for cell in cells[:1000]])
         form = self.columns.form if self.columns else None
         said = [None if cell is None or cell == "" else str(time_of(cell, form)) for cell in cells]
         return pa.array(said, pa.string())

@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from events.errors import Rejected
-from files.rows import LONGEST_ROW, Row
+from files.rows import LONGEST_ROW, Row, open_rows
 from hindcast.cli.importing.mapping import Mapping
 from hindcast.client.columnar import ROWS
 
 _PARQUET, _GZIP, _BOM = b"PAR1", b"\x1f\x8b", b"\xef\xbb\xbf"
 _OTHERS = {".csv", ".tsv", ".json"}
+_LISTS = ("results", "data", "events")
+"""Where an answer of an API that was saved has its rows."""
 BUFFER = 1 << 20
 """Bytes read ahead of each column: without a bound, a whole group of rows would be read at once."""
 _ATTRIBUTES = ("id", "source", "type", "subject", "time", "data")
@@ -54,27 +56,61 @@ _event = msgspec.json.Decoder(_Event).decode
 _any = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def format_of(path: str) -> Literal["parquet", "ndjson"]:
-    """By the first bytes. Raises ``Rejected`` for what is read by another command."""
+Format = Literal["parquet", "ndjson", "csv", "json"]
+
+
+def format_of(path: str) -> Format:
+    """What a file is: by its first bytes, or its name."""
     with Path(path).open("rb") as file:
         first = file.read(4)
     if first == _PARQUET:
         return "parquet"
     kind = Path(path.removesuffix(".gz")).suffix.lower()
     if kind in _OTHERS:
-        raise Rejected(path, f"is {kind[1:].upper()}; `hindcast send` reads that, import takes NDJSON and Parquet")
+        return "json" if kind == ".json" else "csv"
     return "ndjson"
 
 
-def parts_of(path: str, mapping: Mapping, after: int) -> Iterator[Part]:
-    """The rows after the first ``after``. Raises ``Rejected``, naming the file, where it cannot be read any further."""
+def parts_of(
+    path: str, mapping: Mapping, after: int, product: str | None = None, kind: Format | None = None
+) -> Iterator[Part]:
+    """The rows after the first ``after``. ``kind``: what the file is said to be; ``product``: whose export it is.
+
+    Raises ``Rejected``, naming the file, where it cannot be read any further.
+    """
+    kind = kind or format_of(path)
     try:
-        if format_of(path) == "parquet":
+        if kind == "parquet" and product is None:
             yield from _parquet(path, mapping, after)
-        else:
+        elif kind == "ndjson" and product is None:
             yield from _ndjson(path, after)
+        else:
+            yield from _singles(path, kind, after, product)
     except (pa.ArrowException, OSError, EOFError) as error:
         raise Rejected(path, f"cannot be read: {error}; what was before that is imported") from None
+
+
+def _singles(path: str, kind: Format, after: int, product: str | None) -> Iterator[Part]:
+    """Row by row, as ``hindcast send`` reads them."""
+    with open_rows(path, kind) as opened:
+        rows = islice(_listed(opened.rows) if product else opened.rows, after, None)
+        while chunk := list(islice(rows, ROWS)):
+            yield Part(len(chunk), None, [], chunk)
+
+
+def _listed(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows, or those within one object that holds a list of them: the answer of an API that was saved."""
+    number = 0
+    for row in rows:
+        within = next((row.fields[name] for name in _LISTS if isinstance(row.fields.get(name), list)), None)
+        if row.fault or within is None:
+            number += 1
+            yield Row(number, row.fields, row.fault)
+            continue
+        for fields in within:
+            number += 1
+            fault = "" if isinstance(fields, dict) else f"must be an object, is {type(fields).__name__}"
+            yield Row(number, {} if fault else fields, fault)
 
 
 def rows_in(path: str) -> int | None:

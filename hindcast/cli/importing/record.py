@@ -15,22 +15,29 @@ from events.errors import Rejected
 
 @dataclass
 class Progress:
-    """``rows``: so many of the file's first rows have their verdicts."""
+    """``rows``: so many of the file's first rows have their verdicts; ``sent``: of these went to the system."""
 
     file: str
     rows: int = 0
+    sent: int = 0
     accepted: int = 0
     duplicate: int = 0
     rejected: int = 0
     finished: bool = False
 
 
-class Record:
-    """The progress of one file, by its content and by what its columns are taken for: a renamed copy is the same file."""
+def name_of(content: str, asked: dict[str, str | None]) -> str:
+    """What an import is called: by the content of its file, and by what its columns are taken for. A renamed copy is the
+    same import."""
+    said = msgspec.json.encode(sorted((name, value) for name, value in asked.items() if value is not None))
+    return f"{content}-{xxhash.xxh3_64_hexdigest(said)}"
 
-    def __init__(self, folder: Path, content: str, asked: dict[str, str | None]) -> None:
-        said = msgspec.json.encode(sorted((name, value) for name, value in asked.items() if value is not None))
-        self._path = folder / f"{content}-{xxhash.xxh3_64_hexdigest(said)}.json"
+
+class Record:
+    """How far an import has read its file. The system itself knows which rows it has; this saves reading them again."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / f"{name}.json"
 
     def read(self, file: str) -> Progress:
         """Raises ``Rejected`` where the record is not one."""

@@ -53,7 +53,7 @@ def test_a_busy_server_gets_the_same_ids_again_when_it_asked(served: Any) -> Non
     served.busy(429, 0.3)
     started = time.monotonic()
     assert Client.local(served.data_dir).send([event(1), event(2)])["accepted"] == 2
-    assert 0.5 <= time.monotonic() - started < 5
+    assert 0.5 <= time.monotonic() - started < 60
     bodies = [body for _, path, body in served.requests if path == "/v1/events"]
     assert len(bodies) == 3
     assert len(set(bodies)) == 1

@@ -19,7 +19,7 @@ from hindcast.cli import main
 from hindcast.cli.rehearsal import Rehearsal
 from hindcast.cli.target import Target
 from hindcast.client import columnar, sending
-from serve.ingest import Decoded, decode_cloudevents, decode_table
+from serve.ingest import Decoded, decode_cloudevents, decode_import
 
 NOW = 1_795_495_200_000_000
 
@@ -32,12 +32,24 @@ class Door(Rehearsal):
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
         self.requests = 0
         self.most = 1_000_000
+        self.imports: dict[str, dict[str, Any]] = {}
 
-    def send_table(self, table: Any, *, source: str = sending.SOURCE) -> Any:
-        total = sending.empty_receipt()
-        for call in columnar.send_table(table, source):
-            part = self._take(decode_table(bytes(call.content or b""), call.content_type, NOW, source))
-            total = sending.added(total, part, sending.rows_in(total))
+    def import_progress(self, name: str) -> Any:
+        found = self.imports.setdefault(name, {"name": name, "rows": 0, "accepted": 0, "finished": False})
+        return dict(found)
+
+    def finish_import(self, name: str, rows: int, file: str = "") -> Any:
+        assert self.imports[name]["rows"] == rows
+        self.imports[name]["finished"] = True
+        return dict(self.imports[name])
+
+    def import_table(self, name: str, table: Any, *, first: int = 0) -> Any:
+        total, known = sending.empty_receipt(), self.imports[name]
+        for call in columnar.import_table(name, table, first):
+            assert call.params["first"] == known["rows"], "a part is missing, or comes twice"
+            decoded = decode_import(bytes(call.content or b""), call.content_type, NOW)
+            total = sending.added(total, self._take(decoded), sending.rows_in(total))
+            known["rows"] += decoded.rows
         return total
 
     def send(self, events: Iterable[Mapping[str, Any]]) -> Any:
@@ -217,12 +229,11 @@ def test_a_column_with_the_name_of_an_attribute_that_it_is_not_becomes_a_propert
     ("name", "content", "says"),
     [
         ("none-*.parquet", None, "put a pattern in quotes"),
-        ("table.csv", b"a,b\n1,2\n", "`hindcast send` reads that"),
         ("broken.parquet", b"PAR1 and nothing", "cannot be read"),
         ("huge.ndjson", b"x" * (17 << 20), "is it NDJSON"),
         ("cut.ndjson.gz", gzip.compress(b'{"type":"a"}\n' * 9)[:-9], "cannot be read"),
     ],
-    ids=["no file", "a table", "no Parquet", "one line", "cut"],
+    ids=["no file", "no Parquet", "one line", "cut"],
 )
 def test_files_that_cannot_be_read_are_named(
     tmp_path: Path, door: Door, name: str, content: bytes | None, says: str
@@ -233,3 +244,41 @@ def test_files_that_cannot_be_read_are_named(
     assert result.exit_code == 2
     assert says in result.stderr
     assert name in result.stderr
+
+
+def test_a_table_is_mapped_and_the_mapping_is_shown_before(tmp_path: Path, door: Door) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(
+        "nr,when,seen,who,cookie,what,total,currency\n"
+        "7,2025-03-01 09:30,2025-03-02 00:00,ada,,Order Completed,12.50,AED\n"
+        "8,2025-03-01 09:31,,,c-1,Cart Viewed,,\n"
+    )
+    columns = ["--id", "nr", "--time", "when", "--known", "seen", "--subject", "who", "--anonymous", "cookie"]
+    columns += ["--type", "what", "--source", "shop"]
+    shown = run(tmp_path, "csv", file, *columns, "--dry-run")
+    assert (shown.exit_code, door.rows) == (0, {}), shown.output
+    assert "Order Completed" in shown.stdout
+    assert "2 would be accepted" in shown.stderr
+    assert run(tmp_path, "csv", file, *columns).exit_code == 0
+    order, cart = door.rows["shop", "7"], door.rows["shop", "8"]
+    assert (order["type"], order["subject"], order["amount"], order["currency"]) == (
+        "Order Completed",
+        "ada",
+        1250,
+        "AED",
+    )
+    assert order["time"] == datetime(2025, 3, 1, 9, 30, tzinfo=UTC)
+    assert order["received"] == datetime(2025, 3, 2, tzinfo=UTC), "known later than it happened"
+    assert (cart["subject"], cart["anonymous_id"], cart["received"]) == (None, "c-1", cart["time"])
+
+
+def test_a_record_that_is_lost_costs_reading_and_no_row(tmp_path: Path, door: Door) -> None:
+    rows = [event(n) if n % 7 else "{broken\n" for n in range(50_000)]
+    file = ndjson(tmp_path / "events.ndjson", rows)
+    door.most = 2
+    assert run(tmp_path, file).exit_code == 3
+    for record in (tmp_path / "data" / "imports").iterdir():
+        record.unlink()
+    door.most = 1_000_000
+    assert run(tmp_path, file).exit_code == 1
+    assert len(door.rows) == sum(n % 7 != 0 for n in range(50_000))

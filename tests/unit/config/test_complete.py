@@ -46,6 +46,12 @@ def test_a_stream_may_bring_its_own_metrics() -> None:
 
 def test_sources_that_are_not_named_are_off_and_options_reach_them() -> None:
     assert not Settings.from_complete(complete(data_sources=["user_interactions"])).asked_sources()
+    logs = {"kind": "logs", "path": "/var/log/app.log"}
+    (asked,) = Settings.from_complete(complete(data_sources={"system_logs": logs})).asked_sources()
+    assert (asked.name, asked.kind.into(asked.section).name) == ("system_logs", "system_logs")
+    topic = {"kind": "kafka", "brokers": ["k:1"], "topics": ["t"]}
+    (asked,) = Settings.from_complete(complete(data_sources={"external_apis": topic})).asked_sources()
+    assert asked.kind.into(asked.section).name == "external_apis"
     settings = Settings.from_complete(complete(data_sources={"system_metrics": {"every_s": 5}}))
     assert [(s.name, s.section.model_dump()["every_s"]) for s in settings.asked_sources()] == [("machine", 5)]
 
@@ -59,7 +65,9 @@ def test_models_are_kept_and_reported_as_planned() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"data_sources": ["email_campaigns"]}, "sources are user_interactions, system_metrics"),
+        ({"data_sources": ["letters"]}, "sources are user_interactions, system_metrics"),
+        ({"data_sources": ["system_logs"]}, "say how it is fetched, as in {'kind': '"),
+        ({"data_sources": {"system_logs": {"kind": "prometheus", "url": "http://x"}}}, "prometheus fills api_metrics"),
         ({"data_sources": {"user_interactions": {"url": "x"}}}, "takes no options"),
         ({"data_sources": "system_metrics"}, "must be a list of names"),
         ({"data_sources": {"system_metrics": {"every": 5}}}, "keys there are enabled, every_s"),

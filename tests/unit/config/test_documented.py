@@ -22,9 +22,12 @@ from serve.sources.feed import FeedSection, MastodonSection
 from serve.sources.fetching import Auth
 from serve.sources.file import FileSection
 from serve.sources.http_settings import HttpSection, Pages, Since
+from serve.sources.kafka_settings import KafkaSection
 from serve.sources.logs import AccessLogSection, LogsSection
 from serve.sources.prometheus import PrometheusSection
+from serve.sources.redis_settings import RedisSection
 from serve.sources.sql_settings import SqlSection
+from serve.sources.websocket_settings import Resume, WebSocketSection
 from serve.webhooks.part import Endpoint
 
 PAGES = Path(__file__).parents[3] / "docs"
@@ -65,7 +68,7 @@ def test_every_setting_is_told(model: type[BaseModel], prefix: str) -> None:
     "model",
     [
         PrometheusSection, HttpSection, Pages, Since, SqlSection, FeedSection, MastodonSection, LogsSection,
-        AccessLogSection, Auth, Endpoint,
+        AccessLogSection, Auth, Endpoint, KafkaSection, RedisSection, WebSocketSection, Resume,
     ],
 )  # fmt: skip
 def test_every_setting_of_a_source_is_told(model: type[BaseModel]) -> None:

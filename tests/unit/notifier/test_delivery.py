@@ -48,7 +48,7 @@ class Receiver:
         self.hangs.set()
 
     def send(self, key: str, body: str) -> None:
-        self.hangs.wait(30)
+        self.hangs.wait(600)
         self.tried.append((self.clock.at, key))
         if self.error is not None:
             raise self.error
@@ -95,7 +95,7 @@ class Post:
         self.worker.stopping.set()  # no step waits
         self.cell.recover()
 
-    def until(self, true: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    def until(self, true: Callable[[], bool], timeout_s: float = 120.0) -> None:
         end = time.monotonic() + timeout_s
         while not true():
             assert time.monotonic() < end, f"it never came; owed {list(self.cell.state.owed)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -26,6 +27,7 @@ class Gateway:
     def __init__(self, spec: GatewaySpec, log: LogReader) -> None:
         self.spec, self.log, self.access = spec, log, self
         self.inventory = Inventory({})
+        self.definitions: dict[str, dict[str, Any]] = {}
         self.queries = Queries(spec.queries)
         self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
@@ -191,3 +194,93 @@ def test_a_number_is_explained_over_http(http: TestClient, lived: Lived) -> None
     assert http.get("/v1/explain", params={"alert": fired["alert"]}).json()["definition"]["name"] == fired["rule"]
     for wrong in ({}, {"metric": "orders", "alert": "x"}, {"metric": "nothing"}, {"alert": "x"}, {"metrics": "orders"}):
         assert http.get("/v1/explain", params=wrong).status_code == 400
+
+
+def test_a_question_is_answered_as_of_a_moment_and_valid_at_it(http: TestClient, lived: Lived) -> None:
+    system = lived[1]
+    system.now += SECOND
+    at = system.now
+    begin = (at - 3600 * SECOND) / SECOND
+    question = {"ask": "trends", "interval": "hour", "since": begin, "until": at / SECOND + 60}
+    before = http.post("/v1/questions", json=question).json()["series"][0]["total"]
+    system.now += SECOND
+    system.lives(10)
+    after = http.post("/v1/questions", json=question).json()["series"][0]["total"]
+    assert after > before
+
+    def total(**more: str) -> int:
+        return http.post("/v1/questions", json=question | more).json()["series"][0]["total"]
+
+    times = [row["time"].timestamp() for row in system.live("user_interactions")]
+    for _ in range(2):  # the second time it is an answer that was kept
+        assert total(as_of=as_of.iso(at)) == before
+        assert total(valid_at=as_of.iso(at)) == sum(begin <= time <= at / SECOND for time in times)
+        assert total() == after
+    then = http.post("/v1/questions", json=question | {"as_of": as_of.iso(at)}).json()
+    cell = {"series": 0, "bucket": then["series"][0]["points"][-1]["bucket"]}
+    for more in ({}, {"asked_at": then["asked_at"], "cut": then["cut"]}):
+        asked = {"question": question | {"as_of": as_of.iso(at)}, "cell": cell, "show": "events"}
+        told = http.post("/v1/questions/drill", json=asked | more).json()
+        assert told["events_total"] == then["series"][0]["points"][-1]["value"]
+    counted = {"query": question | {"as_of": as_of.iso(at)}}
+    assert http.post("/v1/optimize", json=counted).json()["result"]["series"][0]["total"] == before
+
+
+def test_times_ago_of_a_question_are_counted_from_its_moment(http: TestClient, lived: Lived) -> None:
+    at = as_of.iso(lived[1].now)
+    for name in ("as_of", "valid_at"):
+        said = http.post("/v1/questions", json={"ask": "trends", "since": "1h", name: at}).json()
+        assert datetime.fromisoformat(said["until"]) == datetime.fromisoformat(at)
+
+
+def test_a_question_knows_the_cohorts_of_its_moment(http: TestClient, lived: Lived) -> None:
+    system = lived[1]
+    then = ask(http).json()["as_of"]
+    spec = {"name": "buyers", "criteria": [{"event": "order.placed"}]}
+    told = json.dumps({"spec": spec, "owner": "api", "by": "ada"})
+    system.says("control", 0, 0, type="cohort.defined", subject="buyers", data=told, time=system.now)
+    now = ask(http).json()["as_of"]
+    question = {"ask": "cohort", "cohort": "buyers"}
+    assert http.post("/v1/questions", json=question | {"as_of": now}).status_code == 200
+    refused = http.post("/v1/questions", json=question | {"as_of": then})
+    assert refused.json()["error"]["field"] == "cohort"
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [({"as_of": "2090-01-01"}, "as_of"), ({"as_of": "1999-01-01"}, "as_of"), ({"valid_at": "soon"}, "valid_at")],
+)
+def test_a_question_refuses_moments_that_cannot_be(http: TestClient, asked: dict[str, str], field: str) -> None:
+    for path, body in (
+        ("/v1/questions", {"ask": "trends", **asked}),
+        ("/v1/questions/drill", {"question": {"ask": "trends", **asked}}),
+    ):
+        answer = http.post(path, json=body)
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, field)
+
+
+def test_the_span_of_the_past_is_told(http: TestClient, lived: Lived) -> None:
+    told = http.get("/v1/past").json()
+    first = min(row["time"] for row in lived[1].live("user_interactions"))
+    known = datetime.fromisoformat(told["known_since"])
+    assert http.post("/v1/query", json={"sql": COUNT, "as_of": told["known_since"]}).status_code == 200
+    assert ask(http, as_of=str(known.timestamp() - 1)).status_code == 400
+    assert told["happened_since"] is None or datetime.fromisoformat(told["happened_since"]) >= first
+    client = Client("http://testserver", "hc_x")
+    client._http = http
+    assert client.past() == {**told, "now": ANY}
+
+
+def test_a_result_comes_as_parquet(http: TestClient) -> None:
+    sql = "SELECT type, time, count(*) AS n FROM user_interactions GROUP BY ALL ORDER BY ALL"
+    answer = http.post("/v1/query", json={"sql": sql}, headers={"accept": "application/vnd.apache.parquet"})
+    table = pq.read_table(io.BytesIO(answer.content))
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert table.column_names == ["type", "time", "n"]
+    rows = http.post("/v1/query", json={"sql": sql}).json()["rows"]
+    assert table["n"].to_pylist() == [n for _, _, n in rows]
+    twice = http.post(
+        "/v1/query", json={"sql": "SELECT 1 AS a, 2 AS a"}, headers={"accept": "application/vnd.apache.parquet"}
+    )
+    assert twice.status_code == 400
+    assert "use AS" in twice.json()["error"]["reason"]

@@ -9,6 +9,7 @@ import pytest
 
 from events.errors import Overloaded, Rejected
 from serve.batching import Batching
+from serve.coming import LARGE, Coming
 
 
 class Slow:
@@ -97,5 +98,60 @@ def test_a_sender_that_goes_away_spoils_nothing() -> None:
         slow.go.set()
         answers = await asyncio.gather(*pushed, return_exceptions=True)
         assert [a for a in answers if isinstance(a, int)] == [2, 4, 8]
+
+    asyncio.run(story())
+
+
+def test_large_requests_that_come_in_together_go_in_one_call() -> None:
+    async def story() -> None:
+        slow, coming = Slow(), Coming()
+        slow.go.set()
+        gathering = Batching(slow, lambda _: 1, most=10, coming=coming)
+
+        async def request(n: int) -> int:
+            with coming.one(LARGE):
+                await asyncio.sleep(0.0001 * n)
+            return await gathering.push(n)
+
+        assert await asyncio.gather(*map(request, (1, 2, 3, 4))) == [2, 4, 6, 8]
+        assert slow.calls == [[1, 2, 3, 4]]
+
+    asyncio.run(story())
+
+
+def test_what_comes_slowly_is_waited_for_once_and_what_is_small_never() -> None:
+    async def story() -> None:
+        slow, moment_s, pushes = Slow(), 0.3, 40
+        coming = Coming(moment_s)
+        slow.go.set()
+        gathering = Batching(slow, lambda _: 1, most=10, coming=coming)
+        loop = asyncio.get_running_loop()
+
+        async def took(times: int) -> float:
+            begun = loop.time()
+            for n in range(times):
+                await gathering.push(n)
+            return loop.time() - begun
+
+        with coming.one(LARGE - 1):
+            assert await took(pushes) < pushes * moment_s
+        with coming.one(LARGE):
+            assert await took(1) >= moment_s
+            assert await took(pushes) < pushes * moment_s
+
+    asyncio.run(story())
+
+
+def test_a_full_call_leaves_at_once() -> None:
+    async def story() -> None:
+        slow, coming = Slow(), Coming(moment_s=60)
+        gathering = Batching(slow, lambda _: 5, most=10, coming=coming)
+        with coming.one(LARGE):
+            pushed = [asyncio.create_task(gathering.push(n)) for n in (1, 2, 3)]
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert slow.calls == [[1, 2]]
+        slow.go.set()
+        await asyncio.gather(*pushed)
 
     asyncio.run(story())

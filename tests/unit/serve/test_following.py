@@ -91,7 +91,7 @@ def follow(*steps: Exception | None) -> list[Follower]:
                 raise error
 
         task = asyncio.create_task(Following("hub", step).run())
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), 120)
         task.cancel()
 
     asyncio.run(story())
@@ -273,7 +273,7 @@ def test_the_access_list_learns_of_a_key_after_an_error() -> None:
         assert list(access.keys) == ["b"]
         assert places[:4] == [None, None, Place("g.1", 3), Place("g.1", 3, "waiting: disk full")]
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    asyncio.run(asyncio.wait_for(story(), 120))
 
 
 # -- calls -------------------------------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def test_a_call_that_is_not_answered_ends_and_says_so(monkeypatch: pytest.Monkey
         assert {(h.state, h.settled) for h in await hosts.health()} == {("unreachable", False)}
         assert await hosts.followers() == []
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    asyncio.run(asyncio.wait_for(story(), 120))
 
 
 # -- readiness ---------------------------------------------------------------------------------------------------------

@@ -177,12 +177,12 @@ def test_a_query_ends_when_its_client_is_gone(tmp_path: Path) -> None:
         request.gone = True
         with pytest.raises(Gone):
             await asked
-        assert await asyncio.to_thread(ended.wait, 10)
+        assert await asyncio.to_thread(ended.wait, 120)
         cancelled = asyncio.create_task(queries.run(cast("Any", Asking()), work))  # as Ray Serve says it
         ended.clear()
         await asyncio.sleep(0.5)
         cancelled.cancel()
-        assert await asyncio.to_thread(ended.wait, 10)
+        assert await asyncio.to_thread(ended.wait, 120)
         assert await queries.run(cast("Any", Asking()), lambda stop: 7) == 7
 
     asyncio.run(story())
@@ -193,7 +193,7 @@ def test_more_queries_than_there_is_room_for_are_told_to_come_again() -> None:
 
     async def story() -> None:
         queries = Queries(QueryBounds(at_once=1, waiting=1))
-        held = [asyncio.create_task(queries.run(cast("Any", Asking()), lambda stop: free.wait(30))) for _ in range(2)]
+        held = [asyncio.create_task(queries.run(cast("Any", Asking()), lambda stop: free.wait(300))) for _ in range(2)]
         await asyncio.sleep(0.1)
         with pytest.raises(Transient, match="2 queries run or wait already"):
             await queries.run(cast("Any", Asking()), lambda stop: 1)

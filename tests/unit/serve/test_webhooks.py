@@ -62,7 +62,7 @@ class World:
         self.rows: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
         self.down = False
-        self.door = WebhookDoor(cast("Hosts", self), "t/business_events/0", ENDPOINTS, folder)
+        self.door = WebhookDoor(cast("Hosts", self), "t", ENDPOINTS, folder)
 
     async def push(self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None) -> Ack:
         assert cell == "t/business_events/0"

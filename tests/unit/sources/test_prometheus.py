@@ -257,7 +257,7 @@ def test_the_node_exporter_of_debian_is_read(tmp_path: Path) -> None:
     )
     try:
         target = Scraped(f"http://localhost:{port}/metrics", tmp_path)
-        for _ in range(100):
+        for _ in range(600):
             try:
                 first = target.read()
                 break
@@ -267,7 +267,7 @@ def test_the_node_exporter_of_debian_is_read(tmp_path: Path) -> None:
         found = target.read()
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
     assert target.refused == []
     assert len(first) > 100
     grown = [row["increase"] for row in found if row["type"] == "node_cpu_seconds_total"]

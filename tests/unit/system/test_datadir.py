@@ -60,7 +60,7 @@ def test_a_question_that_comes_while_the_system_starts_waits_for_its_answer(tmp_
     asked.join(0.3)
     assert not told
     announced(starting)
-    asked.join(5)
+    asked.join(60)
     assert told == [("http://127.0.0.1:8000", "hc_first")]
     starting.release()
 
@@ -73,7 +73,7 @@ def test_a_question_where_nothing_starts_is_answered_at_once(tmp_path: Path) -> 
     died.release()  # as the kernel does for a killed process
     with pytest.raises(Rejected, match="no system runs on"):
         place_of(tmp_path)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 30  # and not the time that a start may take
 
 
 def test_questions_do_not_keep_a_system_from_starting(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     with (tmp_path / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
     try:
-        until = time.monotonic() + 90
+        until = time.monotonic() + 300
         while not _answers(port):
             assert process.poll() is None and time.monotonic() < until, (tmp_path / "server.log").read_text()[-2000:]
             time.sleep(0.3)
@@ -76,7 +76,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=60).status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -1,4 +1,5 @@
-import type { Range } from "../range";
+import { asked, moment } from "../moment";
+import { ends, type Range } from "../range";
 import { get } from "./request";
 
 /** One event of the log, as `/v1/interactions` gives it. Times are ISO 8601 in UTC. */
@@ -29,7 +30,16 @@ export type Events = { events: Event[]; looked_at: number; complete: boolean };
 export function recentEvents({ type = "", ...filter }: Partial<Filter>, range: Range, limit: number, counted?: Counted) {
   const types = type ? [type] : (counted?.types ?? []);
   const where = counted?.where ?? [];
-  return get<Events>("/v1/interactions", { ...filter, type: types, where, since: range.since, until: range.until, limit });
+  return get<Events>("/v1/interactions", { ...filter, type: types, where, ...spanOf(range), limit });
+}
+
+/** What was received up to the moment of the page; with hindsight, what happened up to it, whenever it was received. */
+function spanOf(range: Range): Record<string, string> {
+  const { as_of } = asked();
+  const then = moment.peek();
+  if (as_of !== undefined || then === null) return { since: range.since, until: range.until, ...(as_of ? { as_of } : {}) };
+  const { from, to } = ends(range);
+  return { since: String(Math.min(from, then.at - 1)), until: String(Math.min(to, then.at)) };
 }
 
 /** Where an event stands in the log: what its address carries, so that it is found without a search. */
@@ -39,10 +49,12 @@ export const placeOf = (event: Event) => `${event.producer}@${event.offset}`;
 export async function eventAt(place: string, id: string): Promise<Event | null> {
   const cut = place.lastIndexOf("@");
   const producer = place.slice(0, cut);
+  const { as_of } = asked();
   const page = await get<{ rows: Event[] }>("/v1/streams/user_interactions", {
     producer,
     after: Number(place.slice(cut + 1)) || 0,
     limit: 1,
+    ...(as_of ? { as_of } : {}),
   });
   const [row] = page.rows;
   return row && row.id === id ? row : null;
@@ -50,6 +62,8 @@ export async function eventAt(place: string, id: string): Promise<Event | null> 
 
 /** The newest event with that id, looked for through the last days of the log. */
 export async function eventById(id: string): Promise<Event | null> {
-  const { events } = await get<Events>("/v1/interactions", { text: id, since: "90d", limit: 20 });
+  const until = moment.peek()?.how === "valid_at" ? String(moment.peek()!.at) : "";
+  const { as_of = "" } = asked();
+  const { events } = await get<Events>("/v1/interactions", { text: id, since: "90d", until, as_of, limit: 20 });
   return events.find((event) => event.id === id) ?? null;
 }

@@ -14,8 +14,11 @@ export type Bucket = { at: number; count: number; sum: number; min: number | nul
 
 export type Series = { key: string; now: Bucket[]; before: Bucket[] };
 
-/** `closed`: how many of the range's buckets are full; later ones still wait for windows to close. */
-export type MetricAnswer = { series: Series[]; from: number; to: number; bucket: number; closed: number };
+/**
+ * `closed`: how many of the range's buckets are full; later ones still wait for windows to close. `back`: how many seconds before
+ * the range what it is compared with begins.
+ */
+export type MetricAnswer = { series: Series[]; from: number; to: number; back: number; bucket: number; closed: number };
 
 export type Aggregate = "count" | "sum" | "mean" | "min" | "max" | "distinct";
 
@@ -56,7 +59,7 @@ async function send(group: string) {
     for (const { metric, resolve } of asked) {
       const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
       const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));
-      resolve({ series: seriesOf(rows, metric), from, to, bucket, closed });
+      resolve({ series: seriesOf(rows, metric), from, to, back, bucket, closed });
     }
   } catch (error) {
     for (const { reject } of asked) reject(error);

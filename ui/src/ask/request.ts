@@ -1,4 +1,5 @@
 import type { Problem } from "../live/topic";
+import { asked } from "../moment";
 import { endSession } from "../session";
 
 /** An answer that did not come, with what to show of it. */
@@ -6,6 +7,7 @@ export class AskError extends Error implements Problem {
   constructor(
     override readonly message: string,
     readonly ref: string,
+    readonly title?: string,
   ) {
     super(message);
   }
@@ -22,11 +24,18 @@ export async function get<T>(path: string, params: Record<string, string | numbe
 }
 
 /** `type` is DuckDB's name of it, such as `BIGINT`. */
-export type Result = { columns: { name: string; type: string }[]; rows: unknown[][]; truncated: boolean; elapsed_ms: number };
+export type Result = { columns: { name: string; type: string }[]; rows: unknown[][]; truncated: boolean; elapsed_ms: number; as_of: string };
 
-/** One SQL statement over the streams. `signal` gives it up. Throws `AskError`. */
+/** One SQL statement over the streams, at the moment of the page. `signal` gives it up. Throws `AskError`. */
 export const sql = (statement: string, limit: number, signal?: AbortSignal) =>
-  answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit }), signal }));
+  answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit, ...asked() }), signal }));
+
+/** The answer to a statement in another form, and whether rows were cut off. Throws `AskError`. */
+export const fileOf = (statement: string, accept: string, as_of: string) => {
+  const { headers, body } = json({ sql: statement, ...asked(), ...(as_of ? { as_of } : {}) });
+  const ask = () => fetch("/v1/query", { method: "POST", headers: { ...headers, Accept: accept }, body });
+  return answered(ask, async (response) => ({ blob: await response.blob(), truncated: response.headers.get("hindcast-truncated") === "true" }));
+};
 
 /** POSTs JSON. Throws `AskError`. */
 export const post = <T>(path: string, body: unknown) => answered<T>(() => fetch(path, { method: "POST", ...json(body) }));
@@ -42,15 +51,29 @@ export const quoted = (text: string) => `'${text.replaceAll("'", "''").replaceAl
 /** DELETEs; answers what became of it. Throws `AskError`. */
 export const remove = <T>(path: string) => answered<T>(() => fetch(path, { method: "DELETE" }));
 
-async function answered<T>(send: () => Promise<Response>): Promise<T> {
+/** A server that is busy says so, and when to come again; that is done so often, and told to the reader only then. */
+const TRIES = 8;
+const BUSY = [429, 503];
+const LONGEST_WAIT_S = 5;
+
+async function sent(send: () => Promise<Response>): Promise<Response> {
+  for (let tries = 1; ; tries++) {
+    const response = await send();
+    const after = Number(response.headers.get("retry-after"));
+    if (!BUSY.includes(response.status) || !(after > 0) || tries === TRIES) return response;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(after, LONGEST_WAIT_S) * (500 + 500 * Math.random())));
+  }
+}
+
+async function answered<T>(send: () => Promise<Response>, read = (response: Response) => response.json() as Promise<T>): Promise<T> {
   let response: Response;
   try {
-    response = await send();
+    response = await sent(send);
   } catch {
     throw new AskError("The server cannot be reached", "offline");
   }
   if (response.status === 401) endSession();
-  if (response.ok) return (await response.json()) as T;
+  if (response.ok) return await read(response);
   const body = (await response.json().catch(() => null)) as { error?: { reason?: string; ref?: string } } | null;
   throw new AskError(body?.error?.reason ?? `The server answered ${response.status}`, body?.error?.ref ?? String(response.status));
 }

@@ -1,7 +1,8 @@
 import { batch, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { live } from "../live";
-import type { View } from "../live/topic";
+import type { Problem, View } from "../live/topic";
+import { moment } from "../moment";
 import { AskError } from "./request";
 
 /** Between two questions lies at least so many times what the last answer took: a page must not keep its server busy. */
@@ -11,7 +12,7 @@ const REST = 20;
 export class Answer<T> implements View<T> {
   readonly data = signal<T | null>(null);
   readonly receivedAt = signal(0);
-  readonly problem = signal<{ message: string; ref: string } | null>(null);
+  readonly problem = signal<Problem | null>(null);
   readonly stale = signal("");
   readonly #load: () => Promise<T>;
   #timer = 0;
@@ -67,17 +68,18 @@ export class Answer<T> implements View<T> {
       const failed = error instanceof AskError ? error : new AskError(String(error), this.name);
       // Figures that are there stay, and are said to be old.
       if (this.data.peek() !== null) this.stale.value = failed.message;
-      else this.problem.value = { message: failed.message, ref: failed.ref };
+      else this.problem.value = { message: failed.message, ref: failed.ref, title: failed.title };
     }
   }
 }
 
 /**
- * An answer that is asked for while the component is mounted and `wanted`, anew whenever `key` changes, and every
- * `everyMs` (0: once).
+ * An answer that is asked for while the component is mounted and `wanted`, anew whenever `key` or the moment of the page changes,
+ * and every `everyMs` (0: once). At a moment of the past it stays as it is, and is asked for once.
  */
 export function useAnswer<T>(key: string, load: () => Promise<T>, everyMs = 0, wanted = true): Answer<T> {
-  const answer = useMemo(() => new Answer(key, load, everyMs), [key, wanted]);
+  const then = moment.value?.key;
+  const answer = useMemo(() => new Answer(key, load, then === undefined ? everyMs : 0), [key, wanted, then]);
   useEffect(() => {
     if (wanted) void answer.ask();
     return () => answer.end();

@@ -1,8 +1,8 @@
-import { useTopic } from "../live";
 import type { TopicData, TopicName } from "../live/data";
 import type { View } from "../live/topic";
 import { followsLive, range, versus, type Range, type Versus } from "../range";
 import { useAnswer } from "./useAnswer";
+import { useTopic } from "./useTopic";
 
 /** How often a question over the log is asked while its range ends now. */
 const REFRESH_MS = 30_000;

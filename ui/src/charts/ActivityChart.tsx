@@ -24,8 +24,8 @@ type Props = {
   span: string;
   /** What the dashed line is, in words. */
   comparison: string;
-  /** Opens what is behind the pane that begins then. */
-  open: (start: number) => void;
+  /** Says where the value of the pane that begins then comes from. */
+  open: (start: number, value: number) => void;
 };
 
 /** Events per pane over time, with the expected band and the anomalies. Arrow keys move from value to value, Enter opens one. */
@@ -45,7 +45,7 @@ export function ActivityChart({ series, span, comparison, open }: Props) {
 
   function openRead() {
     const start = reading && series.starts[reading.index];
-    if (start != null && pane) open(start);
+    if (start != null && pane) open(start, pane.y);
   }
 
   return (
@@ -90,7 +90,7 @@ function summary({ panes, pane: length }: ActivitySeries, span: string): string 
     `Events per ${duration(length)}, ${span}.`,
     newest === undefined ? "" : `Latest ${count(newest)}.`,
     `${anomalies} ${anomalies === 1 ? "anomaly" : "anomalies"}.`,
-    "Use the arrow keys to read values, and Enter to open their events.",
+    "Use the arrow keys to read values, and Enter to see where one comes from.",
   ].join(" ");
 }
 

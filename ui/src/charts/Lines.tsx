@@ -60,7 +60,7 @@ export function Lines({ times, lines, label, open }: Props) {
       tabIndex={0}
       role="application"
       aria-roledescription="line chart"
-      aria-label={`${label}. Use the arrow keys to read values${open ? ", and Enter to open what is behind one" : ""}.`}
+      aria-label={`${label}. Use the arrow keys to read values${open ? ", and Enter to see what is behind one" : ""}.`}
       onKeyDown={key}
       onClick={openRead}
       onBlur={() => unread(plot.current)}

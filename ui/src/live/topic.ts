@@ -2,8 +2,11 @@ import { batch, signal, type ReadonlySignal } from "@preact/signals";
 import type { Delta, Epoch, Policy, Snapshot } from "./frames";
 import { merge } from "./merge";
 
-/** Why a topic has no data, for people. `ref` is what to quote to whoever runs the server. */
-export type Problem = { message: string; ref: string };
+/**
+ * Why a topic has no data, for people. `ref` is what to quote to whoever runs the server; with a `title` nothing went wrong, there
+ * is only nothing to be had.
+ */
+export type Problem = { message: string; ref: string; title?: string };
 
 /** Figures that a panel can show, wherever they come from: a topic that is followed, or a question that was asked. */
 export type View<T> = {

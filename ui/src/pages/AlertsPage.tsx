@@ -4,8 +4,10 @@ import { around, countedBy } from "../behind";
 import { quoted, sql } from "../ask/request";
 import { useAnswer } from "../ask/useAnswer";
 import { definitionsTopic } from "../definitions";
+import { Explained } from "../explain/Number";
+import { explain } from "../explain/why";
 import { dayAndMinute, figure } from "../format";
-import { useTopic } from "../live";
+import { useTopic } from "../ask/useTopic";
 import type { Alert } from "../live/data";
 import { DataTable } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
@@ -77,7 +79,7 @@ function Behind({ id, alert }: { id: string; alert: Alert | undefined }) {
       topic={life}
       shape="rows"
       note={alert && `${alert.severity}, ${isAcknowledged(alert) ? "acknowledged" : alert.state}`}
-      tools={<Deeper moments={moments} />}
+      tools={<Deeper id={id} moments={moments} />}
       isEmpty={(moments) => moments.length === 0}
       empty={
         <Empty title="The log has no row of this alert">
@@ -95,7 +97,7 @@ function Behind({ id, alert }: { id: string; alert: Alert | undefined }) {
             columns={[
               { title: "When", cell: ({ time }) => dayAndMinute(time) },
               { title: "What", cell: ({ what, by }) => (by ? `${what} by ${by}` : what) },
-              { title: "Value", numeric: true, cell: ({ value }) => (value === null ? "–" : figure(value)) },
+              { title: "Value", numeric: true, cell: ({ value }) => (value === null ? "–" : <Explained why={{ alert: id }}>{figure(value)}</Explained>) },
               { title: "Limit", numeric: true, cell: ({ threshold }) => (threshold === null ? "–" : figure(threshold)) },
               { title: "Message", wide: true, roomy: true, cell: ({ message }) => <span title={message ?? ""}>{message}</span> },
             ]}
@@ -107,7 +109,7 @@ function Behind({ id, alert }: { id: string; alert: Alert | undefined }) {
 }
 
 /** From the alert to its metric at its time, to what the metric counted then, and to the rule. */
-function Deeper({ moments }: { moments: Moment[] }) {
+function Deeper({ id, moments }: { id: string; moments: Moment[] }) {
   const { metric, key } = moments.find(({ metric }) => metric) ?? {};
   const rule = moments.find(({ rule }) => rule)?.rule;
   if (!metric) return null;
@@ -116,6 +118,9 @@ function Deeper({ moments }: { moments: Moment[] }) {
   const counted = countedBy(metric, key ?? "", span);
   return (
     <>
+      <button type="button" class="button small" onClick={() => explain({ alert: id })}>
+        Explain
+      </button>
       <a class="button small" href={href(["metrics", metric], { ...span, aggregate: aggregateOf(rule, metric) })} title={`${metric} around that time`}>
         {metric}
       </a>

@@ -1,5 +1,6 @@
 import { dashboards, definitionsTopic } from "../definitions";
 import { live } from "../live";
+import { goTo, moment } from "../moment";
 import { Failed } from "../panel/Failed";
 import { Skeleton } from "../panel/Skeleton";
 import { href } from "../router";
@@ -46,15 +47,23 @@ export function DashboardPage({ captured }: { captured: Captured }) {
 }
 
 function Missing({ id, others }: { id: string; others: number }) {
+  const then = moment.value?.how === "as_of" ? moment.value : null;
   return (
     <section class="panel nowhere" aria-label="Dashboard">
       <div class="message">
-        <b>{others === 0 ? "No dashboard is defined yet" : `There is no dashboard ${id}`}</b>
+        <b>{then ? `The dashboard ${id} was not defined then` : others === 0 ? "No dashboard is defined yet" : `There is no dashboard ${id}`}</b>
         <span>
-          {others === 0
+          {then
+            ? `It was not known at that moment. As it is known now, the dashboards of today show what had happened by then.`
+            : others === 0
             ? "Define one under `dashboards` in the configuration, or with `hindcast apply`; it appears here at once."
             : "It may have been removed. Should it be defined again, it appears here at once."}
         </span>
+        {then && (
+          <button type="button" class="button" onClick={() => goTo(then.at, "valid_at")}>
+            As it is known now
+          </button>
+        )}
         <a class="button" href={others === 0 ? href(["events"]) : href(["definitions"], { kind: "dashboard" })}>
           {others === 0 ? "Look at the events" : "All dashboards"}
         </a>

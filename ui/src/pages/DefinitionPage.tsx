@@ -1,9 +1,11 @@
 import { definitionsTopic, type Definition } from "../definitions";
 import { get } from "../ask/request";
+import { useWarnings } from "../ask/warnings";
 import { useAnswer } from "../ask/useAnswer";
 import { count, secondOfDay, wholeDay } from "../format";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
+import { moment } from "../moment";
 import { href } from "../router";
 import { Icon } from "../shell/Icon";
 import { fileOf, Owner } from "./Owner";
@@ -28,6 +30,9 @@ export function DefinitionPage({ captured }: { captured: Captured }) {
   const { kind = "", name = "" } = captured;
   const held = definitionsTopic.data.value?.[`${kind}/${name}`];
   const versions = useAnswer(`${kind}/${name} ${held?.version}`, () => get<{ versions: Version[] }>(`${path(kind, name)}/versions`));
+  const warnings = useWarnings()[`${kind}/${name}`] ?? [];
+  const until = moment.value?.how === "as_of" ? moment.value.at : Infinity;
+  const known = versions.data.value?.versions.filter(({ at }) => at <= until);
   const shown = held && !name.startsWith("{") ? shownAt[kind]?.(name) : undefined;
   return (
     <>
@@ -47,42 +52,52 @@ export function DefinitionPage({ captured }: { captured: Captured }) {
                   {shown.says}
                 </a>
               )}
-              {held && fileOf(held.owner) === null && <RemoveDefinition kind={kind} name={name} path={path(kind, name)} />}
+              {held && moment.value === null && fileOf(held.owner) === null && <RemoveDefinition kind={kind} name={name} path={path(kind, name)} />}
             </>
           }
           isEmpty={() => !held}
           empty={
-            <Empty title={`There is no ${kind} ${name}`}>
+            <Empty title={until < Infinity ? `The ${kind} ${name} was not defined then` : `There is no ${kind} ${name}`}>
               <span>It may have been removed: what it said is kept beside, if it ever was.</span>
             </Empty>
           }
         >
-          {() => held && <Facts definition={held} />}
+          {() => held && <Facts definition={held} warnings={warnings} />}
         </Panel>
         <Panel
           title="What it said over time"
           topic={versions}
           shape="rows"
-          note={versions.data.value && `${count(versions.data.value.versions.length)} in the log`}
-          isEmpty={(found) => found.versions.length === 0}
+          note={known && `${count(known.length)} in the log${until < Infinity ? " by then" : ""}`}
+          isEmpty={() => known!.length === 0}
           empty={
-            <Empty title="The log has no version of it">
-              <span>It may have been trimmed.</span>
+            <Empty title={until < Infinity ? "It was not defined then" : "The log has no version of it"}>
+              <span>{until < Infinity ? "It was defined later, or its versions were trimmed." : "It may have been trimmed."}</span>
             </Empty>
           }
         >
-          {(found) => <Versions versions={found.versions} />}
+          {() => <Versions versions={known!} />}
         </Panel>
       </div>
     </>
   );
 }
 
-function Facts({ definition }: { definition: Definition }) {
+function Facts({ definition, warnings }: { definition: Definition; warnings: string[] }) {
   const { owner, version, by, at, spec } = definition;
   const file = fileOf(owner);
   return (
     <div class="facts" tabIndex={0} role="region" aria-label="What the definition says">
+      {warnings.map((said) => (
+        <p key={said} class="owned">
+          <span class="severity medium" aria-hidden="true">
+            ▲
+          </span>
+          <span>
+            <b>This may be a mistake:</b> {said}
+          </span>
+        </p>
+      ))}
       {file !== null && (
         <p class="owned">
           <Icon name="lock" />

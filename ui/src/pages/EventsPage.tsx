@@ -3,11 +3,12 @@ import { placeOf, recentEvents, type Counted, type Event, type Filter } from "..
 import { useAnswer } from "../ask/useAnswer";
 import { definitionsTopic, metricNamed } from "../definitions";
 import { count } from "../format";
-import { useTopic } from "../live";
+import { useTopicNow } from "../ask/useTopic";
 import { DataTable, type Column } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { SendOneEvent } from "../panel/SendOneEvent";
+import { moment } from "../moment";
 import { range } from "../range";
 import { address, go, href, hrefHere } from "../router";
 import { Icon } from "../shell/Icon";
@@ -106,8 +107,8 @@ export function EventsPage() {
               </Empty>
             ) : (
               <Empty title="No events in this range">
-                <span>Choose a longer one in the top bar, or send one with an API key of yours:</span>
-                <SendOneEvent />
+                <span>Choose a longer one in the top bar{moment.value === null && ", or send one with an API key of yours:"}</span>
+                {moment.value === null && <SendOneEvent />}
               </Empty>
             )
           }
@@ -160,7 +161,7 @@ function Filters({ filter, found }: { filter: Filter; found: Event[] }) {
     const timer = setTimeout(() => go(hrefHere(typed), { replace: true }), TYPED_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  const top = useTopic("top_events").data.value?.rows ?? [];
+  const top = useTopicNow("top_events").data.value?.rows ?? [];
   const known: Partial<Record<keyof Filter, string[]>> = {
     type: [...top.map(({ name }) => name), ...found.map(({ type }) => type)],
     source: [...top.map(({ source }) => source), ...found.map(({ source }) => source)],

@@ -1,7 +1,7 @@
 import { between, countedBy } from "../behind";
 import { definitionsTopic } from "../definitions";
 import { count, dayAndMinute, duration, signedPercent } from "../format";
-import { useTopic } from "../live";
+import { useTopic } from "../ask/useTopic";
 import type { Finding } from "../live/data";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";

@@ -1,10 +1,11 @@
-import { askMetric, total, type Aggregate } from "../ask/metrics";
+import { askMetric, total, type Aggregate, type MetricAnswer } from "../ask/metrics";
 import { useAnswer } from "../ask/useAnswer";
 import { countedBy } from "../behind";
 import { figureOf, unitOf } from "../definitions";
+import { Explained } from "../explain/Number";
 import { duration } from "../format";
 import { DataTable } from "../panel/DataTable";
-import { Empty } from "../panel/Empty";
+import { NoSamples } from "../panel/NoSamples";
 import { Panel } from "../panel/Panel";
 import { range, versus } from "../range";
 import { address, go, hrefHere } from "../router";
@@ -17,6 +18,8 @@ import type { Captured } from "./routes";
 
 const POINTS = 60;
 const aggregates: Aggregate[] = ["count", "sum", "mean", "min", "max", "distinct"];
+
+const spanOf = ({ from, to }: MetricAnswer) => ({ from, to });
 
 /** One metric over the range: a line for each of its largest series, and all of them as a table. */
 export function MetricPage({ captured }: { captured: Captured }) {
@@ -33,11 +36,7 @@ export function MetricPage({ captured }: { captured: Captured }) {
     () => askMetric(name, chosen, compared, POINTS),
     chosen.span ? REFRESH_MS : 0,
   );
-  const empty = (
-    <Empty title="No samples in this range">
-      <span>A window is sampled when it closes, a minute or so after its end. Choose a longer range in the top bar.</span>
-    </Empty>
-  );
+  const empty = <NoSamples metric={name} />;
   return (
     <>
       <div class="row stretch" style={{ "--columns": 1, "--height": "360px", "--grow": 360 }}>
@@ -63,7 +62,7 @@ export function MetricPage({ captured }: { captured: Captured }) {
             }
             isEmpty={({ series }) => series.length === 0}
             empty={empty}
-            table={(found) => <MetricTable found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
+            table={(found) => <MetricTable name={name} found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
           >
             {(found) => <MetricChart name={name} found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
           </Panel>
@@ -87,7 +86,14 @@ export function MetricPage({ captured }: { captured: Captured }) {
                       </a>
                     ),
                   },
-                  { title: chosen.label, numeric: true, cell: ({ key, now }) => written(total(now, aggregate), unit, key) },
+                  {
+                    title: chosen.label,
+                    numeric: true,
+                    cell: ({ key, now }) => {
+                      const value = total(now, aggregate);
+                      return <Explained why={{ metric: name, key, ...spanOf(answer.data.value!), aggregate, value }}>{written(value, unit, key)}</Explained>;
+                    },
+                  },
                   {
                     title: "Before",
                     numeric: true,

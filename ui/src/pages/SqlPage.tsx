@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { sql, type Result } from "../ask/request";
 import { Answer, useAnswer } from "../ask/useAnswer";
 import { definitionsTopic } from "../definitions";
+import { moment } from "../moment";
 import { address, go, href } from "../router";
 import { Editor } from "../sql/Editor";
 import { draft, keepDraft, remember, savedQueries } from "../sql/kept";
@@ -26,6 +27,7 @@ export function SqlPage({ captured }: { captured: Captured }) {
   const [text, setText] = useState(linked ?? draft());
   const [answer, setAnswer] = useState<Answer<Result> | null>(null);
   const [running, setRunning] = useState<AbortController | null>(null);
+  const ran = useRef("");
   const left = useRef(false);
   useEffect(() => () => void (left.current = true), []);
   useEffect(() => () => running?.abort(), [running]);
@@ -37,6 +39,7 @@ export function SqlPage({ captured }: { captured: Captured }) {
 
   function run(statement: string) {
     if (!statement.trim()) return;
+    ran.current = statement;
     const giveUp = new AbortController();
     const began = performance.now();
     const said = (rows: number | null) => remember({ sql: statement, at: Date.now() / 1_000, rows, ms: Math.round(performance.now() - began) });
@@ -63,6 +66,10 @@ export function SqlPage({ captured }: { captured: Captured }) {
     run(statement);
   }
 
+  // What stands there is an answer of the moment that the page showed: of another one it is asked again.
+  useEffect(() => {
+    if (ran.current) run(ran.current);
+  }, [moment.value?.key]);
   useEffect(() => {
     if (linked !== null) write(linked);
   }, [linked]);
@@ -94,7 +101,7 @@ export function SqlPage({ captured }: { captured: Captured }) {
                 Run <kbd>Ctrl ↵</kbd>
               </button>
             )}
-            <SaveQuery sql={text} kept={kept} saved={(saved) => go(href(["sql", saved]))} />
+            {moment.value === null && <SaveQuery sql={text} kept={kept} saved={(saved) => go(href(["sql", saved]))} />}
             <span class="spring" />
             <a class="button" href={href(["sql"], { q: text || undefined })} title="This statement as an address, to send to somebody">
               Link
@@ -103,7 +110,7 @@ export function SqlPage({ captured }: { captured: Captured }) {
         </section>
         <Kept known={known} open={open} write={write} />
       </div>
-      {answer && <ResultPanel answer={answer} name={name ?? "result"} />}
+      {answer && <ResultPanel answer={answer} statement={ran.current} name={name ?? "result"} />}
     </>
   );
 }

@@ -1,4 +1,6 @@
-import { useNamedTopic } from "../live";
+import { useNamedTopic } from "../ask/useTopic";
+import { live } from "../live";
+import { moment } from "../moment";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { count } from "../format";
@@ -14,7 +16,7 @@ export function TopicPage({ captured }: { captured: Captured }) {
         title={name}
         topic={topic}
         shape="rows"
-        note={topic.data.value !== null ? about(topic.policy, topic.data.value) : undefined}
+        note={topic.data.value !== null && moment.value === null ? about(live.topic(name).policy, topic.data.value) : undefined}
         isEmpty={(data) => Object.keys(data as object).length === 0}
         empty={
           <Empty title="This topic has nothing yet">

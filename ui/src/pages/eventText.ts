@@ -1,6 +1,6 @@
 import type { Event } from "../ask/events";
 import { dayAndMinute, figure, money, secondOfDay, secondsOf } from "../format";
-import { now } from "../time";
+import { clock } from "../moment";
 
 type Json = Record<string, unknown>;
 
@@ -36,5 +36,5 @@ const DAY_S = 86_400;
 /** The time of the day within the last day, else with its date. */
 export function when(iso: string): string {
   const at = secondsOf(iso);
-  return Math.abs(now.peek() / 1_000 - at) < DAY_S ? secondOfDay(at) : dayAndMinute(at);
+  return Math.abs(clock.peek() / 1_000 - at) < DAY_S ? secondOfDay(at) : dayAndMinute(at);
 }

@@ -3,6 +3,7 @@ import { useId, useState } from "preact/hooks";
 import { duration } from "../format";
 import { live } from "../live";
 import type { View } from "../live/topic";
+import { moment } from "../moment";
 import { Icon } from "../shell/Icon";
 import { now } from "../time";
 import { Failed } from "./Failed";
@@ -81,6 +82,7 @@ const OFFLINE = { message: "The server cannot be reached; trying again", ref: "o
 
 /** How old the figures are in seconds, or null while they are current. */
 export function staleness(topic: View<unknown>, restless = Infinity): number | null {
+  if (moment.value !== null) return null; // the past does not age
   if (live.state.value !== "live") return live.lostAt.value && (now.value - live.lostAt.value) / 1_000;
   const quiet = (now.value - topic.receivedAt.value) / 1_000;
   return topic.receivedAt.value > 0 && quiet > restless ? quiet : null;

@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useOpenAlerts } from "../alerts/useOpenAlerts";
 import { count, withUnit } from "../format";
-import { useTopic } from "../live";
+import { useTopicNow } from "../ask/useTopic";
+import { moment } from "../moment";
 import { rail, type RailLink } from "../pages/routes";
 import { address } from "../router";
 import { helpOpen } from "./Help";
@@ -85,25 +86,29 @@ function AlertBadge() {
   if (open === 0) return null;
   return (
     <em>
-      {open} <span class="unseen">{open === 1 ? "alert" : "alerts"} to acknowledge</span>
+      {open} <span class="unseen">{open === 1 ? "alert" : "alerts"} to acknowledge now</span>
     </em>
   );
 }
 
 function RailFoot() {
-  const ingest = useTopic("ingest").data.value;
+  const ingest = useTopicNow("ingest").data.value;
   const rate = ingest?.rate.at(-1);
   const lag = ingest?.lag.at(-1);
   return (
     <div class="rail-foot">
-      <div>
-        <span>Ingest</span>
-        <b>{rate == null ? "–" : withUnit(count(rate), "ev/s")}</b>
-      </div>
-      <div>
-        <span>Lag</span>
-        <b>{lag == null ? "–" : withUnit(count(lag), "ms")}</b>
-      </div>
+      {moment.value === null && (
+        <>
+          <div>
+            <span>Ingest</span>
+            <b>{rate == null ? "–" : withUnit(count(rate), "ev/s")}</b>
+          </div>
+          <div>
+            <span>Lag</span>
+            <b>{lag == null ? "–" : withUnit(count(lag), "ms")}</b>
+          </div>
+        </>
+      )}
       <button type="button" class="plain" onClick={() => (helpOpen.value = true)}>
         <kbd>?</kbd> shortcuts
       </button>

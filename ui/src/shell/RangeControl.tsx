@@ -1,9 +1,25 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { dayAndMinute } from "../format";
-import { chooseMoments, chooseSpan, chooseVersus, chooseZone, ends, lengthen, range, SPANS, utc, versus, type Span, type Versus } from "../range";
+import {
+  chooseMoments,
+  chooseSpan,
+  chooseVersus,
+  chooseZone,
+  ends,
+  forInput,
+  lengthen,
+  range,
+  secondsIn,
+  SPANS,
+  utc,
+  versus,
+  type Span,
+  type Versus,
+} from "../range";
 import { useShortcuts } from "../shortcuts";
 import { Choice } from "../widgets/Choice";
 import { Icon } from "./Icon";
+import { usePopover } from "./usePopover";
 
 const spans = Object.keys(SPANS) as Span[];
 const comparisons: Versus[] = ["prior", "week", "none"];
@@ -17,31 +33,14 @@ const notes = {
 
 /** Chooses the time range, what it is compared with, and the zone; the address holds them, and every link carries them. */
 export function RangeControl({ answered }: { answered: keyof typeof notes }) {
-  const [open, setOpen] = useState(false);
-  const box = useRef<HTMLDivElement>(null);
-  const button = useRef<HTMLButtonElement>(null);
+  const { open, setOpen, close, box, button, onKeyDown } = usePopover();
   useShortcuts([
     { keys: ["r"], label: "R", does: "choose the time range", run: () => setOpen(true) },
     { keys: ["[", "]"], label: "[ ]", does: "shorter or longer range", run: (key) => lengthen(key === "]" ? 1 : -1) },
   ]);
 
-  useEffect(() => {
-    if (!open) return;
-    box.current?.querySelector<HTMLElement>('[aria-pressed="true"], button')?.focus();
-    const outside = (event: PointerEvent) => {
-      if (event.target instanceof Node && !box.current?.parentElement?.contains(event.target)) setOpen(false);
-    };
-    addEventListener("pointerdown", outside);
-    return () => removeEventListener("pointerdown", outside);
-  }, [open]);
-
-  function close() {
-    setOpen(false);
-    button.current?.focus();
-  }
-
   return (
-    <div class="range" onKeyDown={(event) => event.key === "Escape" && open && close()}>
+    <div class="range" onKeyDown={onKeyDown}>
       <button
         ref={button}
         type="button"
@@ -109,8 +108,8 @@ function Custom() {
   function submit(event: SubmitEvent) {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    const [start, end] = [moment(form.get("from")), moment(form.get("to"))];
-    if (!start || !end) return setComplaint("Give both moments.");
+    const [start, end] = [secondsIn(form.get("from")), secondsIn(form.get("to"))];
+    if (start === null || end === null) return setComplaint("Give both moments.");
     if (end <= start) return setComplaint("The end lies before the start.");
     setComplaint("");
     chooseMoments(start, end);
@@ -135,15 +134,4 @@ function Custom() {
       </p>
     </form>
   );
-}
-
-function moment(given: FormDataEntryValue | null): Date | null {
-  const at = new Date(`${String(given)}${utc.peek() ? "Z" : ""}`);
-  return Number.isNaN(at.getTime()) ? null : at;
-}
-
-/** As the field has it: the time of the wall in the chosen zone. */
-function forInput(seconds: number): string {
-  const shift = utc.peek() ? 0 : new Date(seconds * 1_000).getTimezoneOffset() * 60;
-  return new Date((seconds - shift) * 1_000).toISOString().slice(0, 16);
 }

@@ -1,9 +1,11 @@
+import { moment } from "../moment";
 import { current } from "../pages/routes";
 import { useShortcuts } from "../shortcuts";
 import { switchTheme, theme } from "../theme";
 import { helpOpen } from "./Help";
 import { Icon } from "./Icon";
 import { LivePill } from "./LivePill";
+import { MomentControl } from "./MomentControl";
 import { titleHere } from "./PageTitle";
 import { RangeControl } from "./RangeControl";
 
@@ -15,8 +17,9 @@ export function TopBar() {
       <h1>{titleHere()}</h1>
       {route && <span class="crumb">{route.crumb}</span>}
       <span class="spring" />
+      <MomentControl />
       <RangeControl answered={route?.range ?? "none"} />
-      <LivePill />
+      {moment.value === null && <LivePill />}
       <button
         type="button"
         class="button square help-button"

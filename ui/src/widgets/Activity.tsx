@@ -2,18 +2,17 @@ import { useMemo } from "preact/hooks";
 import { askActivity, type Activity as ActivityAnswer } from "../ask/activity";
 import { askMetric, POINTS, type MetricAnswer } from "../ask/metrics";
 import { useAnswer } from "../ask/useAnswer";
-import { between } from "../behind";
 import { ActivityChart } from "../charts/ActivityChart";
 import { activitySeries, PANE, type ActivitySeries, type Before } from "../charts/activitySeries";
+import { explain } from "../explain/why";
 import { compact, duration } from "../format";
-import { useTopic } from "../live";
+import { useTopic } from "../ask/useTopic";
 import type { Pane } from "../live/data";
 import type { View } from "../live/topic";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { SendOneEvent } from "../panel/SendOneEvent";
 import { comparison, followsLive, range, shiftBack, versus, type Range, type Versus } from "../range";
-import { go, href } from "../router";
 import { ActivityTable } from "./ActivityTable";
 import type { Kind, Props } from "./kind";
 import { REFRESH_MS } from "./Metric";
@@ -78,7 +77,7 @@ export function Activity({ title }: Props) {
             series={series}
             span={chosen.span ? `last ${chosen.label}` : "the range chosen"}
             comparison={compared}
-            open={(start) => go(href(["events"], between(start, start + series.pane)))}
+            open={(start, value) => explain({ measure: "events_total", from: start, to: start + series.pane, value })}
           />
         )
       }

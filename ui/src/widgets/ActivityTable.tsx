@@ -1,4 +1,5 @@
 import type { ActivitySeries } from "../charts/activitySeries";
+import { Explained } from "../explain/Number";
 import { count, dayAndMinute, duration, secondOfDay } from "../format";
 import type { Pane } from "../live/data";
 import { DataTable, type Column } from "../panel/DataTable";
@@ -12,7 +13,13 @@ function columnsOf({ pane: length }: ActivitySeries, comparison: string): Column
   const live = length < 60;
   return [
     { title: "From", cell: ({ start }) => at(start) },
-    { title: "Events", numeric: true, cell: ({ pane }) => count(pane.y) },
+    {
+      title: "Events",
+      numeric: true,
+      cell: ({ start, pane }) => (
+        <Explained why={{ measure: "events_total", from: start, to: start + length, value: pane.y }}>{count(pane.y)}</Explained>
+      ),
+    },
     ...(comparison ? [{ title: comparison, numeric: true, cell: ({ before }: Row) => written(before) }] : []),
     ...(live ? judged : []),
     { title: "Note", wide: true, cell: ({ pane }) => <State pane={pane} /> },

@@ -2,7 +2,7 @@ import { acknowledge, isAcknowledged, needsAcknowledgement } from "../alerts/ack
 import { duration } from "../format";
 import type { Alert, Severity } from "../live/data";
 import { href } from "../router";
-import { now } from "../time";
+import { clock } from "../moment";
 
 const shapes: Record<Severity, string> = { critical: "■", high: "◆", medium: "▲", low: "●" };
 
@@ -31,7 +31,7 @@ export function AlertRow({ alert, inTabOrder, onFocus }: Props) {
           <span class={`word ${alert.severity}`}>{alert.severity}</span> · {alert.detail.replaceAll(" %", "\u202f%")}
         </small>
       </div>
-      <time dateTime={new Date(alert.t * 1_000).toISOString()}>{duration(now.value / 1_000 - alert.t)}</time>
+      <time dateTime={new Date(alert.t * 1_000).toISOString()}>{duration(clock.value / 1_000 - alert.t)}</time>
       {open ? (
         <button
           type="button"

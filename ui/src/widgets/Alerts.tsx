@@ -7,6 +7,7 @@ import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { linkedAlert } from "../alerts/linked";
 import { range, type Range } from "../range";
+import { moment } from "../moment";
 import { go, href } from "../router";
 import { useShortcuts } from "../shortcuts";
 import { AlertRow } from "./AlertRow";
@@ -48,13 +49,17 @@ async function ask(chosen: Range): Promise<Record<string, Alert>> {
   return found;
 }
 
-/** Alerts as they are now; where the range ends in the past, as they were at its end. */
+/** As they stood at a moment of the past: nothing can be done about them there. */
+const asPast = (alerts: Record<string, Alert>): Record<string, Alert> =>
+  moment.value === null ? alerts : Object.fromEntries(Object.entries(alerts).map(([id, alert]) => [id, { ...alert, past: true }]));
+
+/** Alerts as they are at the moment of the page; where the range ends earlier, as they were at its end. */
 export function Alerts({ title }: Props) {
   const endsNow = range.value.span !== null;
-  const topic = useOverRange("alerts", ask, endsNow);
+  const topic = useOverRange("alerts", ask, endsNow && moment.value?.how !== "valid_at");
   const list = useRef<HTMLUListElement>(null);
   const [chosen, choose] = useState<string | null>(null);
-  const alerts = inOrder(topic.data.value ?? {});
+  const alerts = inOrder(asPast(topic.data.value ?? {}));
   const firing = alerts.filter((alert) => alert.state === "firing");
   const place = alerts.findIndex((alert) => alert.id === chosen);
 

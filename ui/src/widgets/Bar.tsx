@@ -3,7 +3,7 @@ import { useAnswer } from "../ask/useAnswer";
 import { countedBy } from "../behind";
 import { figureOf, unitOf } from "../definitions";
 import { DataTable } from "../panel/DataTable";
-import { Empty } from "../panel/Empty";
+import { NoSamples } from "../panel/NoSamples";
 import { Panel } from "../panel/Panel";
 import { range, versus } from "../range";
 import { href } from "../router";
@@ -59,10 +59,11 @@ function OfMetric({ widget, title, metric }: Props & { metric: string }) {
   );
   const aggregate = (options.aggregate ?? figureOf(metric)) as Aggregate;
   const unit = aggregate === "count" || aggregate === "distinct" ? undefined : (options.unit ?? unitOf(metric));
-  const bars = (answer.data.value?.series ?? [])
+  const { from = 0, to = 0, series = [] } = answer.data.value ?? {};
+  const bars = series
     .map(({ key, now }): BarShown => {
       const value = total(now, aggregate) ?? 0;
-      return { name: key || "all", value, text: written(value, unit, key), link: countedBy(metric, key).link };
+      return { name: key || "all", value, text: written(value, unit, key), link: countedBy(metric, key).link, why: { metric, key, from, to, aggregate, value } };
     })
     .filter(({ value }) => value !== 0)
     .sort((a, b) => b.value - a.value)
@@ -79,11 +80,7 @@ function OfMetric({ widget, title, metric }: Props & { metric: string }) {
         </a>
       }
       isEmpty={() => bars.length === 0}
-      empty={
-        <Empty title="No samples in this range">
-          <span>{metric} has none. Choose a longer range in the top bar.</span>
-        </Empty>
-      }
+      empty={<NoSamples metric={metric} />}
       table={() => (
         <DataTable
           label={`Rows of ${title}`}

@@ -8,7 +8,7 @@ import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { followsLive, range } from "../range";
 import { go, href } from "../router";
-import { now } from "../time";
+import { clock } from "../moment";
 import { clampAt, stepOf, STEPS } from "./heatScale";
 import type { Kind, Props } from "./kind";
 
@@ -19,7 +19,7 @@ type Counts = Record<string, number>;
 type Cell = { day: number; hour: number };
 
 const countAt = (counts: Counts, { day, hour }: Cell) => counts[`${day}-${hour}`] ?? 0;
-const clock = (hour: number) => String(hour).padStart(2, "0");
+const twoDigits = (hour: number) => String(hour).padStart(2, "0");
 
 const HOUR = 3_600;
 const THURSDAY = 3; // 1 January 1970 was one
@@ -33,7 +33,7 @@ function newest({ day, hour }: Cell, until: number): number {
 
 /** Its events: those of the newest such hour. */
 function open(cell: Cell) {
-  const start = newest(cell, range.value.span ? now.peek() / 1_000 : Number(range.value.until) - 1);
+  const start = newest(cell, range.value.span ? clock.peek() / 1_000 : Number(range.value.until) - 1);
   go(href(["events"], between(start, start + HOUR)));
 }
 
@@ -108,7 +108,7 @@ function HeatMap({ counts }: { counts: Counts }) {
         <span />
         {HOURS.map((hour) => (
           <span key={hour} class="heat-hour">
-            {hour % 6 === 0 ? clock(hour) : ""}
+            {hour % 6 === 0 ? twoDigits(hour) : ""}
           </span>
         ))}
       </div>
@@ -116,7 +116,7 @@ function HeatMap({ counts }: { counts: Counts }) {
         <span role="status">
           {at ? (
             <>
-              {DAYS[at.day]} {clock(at.hour)}:00 · <b>{count(countAt(counts, at))}</b> events
+              {DAYS[at.day]} {twoDigits(at.hour)}:00 · <b>{count(countAt(counts, at))}</b> events
             </>
           ) : (
             "UTC"
@@ -141,7 +141,7 @@ function HeatTable({ counts }: { counts: Counts }) {
       rows={HOURS}
       rowKey={(hour) => hour}
       columns={[
-        { title: "UTC", cell: (hour) => `${clock(hour)}:00` },
+        { title: "UTC", cell: (hour) => `${twoDigits(hour)}:00` },
         ...DAYS.map((title, day) => ({
           title,
           numeric: true,

@@ -1,5 +1,5 @@
 import { count, duration } from "../format";
-import { useTopic } from "../live";
+import { useTopic } from "../ask/useTopic";
 import { ends, range } from "../range";
 import { href } from "../router";
 import type { TooLate } from "../live/data";

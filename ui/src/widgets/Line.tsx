@@ -5,6 +5,7 @@ import { Lines } from "../charts/Lines";
 import { figureOf, unitOf, type WidgetOptions } from "../definitions";
 import { dayAndMinute } from "../format";
 import { Empty } from "../panel/Empty";
+import { NoSamples } from "../panel/NoSamples";
 import { Panel } from "../panel/Panel";
 import { ends, range, versus } from "../range";
 import { href } from "../router";
@@ -126,12 +127,8 @@ function OfMetric({ widget, title, metric }: Props & { metric: string }) {
         </a>
       }
       isEmpty={({ series }) => series.length === 0}
-      empty={
-        <Empty title="No samples in this range">
-          <span>A window is sampled when it closes, a minute or so after its end. Choose a longer range in the top bar.</span>
-        </Empty>
-      }
-      table={(found) => <MetricTable found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
+      empty={<NoSamples metric={metric} />}
+      table={(found) => <MetricTable name={metric} found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
     >
       {(found) => <MetricChart name={metric} found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
     </Panel>

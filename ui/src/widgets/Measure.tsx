@@ -64,6 +64,7 @@ function Measure({ widget, title }: Props) {
         const measure = data[name];
         return {
           value: figure(measure.v),
+          why: { measure: name, from: measure.from, to: measure.to, value: measure.v },
           below: <Comparison measure={measure} comparison={compared} better={widget.options?.better ?? "higher"} />,
           trend: measure.spark,
           note: !live ? range.value.label : measure.to === undefined ? undefined : `to ${secondOfDay(measure.to)}`,

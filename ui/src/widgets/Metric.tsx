@@ -1,6 +1,7 @@
 import { askMetric, POINTS, total, trend, whole, type Aggregate, type MetricAnswer } from "../ask/metrics";
 import { useAnswer } from "../ask/useAnswer";
 import { figure, money, withUnit } from "../format";
+import { notDefinedThen } from "../panel/NoSamples";
 import { comparison, nothingBefore, range, versus, type Range } from "../range";
 import { href } from "../router";
 import type { Kind, Props } from "./kind";
@@ -32,13 +33,14 @@ function Metric({ widget, title }: Props) {
       title={title}
       topic={answer}
       behind={() => ({ link: href(["metrics", metric], { aggregate, unit: options.unit }), says: `${metric}, over time` })}
-      figure={(found) => figureOf(found, aggregate, options.unit, options.better ?? "higher", comparison.value, chosen)}
+      figure={(found) => notDefinedThen(metric) ? { value: "–", below: <span class="versus">not defined then</span> } : figureOf(found, metric, aggregate, options.unit, options.better ?? "higher", comparison.value, chosen)}
     />
   );
 }
 
 function figureOf(
-  { series, closed }: MetricAnswer,
+  { series, closed, from, to }: MetricAnswer,
+  metric: string,
   aggregate: Aggregate,
   unit: string | undefined,
   better: "higher" | "lower",
@@ -50,6 +52,7 @@ function figureOf(
   const before = first && first.before.length > 0 ? total(first.before, aggregate) : null;
   return {
     value: first ? written(value, unit, first.key) : "0",
+    why: first && { metric, key: unit === "money" ? first.key : undefined, from, to, aggregate, value },
     aside: asideOf(others.map(({ key, now }) => written(total(now, aggregate), unit, key))),
     below: (
       <>

@@ -1,22 +1,22 @@
 import { useMemo } from "preact/hooks";
 import { trend, type Aggregate, type Bucket, type MetricAnswer } from "../ask/metrics";
-import { between, countedBy } from "../behind";
 import { Lines, type Line } from "../charts/Lines";
+import { Explained } from "../explain/Number";
+import { explain, type OfSpan } from "../explain/why";
 import { dayAndMinute, minorUnits, secondOfDay } from "../format";
 import { DataTable } from "../panel/DataTable";
 import { comparison } from "../range";
-import { go } from "../router";
 import { written } from "./Metric";
 
 /** Lines in the chart: as many as there are colours that all can tell apart. */
 const MOST_LINES = 6;
 
-type Props = { found: MetricAnswer; /** How many buckets the answer was asked in. */ points: number; aggregate: Aggregate; unit: string | undefined };
+type Props = { name: string; found: MetricAnswer; /** How many buckets the answer was asked in. */ points: number; aggregate: Aggregate; unit: string | undefined };
 
 const startsOf = ({ from, bucket }: MetricAnswer, points: number) => Array.from({ length: points }, (_, i) => from + i * bucket);
 
-/** A line for each of a metric's largest series; where there is one, what it is compared with beside it. A click opens the point's events. */
-export function MetricChart({ name, found, points, aggregate, unit }: Props & { name: string }) {
+/** A line for each of a metric's largest series; where there is one, what it is compared with beside it. A click says where a point comes from. */
+export function MetricChart({ name, found, points, aggregate, unit }: Props) {
   const times = useMemo(() => startsOf(found, points), [found]);
   const lines = useMemo<Line[]>(() => {
     const shown = found.series.slice(0, MOST_LINES);
@@ -27,9 +27,20 @@ export function MetricChart({ name, found, points, aggregate, unit }: Props & { 
     }
     return lines;
   }, [found, aggregate, unit]);
-  const open = (start: number, line: number) =>
-    go(countedBy(name, found.series[line]?.key ?? found.series[0]?.key, between(start, start + found.bucket)).link);
+  const open = (start: number, line: number) => {
+    const place = Math.round((start - found.from) / found.bucket);
+    explain(whyOf({ name, found, aggregate }, line, place, lines[line]?.values[place] ?? null, unit));
+  };
   return <Lines times={times} lines={lines} label={`${name} over time`} open={open} />;
+}
+
+/** Where the value of one bucket of a series comes from: `line` is the series, or what its only one is compared with. */
+function whyOf({ name, found, aggregate }: Pick<Props, "name" | "found" | "aggregate">, line: number, place: number, drawn: number | null, unit: string | undefined): OfSpan {
+  const before = line >= found.series.length;
+  const series = found.series[before ? 0 : line]!;
+  const from = found.from + place * found.bucket - (before ? found.back : 0);
+  const value = drawn === null ? null : drawn * (unit === "money" ? minorUnits(series.key) : 1);
+  return { metric: name, key: series.key, from, to: from + found.bucket, aggregate, value };
 }
 
 /** A bucket that still waits for windows to close is no part of a line, which would dive to it. */
@@ -46,7 +57,7 @@ function lineOf(name: string, key: string, buckets: Bucket[], aggregate: Aggrega
 }
 
 /** The chart's values as rows, newest first. */
-export function MetricTable({ found, points, aggregate, unit }: Props) {
+export function MetricTable({ name, found, points, aggregate, unit }: Props) {
   const shown = found.series.slice(0, MOST_LINES).map(({ key, now }) => ({ key, values: trend(now, aggregate, points) }));
   const rows = startsOf(found, points).slice(0, found.closed).map((start, i) => ({ start, i })).reverse();
   const at = found.to - found.from > 86_400 ? dayAndMinute : secondOfDay;
@@ -60,7 +71,11 @@ export function MetricTable({ found, points, aggregate, unit }: Props) {
         ...shown.map(({ key, values }) => ({
           title: key || "all",
           numeric: true,
-          cell: ({ i }: { i: number }) => written(values[i] ?? null, unit, key),
+          cell: ({ start, i }: { start: number; i: number }) => (
+            <Explained why={{ metric: name, key, from: start, to: start + found.bucket, aggregate, value: values[i] ?? null }}>
+              {written(values[i] ?? null, unit, key)}
+            </Explained>
+          ),
         })),
       ]}
     />

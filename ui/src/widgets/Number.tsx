@@ -1,4 +1,4 @@
-import { useNamedTopic } from "../live";
+import { useNamedTopic } from "../ask/useTopic";
 import { href } from "../router";
 import type { WidgetOptions } from "../definitions";
 import type { Kind, Props } from "./kind";

@@ -1,11 +1,15 @@
 import type { ComponentChildren } from "preact";
 import type { Behind } from "../behind";
 import { Spark } from "../charts/Spark";
+import { Explained } from "../explain/Number";
+import type { Why } from "../explain/why";
 import type { View } from "../live/topic";
 import { staleness } from "../panel/Panel";
 
 export type Figure = {
   value: string;
+  /** Where it comes from: opened by a click on it. */
+  why?: Why;
   /** Beside it in small type: what cannot be added to it, such as another currency. */
   aside?: { text: string; whole: string };
   below: ComponentChildren;
@@ -56,7 +60,7 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
       </section>
     );
   }
-  const { value, aside, below, trend, note } = figure(data);
+  const { value, why, aside, below, trend, note } = figure(data);
   const leads = behind?.(data);
   return (
     <section class={stale ? "tile stale" : "tile"} aria-label={title}>
@@ -65,7 +69,7 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
         {note && <small>{note}</small>}
       </div>
       <div class="tile-value">
-        <span>{value}</span>
+        <span>{why ? <Explained why={why}>{value}</Explained> : value}</span>
         {aside && <small title={aside.whole}>{aside.text}</small>}
       </div>
       <div class="tile-below">{below}</div>

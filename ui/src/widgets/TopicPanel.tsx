@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { View } from "../live/topic";
-import { useNamedTopic } from "../live";
+import { useNamedTopic } from "../ask/useTopic";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import type { SkeletonShape } from "../panel/Skeleton";

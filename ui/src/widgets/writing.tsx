@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { eventLink, metricLink, userLink } from "../behind";
 import type { Format } from "../definitions";
 import { dayAndMinute, duration, figure, money, secondOfDay, withUnit } from "../format";
-import { now } from "../time";
+import { clock } from "../moment";
 import { isNumber, secondsAt } from "./topicRows";
 
 const DAY = 86_400;
@@ -61,7 +61,7 @@ function bytes(value: number): string {
 function time(value: unknown): string {
   const at = secondsAt(value);
   if (at === null) return String(value);
-  return Math.abs(now.peek() / 1_000 - at) < DAY ? secondOfDay(at) : dayAndMinute(at);
+  return Math.abs(clock.peek() / 1_000 - at) < DAY ? secondOfDay(at) : dayAndMinute(at);
 }
 
 const links = { user: userLink, event: eventLink, metric: metricLink } as const;

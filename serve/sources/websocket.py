@@ -1,0 +1,30 @@
+"""The source ``websocket``: a peer that sends messages; where it can resume, each message once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from actors.parts import Part, SourceKind, Within
+from actors.source import Source
+from events import catalog
+from events.collected import BUSINESS_EVENTS
+from serve.sources.websocket_settings import WebSocketSection
+
+
+def _opened(section: WebSocketSection, within: Within, source: str, now: Callable[[], int]) -> Source:
+    from serve.sources.socket_messages import WebSocketProcessor  # here: only the process that reads needs the client
+
+    return WebSocketProcessor(section, within, source, now)
+
+
+def _source(section: WebSocketSection, name: str, within: Within) -> Callable[[Callable[[], int]], Source]:
+    return partial(_opened, section, within, section.source or name)
+
+
+def _stream(section: WebSocketSection) -> catalog.Stream:
+    return section.stream
+
+
+KIND = SourceKind("websocket", BUSINESS_EVENTS, _source, WebSocketSection, refuses=True, bound=True, chosen=_stream)
+PART = Part("websocket", sources=(KIND,))
