@@ -31,7 +31,7 @@ def test_who_somebody_is_holds_for_what_was_done_before_the_login_until_it_is_ta
     at = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     with Client(running.url, running.key) as client:
         client.define("identity", "people", {})
-        client.define("session", "visits", {"gap_s": 1, "lateness_s": 0})
+        client.define("session", "visits", {"gap_s": 1, "lateness_s": 3600})
         client.track(
             visit, anonymousId=device, timestamp=at, properties={"url": "https://shop.example/?utm_source=news"}
         )
