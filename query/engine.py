@@ -12,6 +12,7 @@ import threading
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -354,7 +355,7 @@ def words_of(sql: str) -> list[str]:
 
 def _tokens(sql: str) -> tuple[list[int], list[str]]:
     starts = [start for start, _ in duckdb.tokenize(sql)]
-    return starts, [sql[a:b].strip().lower() for a, b in zip(starts, [*starts[1:], len(sql)], strict=True)]
+    return starts, [sql[a:b].strip().lower() for a, b in pairwise([*starts, len(sql)])]
 
 
 def _fetch(

@@ -17,6 +17,7 @@ from events.log import Commit, Output
 from events.sqlite_log import SqliteLog
 from query.engine import Engine, Limits, columns_of
 from query.history import History
+from query.optimizing.optimizer import AnalyticsOptimizer
 
 DAY_US = 86_400_000_000
 
@@ -255,6 +256,24 @@ def test_values_are_json(filled: Filled) -> None:
             "base64:/w==",
         ]
     ]
+
+
+def test_times_that_are_far_away_are_told_as_text(filled: Filled) -> None:
+    sql = """SELECT t, timestamptz 'infinity' AS never, date '-infinity' AS always, [t, null] AS list,
+        {'d': date '20000-01-01'} AS o
+        FROM (VALUES (timestamp '2020-01-01'), (timestamp '294246-01-01 00:00:01'), (null)) AS times(t)"""
+    said = answer(filled, sql)
+    assert [row[0] for row in said] == ["2020-01-01T00:00:00", "294246-01-01T00:00:01.000000", None]
+    assert said[0][1:3] == ["infinity", "-infinity"]
+    assert said[1][3] == ["294246-01-01T00:00:01.000000", None]
+    assert said[2][4] == {"d": "20000-01-01"}
+
+
+@pytest.mark.parametrize("sql", ["", "  \n", ";"])
+def test_an_empty_statement_is_refused_by_every_way_in(filled: Filled, sql: str) -> None:
+    assert "send one SELECT" in refusal(filled, sql)
+    with pytest.raises(Rejected, match="send one SELECT"):
+        AnalyticsOptimizer(filled.log, "demo").sql(sql)
 
 
 def test_a_corrupt_log_is_not_the_callers_fault(filled: Filled) -> None:
