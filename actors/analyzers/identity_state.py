@@ -103,7 +103,9 @@ class Links(msgspec.Struct):
         person: dict[str, str] = {}
         for part in _apart(links):
             found = resolve(part)
-            notes = [(note.reason, note.link.kind, note.link.a, note.link.b) for note in found.notes]
+            notes: list[tuple[Reason, Kind, str, str]] = [
+                (note.reason, note.link.kind, note.link.a, note.link.b) for note in found.notes
+            ]
             self.regions[self.next] = Region(sorted(part), notes)
             self.home |= dict.fromkeys(found.person, self.next)
             self.next += 1

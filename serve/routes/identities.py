@@ -61,9 +61,9 @@ async def identity(request: Request, id: str) -> Identity:
         with engine.open(tenant=gateway.spec.tenant, commands=False, stop=stop) as session:
             found = session.run(_ID, {"id": id}).rows()
             person, account = found[0] if found else (id, None)
-            ids = [row[0] for row in session.run(_IDS, {"id": person}).rows()]
+            ids = {id, person, *(row[0] for row in session.run(_IDS, {"id": person}).rows())}
             notes = [Note(**note) for note in session.run(_NOTES, {"id": id}).objects()]
-        return Identity(id=id, person=person, account=account, ids=ids or [id], notes=notes)
+        return Identity(id=id, person=person, account=account, ids=sorted(ids), notes=notes)
 
     return await gateway.queries.run(request, ask)
 

@@ -30,8 +30,7 @@ def test_who_somebody_is_holds_for_what_was_done_before_the_login_until_it_is_ta
     device, user, visit = fresh("device"), fresh("ada"), fresh("visit")
     at = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     with Client(running.url, running.key) as client:
-        client.define("identity", "people", {})
-        client.define("session", "visits", {"gap_s": 1, "lateness_s": 0})
+        client.define("session", "clicks", {"gap_s": 1, "lateness_s": 3600})
         client.track(
             visit, anonymousId=device, timestamp=at, properties={"url": "https://shop.example/?utm_source=news"}
         )
@@ -45,10 +44,11 @@ def test_who_somebody_is_holds_for_what_was_done_before_the_login_until_it_is_ta
         assert (shown["person"], shown["notes"]) == (user, [])
         run(running, "identities", "unlink", device, "--other", user)
         until(lambda: client.ask({**question, "user": "person"})["total"], 2)  # type: ignore[typeddict-item]
-        sessions = f"SELECT origin FROM sessions_latest WHERE device = '{device}' AND events > 0 AND origin IS NOT NULL"
+        sessions = (
+            f"SELECT origin FROM sessions_latest WHERE session = 'clicks' AND device = '{device}' AND origin <> ''"
+        )
         until(lambda: client.sql(sessions)["origin"].to_pylist(), ["news"])
-        client.remove_definition("session", "visits")
-        client.remove_definition("identity", "people")
+        client.remove_definition("session", "clicks")
 
 
 def test_a_refused_event_is_mended_and_recorded_once(running: Running) -> None:
