@@ -39,7 +39,7 @@ test-long: setup-dev ## what has a shorter test beside it in the suite: further 
 test-kill: setup-dev ## kill processes under load for minutes, in both placements (SEED=1 chooses which, when and what)
 	HINDCAST_KILLS=$(SEED) $(BIN)/python -m pytest tests/chaos
 
-check: setup-dev ## format, lint, types, import rules, fast tests: about a minute
+check: setup-dev ## format, lint, types, import rules, fast tests: about two minutes
 	@$(MAKE) --no-print-directory -j2 --output-sync=target lint fast
 
 lint: setup-dev

@@ -80,7 +80,7 @@ def breaks(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def _narrower(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    anything = {"type": "any", "required": False, "values": None}
+    anything: Mapping[str, Any] = {"type": "any", "required": False, "values": None}
     closed = new["others"] == "refuse"
     if closed and old["others"] == "allow":
         yield "further properties were allowed"

@@ -27,7 +27,7 @@ def learned(session: Session, name: str, since_us: int, before: Mapping[str, Any
 
     A property is required where every event of its type has it, and there were at least 20 of them.
     """
-    counts = dict(session.run(_TYPES, {"since": since_us}).rows())
+    counts: dict[str, Any] = dict(session.run(_TYPES, {"since": since_us}).rows())
     seen: dict[str, dict[str, dict[str, int]]] = {type_: {} for type_ in counts}
     for type_, property_, kind, n in session.run(_PROPERTIES, {"since": since_us}, rows=1_000_000).rows():
         if type_ in seen and property_ and (property_ in seen[type_] or len(seen[type_]) < MOST_PROPERTIES):

@@ -103,7 +103,7 @@ class Links(msgspec.Struct):
         person: dict[str, str] = {}
         for part in _apart(links):
             found = resolve(part)
-            notes = [(note.reason, *note.link[1:]) for note in found.notes]
+            notes = [(note.reason, note.link.kind, note.link.a, note.link.b) for note in found.notes]
             self.regions[self.next] = Region(sorted(part), notes)
             self.home |= dict.fromkeys(found.person, self.next)
             self.next += 1
