@@ -50,13 +50,14 @@ VIEWS: Mapping[str, View] = {
         "Of each window of `metrics` the sample with the highest revision, as the newest definition counts it; or the "
         "one of `past_metrics`, where an import has brought rows of it.",
         METRICS.name,
-        f"""WITH every AS (
+        # No WITH: what is named there and used twice is kept in memory as a whole, however little of it is asked for.
+        f"""SELECT every.* EXCLUDE (again) FROM (
           SELECT *, false AS again FROM metrics WHERE revision IS NOT NULL UNION ALL SELECT *, true FROM past_metrics
-        ), newest AS (
-          SELECT source, max({_TOLD}) AS told FROM every GROUP BY source
-        )
-        SELECT every.* EXCLUDE (again) FROM every SEMI JOIN newest
-          ON every.source IS NOT DISTINCT FROM newest.source AND {_TOLD} = newest.told
+        ) every SEMI JOIN (
+          SELECT source, max({_TOLD}) AS told FROM (
+            SELECT source, cause FROM metrics WHERE revision IS NOT NULL UNION ALL SELECT source, cause FROM past_metrics
+          ) GROUP BY source
+        ) newest ON every.source IS NOT DISTINCT FROM newest.source AND {_TOLD} = newest.told
         QUALIFY 1 = row_number() OVER (
           PARTITION BY metric, key, start, width_us ORDER BY again DESC, revision DESC, row_offset DESC
         )""",
