@@ -125,21 +125,21 @@ class Links(msgspec.Struct):
 
 def _apart(links: Iterable[Link]) -> list[list[Link]]:
     """The links in parts that have no id in common."""
-    part_of: dict[str, list[Link]] = {}
+    parts: dict[int, list[Link]] = {}
     members: dict[int, list[str]] = {}
-    for link in links:
-        found = {id(p): p for p in (part_of.get(link.a), part_of.get(link.b)) if p is not None}
-        parts = sorted(found.values(), key=len, reverse=True) or [[]]
-        home = parts[0]
-        mine = members.setdefault(id(home), [])
-        for other in parts[1:]:
-            home += other
-            for id_ in members.pop(id(other)):
-                part_of[id_] = home
-                mine.append(id_)
-        home.append(link)
+    part_of: dict[str, int] = {}
+    for number, link in enumerate(links):
+        found = dict.fromkeys(part_of[id_] for id_ in (link.a, link.b) if id_ in part_of)
+        home, *others = sorted(found, key=lambda n: len(parts[n]), reverse=True) or [number]
+        mine, ids = parts.setdefault(home, []), members.setdefault(home, [])
+        for other in others:
+            mine += parts.pop(other)
+            moved = members.pop(other)
+            part_of |= dict.fromkeys(moved, home)
+            ids += moved
+        mine.append(link)
         for id_ in (link.a, link.b):
             if id_ not in part_of:
                 part_of[id_] = home
-                mine.append(id_)
-    return sorted({id(p): p for p in part_of.values()}.values(), key=min)
+                ids.append(id_)
+    return sorted(parts.values(), key=min)
