@@ -29,6 +29,7 @@ from actors.topology import CellSpec
 from analytics.kernels import U64
 from events.catalog import ANOMALIES, CLOCK, DEAD_LETTERS, REPLAYED, USER_INTERACTIONS
 
+_compute: Any = pc
 PANE = 10 * SECOND
 PANES = 360
 """An hour of them."""
@@ -97,7 +98,7 @@ class UserActivity:
             table = batch.table
             _, types = labels(table, "type")
             if REPLAYED in types:  # says of a row that was refused before that it is recorded after all
-                table = table.filter(pc.not_equal(table.column("type").cast(pa.string()), REPLAYED))
+                table = table.filter(_compute.not_equal(table.column("type").cast(pa.string()), REPLAYED))
             codes, names = labels(table, "stream")
             self._closed.touch(state.refused.add(times(table, "received"), codes, names))
         elif batch.stream == ANOMALIES.name:
