@@ -29,8 +29,8 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 	@touch $@
 
 test: setup-dev ## the whole suite, but for what test-long repeats at length
-	$(BIN)/python -m pytest -m "not long and not cluster" -n 2 --dist worksteal
-	$(BIN)/python -m pytest -m "not long and cluster"
+	@$(BIN)/python -m pytest -m "not long and not cluster" -n 2 --dist worksteal; without=$$?; \
+	$(BIN)/python -m pytest -m "not long and cluster" && exit $$without
 
 test-long: setup-dev ## what has a shorter test beside it in the suite: further sizes, seeds, noises and random examples
 	$(BIN)/python -m pytest -m long --hypothesis-profile=wide
