@@ -29,7 +29,8 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 	@touch $@
 
 test: setup-dev ## the whole suite, but for what test-long repeats at length
-	$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -m "not long and not cluster" -n 2 --dist worksteal; without=$$?; \
+	$(BIN)/python -m pytest -m "not long and cluster" && exit $$without
 
 test-long: setup-dev ## what has a shorter test beside it in the suite: further sizes, seeds, noises and random examples
 	$(BIN)/python -m pytest -m long --hypothesis-profile=wide
@@ -38,7 +39,7 @@ test-long: setup-dev ## what has a shorter test beside it in the suite: further 
 test-kill: setup-dev ## kill processes under load for minutes, in both placements (SEED=1 chooses which, when and what)
 	HINDCAST_KILLS=$(SEED) $(BIN)/python -m pytest tests/chaos
 
-check: setup-dev ## format, lint, types, import rules, fast tests: about a minute
+check: setup-dev ## format, lint, types, import rules, fast tests: about two minutes
 	@$(MAKE) --no-print-directory -j2 --output-sync=target lint fast
 
 lint: setup-dev

@@ -18,7 +18,7 @@ OLD_CONFIGURATION = f"{FILE}configuration"
 """The owner of rules that older versions took from a configuration: they did not say from which file."""
 
 BOUND = "bound_s"
-"""Beside the spec of a metric: how far out of order rows normally come, which is a setting of the collectors."""
+"""Beside the spec of a metric or of sessions: how far out of order rows come, a setting of the collectors."""
 
 Entry = dict[str, Any]
 
@@ -44,7 +44,7 @@ def spoken(type_: str, data: Mapping[str, Any]) -> tuple[str, bool, dict[str, An
 
 def beside(kind: str, bound_s: float) -> dict[str, Any]:
     """What the event of a definition says besides its spec: what a fold needs and must not take from its own process."""
-    return {BOUND: bound_s} if kind == "metric" else {}
+    return {BOUND: bound_s} if kind in ("metric", "session") else {}
 
 
 def entry_of(type_: str, subject: str, data: Mapping[str, Any], at: float, version: int) -> Entry:

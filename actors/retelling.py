@@ -26,6 +26,14 @@ from events.catalog import CONTROL, IMPORTS, PAST_METRICS, USER_INTERACTIONS
 DEFINED, REMOVED = "metric.defined", "metric.removed"
 
 
+RETELLER = "retelling"
+
+
+def is_retold(producer: str) -> bool:
+    """Whether a sample is of a window that was counted anew."""
+    return producer.split("/")[-2:-1] == [RETELLER]
+
+
 class Metric(msgspec.Struct):
     """A metric as its event says it. ``told``: by import, the end of the last window that was told (us)."""
 
@@ -53,13 +61,15 @@ class Place(msgspec.Struct, array_like=True, frozen=True):
     cause: str
     of: str
     until: int
+    read: dict[str, int] = {}
+    """By producer of the rows: those below this offset were there when they were counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retelling:
     """The fold."""
 
-    name: str = "retelling"
+    name: str = RETELLER
     version: int = 1
     reads: tuple[str, ...] = (CONTROL.name, IMPORTS.name)
     writes: tuple[str, ...] = (PAST_METRICS.name,)

@@ -15,6 +15,7 @@ import secrets
 import tempfile
 import time
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -85,15 +86,25 @@ def _data(n: int) -> dict[str, Any]:
     return {"plan": "pro", "value": n * 1.5, "path": "/courses/intro", "step": n}
 
 
-def used(system: Running) -> float:
-    """Processor seconds of all its processes so far."""
-    total = 0.0
+def used(system: Running) -> dict[tuple[str, int], float]:
+    """Processor seconds so far of each of its processes, by name and pid."""
+    found: dict[tuple[str, int], float] = {}
     for process in [psutil.Process(system.process.pid), *system.processes()]:
-        try:
-            total += sum(process.cpu_times()[:2])
-        except psutil.NoSuchProcess:
-            continue
-    return total
+        with suppress(psutil.NoSuchProcess):
+            title = " ".join(process.cmdline())
+            name = title.split(".")[0].strip() if title.startswith("ray::") else process.name()
+            found[name, process.pid] = sum(process.cpu_times()[:2])
+    return found
+
+
+def by_process(before: dict[tuple[str, int], float], after: dict[tuple[str, int], float]) -> dict[str, float]:
+    """Processor seconds between the two, the busiest first; processes of one name are numbered."""
+    each = sorted(((seconds - before.get(one, 0.0), one[0]) for one, seconds in after.items()), reverse=True)
+    seen, found = Counter[str](), dict[str, float]()
+    for seconds, name in each:
+        seen[name] += 1
+        found[f"{name} {seen[name]}"] = seconds
+    return found
 
 
 def left(bodies: SimpleQueue[tuple[str, str, bytes]]) -> Iterator[tuple[str, str, bytes]]:
@@ -134,9 +145,12 @@ def measured(
     if not taken:
         return None
     settled(system)
-    took, seconds = used(system) - before, time.perf_counter() - begun
+    each, seconds = by_process(before, used(system)), time.perf_counter() - begun
+    took = sum(each.values())
     report(f"{make.__name__}, events a second until folded", events / seconds, "events/s")
     report(f"{make.__name__}, processor time an event", took / events * 1e6, "us")
+    for process, spent in list(each.items())[:7]:
+        report(f"{make.__name__}, processor time an event, {process}", spent / events * 1e6, "us")
     return took
 
 

@@ -15,8 +15,9 @@ PRESETS = ("base", "course", "saas", "demo")
 _HERE = Path(__file__).parent
 _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends": ("metric", "aggregate"),
              "correlations": ("name",), "alerts": ("name",), "channels": ("name",), "dashboards": ("id",),
-             "saved_queries": ("name",), "cohorts": ("name",), "tables": ("name",),
-             "defined_sources": ("name",)}  # fmt: skip
+              "saved_queries": ("name",), "cohorts": ("name",), "sessions": ("name",),
+              "identities": ("name",), "plans": ("name",), "tables": ("name",),
+              "defined_sources": ("name",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)
 """Sections that are lists of named things."""
 _DEFAULTS = {"aggregate": "count"}

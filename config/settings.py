@@ -17,14 +17,18 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
+from actors.definitions.checking import refuse_circles
 from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS
 from actors.definitions.metric import Metric
+from actors.definitions.plan import Plan
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
+from actors.definitions.session import SessionRule
 from actors.definitions.source import Source
 from actors.definitions.trend import Trend
 from actors.ledger import FILE, OLD_CONFIGURATION
@@ -73,6 +77,9 @@ class Document(BaseModel):
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
+    sessions: tuple[SessionRule, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    plans: tuple[Plan, ...] = ()
     tables: tuple[Pin, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
@@ -213,12 +220,17 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
 
     def _impossible(self) -> Iterator[str]:
         """What refers to something that is not there, or can never be."""
-        among = Inventory({key: KINDS[key.kind].told(definition) for key, definition in self.definitions()})
-        for key, definition in self.definitions():
+        definitions = dict(self.definitions())
+        among = Inventory({key: KINDS[key.kind].told(definition) for key, definition in definitions.items()})
+        for key, definition in definitions.items():
             try:
                 KINDS[key.kind].check(definition, among)
             except Rejected as error:
                 yield f"{KINDS[key.kind].section}: {key.name!r} {error.reason}"
+        try:
+            refuse_circles(definitions, among)
+        except Rejected as error:
+            yield error.reason
 
 
 def _declared(document: Document) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from events.entry import Entry, EntryHeader, chain
+from events.entry import Entry, EntryHeader, agrees, chain
 from events.errors import Conflict, Corrupt, Fenced
 from events.log import Commit, JournalRow, Lease, SnapshotRef, Source
 
@@ -156,7 +156,7 @@ class Follower:
                 raise Corrupt(f"entry of {head.stream} of {head.producer} in the log of {source[0]} of {source[1]}")
             if place and head.first != at:
                 raise Corrupt(f"{head.stream} of {head.producer}: offsets {at} to {head.first} are missing")
-            if head.first == at and chain(link, entry.payload) != head.chain:
+            if head.first == at and not agrees(link, entry):
                 raise Corrupt(f"{head.stream} of {head.producer} at offset {head.first}: the chain hash does not agree")
             at, link = head.end, head.chain
         if entries:

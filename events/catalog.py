@@ -115,6 +115,40 @@ INSIGHTS = stream_of(
     pa.field("n", pa.int64()),
     pa.field("message", pa.string()),
 )
+SESSIONS = stream_of(
+    "sessions",
+    "session.ended: a visit of one device, from its first event (`start`) to its last one (`time`). session.revised: late "
+    "rows changed it; the highest `revision` of an `id` counts. session.withdrawn: it is part of another one. See "
+    "`sessions_latest`.",
+    pa.field("session", LABEL),  # name of the definition
+    pa.field("device", pa.string()),  # whose inactivity ends it: the anonymous id, where there is one; else the subject
+    pa.field("start", TIME),
+    pa.field("duration_us", pa.int64()),
+    pa.field("events", pa.int64()),
+    pa.field("pages", pa.int64()),
+    pa.field("conversions", pa.int64()),
+    pa.field("entry", pa.string()),  # the first page, and …
+    pa.field("exit", pa.string()),  # … the last one
+    pa.field("channel", LABEL),
+    pa.field("origin", LABEL),  # utm_source, or the host that referred
+    pa.field("medium", LABEL),
+    pa.field("campaign", LABEL),
+    pa.field("content", LABEL),
+    pa.field("term", LABEL),
+    pa.field("referrer", pa.string()),
+    pa.field("revision", pa.int32()),
+)
+IDENTITIES = stream_of(
+    "identities",
+    "identity.placed: from here on the id `subject` is one of `person`. identity.refused: a link to `other` that is not "
+    "made, with its `reason`. identity.warned: one that is made, and worth a look. account.joined: the newest account of "
+    "an id. See `people`.",
+    pa.field("person", pa.string()),
+    pa.field("other", pa.string()),
+    pa.field("reason", LABEL),
+    pa.field("message", pa.string()),
+    pa.field("account", pa.string()),
+)
 ALERTS = stream_of(
     "alerts",
     "alert.pending | alert.calmed | alert.fired | alert.resolved | alert.acknowledged: the life of each alert. "
@@ -171,12 +205,13 @@ IDLE_PRODUCERS = stream_of(
 )
 DEAD_LETTERS = stream_of(
     "dead_letters",
-    "row.rejected: refused input, kept with its reason, replayable once mended.",
+    "row.rejected: refused input, kept with its reason. row.replayed: the one at `cause` was mended, and is recorded.",
     pa.field("stream", LABEL),
     pa.field("field", LABEL),
     pa.field("reason", pa.string()),
     pa.field("payload", pa.binary()),
 )
+REPLAYED = "row.replayed"
 QUARANTINE = stream_of(
     "quarantine",
     "row.quarantined: a row that crashes a fold, set aside in the commit that skips it.",
@@ -233,6 +268,8 @@ _known: dict[str, Stream] = {
         LATE_ROWS,
         ANOMALIES,
         INSIGHTS,
+        SESSIONS,
+        IDENTITIES,
         ALERTS,
         OUTBOX,
         NOTIFICATIONS,
@@ -271,21 +308,23 @@ def rows(stream: Stream, columns: Mapping[str, Any], n: int) -> pa.RecordBatch:
 
     Columns that are not given are null. Raises ``KeyError`` for a column that the stream does not have.
     """
-    unknown = columns.keys() - set(stream.schema.names)
+    types = stream.types
+    unknown = columns.keys() - types.keys()
     if unknown:
         raise KeyError(f"{stream.name} has no column {sorted(unknown)}")
-    return pa.record_batch([_column(f.type, columns.get(f.name), n) for f in stream.schema], schema=stream.schema)
+    arrays = [_column(type_, columns.get(name), n) for name, type_ in types.items()]
+    return pa.RecordBatch.from_arrays(arrays, schema=stream.schema)
 
 
 def _column(type_: pa.DataType, value: object, n: int) -> pa.Array:
     if value is None:
         return pa.nulls(n, type_)
-    if isinstance(value, pa.ChunkedArray):
-        chunked: Any = value
-        value = chunked.combine_chunks()
     if isinstance(value, pa.Array):
         array: Any = value
         return array if array.type == type_ else array.cast(type_)
+    if isinstance(value, pa.ChunkedArray):
+        chunked: Any = value
+        return _column(type_, chunked.combine_chunks(), n)
     if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
         if pa.types.is_dictionary(type_):
             return pa.array(value, type_.value_type).dictionary_encode().cast(type_)

@@ -48,6 +48,11 @@ class EntryHeader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     """Columns that are encrypted per subject."""
     position: bytes = b""
     """Where the source of these rows is to be read on, in the source's own words; empty where it has no place."""
+    tombstone: bytes = b""
+    """Of an entry from which somebody was erased: xxh3-128 of the previous chain hash and the payload that is there now.
+
+    ``chain`` is still what it was when the entry was written, so that all later entries hang on it as before.
+    """
 
     @property
     def end(self) -> int:
@@ -105,6 +110,11 @@ def decode_header(data: bytes) -> EntryHeader:
 def chain(previous: bytes, payload: bytes) -> bytes:
     """The next link: xxh3-128 over the previous link and the payload as stored."""
     return xxhash.xxh3_128_digest(previous + payload)
+
+
+def agrees(previous: bytes, entry: Entry) -> bool:
+    """Whether the payload is what was written, or what an erasure left of it."""
+    return chain(previous, entry.payload) == (entry.header.tombstone or entry.header.chain)
 
 
 @cache

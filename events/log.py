@@ -114,6 +114,15 @@ class Room(NamedTuple):
     """What would be full: ``disk | memory``."""
 
 
+class Tombstone(NamedTuple):
+    """An entry from which somebody was erased: ``was`` and ``now`` are its chain hashes before and after, hexadecimal."""
+
+    stream: str
+    first: int
+    was: str
+    now: str
+
+
 class Verdict(msgspec.Struct):
     """What ``LogUpkeep.verify`` counted of a cell, and what is wrong with it (the first hundred problems, in words)."""
 
@@ -127,6 +136,7 @@ class Verdict(msgspec.Struct):
     segments: int = 0
     """Ranges of what it wrote that are in the archive."""
     problems: list[str] = []
+    tombstones: list[Tombstone] = []
 
     @property
     def sound(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -21,7 +22,7 @@ ENVELOPE: tuple[pa.Field, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stream:
     """A family of events with one Arrow schema; ``version`` counts its published shapes."""
 
@@ -29,6 +30,11 @@ class Stream:
     version: int
     schema: pa.Schema
     about: str
+
+    @cached_property
+    def types(self) -> dict[str, pa.DataType]:
+        """By column, in the order of the schema; Arrow makes each field anew whenever it is asked."""
+        return {field.name: field.type for field in self.schema}
 
 
 def stream_of(name: str, about: str, *fields: pa.Field) -> Stream:

@@ -18,6 +18,7 @@ from events.entry import Entry, decode_together
 _IN_SQL = {
     "alerts": {"by": "acknowledged_by"},
     "metrics": {"distinct": "distinct_count"},
+    "past_metrics": {"distinct": "distinct_count"},
     "quarantine": {"offset": "at_offset"},
 }
 """What SQL calls the columns whose names are words of its own."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from events.append import Position
-from events.entry import Entry, chain
+from events.entry import Entry, agrees
 from events.errors import Corrupt
-from events.log import JournalRow, Source, Verdict
+from events.log import JournalRow, Source, Tombstone, Verdict
 
 MOST_PROBLEMS = 100
 
@@ -51,7 +51,7 @@ def stream_problems(
             yield f"{where}: the header belongs elsewhere ({header.stream} of {header.producer} to {header.end})"
         if header.first != at:
             yield f"{where}: offsets {at} to {header.first} are missing"
-        if chain(link, entry.payload) != header.chain:
+        if not agrees(link, entry):
             yield f"{where}: the chain hash does not agree with the payload"
         if not last <= header.commit <= position.number:
             yield f"{where}: commit {header.commit} after commit {last}, of {position.number}"
@@ -60,6 +60,8 @@ def stream_problems(
         except Corrupt as error:
             yield str(error)
         at, link, last = header.end, header.chain, header.commit
+        if header.tombstone:
+            verdict.tombstones.append(Tombstone(stream, header.first, header.chain.hex(), header.tombstone.hex()))
         verdict.entries += 1
         verdict.rows += header.rows
         verdict.payload_bytes += len(entry.payload)

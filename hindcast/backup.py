@@ -6,6 +6,7 @@ end of the copy, so that the archive never has more than the log knows of.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -49,8 +50,8 @@ class Manifest(msgspec.Struct, frozen=True):
 def back_up(data_dir: Path, folder: Path) -> Manifest:
     """Copy the system on ``data_dir``, which may run, to ``folder``.
 
-    Raises ``Rejected`` where there is no log, or ``folder`` has something in it; ``Transient`` for a full disk or an
-    archiver that is at work for long. Nothing is left in ``folder`` then.
+    Raises ``Rejected`` where there is no log, or ``folder`` has something in it or cannot be written; ``Transient`` for a
+    full disk or an archiver that is at work for long. Nothing is left in ``folder`` then.
     """
     log_in(data_dir)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -66,7 +67,7 @@ def back_up(data_dir: Path, folder: Path) -> Manifest:
         with suppress(OSError):
             shutil.rmtree(folder)
         if isinstance(error, OSError):
-            raise Transient(f"{folder}: {error}; make room for the backup", 30.0) from error
+            raise _unwritten("folder", folder, error) from error
         raise
 
 
@@ -125,6 +126,8 @@ def restore(folder: Path, data_dir: Path) -> Manifest:
     shutil.rmtree(draft, ignore_errors=True)
     try:
         for file, checksum in found.files.items():
+            if not (draft / file).resolve().is_relative_to(draft.resolve()):
+                raise Corrupt(f"{folder / MANIFEST} names {file!r}, which is no file of a backup; use another backup")
             _restored(folder / file, draft / file, checksum)
         with suppress(FileNotFoundError):
             data_dir.rmdir()
@@ -132,10 +135,17 @@ def restore(folder: Path, data_dir: Path) -> Manifest:
         draft.rename(data_dir)
         os.sync()
     except OSError as error:
-        raise Transient(f"{data_dir}: {error}; make room for it", 30.0) from error
+        raise _unwritten("data_dir", data_dir, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return found
+
+
+def _unwritten(field: str, folder: Path, error: OSError) -> Rejected | Transient:
+    """The error for a folder that cannot be written; only where it is full does room help."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return Transient(f"{folder}: {error}; make room for it", 30.0)
+    return Rejected(field, f"{folder} cannot be written ({error}); name a folder that can be")
 
 
 def _restored(source: Path, to: Path, checksum: str) -> None:

@@ -27,7 +27,7 @@ from config.settings import Settings
 from events.catalog import Stream
 from events.errors import Rejected, Transient
 from events.log import LogSpec
-from hindcast import kept_streams, runtime, topology, workflow
+from hindcast import erasure_swap, kept_streams, runtime, topology, workflow
 from hindcast.added_cells import AddedCells
 from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
@@ -109,6 +109,7 @@ class System:
         """
         self.data.claim()
         try:
+            erasure_swap.completed(self.data.path)
             hold = self._hold = LogHold(wanted(self.settings.log, self.data.path), self.data)
             self.data.keep_partitions(self.settings.log.partitions, hold.exists)
             self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())

@@ -11,8 +11,10 @@ from actors.alerts.wording import Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.anomaly_watch import AnomalySpec
 from actors.analyzers.correlations import CorrelationAnalyzer
+from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.sessions import SessionAnalyzer
 from actors.analyzers.trends import TrendAnalyzer
 from actors.archiver import ArchiveBounds, Archiver, Retention
 from actors.backfill import Backfill
@@ -70,6 +72,8 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         watching := CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
         CellSpec("analyzers", TrendAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", CorrelationAnalyzer(), tenant, beside=watching.name),
+        CellSpec("analyzers", IdentityAnalyzer(), tenant, beside=watching.name),
+        CellSpec("analyzers", SessionAnalyzer(expected), tenant, beside=watching.name),
         CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
         idle_producers(tenant, bound_us),
         CellSpec("edges", Directory(), tenant),

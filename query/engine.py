@@ -12,20 +12,21 @@ import threading
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
 from events.archive.log import ArchivedLog
-from events.catalog import METRICS, PAST_METRICS, STREAMS
+from events.catalog import STREAMS
 from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
 from events.tables import columns_of
-from query import as_of
+from query import as_of, views
 from query.as_of import Moment
 from query.history import Archived, Cut, History
 from query.partitions import DataPartitioner, Part
@@ -36,23 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LATEST = "metrics_latest"
-"""Of each window of ``metrics`` the sample with the highest revision, as the newest definition of the metric counts it; or
-the one of ``past_metrics``, where an import has brought rows of it."""
-LATEST_OF = (METRICS.name, PAST_METRICS.name)
-"""The streams that it is made of."""
-_LATEST_SQL = f"""
-CREATE TEMP VIEW {LATEST} AS
-WITH every AS (
-  SELECT *, false AS again FROM metrics WHERE revision IS NOT NULL UNION ALL SELECT *, true FROM past_metrics
-), newest AS (
-  SELECT source, max({{told}}) AS told FROM every GROUP BY source
-)
-SELECT every.* EXCLUDE (again) FROM every SEMI JOIN newest
-  ON every.source IS NOT DISTINCT FROM newest.source AND {{told}} = newest.told
-QUALIFY 1 = row_number() OVER (
-  PARTITION BY metric, key, start, width_us ORDER BY again DESC, revision DESC, row_offset DESC
-)""".format(told="coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)")
 _COUNTS = re.compile(
     r"\s*select\s+count\s*\(\s*(?:\*|1)\s*\)\s+(?:as\s+\w+\s+)?from\s+\w+\s*"
     r"(?:where\b(?!.*\b(?:id|select|from|columns)\b)[^*#]*)?;?\s*",
@@ -60,6 +44,8 @@ _COUNTS = re.compile(
 )
 """Statements that only count the rows of one table, by conditions without the column `id`, which is every stream's first."""
 _BATCH_ROWS = 2048
+_LOOK_S = 0.1
+"""How often it is looked whether a query is to end."""
 _NO_TABLE = re.compile(r"Table with name (\S+) does not exist")
 _ALLOWED = "send one SELECT (or WITH, FROM, VALUES), SHOW, DESCRIBE, SUMMARIZE or EXPLAIN of such a statement"
 _SETTINGS = {
@@ -195,7 +181,7 @@ class Engine:
         root = self._log.root if isinstance(self._log, ArchivedLog) else Path()
         tables = _Tables(history, root, cut or {}, partitions, keep_bytes, valid_at)
         limits = self._limits if partitions > 1 else replace(self._limits, threads=1)
-        with closing(database(limits)) as db, _deadline(db, self._limits.seconds) as late, stop.over(db):
+        with closing(database(limits)) as db, stop.over(db), _deadline(db, self._limits.seconds, stop) as late:
             yield Session(db, tables, self._limits, late, stop)
 
 
@@ -211,6 +197,7 @@ class Session:
         self._late = late
         self._stop = stop
         self._registered = False
+        self._views: set[str] = set()
 
     def add(self, name: str, table: pa.Table) -> None:
         """Make ``table`` known to the statements that follow, beside the streams."""
@@ -235,8 +222,11 @@ class Session:
             if not self._registered:
                 tables.register(self._db)
                 self._registered = True
+            missing = [name for name in views.needed(statement) if name not in self._views]
+            views.register(self._db, missing)
+            self._views.update(missing)
             columns, table, truncated = _fetch(self._db, statement, parameters, wanted, limits.result_bytes)
-        except (duckdb.Error, pa.ArrowException, RuntimeError) as error:
+        except (duckdb.Error, pa.ArrowException, RuntimeError, OSError) as error:  # OSError: in the middle of the rows
             if tables.failure is not None:
                 raise tables.failure from error
             if self._stop.asked:
@@ -279,7 +269,6 @@ class _Tables:
                 db.register(stored, self._table(name, None))
             if self._valid_at is not None:
                 db.execute(f"CREATE TEMP VIEW {name} AS FROM {stored} WHERE epoch_us(time) <= {self._valid_at}")
-        register_latest(db)
         db.execute("BEGIN TRANSACTION READ ONLY")
 
     def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str, stored: str) -> None:
@@ -364,14 +353,9 @@ def words_of(sql: str) -> list[str]:
     return [word.strip('"') for word in _tokens(sql)[1]]
 
 
-def register_latest(db: duckdb.DuckDBPyConnection) -> None:
-    """Define ``metrics_latest`` where there are the tables that it is made of."""
-    db.execute(_LATEST_SQL)
-
-
 def _tokens(sql: str) -> tuple[list[int], list[str]]:
     starts = [start for start, _ in duckdb.tokenize(sql)]
-    return starts, [sql[a:b].strip().lower() for a, b in zip(starts, [*starts[1:], len(sql)], strict=True)]
+    return starts, [sql[a:b].strip().lower() for a, b in pairwise([*starts, len(sql)])]
 
 
 def _fetch(
@@ -395,22 +379,28 @@ def _fetch(
 
 
 @contextmanager
-def _deadline(db: duckdb.DuckDBPyConnection, seconds: float) -> Generator[threading.Event, None, None]:
-    """Interrupt what runs in ``db`` after ``seconds``; the event tells whether that came to pass."""
-    late = threading.Event()
+def _deadline(db: duckdb.DuckDBPyConnection, seconds: float, stop: Stop) -> Generator[threading.Event, None, None]:
+    """Interrupt what runs in ``db`` after ``seconds``, or once ``stop`` is asked for; the event tells whether time is over.
+
+    An interruption holds for what runs at that moment only, and is forgotten where a statement is about to begin: so it is
+    repeated until this ends.
+    """
+    late, done, end = threading.Event(), threading.Event(), monotonic() + seconds
 
     def interrupt() -> None:
-        late.set()
-        db.interrupt()
+        while not done.wait(_LOOK_S):
+            if monotonic() >= end:
+                late.set()
+            if late.is_set() or stop.asked:
+                db.interrupt()
 
-    timer = threading.Timer(seconds, interrupt)
-    timer.daemon = True
-    timer.start()
+    watching = threading.Thread(target=interrupt, name="deadline", daemon=True)
+    watching.start()
     try:
         yield late
     finally:
-        timer.cancel()
-        timer.join()
+        done.set()
+        watching.join()
 
 
 def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Rejected:
@@ -435,14 +425,14 @@ def _refused(statement: str, error: Exception, limits: Limits, late: bool) -> Re
 
 def _columns(statement: str) -> str:
     tables = {word.strip('"') for word in _tokens(statement)[1]}
-    known = {LATEST: "metrics", **{name: name for name in STREAMS}}
+    known = {**{name: view.of for name, view in views.VIEWS.items()}, **{name: name for name in STREAMS}}
     return "".join(f" Columns of {t}: {', '.join(columns_of(known[t]).names)}." for t in sorted(tables & known.keys()))
 
 
 def _no_such_name(said: str) -> str:
     """DuckDB knows its own tables, too, and likes to suggest those: for a table, what is meant is one of ours."""
     missing = _NO_TABLE.search(said)
-    tables = sorted([*STREAMS, LATEST])
+    tables = sorted([*STREAMS, *views.VIEWS])
     if missing:
         said = f"There is no table {missing[1]!r}{did_you_mean(missing[1], tables)}."
     return f"{said} Tables: {', '.join(tables)}."

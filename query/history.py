@@ -153,6 +153,14 @@ class History:
                 yield named_in_sql(rows_within(entries, at, upto), source[0])
             at = upto
 
+    def archived(self, stream: str) -> list[Segment]:
+        """The files of the archive that have rows of ``stream`` below its cut."""
+        if not isinstance(self._log, ArchivedLog):
+            return []
+        self._log.segments.refresh()
+        heads = self.heads(stream)
+        return [s for p, head in heads.items() for s in self._log.segments.of(stream, p).segments if s.first < head]
+
     def batches(self, stream: str) -> Iterator[pa.RecordBatch]:
         """The rows of ``stream`` up to its cut, archived ones, too, producer after producer, in bounded batches."""
         for producer, head in self.heads(stream).items():

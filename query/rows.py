@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
 
 PIECE_ROWS = 10_000
@@ -56,10 +57,33 @@ def _column(column: pa.ChunkedArray) -> list[Any]:
         type_ = type_.value_type
     if pa.types.is_timestamp(type_) and type_.unit == "ns":
         column = column.cast(pa.timestamp("us", tz=type_.tz), safe=False)
-    values = column.to_pylist()
+    try:
+        values = column.to_pylist()
+    except (OverflowError, ValueError):  # a time that Python has none for: before the year 1, after 9999, infinity
+        return [_far(value) for value in column]
     if pa.types.is_integer(type_) or pa.types.is_string(type_) or pa.types.is_boolean(type_):
         return values
     return [plain(value) for value in values]
+
+
+def _far(value: pa.Scalar) -> Any:
+    """One Arrow value; a time that is too far away for Python as text all the same."""
+    if isinstance(value, pa.ListScalar) and value.is_valid:
+        return [_far(item) for item in cast(Any, value.values)]
+    if isinstance(value, pa.StructScalar) and value.is_valid:
+        return {name: _far(item) for name, item in value.items()}
+    try:
+        return plain(value.as_py())
+    except (OverflowError, ValueError):
+        return _time_text(value)
+
+
+def _time_text(value: Any) -> str:
+    ticks, day = value.value, pa.types.is_date(value.type)
+    if abs(ticks) == (2**31 - 1 if day else 2**63 - 1):  # as DuckDB has them
+        return "infinity" if ticks > 0 else "-infinity"
+    zone = "" if day or value.type.tz is None else "Z"
+    return str(np.datetime64(ticks, "D" if day else value.type.unit)) + zone
 
 
 def plain(value: object) -> Any:

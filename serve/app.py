@@ -19,7 +19,9 @@ from serve.limits import BodyLimit
 from serve.origins import Origins
 from serve.routes import (
     commands,
+    dead_letters,
     definitions,
+    identities,
     imports,
     ingest,
     interactions,
@@ -29,6 +31,7 @@ from serve.routes import (
     otlp,
     past,
     placement,
+    plans,
     query,
     questions,
     read,
@@ -71,8 +74,9 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, optimizing, interactions, past, tables)
-    for routes in (commands, notifications, session, *asked, imports, definitions, operation, placement, webhooks):
+    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
+    told = (imports, definitions, plans, operation, placement, webhooks)
+    for routes in (commands, notifications, session, *asked, *told):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from actors import ledger
 from actors.definitions.changes import differences
-from actors.definitions.checking import Accepted, Wanted, accept, refuse_removal
+from actors.definitions.checking import Accepted, Wanted, accept, refuse_removal, warnings
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import kind_of
 from events.nearest import did_you_mean
@@ -43,6 +43,8 @@ class Definition(BaseModel):
     """While the past of a definition is being folded: the share of it that is, 0 to 1."""
     past_error: str = ""
     """Why its past cannot be folded: it has no figures until it is defined anew."""
+    warnings: list[str] | None = None
+    """What may be a mistake in it by now; null where that was not asked for."""
 
 
 class Change(BaseModel):
@@ -68,6 +70,21 @@ def found(gateway: Gateway, key: Key) -> Mapping[str, Any]:
     return entry
 
 
+async def warned(gateway: Gateway) -> dict[Key, tuple[str, ...]]:
+    """What may be a mistake in the definitions that hold."""
+    among = await _among(gateway, rules=True)
+    return await asyncio.to_thread(warnings, among)
+
+
+async def _among(gateway: Gateway, *, rules: bool) -> Inventory:
+    """What definitions are checked against. ``rules``: with the series that were seen, which a rule may be about."""
+    seen = None
+    if rules:
+        seen = await asyncio.to_thread(lambda: seen_series(History(gateway.log, gateway.spec.tenant)))
+    topics = frozenset(topic.name for topic in gateway.hosts.where.topics)
+    return Inventory(gateway.access.inventory.specs, seen, topics)
+
+
 async def define(gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: bool = False) -> list[Change]:
     """Check ``wanted`` together and commit what differs from what holds, all or nothing; returns once it is in effect.
 
@@ -75,11 +92,7 @@ async def define(gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: b
     """
     await gateway.access.refresh()
     held = gateway.access.definitions
-    seen = None
-    if any(one.kind == "rule" for one in wanted):
-        seen = await asyncio.to_thread(lambda: seen_series(History(gateway.log, gateway.spec.tenant)))
-    topics = frozenset(topic.name for topic in gateway.hosts.where.topics)
-    among = Inventory(gateway.access.inventory.specs, seen, topics)
+    among = await _among(gateway, rules=any(one.kind == "rule" for one in wanted))
     accepted = await asyncio.to_thread(accept, wanted, among)
     changes = [_change(one, held.get(one.key.text)) for one in accepted]
     told = [one for one, change in zip(accepted, changes, strict=True) if change.change != "same"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
 from starlette.requests import HTTPConnection
 
+from actors.definitions.inventory import Key
 from events.catalog import USER_INTERACTIONS
 from events.log import LogReader, LogUpkeep
 from query.optimizing.optimizer import AnalyticsOptimizer
@@ -41,7 +44,7 @@ class Gateway:
         self.log: LogReader = log
         self.upkeep: LogUpkeep = log
         doors = spec.hosts.partitions(spec.tenant, USER_INTERACTIONS.name)
-        self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us)
+        self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us, self._plans)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
         self.queries = Queries(spec.queries)
         cache_bytes = spec.queries.cache_mb << 20
@@ -51,6 +54,11 @@ class Gateway:
         self._collectors: dict[str, CollectorBatching] = {}
         self.counters = Counters()
         self.started = time.time()
+
+    def _plans(self) -> list[Mapping[str, Any]]:
+        """The tracking plans that hold, as far as this replica has heard."""
+        among = self.access.inventory
+        return [among.specs[Key("plan", name)] for name in sorted(among.names("plan"))]
 
     def collector(self, stream: str) -> CollectorBatching:
         """What commits rows of ``stream``, whose only collector has its name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from serve.coming import Coming
 from serve.hosts import Hosts
 from serve.ingest import AHEAD_US, Decoded, Fault, Refused, decode_event, decode_together
 from serve.partitions import PartitionedCollector
+from serve.planning import Plans, planned
 
 SHOWN = 100
 EVENTS = 500
@@ -73,8 +74,11 @@ class _Event(NamedTuple):
 class Interactions:
     """Commits what requests hold. Both ways raise ``Transient`` or ``Overloaded``: send it again."""
 
-    def __init__(self, hosts: Hosts, cells: Sequence[str], ahead_us: int = AHEAD_US) -> None:
-        """``cells``: the collector's, by partition."""
+    def __init__(
+        self, hosts: Hosts, cells: Sequence[str], ahead_us: int = AHEAD_US, plans: Callable[[], Plans] = tuple
+    ) -> None:
+        """``cells``: the collector's, by partition. ``plans``: the tracking plans that hold now."""
+        self._plans = plans
         self._ahead_us = ahead_us
         self.coming = Coming()
         """Requests that will come to ``take``: their route receives and decodes them in its context."""
@@ -83,9 +87,10 @@ class Interactions:
         self.counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "warned": 0}
         """Rows by verdict; a row that was warned of was accepted, too."""
 
-    async def take(self, decoded: Decoded) -> Answer:
-        """Commit the rows of one request."""
-        return self.receipt(decoded, await self._commit(decoded))
+    async def take(self, decoded: Decoded, source: str | None = None) -> Answer:
+        """Commit the rows of one request; ``source``: whose it is, for the rows that are refused."""
+        decoded = planned(decoded, self._plans())
+        return self.receipt(decoded, await self._commit(decoded, source))
 
     def receipt(self, decoded: Decoded, committed: Committed) -> Answer:
         """What became of the rows of one request."""
@@ -93,6 +98,11 @@ class Interactions:
         duplicate = int((committed.verdict == DUPLICATE).sum())
         accepted = decoded.rows - duplicate - len(verdicts)
         return self._answer(accepted, duplicate, verdicts, _warnings(decoded, committed), committed.offset)
+
+    @property
+    def collector(self) -> PartitionedCollector:
+        """What commits rows that are decoded already."""
+        return self._rows
 
     async def take_event(self, text: bytes, plain: str | None = None) -> Answer:
         """Commit the one event of a request, given as ``one_event`` found it; ``plain`` as ``plain_source`` answers.
@@ -107,13 +117,14 @@ class Interactions:
         if decoded is None:
             alone = (self._take_alone(event) for event in events)
             return [_error_or(answer) for answer in await asyncio.gather(*alone, return_exceptions=True)]
+        decoded = planned(decoded, self._plans())
         return list(self._apart(decoded, await self._commit(decoded)))
 
     async def _take_alone(self, event: _Event) -> Answer:
-        return await self.take(decode_event(event.text, now_us(), event.plain, self._ahead_us))
+        return await self.take(decode_event(event.text, now_us(), event.plain, self._ahead_us), event.plain)
 
-    async def _commit(self, decoded: Decoded) -> Committed:
-        refused = dead_letters(decoded.refused, now_us()) if decoded.refused else None
+    async def _commit(self, decoded: Decoded, source: str | None = None) -> Committed:
+        refused = dead_letters(decoded.refused, now_us(), source) if decoded.refused else None
         if not decoded.batch.num_rows and refused is None:
             return Committed(np.zeros(0, np.uint8), -1)
         return await self._rows.push(decoded.batch, refused)
@@ -152,10 +163,11 @@ class Interactions:
         }
 
 
-def dead_letters(refused: list[Refused], received_us: int) -> pa.RecordBatch:
+def dead_letters(refused: list[Refused], received_us: int, source: str | None = None) -> pa.RecordBatch:
     """Refused rows as ``dead_letters`` rows."""
     columns = {
         "id": [r.id for r in refused],
+        "source": source,
         "type": "row.rejected",
         "time": received_us,
         "received": received_us,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
+from tests.examples import FEW
 from tests.receiver import SECRET, Receiver
 from tests.running import Running, start
 
@@ -17,7 +19,7 @@ settings.register_profile(
     "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 """The same examples in every run, however slow the machine: what the suite says of a change is about the change."""
-settings.register_profile("quick", settings.get_profile("steady"), max_examples=20)
+settings.register_profile("quick", settings.get_profile("steady"), max_examples=FEW)
 """For ``make check``: what says nothing of its own number of examples gets few."""
 settings.register_profile("wide", settings.get_profile("steady"), derandomize=False)
 """For ``make test-long``: other examples in every run."""
@@ -25,9 +27,13 @@ settings.load_profile("steady")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whoever asks for the running system starts Ray: ``make check`` leaves those tests out, whether they say so or not."""
+    """``make check`` leaves out, whether they say so or not, who asks for the running system (it starts Ray), and of a test
+    that is tried with several seeds all but the first."""
     if "running" in getattr(item, "fixturenames", ()):
         item.add_marker("cluster")
+    case: Any = getattr(item, "callspec", None)
+    if case and case.indices.get("seed"):
+        item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ class Life:
         self.now = 0.0
         bound_us = int(bound_s * SECOND)
         self.doors = [self._cell(user_interactions(bound_us), p) for p in range(partitions)]
-        self.beside = self._cell(PullCollector("imports", USER_INTERACTIONS, bound_us)) if partitions > 1 else None
+        self.beside = self._cell(PullCollector("beside", USER_INTERACTIONS, bound_us)) if partitions > 1 else None
         self.idle = self._cell(PullCollector("idle_producers", IDLE_PRODUCERS))
         self.watch = IdleProducers(self.log, tenant, bound_us, lambda: self._us(self.now))
         self.gauges = self._cell(PullCollector("system_metrics", SYSTEM_METRICS))

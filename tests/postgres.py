@@ -31,13 +31,13 @@ def postgres() -> Iterator[str]:
         if os.geteuid() != 0:
             del run["user"]
         make = [where / "initdb", "-D", folder / "data", "-A", "trust", "-U", "shop", "--no-sync"]
-        subprocess.run(make, check=True, timeout=120, **run)  # type: ignore[call-overload]
+        subprocess.run(make, check=True, timeout=600, **run)  # type: ignore[call-overload]
         options = ["-p", str(port), "-k", str(folder), "-F", "-c", "listen_addresses=127.0.0.1"]
         process = subprocess.Popen([where / "postgres", "-D", folder / "data", *options], **run)  # type: ignore[call-overload]
         try:
             subprocess.run(
                 ["sh", "-c", f"until {where}/pg_isready -q -h 127.0.0.1 -p {port}; do sleep 0.1; done"],
-                timeout=60,
+                timeout=600,
                 check=True,
             )
             yield f"postgresql+psycopg://shop@localhost:{port}/postgres"

@@ -28,8 +28,7 @@ from events.errors import Corrupt
 
 REMEMBERED = 1 << 20
 """Ids of imported rows that are remembered, beside the places of all imports: 10 MB."""
-_ROW_US = 3_600_000_000 // REMEMBERED
-"""The memory of ids goes by a clock; here it is the number of rows, so that an hour of it is what is remembered."""
+_MINUTE_US = 60_000_000
 
 
 class Imported(msgspec.Struct):
@@ -132,15 +131,25 @@ class ImportCollector:
         return state
 
     def _judge(self, state: State, batch: pa.RecordBatch) -> np.ndarray:
-        clock = np.full(batch.num_rows, state.taken * _ROW_US)
-        return dedup.admit(state.seen, hashes(batch, IDENTITY), hashes(batch, self.rules.content), clock)
+        """A verdict a row. The memory of ids goes by a clock, which here counts accepted rows: in an hour of it as many come
+        as are remembered."""
+        ids, contents = hashes(batch, IDENTITY), hashes(batch, self.rules.content)
+        a_minute, at = max(1, self.remembered // 60), 0
+        verdict = np.empty(batch.num_rows, np.uint8)
+        while at < batch.num_rows:
+            minute, passed = divmod(state.taken, a_minute)
+            end = min(batch.num_rows, at + a_minute - passed)
+            clock = np.full(end - at, minute * _MINUTE_US)
+            verdict[at:end] = dedup.admit(state.seen, ids[at:end], contents[at:end], clock)
+            state.taken += int((verdict[at:end] == ACCEPTED).sum())
+            at = end
+        return verdict
 
     @staticmethod
     def _see(state: State, name: str, end: int, accepted: pa.RecordBatch) -> Imported:
         imported = state.imports.setdefault(name, Imported())
         imported.see(accepted)
         imported.rows = max(imported.rows, end)
-        state.taken += accepted.num_rows
         return imported
 
     def dump(self, state: State) -> bytes:

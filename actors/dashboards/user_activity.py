@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from actors.columns import labels, pairs, times
 from actors.dashboards.buckets import HOUR, MINUTE, SECOND, Buckets
@@ -25,8 +27,9 @@ from actors.hashing import hashes
 from actors.parts import Part, PartSection, Within
 from actors.topology import CellSpec
 from analytics.kernels import U64
-from events.catalog import ANOMALIES, CLOCK, DEAD_LETTERS, USER_INTERACTIONS
+from events.catalog import ANOMALIES, CLOCK, DEAD_LETTERS, REPLAYED, USER_INTERACTIONS
 
+_compute: Any = pc
 PANE = 10 * SECOND
 PANES = 360
 """An hour of them."""
@@ -92,8 +95,12 @@ class UserActivity:
         if batch.stream == USER_INTERACTIONS.name:
             self._count(state, batch)
         elif batch.stream == DEAD_LETTERS.name:
-            codes, names = labels(batch.table, "stream")
-            self._closed.touch(state.refused.add(times(batch.table, "received"), codes, names))
+            table = batch.table
+            _, types = labels(table, "type")
+            if REPLAYED in types:  # says of a row that was refused before that it is recorded after all
+                table = table.filter(_compute.not_equal(table.column("type").cast(pa.string()), REPLAYED))
+            codes, names = labels(table, "stream")
+            self._closed.touch(state.refused.add(times(table, "received"), codes, names))
         elif batch.stream == ANOMALIES.name:
             self._expect(state, batch)
         else:
@@ -107,13 +114,18 @@ class UserActivity:
         if not len(at):
             return
         state.total += len(at)
-        one = np.zeros(len(at), np.int64)
-        touched = state.panes.add(at, one, [""])
+        self._hours |= state.hours.add(at, np.zeros(len(at), np.int64), [""])
+        table = batch.table
+        recent = at // PANE > state.now // PANE - state.types.keep  # what is older would go at the next tick
+        if not recent.all():
+            table, at = table.filter(pa.array(recent)), at[recent]
+            if not len(at):
+                return
+        touched = state.panes.add(at, np.zeros(len(at), np.int64), [""])
         self._panes |= touched
         self._closed.touch(touched)
-        self._hours |= state.hours.add(at, one, [""])
-        state.types.add(at, *pairs(batch.table, "type", "source"))
-        subjects = hashes(batch.table, ("subject",))
+        state.types.add(at, *pairs(table, "type", "source"))
+        subjects = hashes(table, ("subject",))
         starts = at // PANE * PANE
         for start in touched:
             if start >= _oldest(state):

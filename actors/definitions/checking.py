@@ -74,9 +74,32 @@ def accept(wanted: Sequence[Wanted], among: Inventory) -> list[Accepted]:
     found: list[Accepted] = []
     for key, definition in definitions.items():
         kind = KINDS[key.kind]
-        found.append(Accepted(key, specs[key], tuple(kind.check(definition, after))))
+        warnings = kind.check(definition, after)
+        if kind.breaks is not None and key in among.specs:
+            warnings += [f"breaks: {said}" for said in kind.breaks(among.specs[key], specs[key])]
+        found.append(Accepted(key, specs[key], tuple(warnings)))
     refuse_circles(definitions, after)
     _keep_dependants(frozenset(definitions), among, after)
+    return found
+
+
+def warnings(among: Inventory) -> dict[Key, tuple[str, ...]]:
+    """What may be a mistake in the definitions that hold, by those of which there is something to say.
+
+    What was right once may be one by now: a metric or a topic that it names is gone.
+    """
+    found: dict[Key, tuple[str, ...]] = {}
+    for key, spec in among.specs.items():
+        kind = KINDS.get(key.kind)
+        if kind is None or kind.check is KINDS["channel"].check:
+            continue
+        definition = _held(kind, spec)
+        try:
+            said = () if definition is None else tuple(kind.check(definition, among))
+        except Rejected as error:
+            said = (f"{error.field}: {error.reason}",)
+        if said:
+            found[key] = said
     return found
 
 

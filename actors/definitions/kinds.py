@@ -14,13 +14,16 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
 from actors.definitions.correlation import Correlation, parted
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
+from actors.definitions.plan import Plan
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
+from actors.definitions.session import SessionRule
 from actors.definitions.source import DefinedSource, Source
 from actors.definitions.trend import Trend
-from analytics import rules
+from analytics import rules, tracking
 from events.catalog import ANOMALIES, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
@@ -42,6 +45,8 @@ class Kind:
     """The definitions that this one needs."""
     told: Callable[[Any], dict[str, Any]]
     """The spec as it stands on ``control``: plain values with every default said, and no secret."""
+    breaks: Callable[[Mapping[str, Any], Mapping[str, Any]], list[str]] | None = None
+    """Of the spec that holds and the one that is wanted: what others who keep to the former have to change."""
 
     def name_of(self, definition: Any) -> str:
         return ".".join(str(getattr(definition, field)) for field in self.identity)
@@ -191,6 +196,9 @@ KINDS: Mapping[str, Kind] = {
         Kind("trend", "trends", TypeAdapter(Trend), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("correlation", "correlations", TypeAdapter(Correlation), ("name",), _comparable, _compares, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),
+        Kind("identity", "identities", TypeAdapter(Identity), ("name",), _anything, _nothing, _plain),
+        Kind("plan", "plans", TypeAdapter(Plan), ("name",), _anything, _nothing, _plain, tracking.breaks),
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
         Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),

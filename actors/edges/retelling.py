@@ -23,7 +23,7 @@ from events.entry import Entry
 from events.log import LogReader, Source
 
 HOUR_US = 3_600_000_000
-MOST_ROWS = 250_000
+MOST_ROWS = 100_000
 """So many rows are counted at once, or those of an hour where these are more."""
 PIECE_ROWS = 20_000
 READ_BYTES = 4 << 20
@@ -183,19 +183,20 @@ class RetellingWorker(Worker):
             consumed = self.cell.advance()
         found = jobs(self.cell.state, self._now())
         if found:
-            self._tell(found)
+            self.tell_next(found)
         else:
             self._index, self._left = None, []  # made anew for the next import
             if not consumed and not self.stopping.is_set():
                 self.log.wait(self.cell.waiting_for(), WAIT_S)
 
-    def _tell(self, found: list[Job]) -> None:
+    def tell_next(self, found: list[Job]) -> None:
         """Tell the next part of it."""
         index = self._index = self._index or Index(self.log, self.cell.tenant)
         index.follow()
         part = _next(found, index)
         start, end = min(job.start for job in part), max(job.end for job in part)
         self._left = [f"windows that an import touched are counted anew: {_iso(start)} of up to {_iso(found[0].end)}"]
+        read = {producer: head for (_, producer), head in sorted(index.heads.items())}
         wanted = {*_ENVELOPE, *(column for job in part for column in job.spec.columns)}
         rows = index.rows(start, end, [name for name in USER_INTERACTIONS.schema.names if name in wanted])
         time = times(rows, "time")
@@ -205,7 +206,7 @@ class RetellingWorker(Worker):
                 low, high = np.searchsorted(time, [job.start, job.end])
                 cut[job.start, job.end] = Columns(rows.slice(low, high - low))
             table = counted(job.spec, cut[job.start, job.end], job.cause)
-            place = Place(job.name, job.cause, job.of, job.end)
+            place = Place(job.name, job.cause, job.of, job.end, read)
             with self.lock:
                 self.cell.record(partial(self._fold.tell, place=place, found=table))
             if self.stopping.is_set():

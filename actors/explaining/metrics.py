@@ -10,11 +10,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from actors import ledger
 from actors.analyzers.metric_series import MetricSpec
 from actors.explaining.asking import Asking, Object, literal, or_null
+from actors.retelling import Place, is_retold
 from actors.slices import journal_above
-from events.catalog import CONTROL, METRICS, STREAMS
+from events.catalog import CONTROL, METRICS, PAST_METRICS, STREAMS
+from events.envelope import IMPORTER
 from events.errors import Rejected
 from events.log import JournalRow
 from events.nearest import did_you_mean
@@ -45,11 +49,13 @@ class MetricExplainer(Asking):
             raise self._no_window(metric, key, start_us)
         sample = told[0]
         spec, definition = self._definition(sample["cause"], sample["source"] or metric)
-        about = self._about(spec, sample)
-        where = f"{about} AND {_below(spec.stream, self._counted(spec, sample, about))}"
+        again = is_retold(sample["producer"])
+        about = self._about(spec, sample, again)
+        counted = self._read_again(sample) if again else self._counted(spec, sample, about)
+        where = f"{about} AND {_below(spec.stream, counted)}"
         value = f", {_figures(spec)}" if spec.value else ""
         stream, producer = spec.stream, _producer(spec.stream)
-        again = self.ask(f"SELECT count(*) AS count{value} FROM {stream} WHERE {where}")[0]
+        figures = self.ask(f"SELECT count(*) AS count{value} FROM {stream} WHERE {where}")[0]
         names = [name for name in EXACT if name == "count" or spec.value]
         by_producer = self.ask(
             f"SELECT {producer} AS producer, count(*) AS rows, min(row_offset) AS first, max(row_offset) AS last "
@@ -67,16 +73,16 @@ class MetricExplainer(Asking):
             "rows": {
                 "stream": stream,
                 "sql": f"SELECT * FROM {stream} WHERE {where} ORDER BY {producer}, row_offset",
-                "count": again["count"],
+                "count": figures["count"],
                 "producers": by_producer,
             },
             "again": {
                 "sql": f"SELECT count(*) AS count{value} FROM {stream} WHERE {where}",
-                "figures": {name: again[name] for name in names},
-                "equal": all(_same(sample[name], again[name]) for name in names),
+                "figures": {name: figures[name] for name in names},
+                "equal": all(_same(sample[name], figures[name]) for name in names),
             },
-            "revisions": self._revisions(sample),
-            "late": self._late(spec, sample),
+            "revisions": self._revisions(sample, again),
+            "late": {"count": 0, "rows": []} if again else self._late(spec, sample),
             "as_of": self.moment.token,
         }
 
@@ -162,8 +168,16 @@ class MetricExplainer(Asking):
                 ends[s.producer] = last[0]["row_offset"] + 1
         return ends
 
-    def _about(self, spec: MetricSpec, sample: Mapping[str, Any]) -> str:
-        """The rows that are of the window and its key, and neither too late nor set aside, as a condition of SQL."""
+    def _read_again(self, sample: Mapping[str, Any]) -> dict[str, int]:
+        """By producer: up to which offset there were rows when the window was counted anew, after an import."""
+        entry = self.log.read(PAST_METRICS.name, sample["producer"], sample["row_offset"], 1)[0]
+        return dict(msgspec.msgpack.decode(entry.header.position, type=Place).read)
+
+    def _about(self, spec: MetricSpec, sample: Mapping[str, Any], again: bool) -> str:
+        """The rows that are of the window and its key, and neither too late nor set aside, as a condition of SQL.
+
+        ``again``: the window was counted anew, with rows that were late, and those that were imported.
+        """
         stream, producer = spec.stream, _producer(spec.stream)
         start = sample["start_us"]
         said = [f"epoch_us(coalesce(time, received)) >= {start}"]
@@ -174,6 +188,9 @@ class MetricExplainer(Asking):
             said.append(f"coalesce({_column(stream, spec.named_by)}, '') = {literal(sample['metric'])}")
         if spec.key is not None:
             said.append(f"coalesce({_column(stream, spec.key)}, '') = {literal(sample['key'] or '')}")
+        if again:
+            return " AND ".join(said)
+        said.append(f"{producer} NOT LIKE '%/{IMPORTER}/%'")
         place = f"concat({producer}, ':', row_offset)"
         of, metric = f"stream = {literal(stream)}", literal(sample["metric"])
         said.append(f"{place} NOT IN (SELECT cause FROM late_rows WHERE {of} AND list_contains(metrics, {metric}))")
@@ -182,14 +199,19 @@ class MetricExplainer(Asking):
         )
         return " AND ".join(said)
 
-    def _revisions(self, sample: Mapping[str, Any]) -> list[Object]:
-        """What was said of the window over time, the first revision first."""
+    def _revisions(self, sample: Mapping[str, Any], again: bool) -> list[Object]:
+        """What was said of the window over time, the first revision first; last, where it was, what was counted anew."""
         found = self.ask(f"""
             SELECT revision, producer, row_offset AS "offset", count, sum, mean, min, max FROM metrics
             WHERE metric = {literal(sample["metric"])} AND key IS NOT DISTINCT FROM {or_null(sample["key"])}
               AND epoch_us(start) = {sample["start_us"]} AND cause IS NOT DISTINCT FROM {or_null(sample["cause"])}
               AND revision IS NOT NULL AND width_us = {sample["width_us"]} ORDER BY revision""")
-        return [{**row, "known": self.known(METRICS.name, row)} for row in found]
+        told = [{**row, "known": self.known(METRICS.name, row)} for row in found]
+        if again:
+            names = ("revision", "producer", "count", "sum", "mean", "min", "max")
+            last = {**{name: sample[name] for name in names}, "offset": sample["row_offset"]}
+            told.append({**last, "known": self.known(PAST_METRICS.name, last)})
+        return told
 
     def _late(self, spec: MetricSpec, sample: Mapping[str, Any]) -> Object:
         """Rows of that window's time that came too late for it, whatever their key: it does not count them."""

@@ -87,8 +87,8 @@ def write(log: LogReader, root: Path, source: Source, first: int, end: int) -> S
     stream, producer = source
     name = file_of(stream, producer, first, end)
     spans, headers, chain = _Spans(), list[EntryHeader](), b""
-    with _Draft(root / name) as draft:
-        writer = pq.ParquetWriter(draft.file, file_schema(stream), **_properties(file_schema(stream)))
+    with Draft(root / name) as draft:
+        writer = pq.ParquetWriter(draft.file, file_schema(stream), **properties(file_schema(stream)))
         with writer:
             written = 0
             for entries in _groups(log, source, first, end):
@@ -116,12 +116,12 @@ def write(log: LogReader, root: Path, source: Source, first: int, end: int) -> S
         *received,
         chain.hex(),
     )
-    with _Draft(root / segment.entries_file) as aside:
+    with Draft(root / segment.entries_file) as aside:
         pq.write_table(_headers_table(headers), aside.file, compression="zstd", write_page_checksum=True)
     return msgspec.structs.replace(segment, entries_checksum=aside.checksum)
 
 
-def _properties(schema: pa.Schema) -> dict[str, Any]:
+def properties(schema: pa.Schema) -> dict[str, Any]:
     steps = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _IN_STEPS}
     plain = [name for name in schema.names if name not in steps]
     return {
@@ -170,7 +170,7 @@ def _headers_table(headers: Sequence[EntryHeader]) -> pa.Table:
     return pa.table({f.name: [getattr(h, f.name) for h in headers] for f in HEADERS}, schema=HEADERS)
 
 
-class _Draft:
+class Draft:
     """A file that appears under its name only when it is whole and durable; after an error nothing is left of it.
 
     What an attempt left that was killed goes, too: only one process writes to an archive at a time.
@@ -182,7 +182,7 @@ class _Draft:
         self.size = 0
         self.checksum = ""
 
-    def __enter__(self) -> _Draft:
+    def __enter__(self) -> Draft:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._path.parent.glob(f"{self._path.name}.*.part"):
             left.unlink(missing_ok=True)

@@ -62,6 +62,7 @@ def verify(data_dir: Path, as_json: bool) -> None:
     from events.errors import Corrupt, Transient
     from events.log import Verdict
     from hindcast.log_place import log_in
+    from hindcast.receipts import problems
 
     log, found = log_in(data_dir).open(woken=False), list[Verdict]()
     try:
@@ -72,6 +73,7 @@ def verify(data_dir: Path, as_json: bool) -> None:
                 found.append(Verdict(cell, problems=[str(error)]))
     finally:
         log.close()
+    found += [Verdict("erasures", problems=said) for said in [problems(data_dir, found)] if said]
     if as_json:
         print_json({"ok": all(v.sound for v in found), "cells": [msgspec.to_builtins(v) for v in found]})
     else:

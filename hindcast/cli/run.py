@@ -82,7 +82,12 @@ def up(
 @config_option("demo")
 @start_options
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the simulated people and machines.")
-@click.option("--rate", type=click.FloatRange(0.1, 10_000), default=40.0, show_default=True, help="Events a second.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 10_000),
+    help="Events a second; 40 is busy.  [default: as in the last week of the past; 40 without one]",
+)
+@click.option("--past/--no-past", default=True, help="Begin an empty directory with eight simulated weeks, or without.")
 def demo(
     config: str,
     data_dir: Path,
@@ -91,16 +96,22 @@ def demo(
     address: str | None,
     placement: Placement | None,
     seed: int,
-    rate: float,
+    rate: float | None,
+    past: bool,
 ) -> None:
-    """Start a system and feed it live: a simulated course platform and a SaaS, through the public HTTP endpoint."""
+    """Start a system and feed it live: a simulated course platform and a SaaS, through the public HTTP endpoint.
+
+    An empty directory begins with eight weeks of both, simulated, too, and brought by the import's way: nobody is notified
+    of what was then. It goes on where it was broken off, and a second start adds nothing.
+    """
     note("Starting (some seconds) …")
     system = _system(config, data_dir, port, log, address, placement)
-    with system:
-        from hindcast.demo import run
+    from hindcast.demo import past_of, run
 
+    behind = past_of(system.data.path, seed, past)
+    with system:
         _welcome(system)
-        run(system, seed, rate)
+        run(system, seed, rate, behind)
         note("Draining …")
     note("Stopped; starting again on the same directory resumes here.")
 

@@ -112,6 +112,57 @@ class Behind(TypedDict):
     truncated: bool
 
 
+class DeadLetter(TypedDict):
+    """A refused row; ``payload`` is what was sent, ``at`` when it was refused, seconds UTC."""
+
+    id: str
+    at: float
+    stream: str
+    field: str
+    reason: str
+    payload: str
+    event_id: str | None
+    source: str | None
+    replayed: bool
+
+
+class StillRefused(TypedDict):
+    id: str
+    field: str
+    reason: str
+
+
+class Replayed(TypedDict):
+    """What became of dead letters: recorded, there already, or still refused."""
+
+    accepted: int
+    duplicate: int
+    refused: list[StillRefused]
+    refused_total: int
+    events: list[dict[str, Any]]
+
+
+class IdentityNote(TypedDict):
+    """A link that was ``refused``, or that holds and is worth a look."""
+
+    at: float | None
+    refused: bool
+    reason: str
+    a: str
+    b: str
+    message: str
+
+
+class Identity(TypedDict):
+    """Whose an id is: ``person``, with all of its ``ids``."""
+
+    id: str
+    person: str
+    account: str | None
+    ids: list[str]
+    notes: list[IdentityNote]
+
+
 class Past(TypedDict):
     """Times in ISO 8601; None: there is none yet. ``as_of`` reaches back to ``known_since``, the first commit;
     ``happened_since`` is the time of the first event of the last 90 days."""

@@ -17,10 +17,12 @@ from hindcast.client.answers import (
     Answer,
     Backtest,
     Behind,
+    DeadLetter,
     Definition,
     DefinitionChange,
     DefinitionVersion,
     FailedNotification,
+    Identity,
     ImportProgress,
     Key,
     MadeKey,
@@ -31,6 +33,7 @@ from hindcast.client.answers import (
     Placement,
     Readiness,
     Receipt,
+    Replayed,
     Result,
     Rows,
     Rule,
@@ -145,11 +148,61 @@ class Operations:
 
     @operation(Command("questions ask"))
     def ask(self, question: Event) -> Call[Answer]:
-        """Ask a typed question: trends, a funnel, retention, paths, users or cohort; ``question`` has the field ask.
+        """Ask a typed question; its field ask is trends, funnel, retention, paths, users, attribution or cohort.
 
         Raises ``ApiError`` with the field and the remedy. The page docs/questions.md has the fields of each question.
         """
         return Call("POST", "/v1/questions", _json, content=encoded(dict(question)))
+
+    @operation(Command("plan learn"))
+    def learn_plan(self, name: str = "web", since: str = "30d") -> Call[dict[str, Any]]:
+        """Learn the tracking plan ``name`` from the events ``since`` then; one that holds is widened. Nothing is set by it.
+
+        The answer is a section of a configuration file: look at it, choose a mode, and `hindcast apply` it.
+        """
+        return Call("POST", "/v1/plans/learn", _json, content=encoded({"name": name, "since": since}))
+
+    @operation(Command("dead-letters list", ("id", "at", "field", "reason", "payload"), ("at",), wide=50))
+    def dead_letters(
+        self, field: str = "", reason: str = "", since: str = "", id: str = "", replayed: bool = False, limit: int = 100
+    ) -> Call[list[DeadLetter]]:
+        """List refused events, newest first: those with this ``field``, this part of the ``reason``, or ``since`` then.
+
+        ``replayed``: those that were recorded after all, too.
+        """
+        said = {"field": field, "reason": reason, "since": since, "id": id}
+        params: dict[str, str | int | float] = {name: value for name, value in said.items() if value}
+        if replayed:
+            params["replayed"] = "true"
+        return Call("GET", "/v1/dead_letters", _part("letters"), params={**params, "limit": limit})
+
+    @operation(Command("dead-letters replay"))
+    def replay_dead_letters(
+        self,
+        id: str = "",
+        field: str = "",
+        reason: str = "",
+        since: str = "",
+        set: Event | None = None,
+        limit: int = 100,
+        dry_run: bool = False,
+    ) -> Call[Replayed]:
+        """Mend refused events and record them, each once: one by its ``id``, or the newest that match.
+
+        ``set`` gives fields by JMESPath expressions over what was sent: {time: data.when, type: "'order.placed'"}.
+        """
+        asked = {"id": id, "field": field, "reason": reason, "since": since, "set": set or {}, "limit": limit}
+        return Call("POST", "/v1/dead_letters/replay", _json, content=encoded({**asked, "dry_run": dry_run}))
+
+    @operation(Command("identities show"))
+    def identity(self, id: str) -> Call[Identity]:
+        """Show who ``id`` is: the person, all ids of that, the account, and which links were refused."""
+        return Call("GET", _path("/v1/identities", id), _json)
+
+    @operation(Command("identities unlink", done="{id} stands for itself again, as far as that was asked"))
+    def unlink_identity(self, id: str, other: str | None = None) -> Call[None]:
+        """Take back the links between ``id`` and ``other``, or all links of ``id``: as if they had never been."""
+        return Call("POST", _path("/v1/identities", id, "unlink"), _nothing, content=encoded({"other": other}))
 
     @operation(Command("questions drill"))
     def drill(
@@ -360,9 +413,13 @@ class Operations:
     # -- definitions -------------------------------------------------------------------------------------------------
 
     @operation(Command("definitions list", columns=("kind", "name", "version", "owner", "by", "at"), times=("at",)))
-    def definitions(self, kind: str = "") -> Call[list[Definition]]:
-        """List the definitions that hold, of all kinds or of one (``rule``, ``dashboard``, …)."""
-        return Call("GET", "/v1/definitions", _part("definitions"), params={"kind": kind})
+    def definitions(self, kind: str = "", *, warnings: bool = False) -> Call[list[Definition]]:
+        """List the definitions that hold, of all kinds or of one (``rule``, ``dashboard``, …).
+
+        With ``warnings`` each also says what may be a mistake in it by now.
+        """
+        said: dict[str, str | int | float] = {"warnings": "true"} if warnings else {}
+        return Call("GET", "/v1/definitions", _part("definitions"), params={"kind": kind, **said})
 
     @operation(Command("definitions show"))
     def definition(self, kind: str, name: str) -> Call[Definition]:

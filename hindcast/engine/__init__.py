@@ -1,5 +1,6 @@
 """The engine's face: collect from every source, process in one of three modes, analyse event by event."""
 
+from hindcast.engine.analyzers import DescriptiveAnalyzer, PredictiveAnalyzer, PrescriptiveAnalyzer
 from hindcast.engine.collecting import GROUPS, Collected, SourceStatus, collect
 from hindcast.engine.engine import AnalyticsEngine
 from hindcast.engine.merging import DataMerger
@@ -12,6 +13,9 @@ __all__ = [
     "BatchProcessor",
     "Collected",
     "DataMerger",
+    "DescriptiveAnalyzer",
+    "PredictiveAnalyzer",
+    "PrescriptiveAnalyzer",
     "RealTimeAnalysis",
     "RealTimeProcessor",
     "SourceStatus",

@@ -62,7 +62,6 @@ def streams_of(groups: Iterable[str]) -> list[str]:
 
 def collect(client: Client, streams: Iterable[str], rows: int = ROWS) -> Collected:
     """The newest ``rows`` of each of ``streams``. One that fails is named in its status, and the others are there."""
-    now = datetime.now(UTC)
     there = {stream["name"]: stream["rows"] for stream in client.streams()}
     tables: dict[str, pa.Table] = {}
     sources: dict[str, SourceStatus] = {}
@@ -82,7 +81,7 @@ def collect(client: Client, streams: Iterable[str], rows: int = ROWS) -> Collect
             sources[stream] = {"status": "failed", "rows": 0, "freshness_s": None, "error": str(error)}
             continue
         newest: Any = table.column("time")[-1].as_py() if len(table) else None
-        age_s = (now - newest).total_seconds() if newest is not None else None
+        age_s = max(0.0, (datetime.now(UTC) - newest).total_seconds()) if newest is not None else None
         sources[stream] = {
             "status": "ok" if len(table) else "empty",
             "rows": len(table),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from hindcast.engine.analyzers import Analyzer, DescriptiveAnalyzer, PredictiveAnalyzer, PrescriptiveAnalyzer
 from hindcast.engine.collecting import GROUPS, ROWS, Collected, SourceStatus, collect, streams_of
 from hindcast.engine.merging import DataMerger
 from hindcast.engine.processing import BatchProcessor, Processor, RealTimeProcessor, StreamProcessor
@@ -28,13 +29,13 @@ STEP = 100
 
 
 class Insights(TypedDict):
-    """What ``process_data`` answers: what happened, and how each source fared."""
+    """What ``process_data`` answers, and how each source fared."""
 
     data_type: str
     processing_mode: str
     analysis: str
     insights: dict[str, Any]
-    """``{rows, subjects, types: {type: {rows, first_us, last_us, subjects, value}}}``"""
+    """As the analyzer says: of ``descriptive`` ``{rows, subjects, types: {type: {…}}}``."""
     sources: dict[str, SourceStatus]
 
 
@@ -74,21 +75,26 @@ class AnalyticsEngine:
     def process_data(
         self, data_type: str, processing_mode: str = "real_time", *, analysis: str = "descriptive", rows: int = ROWS
     ) -> Insights:
-        """Collect the streams of a group, process them in a mode, and say what happened.
+        """Collect the streams of a group, process them in a mode, and say what happened (``descriptive``), what comes next
+        (``predictive``) or what to look at first (``prescriptive``).
 
         ``data_type`` is one of ``GROUPS``, ``processing_mode`` one of ``processors``; the modes give equal answers for equal
-        rows. Raises ``Rejected`` naming what there is.
+        rows, and matter only to ``descriptive``. Raises ``Rejected`` naming what there is.
         """
         streams = streams_of([data_type])
         processor = _known("processing_mode", processing_mode, self.processors)
-        _known("analysis", analysis, {"descriptive": None})
+        analyzers: dict[str, Analyzer] = {
+            "descriptive": DescriptiveAnalyzer(processor),
+            "predictive": PredictiveAnalyzer(),
+            "prescriptive": PrescriptiveAnalyzer(),
+        }
+        analyzer = _known("analysis", analysis, analyzers)
         collected = collect(self.client, streams, rows)
-        found = processor.process(collected.rows) if len(collected.rows) else None
         return {
             "data_type": data_type,
             "processing_mode": processing_mode,
             "analysis": analysis,
-            "insights": found.insights() if found else {"rows": 0, "subjects": 0, "types": {}},
+            "insights": analyzer.analyze(collected.rows),
             "sources": collected.sources,
         }
 

@@ -75,6 +75,8 @@ def pieces(raw: pa.Table, rows: int) -> Iterator[pa.Table]:
 def describe(rows: pa.Table, into: Description) -> Description:
     """Take ``rows`` into a description; answers it."""
     n = len(rows)
+    if not n:
+        return into
     times = rows.column("time").cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
     types = rows.column("type").to_pylist()
     subjects: list[Any] = rows.column("subject").to_pylist() if "subject" in rows.column_names else [None] * n

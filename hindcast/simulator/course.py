@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hindcast.simulator.rhythm import BUSIEST, arrivals, evenings
+from hindcast.simulator.rhythm import BUSIEST, arrivals, evenings, failing
 from hindcast.simulator.stage import Script, Stage, Step
 
 EVENTS_PER_VISIT = 7.0
@@ -65,7 +65,7 @@ class CoursePlatform:
     def trouble(self, events_per_s: float) -> Script:
         """While the checkout is down, everybody who hurries to pay sees errors."""
         while True:
-            yield Step(self._chance.expovariate(0.12 * events_per_s))
+            yield Step(failing(self._stage, "checkout", 0.12 * events_per_s))
             if self._stage.suffers("checkout"):
                 learner = self._chance.choice(self._learners)
                 yield self._error(learner.id, "/checkout", "checkout_unavailable", self._chance.uniform(0, 0.5))

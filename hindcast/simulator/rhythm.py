@@ -12,6 +12,9 @@ from hindcast.simulator.stage import Incident, Script, Stage, Step, Trouble
 BUSIEST = 1.6
 """No activity is higher: the bound that arrivals are thinned from."""
 
+FAILING_PER_S = 2.0
+"""Failures a second, at least, while something is down."""
+
 _LASTING_S: dict[Trouble, tuple[float, float]] = {
     "checkout": (60, 100),
     "api": (60, 100),
@@ -36,7 +39,12 @@ def office_hours(us: int) -> float:
 
 def arrivals(stage: Stage, per_s: float, activity: float) -> bool:
     """Whether a visitor proposed at the busiest rate is one at this ``activity`` (thinning, Lewis and Shedler 1979)."""
-    return per_s > 0 and stage.chance.random() < activity / BUSIEST
+    return per_s > 0 and stage.chance.random() < activity * stage.tide(stage.now_s) / BUSIEST
+
+
+def failing(stage: Stage, trouble: Trouble, per_s: float) -> float:
+    """Seconds until the next failure. While it is down, callers try again and again, on a small platform, too."""
+    return stage.chance.expovariate(max(per_s, FAILING_PER_S) if stage.suffers(trouble) else per_s)
 
 
 def incidents(chance: Random, first_s: float) -> Iterator[Incident]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hindcast.simulator.rhythm import BUSIEST, arrivals, office_hours
+from hindcast.simulator.rhythm import BUSIEST, arrivals, failing, office_hours
 from hindcast.simulator.stage import Script, Stage, Step
 
 EVENTS_PER_VISIT = 10.0
@@ -49,7 +49,7 @@ class MarketingPlatform:
     def trouble(self, events_per_s: float) -> Script:
         """A request fails now and then; while the API is down, they fail in a burst."""
         while True:
-            yield Step(self._chance.expovariate(0.12 * events_per_s))
+            yield Step(failing(self._stage, "api", 0.12 * events_per_s))
             down = self._stage.suffers("api")
             if down or self._chance.random() < 0.04:
                 account = self._chance.choice(self._customers)
@@ -57,13 +57,13 @@ class MarketingPlatform:
                 failed = {"endpoint": self._chance.choice(ENDPOINTS), "status": status, "account": account.id}
                 yield _does(account, 0.0, "Api Request Failed", failed)
 
-    def advertise(self) -> Script:
-        """What was spent on advertising is recorded every half minute or so."""
+    def advertise(self, per_s: float = 1 / 30) -> Script:
+        """What was spent on advertising is recorded so often."""
         while True:
             spent = {"channel": self._chance.choice(CHANNELS[:2]), "currency": "USD"}
             value = round(self._chance.lognormvariate(3.0, 0.4), 2)
             kwargs = {"user_id": "ads-importer", "event": "Ad Spend Recorded", "properties": {**spent, "value": value}}
-            yield Step(self._chance.expovariate(1 / 30), "track", kwargs)
+            yield Step(self._chance.expovariate(per_s), "track", kwargs)
 
     def _account(self, plan: str | None) -> Account:
         number, self._made = self._made, self._made + 1

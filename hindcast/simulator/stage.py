@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -52,6 +52,8 @@ class Stage:
     start_us: int
     now_s: float = 0.0
     incident: Incident = CALM
+    tide: Callable[[float], float] = lambda _: 1.0
+    """How busy it is at a time, beside days and weeks: 0 to 1."""
     _order: Iterator[int] = field(default_factory=count)
     _due: list[tuple[float, int, str, Script, Step]] = field(default_factory=list[tuple[float, int, str, Script, Step]])
 

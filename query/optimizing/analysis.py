@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 import duckdb
 from pydantic import BaseModel
 
-from events.catalog import STREAMS
-from query.engine import LATEST, LATEST_OF, admitted, columns_of, database, register_latest, words_of
+from events.catalog import IDENTITIES, STREAMS
+from query import views
+from query.engine import admitted, columns_of, database, words_of
 from query.history import History
 from query.moments import at_us
+from query.questions.asked import asks_for_people
 from query.questions.expressions import JSON_COLUMNS
-from query.questions.schema import Filter, Match, Question
+from query.questions.schema import NAMED, Filter, Match, Question
 from query.questions.span import Span
 
 _BOUND = re.compile(r"\"?time\"? (>=|<=|>|<|=) (?:CAST\()?(?:TIMESTAMPTZ )?'([^']+)'")
@@ -26,8 +28,6 @@ _NEVER_THE_SAME = frozenset({"current_date", "current_time", "current_timestamp"
                              "sample", "tablesample", "explain"})  # fmt: skip
 Plan = tuple[tuple[str, ...], str | None, str | None]
 """Columns, and the span of time."""
-_NAMED = ("user", "breakdown", "of", "by")
-"""Fields of questions that name a column or a property."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ class QueryOptimizer:
 
     def analyze_question(self, question: Question, others: Mapping[str, Any], span: Span, history: History) -> Analysis:
         """``others``: the definitions that the question refers to."""
-        streams = {question.stream, *(cohort.stream for cohort in others.values())}
+        streams = {question.stream, *question.beside, *(cohort.stream for cohort in others.values())}
+        if asks_for_people(question) or any(map(asks_for_people, others.values())):
+            streams.add(IDENTITIES.name)
         rows = {name: sum(history.heads(name).values()) for name in sorted(streams)}
         columns = ("time", *sorted(set(_columns(question, question.stream)) - {"time"}))
         since, until = (at_us(us).isoformat() for us in (span.since_us, span.until_us))
@@ -101,7 +103,7 @@ def _of_text(sql: str, known: tuple[str, ...]) -> Text:
     words = set(words_of(sql))
     with closing(database(disabled_optimizers="statistics_propagation")) as db:
         statement = admitted(db, sql)
-        named = frozenset(n for n in known if n in words or (n in LATEST_OF and LATEST in words))
+        named = frozenset(n for n in known if n in words) | views.streams_behind(words)
         repeatable = not words & (_NEVER_THE_SAME | volatile())
         return Text(_planned(db, statement), named, _normal(db, statement), repeatable)
 
@@ -111,7 +113,7 @@ def _planned(db: duckdb.DuckDBPyConnection, statement: str) -> dict[str, Plan]:
     for name in STREAMS:
         db.register(f"empty_{name}", columns_of(name).empty_table())
         db.execute(f"CREATE TABLE {name} AS FROM empty_{name}")
-    register_latest(db)
+    views.register(db, views.needed(statement))
     try:
         ((_, plan),) = db.sql(f"EXPLAIN (FORMAT JSON) {statement}").fetchall()
     except (duckdb.Error, ValueError):  # it is explained already, or running it will say what is wrong
@@ -183,9 +185,12 @@ def _columns(part: Any, stream: str) -> Iterator[str]:
         return
     if isinstance(part, Match) and part.types:
         yield "type"
-    said = [part.name] if isinstance(part, Filter) else [getattr(part, field, None) for field in _NAMED]
+    said = [part.name] if isinstance(part, Filter) else [getattr(part, field, None) for field in NAMED]
     for name in said:
         if isinstance(name, str):
+            if name in views.OF_PEOPLE:
+                yield "subject"
+                continue
             before = name.partition(".")[0]
             yield name if name in names else before if before in json_columns else next(iter(json_columns), name)
     for field in type(part).model_fields:

@@ -23,6 +23,7 @@ from query.engine import Answer, Cut, Engine, Limits, Stop
 from query.history import History
 from query.optimizing.analysis import Analysis, QueryOptimizer
 from query.optimizing.cache import MISS, CacheManager
+from query.optimizing.indexes import Index, IndexOptimizer
 from query.questions.asking import Questions
 
 PARTITION_ABOVE = 1_000_000
@@ -39,6 +40,8 @@ class Optimized:
     rows: int
     partitions: int
     analysis: Analysis
+    indexes: Mapping[str, Index]
+    """What the statistics of archived files save, by stream."""
     elapsed_ms: float
 
 
@@ -51,6 +54,7 @@ class AnalyticsOptimizer:
         self._limits = limits or Limits()
         self._engine = Engine(log, self._limits)
         self._analyser = QueryOptimizer()
+        self._indexes = IndexOptimizer()
         self.cache = CacheManager(cache_bytes)
 
     def optimize_analytics_performance(
@@ -99,7 +103,8 @@ class AnalyticsOptimizer:
                 answer: Answer = session.run(sql, rows=rows)
             return answer, answer.table.nbytes + sys.getsizeof(answer)
 
-        found = self._answered(key if analysis.repeatable else None, size, analysis, started, run)
+        indexes = self._indexes.optimize_indexes(analysis, history)
+        found = self._answered(key if analysis.repeatable else None, size, analysis, indexes, started, run)
         return replace(found, result=replace(found.result, elapsed_ms=found.elapsed_ms, as_of=moment.token))
 
     def ask(
@@ -128,10 +133,13 @@ class AnalyticsOptimizer:
             )
             return answer, len(orjson.dumps(answer))
 
-        found = self._answered(key, size, analysis, started, run)
+        indexes = self._indexes.optimize_indexes(analysis, history)
+        found = self._answered(key, size, analysis, indexes, started, run)
         return replace(found, result=found.result | {"elapsed_ms": found.elapsed_ms})
 
-    def _answered(self, key: Any, size: int, analysis: Analysis, started: float, run: Any) -> Optimized:
+    def _answered(
+        self, key: Any, size: int, analysis: Analysis, indexes: Mapping[str, Index], started: float, run: Any
+    ) -> Optimized:
         found = MISS if key is None else self.cache.get_cached_result(key)
         way: Way = "cached"
         partitions = 1
@@ -143,7 +151,7 @@ class AnalyticsOptimizer:
             found, held = run(partitions)
             if key is not None:
                 self.cache.cache_result(key, found, held)
-        return Optimized(found, way, size, partitions, analysis, (perf_counter() - started) * 1000)
+        return Optimized(found, way, size, partitions, analysis, indexes, (perf_counter() - started) * 1000)
 
 
 def _frozen(cut: Cut) -> tuple[Any, ...]:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from pydantic import BaseModel
+
 from query.engine import Session
 from query.questions.cohort import Cohort
 from query.questions.expressions import Expressions, run, user_of
 from query.questions.restriction import condition
-from query.questions.schema import Question
+from query.questions.schema import NAMED, Filter, Question
 from query.questions.span import Span
+from query.views import OF_PEOPLE
 
 Q = TypeVar("Q", bound=Question)
 Figures = dict[str, Any]
@@ -29,6 +32,7 @@ class Asking(Generic[Q]):
 
     def __post_init__(self) -> None:
         self.sql = Expressions(self.question.stream)
+        self.sql.people = asks_for_people(self.question) or any(map(asks_for_people, self.cohorts.values()))
 
     @property
     def user(self) -> str:
@@ -45,6 +49,20 @@ class Asking(Generic[Q]):
         return list(
             map(list, zip(*(c.to_pylist() for c in run(self.session, self.sql, text).table.columns), strict=True))
         )
+
+
+def asks_for_people(part: Any) -> bool:
+    """Whether a question names a person or an account: they are not in its stream, and have to be looked up."""
+    if isinstance(part, (tuple, list)):
+        return any(map(asks_for_people, part))
+    if isinstance(part, Filter):
+        return part.name in OF_PEOPLE
+    if isinstance(part, BaseModel):
+        named = (getattr(part, field, None) for field in NAMED)
+        return any(name in OF_PEOPLE for name in named) or any(
+            asks_for_people(getattr(part, field)) for field in type(part).model_fields
+        )
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from events.log import LogReader
 from events.nearest import did_you_mean
 from query.as_of import Moment
 from query.engine import Cut, Engine, Limits, Stop, columns_of
-from query.questions import funnel, membership, paths, retention, trends, users
+from query.questions import attribution, funnel, membership, paths, retention, trends, users
 from query.questions.asked import Asking, Behind, Figures
 from query.questions.cohort import Cohort
 from query.questions.expressions import refuse_unknown, run, unseen
@@ -43,6 +43,7 @@ KINDS: Mapping[str, Kind] = {
     "retention": Kind(retention.Retention, retention.answer, retention.RetentionCell, retention.behind),
     "paths": Kind(paths.Paths, paths.answer, paths.PathsCell, paths.behind),
     "users": Kind(users.Users, users.answer, users.UsersCell, users.behind),
+    "attribution": Kind(attribution.Attribution, attribution.answer, attribution.AttributionCell, attribution.behind),
     "cohort": Kind(membership.Membership, membership.answer, membership.MembershipCell, membership.behind),
 }
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query import views
 from query.engine import Answer, Session, columns_of
 from query.moments import at_us
 from query.questions.schema import Filter, Match, Question
@@ -25,6 +26,8 @@ class Expressions:
     def __init__(self, stream: str, beside: Expressions | None = None) -> None:
         """``beside``: expressions over another stream in the same statement."""
         self.stream = stream
+        self.people = beside is not None and beside.people
+        """Whether persons and accounts are asked for."""
         self.parameters: dict[str, Any] = {} if beside is None else beside.parameters
         self.others: list[Expressions] = []
         self.properties: dict[str, str] = {}
@@ -58,6 +61,11 @@ class Expressions:
         """A moment, microseconds UTC."""
         return self.bind(at_us(us))
 
+    @property
+    def table(self) -> str:
+        """What to select from: a table, or a SELECT in brackets."""
+        return f"({views.by_person(self.stream)})" if self.people else views.table_of(self.stream)
+
     def place(self) -> str:
         """The columns that say where a row stands, as ``p`` and ``o``."""
         names = self._columns.names
@@ -65,7 +73,7 @@ class Expressions:
 
     def text(self, name: str, field: str) -> str:
         """The value of a column or property as text; null where there is none. Raises ``Rejected(field, …)``."""
-        if name in self._columns.names:
+        if name in self._columns.names or (self.people and name in views.OF_PEOPLE):
             return f'CAST("{name}" AS VARCHAR)'
         return self._property(name, field)
 
@@ -84,7 +92,7 @@ class Expressions:
         return self.is_column(name) and pa.types.is_integer(self._columns.field(name).type)
 
     def is_column(self, name: str) -> bool:
-        return name in self._columns.names
+        return name in self._columns.names or (self.people and name in views.OF_PEOPLE)
 
     def _property(self, name: str, field: str) -> str:
         if name in self.properties:
@@ -117,6 +125,8 @@ class Expressions:
         if isinstance(value, bool):
             return f"{self.text(name, field)} = {self.bind('true' if value else 'false')}"
         if isinstance(value, (int, float)):
+            if self.people and name in views.OF_PEOPLE:
+                raise Rejected(field, f"{name!r} is a text; compare it with one, not with {value!r}")
             number = not self.is_column(name) or pa.types.is_primitive(self._columns.field(name).type)
             if not number:
                 raise Rejected(field, f"column {name!r} holds text; compare it with a text, not with {value!r}")
@@ -166,7 +176,7 @@ def refuse_unknown(session: Session, sql: Expressions) -> None:
     for other in sql.others:
         refuse_unknown(session, other)
     for name, extract in sql.properties.items():
-        found = run(session, sql, f"SELECT 1 FROM {sql.stream} WHERE {extract} IS NOT NULL LIMIT 1")
+        found = run(session, sql, f"SELECT 1 FROM {sql.table} WHERE {extract} IS NOT NULL LIMIT 1")
         if found.table.num_rows:
             continue
         column = name.partition(".")[0] if name.partition(".")[0] in sql.json else sql.json[0]

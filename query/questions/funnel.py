@@ -105,7 +105,7 @@ def _events(asking: Asking[Funnel], horizon_us: int) -> str:
     flags = [f"m{i + 1}" for i in range(len(q.steps))] + [f"x{k}" for k in _exclusions(asking)]
     only = "" if q.order == "strict" else f"WHERE {' OR '.join(flags)}"
     return f"""e AS (SELECT {asking.user} AS u, time AS t, {sql.place()}, {group} AS b, {", ".join(steps + ends)}
-        FROM {q.stream} WHERE {sql.between(span.since_us, horizon_us)} AND {asking.user} IS NOT NULL AND {asking.rows}),
+        FROM {sql.table} WHERE {sql.between(span.since_us, horizon_us)} AND {asking.user} IS NOT NULL AND {asking.rows}),
       r AS (SELECT *, row_number() OVER (PARTITION BY u ORDER BY t, p, o) AS n FROM e {only})"""
 
 

@@ -53,6 +53,6 @@ def behind(asking: Asking[Membership], cell: MembershipCell) -> Behind:
     over = asking.sql.over(cohort.stream)
     user = f"nullif({over.text(cohort.user, 'user')}, '')"
     one = "" if cell.user is None else f"AND {user} = {asking.sql.bind(cell.user)}"
-    hit = f"""hit AS (SELECT {user} AS u, time AS t, {over.place()} FROM {cohort.stream}
+    hit = f"""hit AS (SELECT {user} AS u, time AS t, {over.place()} FROM {over.table}
       WHERE time < {asking.sql.at(asking.span.until_us)} AND {user} IN (SELECT u FROM members) {one})"""
     return Behind(f"{sql}, {hit}", cohort.stream)

@@ -58,7 +58,7 @@ def _walks(asking: Asking[Paths]) -> str:
     step = "row_number() OVER (PARTITION BY u, path ORDER BY n)"
     if q.end is not None:  # the last steps are shown: step 1 is then the one that stands furthest before the end
         step += f" - greatest(count(*) OVER (PARTITION BY u, path) - {q.steps}, 0)"
-    return f"""e AS (SELECT {asking.user} AS u, time AS t, {sql.place()}, {sql.text(q.by, "by")} AS v FROM {q.stream}
+    return f"""e AS (SELECT {asking.user} AS u, time AS t, {sql.place()}, {sql.text(q.by, "by")} AS v FROM {sql.table}
         WHERE {sql.between(span.since_us, max(until, span.since_us + 1))} AND {sql.match(q.events, "events")}
         AND {asking.user} IS NOT NULL AND {asking.rows}),
       named AS (SELECT *, coalesce(t - lag(t) OVER w > {pause}, true) AS new, lag(v) OVER w AS before

@@ -69,10 +69,10 @@ def _pairs(asking: Asking[Retention]) -> str:
     since = f"time < {sql.at(observed)}" if q.mode == "first_time" else sql.between(begins, observed)
     first = "QUALIFY row_number() OVER (PARTITION BY u ORDER BY t, p, o) = 1" if q.mode == "first_time" else ""
     came_until = min(span.observed_us, begin_us(q.interval, following(q.interval, keys[-1], span, q.periods + 1), span))
-    return f"""began AS (SELECT * FROM (SELECT {asking.user} AS u, time AS t, {sql.place()}, {key} AS c FROM {q.stream}
+    return f"""began AS (SELECT * FROM (SELECT {asking.user} AS u, time AS t, {sql.place()}, {key} AS c FROM {sql.table}
         WHERE {since} AND {sql.match(q.begin, "begin")} AND {mine} {first}) WHERE t >= {sql.at(begins)}),
       members AS (SELECT DISTINCT u, c FROM began),
-      backs AS (SELECT {asking.user} AS u, time AS t, {sql.place()}, {key} AS k FROM {q.stream}
+      backs AS (SELECT {asking.user} AS u, time AS t, {sql.place()}, {key} AS k FROM {sql.table}
         WHERE {sql.between(begins, came_until)} AND {sql.match(q.come_back, "come_back")} AND {mine}),
       came AS (SELECT backs.*, c, {_APART[q.interval]} AS period FROM backs JOIN members ON backs.u = members.u
         WHERE k > c AND {_APART[q.interval]} <= {q.periods})"""

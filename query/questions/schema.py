@@ -24,6 +24,8 @@ Past = Annotated[
 ]
 """A moment of the past; as ``as_of`` also the token of an answer, which is long."""
 MOST_FILTERS = 50
+NAMED = ("user", "breakdown", "of", "by")
+"""Fields of questions that name a column or a property."""
 _WITHOUT_VALUE = ("exists", "missing")
 _LISTS = ("in", "not in")
 _ORDERED = ("<", "<=", ">", ">=")
@@ -137,6 +139,11 @@ class Question(Asked):
     valid_at: Past | None = None
 
     _known = field_validator("stream")(checked_stream)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Further streams that it reads."""
+        return ()
 
     @property
     def settles_s(self) -> float:

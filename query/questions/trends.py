@@ -77,7 +77,7 @@ def _found(asking: Asking[Trends], i: int) -> str:
       {asking.user} AS u, time AS t, {sql.place()}, {sql.number(series.of, f"series.{i}.of") if series.of else "NULL"} AS x,
       {"CAST(currency AS VARCHAR)" if money else "NULL"} AS currency,
       {sql.text(q.breakdown, "breakdown") if q.breakdown else "NULL"} AS b
-      FROM {q.stream} WHERE {sql.between(begin, span.until_us)} AND {sql.match(series, f"series.{i}")}
+      FROM {sql.table} WHERE {sql.between(begin, span.until_us)} AND {sql.match(series, f"series.{i}")}
       AND {asking.rows})"""
 
 

@@ -42,7 +42,7 @@ def _days_before(span: Span, us: int, days: int) -> int:
 def _seen(asking: Asking[Users], since_us: int, until_us: int) -> str:
     """``f(u, t, p, o)``: the events that make users active."""
     q, sql = asking.question, asking.sql
-    return f"""f AS (SELECT {asking.user} AS u, time AS t, {sql.place()} FROM {q.stream}
+    return f"""f AS (SELECT {asking.user} AS u, time AS t, {sql.place()} FROM {sql.table}
       WHERE {sql.between(since_us, until_us)} AND {sql.match(q.events, "events")}
       AND {asking.user} IS NOT NULL AND {asking.rows})"""
 

@@ -21,11 +21,14 @@ _QUOTE, _BACKSLASH, _SPACE, _BRACE = 0x22, 0x5C, 0x20, 0x7B
 
 def object_texts(names: Sequence[str], columns: Sequence[pa.Array], n: int, faults: dict[int, Fault]) -> pa.Array:
     """``n`` JSON objects of the columns' values, as strings; a null is left out. ``faults`` as in ``cell_texts``."""
-    pieces = [
-        _joined("," + orjson.dumps(name).decode() + ":", cell_texts(column, name, faults))
-        for name, column in zip(names, columns, strict=True)
-        if column.null_count < n
-    ]
+    pieces: list[Any] = []
+    for name, column in zip(names, columns, strict=True):
+        if column.null_count < n:
+            key = "," + orjson.dumps(name).decode() + ":"
+            values = cell_texts(column, name, faults)
+            pieces += (
+                [_joined(key, values)] if values.null_count else [key, values]
+            )  # of a null, not even its name stays
     if not pieces:
         return pa.array(["{}"] * n, pa.string())
     # null_handling="skip" would leave out the comma, and a row of nulls alone altogether (Arrow 25): the first comma of

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from events.catalog import USER_INTERACTIONS, rows
+from events.stream import TIME
 from serve.ingest.bodies import DEPTH, NUL, depth_fault, may_hold
-from serve.ingest.money import read_money
+from serve.ingest.money import Money, read_money
 from serve.ingest.times import AHEAD_US, iso, parse_times, precision, range_fault
 from serve.ingest.verdicts import Decoded, Fault, Refusals, Warned
 
@@ -56,6 +57,9 @@ class Draft:
     context: pa.Array | None = None
     anonymous_id: pa.Array | None = None
     sent: pa.Array | None = None
+    number: pa.Array | None = None
+    """float64: the property ``value`` of each row, where it is known that no row says an amount of money. None: both are
+    read out of the properties."""
     properties_field: Callable[[int], str] | None = None
     """What the sender calls the properties of a row; None: all rows as ``spelling`` has it."""
     may_hold_nul: bool = False
@@ -88,7 +92,7 @@ def assemble(
     check.content_size()
     if draft.may_hold_nul:
         check.nul()
-    money, notes = read_money(draft.properties)
+    money, notes = read_money(draft.properties) if draft.number is None else (Money(draft.number), [])
     warned = [
         Warned(int(draft.index[row]), check.id(row), f"{check.properties_field(row)}.{note.field}", note.reason)
         for row, note in notes
@@ -105,8 +109,8 @@ def assemble(
             "source": _label(draft.source),
             "type": _label(draft.type),
             "subject": draft.subject,
-            "time": pa.array(times, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
-            "received": pa.repeat(pa.scalar(received_us, pa.timestamp("us", tz="UTC")), n),
+            "time": pa.array(times, pa.int64()).view(TIME),
+            "received": received_us,
             "partition_key": draft.subject.fill_null(ids),
             "anonymous_id": draft.anonymous_id,
             "amount": money and money.amount,

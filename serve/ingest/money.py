@@ -58,7 +58,7 @@ Notes = list[tuple[int, Fault]]
 class Money:
     """What rows say about money, a value or None a row: minor units with their currency, and the number ``value``."""
 
-    value: list[float | None]
+    value: list[float | None] | pa.Array
     amount: list[int | None] | None = None
     currency: list[str | None] | None = None
 

@@ -8,12 +8,11 @@ address Segment's own delivery and are not kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from typing import cast
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-from pydantic import TypeAdapter
 
 from events.errors import Rejected
 from serve.ingest.bodies import (
@@ -36,8 +35,9 @@ from serve.ingest.columns import (
     optional_json_column,
     texts_of,
 )
-from serve.ingest.contract import ID_LENGTH, MESSAGES, NAME_LENGTH, TIME_LENGTH, shown
-from serve.ingest.reading import Extra, JsonText, Rows, Shape, read_all, read_each
+from serve.ingest.contract import shown
+from serve.ingest.reading import Extra, JsonText, Rows, read_all, read_each
+from serve.ingest.segment_messages import SHAPE, TRACKS, Alias, Group, Identify, Message, Page, Screen, Track
 from serve.ingest.times import AHEAD_US
 from serve.ingest.verdicts import Decoded, Fault, Refusals
 
@@ -57,117 +57,6 @@ PATHS = {
 
 _SPELLING = Spelling(id="messageId", subject="userId", time="timestamp", properties="properties", context="context")
 _BOM = b"\xef\xbb\xbf"
-
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
-_MaybeId = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)] | None
-_MaybeName = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH)] | None
-_MaybeTime = Annotated[str, msgspec.Meta(max_length=TIME_LENGTH)] | None
-
-
-class Message(msgspec.Struct, kw_only=True, tag_field="type", forbid_unknown_fields=True, gc=False):
-    """The fast path of ``contract.Message``; ``context`` and properties stay text."""
-
-    messageId: _MaybeId = None
-    userId: _MaybeId = None
-    anonymousId: _MaybeId = None
-    timestamp: _MaybeTime = None
-    originalTimestamp: _MaybeTime = None
-    sentAt: _MaybeTime = None
-    context: msgspec.Raw = msgspec.Raw()
-    integrations: msgspec.Raw = msgspec.Raw()
-    metadata: msgspec.Raw = msgspec.field(name="_metadata", default=msgspec.Raw())
-    writeKey: msgspec.Raw = msgspec.Raw()
-
-
-class Track(Message, tag="track", kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Somebody did something."""
-
-    event: Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH)]
-    properties: msgspec.Raw = msgspec.Raw()
-
-
-class Page(Message, tag="page", kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Somebody saw a page."""
-
-    name: _MaybeName = None
-    category: _MaybeName = None
-    properties: msgspec.Raw = msgspec.Raw()
-
-
-class Screen(Message, tag="screen", kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Somebody saw a screen of an app."""
-
-    name: _MaybeName = None
-    category: _MaybeName = None
-    properties: msgspec.Raw = msgspec.Raw()
-
-
-class Identify(Message, tag="identify", kw_only=True, forbid_unknown_fields=True, gc=False):
-    """What is known of somebody."""
-
-    traits: msgspec.Raw = msgspec.Raw()
-
-
-class Group(Message, tag="group", kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Somebody belongs to a group."""
-
-    groupId: _Id
-    traits: msgspec.Raw = msgspec.Raw()
-
-
-class Alias(Message, tag="alias", kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Two identities are one person."""
-
-    userId: _Id  # type: ignore[assignment]
-    previousId: _Id
-
-
-_STRICT: dict[str, Any] = {
-    "track": Track,
-    "page": Page,
-    "screen": Screen,
-    "identify": Identify,
-    "group": Group,
-    "alias": Alias,
-}
-_LENIENT: dict[str, Any] = {
-    kind: msgspec.defstruct(
-        f"Extended{cls.__name__}", [], bases=(cls,), tag=kind, forbid_unknown_fields=False, gc=False
-    )
-    for kind, cls in _STRICT.items()
-}
-_TRACKS = {Track, _LENIENT["track"]}
-_KNOWN = frozenset(name for cls in _STRICT.values() for name in cls.__struct_encode_fields__) | {"type"}
-
-
-def _contract_of(fields: Extra) -> TypeAdapter[Any] | Fault:
-    if "type" not in fields:
-        return Fault("type", f"is required: one of {', '.join(MESSAGES)}")
-    kind = msgspec.json.decode(fields["type"])
-    if isinstance(kind, str) and kind in MESSAGES:
-        return MESSAGES[kind]
-    return Fault("type", f"must be one of {', '.join(MESSAGES)}, got {shown(kind)}")
-
-
-def _shape(strict: Any, lenient: Any) -> Shape[Message]:
-    return Shape(
-        strict=msgspec.json.Decoder(strict),
-        strict_all=msgspec.json.Decoder(list[strict]),
-        lenient=msgspec.json.Decoder(lenient),
-        lenient_all=msgspec.json.Decoder(list[lenient]),
-        known=_KNOWN,
-        contract=_contract_of,
-        id="messageId",
-        placeholders=dict.fromkeys(("event", "groupId", "userId", "previousId"), b'"?"') | {"type": b'"identify"'},
-    )
-
-
-def _union(classes: dict[str, Any]) -> Any:
-    track, page, screen, identify, group, alias = classes.values()
-    return track | page | screen | identify | group | alias
-
-
-_SHAPE = _shape(_union(_STRICT), _union(_LENIENT))
 
 
 class _Around(msgspec.Struct, kw_only=True):
@@ -246,7 +135,7 @@ def decode_segment(
             raise Rejected("batch", "is required: an array of messages")
         texts: list[JsonText] = list(found)
         few_enough(len(texts))
-        rows = read_all(_SHAPE, envelope.batch)
+        rows = read_all(SHAPE, envelope.batch)
     else:  # some message is no JSON: look at each
         head, split = split_array(text, b"batch")
         envelope = _envelope_of(head)
@@ -256,7 +145,7 @@ def decode_segment(
         texts = [compacted(row) or row for row in split]
     refusals = Refusals(texts.__getitem__)
     if rows is None:
-        rows = read_each(_SHAPE, texts, refusals)
+        rows = read_each(SHAPE, texts, refusals)
     return _assemble(rows, b"".join(texts), envelope, refusals, len(texts), received_us, source, ahead_us, request)
 
 
@@ -280,7 +169,7 @@ def _decode_single(
             return _assemble(Rows(), b"", _Around(), refusals, 1, received_us, source, ahead_us, request)
     refusals = Refusals(lambda index: row)
     return _assemble(
-        read_each(_SHAPE, [row], refusals), row, _Around(), refusals, 1, received_us, source, ahead_us, request
+        read_each(SHAPE, [row], refusals), row, _Around(), refusals, 1, received_us, source, ahead_us, request
     )
 
 
@@ -385,7 +274,7 @@ def _contexts(
 
 def _named(messages: list[Message]) -> tuple[list[str], Sequence[JsonText]]:
     """Business names, and the texts of the properties with what belongs to them but stands beside them."""
-    if {*map(type, messages)} <= _TRACKS:  # nearly all batches: nothing stands beside
+    if {*map(type, messages)} <= TRACKS:  # nearly all batches: nothing stands beside
         tracks = cast("list[Track]", messages)
         return [track.event for track in tracks], [track.properties for track in tracks]
     types: list[str] = []

@@ -17,7 +17,7 @@ from serve.ingest.arrow import TABLES, as_text, is_text, read_table
 from serve.ingest.bodies import EVENTS_BYTES, NUL, compacted, is_compact, may_hold, raw_texts, within
 from serve.ingest.cell_texts import cell_texts, object_texts
 from serve.ingest.cloudevents import PLAIN, PLAIN_SPELLING, wrapped
-from serve.ingest.columns import Draft, assemble, data_of, json_column
+from serve.ingest.columns import Draft, assemble, data_of, json_column, offsets_of
 from serve.ingest.contract import ID_LENGTH, NAME_LENGTH, PLAIN_EVENT, TIME_LENGTH, explain
 from serve.ingest.times import AHEAD_US
 from serve.ingest.verdicts import Decoded, Fault, Refusals
@@ -86,6 +86,7 @@ def decode_rows(
         subject=empty["subject"],
         time=times,
         properties=properties,
+        number=_number(batch),
         may_hold_nul=_may_hold_nul({**texts, **beside}, properties),
         **beside,
     )
@@ -149,6 +150,25 @@ def _properties(batch: pa.RecordBatch, faults: dict[int, Fault]) -> pa.Array:
     return json_column([_merged(other, own) for other, own in zip(beside, texts, strict=True)])
 
 
+def _number(batch: pa.RecordBatch) -> pa.Array | None:
+    """float64: the property ``value``, as it would be read out of the properties; None where only these can tell.
+
+    So it is where a column may say an amount of money, or holds JSON of its own.
+    """
+    names = batch.schema.names
+    if {"data", "revenue", "currency"} & {*names}:
+        return None
+    if "value" not in names:
+        return pa.nulls(batch.num_rows, pa.float64())
+    column = batch.column("value")
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.float64(), safe=False)  # the nearest, as of JSON
+    if pa.types.is_floating(column.type):
+        numbers = column.cast(pa.float64())
+        return _compute.if_else(_compute.is_finite(numbers), numbers, None)
+    return None
+
+
 def _json_of(column: pa.Array, faults: dict[int, Fault]) -> list[bytes]:
     """The values of a column of JSON text as objects; ``faults`` learns of those that are no JSON."""
     texts: list[bytes] = column.fill_null("{}").cast(pa.binary()).to_pylist()
@@ -184,7 +204,9 @@ def _check(texts: dict[str, pa.Array], times: pa.Array, refusals: Refusals, n: i
     suspect = (_compute.equal(kind, "").fill_null(True)).to_numpy(zero_copy_only=False)
     columns = {**texts, "time": times} if pa.types.is_string(times.type) else texts
     for name, column in columns.items():
-        if column.null_count < n:
+        if (
+            column.null_count < n and int(np.diff(offsets_of(column)).max()) > _MOST[name]
+        ):  # bytes: no fewer than characters
             long = _compute.greater(_compute.utf8_length(column), _MOST[name]).fill_null(False)
             suspect = suspect | long.to_numpy(zero_copy_only=False)
     for row in np.flatnonzero(suspect).tolist():

@@ -25,9 +25,11 @@ def parse_times(column: pa.Array) -> tuple[np.ndarray, np.ndarray, dict[int, str
     The column is of text, or of timestamps in µs UTC. Digits beyond the microsecond are cut off. The verdict on a text
     does not depend on its neighbours.
     """
-    there = column.is_valid().to_numpy(zero_copy_only=False)
+    gaps = column.null_count
+    there = column.is_valid().to_numpy(zero_copy_only=False) if gaps else np.ones(len(column), np.bool_)
     try:
-        return column.cast(_UTC).cast(pa.int64()).fill_null(0).to_numpy(), there, {}
+        found = column.cast(_UTC).view(pa.int64())
+        return (found.fill_null(0) if gaps else found).to_numpy(), there, {}
     except pa.ArrowInvalid:
         pass  # at least one text is unusual or wrong: look at each
     times = np.zeros(len(column), np.int64)

@@ -13,7 +13,7 @@ from actors.definitions.changes import differences
 from actors.definitions.checking import Wanted
 from actors.definitions.inventory import Key
 from actors.definitions.kinds import kind_of
-from serve.defining import Change, Definition, Difference, define, found, remove
+from serve.defining import Change, Definition, Difference, define, found, remove, warned
 from serve.gateway import Gateway, gateway_of, principal
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS, Missing
@@ -72,14 +72,22 @@ class Versions(BaseModel):
 
 
 @router.get("/v1/definitions", response_model=Definitions)
-async def list_definitions(request: Request, kind: str = "") -> Definitions:
-    """All definitions that hold, or those of one kind, in the order in which they came to hold."""
+async def list_definitions(request: Request, kind: str = "", warnings: bool = False) -> Definitions:
+    """All definitions that hold, or those of one kind, in the order in which they came to hold.
+
+    With ``warnings``, each also says what may be a mistake in it, such as a metric that nobody knows (any more).
+    """
     await principal(request, "query")
     if kind:
         kind_of(kind)
-    held = gateway_of(request).access.definitions
+    gateway = gateway_of(request)
+    said = await warned(gateway) if warnings else None
+    held = gateway.access.definitions
     wanted = sorted((e for e in held.values() if kind in ("", e["kind"])), key=lambda entry: entry["version"])
-    return Definitions(definitions=[Definition.model_validate(entry) for entry in wanted])
+    told = [Definition.model_validate(entry) for entry in wanted]
+    for definition in told if said is not None else ():
+        definition.warnings = [*(said or {}).get(Key(definition.kind, definition.name), ())]
+    return Definitions(definitions=told)
 
 
 @router.post("/v1/definitions", response_model=Changes)

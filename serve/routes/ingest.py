@@ -66,7 +66,7 @@ async def events(request: Request) -> Response:
             read = decode_cloudevents(body, content_type, request.headers, now_us(), who.source, ahead_us, name)
     if isinstance(read, bytes):
         return _answer(await interactions.take_event(read, plain_source(content_type, who.source)))
-    return _answer(await interactions.take(read))
+    return _answer(await interactions.take(read, who.source))
 
 
 def _answer(receipt: Answer) -> Response:

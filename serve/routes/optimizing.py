@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -38,15 +39,28 @@ class Touched(BaseModel):
     until: str | None
 
 
+class Index(BaseModel):
+    """Of one stream: its archived files, those of them that the query need not open (by their least and greatest event
+    times), with their rows and bytes; and how many files lie over one moment at most."""
+
+    files: int
+    skipped: int
+    rows_skipped: int
+    bytes_skipped: int
+    depth: int
+
+
 class Result(BaseModel):
     """``result``: rows as objects for SQL, the answer for a question. ``way``: ``cached``, ``partitioned`` (above a million
-    rows) or ``optimized``. ``streams``: what the query touches, as it was estimated before it ran."""
+    rows) or ``optimized``. ``streams``: what the query touches, as it was estimated before it ran; ``indexes``: what of
+    the archive it need not read."""
 
     result: Any
     way: str
     data_size: int
     partitions: int
     streams: dict[str, Touched]
+    indexes: dict[str, Index]
     elapsed_ms: float
 
 
@@ -79,5 +93,6 @@ def _shown(found: Optimized) -> Result:
         data_size=found.rows,
         partitions=found.partitions,
         streams=streams,
+        indexes={name: Index(**asdict(index)) for name, index in found.indexes.items()},
         elapsed_ms=found.elapsed_ms,
     )

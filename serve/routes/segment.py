@@ -56,7 +56,7 @@ def _route(path: str, kind: str) -> None:
             who = await principal(request, "ingest", _write_key(request, body))
             ahead_us = gateway.spec.max_ahead_us
             decoded = decode_segment(kind, body, now_us(), who.source, ahead_us, request=request_name(request))
-        return receipt_response(await gateway.interactions.take(decoded), 200)
+        return receipt_response(await gateway.interactions.take(decoded, who.source), 200)
 
 
 for _path, _kind in PATHS.items():

@@ -187,6 +187,7 @@ def test_a_damaged_segment_is_named_with_its_remedy_and_nothing_else_stops(tmp_p
     log.close()
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_anywhere_gives_other_rows(tmp_path: Path) -> None:
     log = opened(tmp_path)
     fill(log, 300, most=40)

@@ -53,25 +53,25 @@ def test_an_entry_larger_than_several_segments_comes_back_whole(log: ArchivedLog
     assert told(log, SUMS)[0][:3] == [600, 600, 0]
 
 
-@pytest.mark.parametrize("sealed", [False, True])
-@pytest.mark.parametrize("trimmed", [False, True])
+@pytest.mark.parametrize("sealed", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("trimmed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_sql_sees_the_same_rows_in_the_same_order_wherever_they_lie(
     log: ArchivedLog, sealed: bool, trimmed: bool
 ) -> None:
-    head = fill(log, 20_000, most=40)
-    before = told(log, ALL), told(log, SUMS), History(log, "demo").last("user_interactions", 20_000).rows
+    head = fill(log, 6_000, most=40)
+    before = told(log, ALL), told(log, SUMS), History(log, "demo").last("user_interactions", 6_000).rows
     if sealed:
         log.blocks.seal(log, SOURCE, 0, head)
         assert len(log.blocks.of(SOURCE)) > 3
         assert (told(log, ALL), told(log, SUMS)) == before[:2]
-    archived(log, 0, 8_192, 4_096)
+    archived(log, 0, 4_096, 2_048)
     if trimmed:
-        log.trim(*SOURCE, 8_192)
+        log.trim(*SOURCE, 4_096)
     assert (told(log, ALL), told(log, SUMS)) == before[:2]
     unordered = told(log, "SELECT row_offset FROM user_interactions")
     assert unordered == sorted(unordered)
     history = History(log, "demo")
-    assert history.last("user_interactions", 20_000).rows.to_pylist() == before[2].to_pylist()
+    assert history.last("user_interactions", 6_000).rows.to_pylist() == before[2].to_pylist()
     page = history.after("user_interactions", PRODUCER, 4_000, 200).rows
     assert page["offset"].to_pylist()[0] >= 4_000
     assert sum(rows.num_rows for rows, _ in history.backwards("user_interactions", PRODUCER)) == before[1][0][0]
@@ -140,6 +140,7 @@ def test_a_block_that_is_damaged_or_gone_is_passed_over(log: ArchivedLog) -> Non
     assert told(log, ALL) == before
 
 
+@pytest.mark.slow
 def test_blocks_of_another_log_are_passed_over_and_made_anew(log: ArchivedLog, tmp_path: Path) -> None:
     """As after a server that lost its last second, or where a log was put back and the archive was not."""
     fill(log, 17_000)

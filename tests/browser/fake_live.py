@@ -27,6 +27,7 @@ from actors.definitions.kinds import KINDS
 from config.settings import Settings
 from events.catalog import STREAMS
 from query.engine import columns_of
+from query.rows import as_csv
 
 BUILT = Path(__file__).resolve().parents[2] / "serve" / "ui"
 
@@ -234,6 +235,8 @@ class FakeLive:
         self.then: dict[str, Data] = {}
         #: What `/v1/explain` says, by the metric or the alert that is asked about.
         self.explained: dict[str, Data] = {}
+        #: What may be a mistake in a definition, by `kind/name`.
+        self.warned: dict[str, list[str]] = {}
         #: What was asked: path and parameters, or SQL.
         self.asked: list[tuple[str, Data]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -340,6 +343,13 @@ class FakeLive:
                 self._push("alerts", {id: alert})
             return Response(status_code=self.acknowledge_answers)
 
+        @app.get("/v1/definitions")
+        async def definitions() -> JSONResponse:
+            held = self.topics["definitions"].data
+            return JSONResponse(
+                {"definitions": [{**each, "warnings": self.warned.get(key, [])} for key, each in held.items()]}
+            )
+
         @app.get("/v1/definitions/{kind}/{name:path}/versions")
         async def versions(kind: str, name: str) -> Response:
             held = self.topics["definitions"].data.get(f"{kind}/{name}")
@@ -423,7 +433,13 @@ class FakeLive:
                 return JSONResponse({"error": error}, status_code=answer)
             columns = next((known for word, known in self.columns.items() if word in asked["sql"]), [])
             told = [{"name": name, "type": type} for name, type in columns]
-            return JSONResponse({"columns": told, "rows": answer, "truncated": False, "elapsed_ms": 1.0})
+            form = request.headers["accept"]
+            if form == "text/csv":
+                return Response(as_csv([name for name, _ in columns], answer), media_type=form)
+            if form.startswith("application/vnd"):
+                return Response(form.encode(), media_type=form)
+            found = {"columns": told, "rows": answer, "truncated": False, "elapsed_ms": 1.0, "as_of": "token"}
+            return JSONResponse(found)
 
         @app.websocket("/live")
         async def live(socket: WebSocket) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,6 +13,8 @@ from playwright.sync_api import Page, expect
 from .conftest import Visit
 from .fake_live import FakeLive
 from .scenes import busy, first_start
+from .test_explain import WINDOW
+from .test_explore import answering
 
 AXE = Path(__file__).resolve().parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -90,4 +93,38 @@ def test_no_violation_before_the_first_event(visit: Visit, theme: str) -> None:
 def test_no_violation_on_a_phone(visit: Visit, theme: str) -> None:
     page = visit(FakeLive(busy()), theme=theme, size=(390, 844))
     settled(page)
+    assert violations(page) == []
+
+
+PAST = "as_of=2026-03-01T10:00:00Z"
+WHY = quote('{"metric":"revenue","key":"KRW","start":1772359200}')
+BESIDE = {
+    "past": f"/#/dashboards/overview?{PAST}",
+    "explained": f"/#/dashboards/overview?{PAST}&why={WHY}",
+    "moment": f"/#/events?{PAST}",
+    "paths": f"/#/explore?ask=paths&{PAST}",
+    "cohort": "/#/explore?ask=cohort",
+}
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desk", "phone"])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("what", BESIDE)
+def test_no_violation_in_the_past_and_in_what_opens(visit: Visit, what: str, theme: str, size: tuple[int, int]) -> None:
+    fake = answering([])
+    fake.reach = ("2026-02-01T00:00:00Z", "2026-02-01T00:00:00Z")
+    fake.explained["revenue"] = WINDOW
+    page = visit(fake, path=BESIDE[what], theme=theme, size=size)
+    expect(page.locator("h1")).to_be_visible()
+    if what == "moment":
+        page.get_by_role("button", name="Moment").click()
+        expect(page.get_by_role("slider")).to_be_visible()
+    elif what == "cohort":
+        page.get_by_role("button", name="New cohort…").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+    elif what == "explained":
+        expect(page.get_by_role("dialog")).to_contain_text("Counted again")
+    elif what == "paths":
+        expect(page.get_by_role("region", name="Step 1")).to_be_visible()
+    page.wait_for_load_state("networkidle")
     assert violations(page) == []

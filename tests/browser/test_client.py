@@ -177,7 +177,7 @@ def test_alerts_are_worked_through_from_the_keyboard(visit: Visit) -> None:
     page.keyboard.press("a")
     expect(page.locator('.alerts li[data-id="a2"]')).to_contain_text("acked")
     expect(page.locator(".rail em")).to_contain_text("2 alerts")
-    expect(page).to_have_title("(2) Overview · Hindcast")
+    expect(page).to_have_title("(2) Overview (simulated) · Hindcast")
     page.keyboard.press("k")
     page.keyboard.press("a")
     expect(page.locator('.alerts li[data-id="a1"]')).to_contain_text("acked")

@@ -118,3 +118,16 @@ def test_removing_is_asked_twice_and_a_refusal_is_told_where_it_was_asked(visit:
     expect(dialog).to_have_count(0)
     expect(page.get_by_text("There is no rule Many/refunds")).to_be_visible()
     assert fake.commands[-1][0] == "/v1/definitions/rule/Many/refunds"
+
+
+def test_what_may_be_a_mistake_is_said_in_the_list_and_on_its_page(visit: Visit) -> None:
+    fake = server()
+    fake.define("rule", "Many refunds", RULE)
+    fake.warned["rule/Many refunds"] = ["no sample of refunds was seen yet; did you mean 'revenue'?"]
+    page = visit(fake, path="/#/definitions")
+    row = page.get_by_role("row", name=re.compile("Many refunds"))
+    expect(row).to_contain_text("may be a mistake")
+    expect(row).to_contain_text("did you mean 'revenue'?")
+    expect(page.get_by_text("may be a mistake")).to_have_count(1)
+    row.get_by_role("link").first.click()
+    expect(page.get_by_text("This may be a mistake:")).to_be_visible()

@@ -10,9 +10,12 @@ import pytest
 from fastapi import Request
 from playwright.sync_api import expect
 
+from actors.definitions.checking import Wanted, accept
+from actors.definitions.inventory import Inventory
+
 from .conftest import Visit
 from .fake_live import FakeLive
-from .looking import live
+from .looking import eventually, live
 from .scenes import server
 
 pytestmark = pytest.mark.slow
@@ -40,6 +43,16 @@ ANSWERS: dict[str, dict[str, Any]] = {
             {"period": 1, "users": 4, "rate": 0.4, "complete": False},
         ]}
     ]},
+    "paths": {"by": "type", "paths": 9, "users": 5, "steps": [
+        {"step": 1, "paths": 9, "ways": [
+            {"from": "Page Viewed", "to": "Trial Started", "paths": 6, "users": 4, "still_in": 0},
+            {"from": "Page Viewed", "to": None, "paths": 2, "users": 2, "still_in": 1},
+        ], "other": {"ways": 1, "paths": 1}},
+        {"step": 2, "paths": 6, "ways": [
+            {"from": "Trial Started", "to": "Course Purchased", "paths": 6, "users": 4, "still_in": 0},
+        ], "other": {"ways": 0, "paths": 0}},
+    ]},
+    "cohort": {"cohort": "buyers", "users": 3},
     "users": {"total": 12, "new": 3, "points": [
         {"bucket": f"2026-11-2{i}T00:00:00Z", "users": i, "new": 1, "complete": True} for i in range(1, 5)
     ]},
@@ -124,3 +137,71 @@ def test_the_other_questions_are_drawn_and_opened(visit: Visit) -> None:
         expect(page.get_by_role("link", name="ada")).to_have_count(0)
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_paths_are_shown_step_by_step_and_opened(visit: Visit) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
+    page = visit(answering(asked), path="/#/explore?ask=paths")
+    live(page)
+    shown = page.get_by_role("region", name="9 paths of 5 users, step by step")
+    expect(shown.get_by_role("region", name="Step 1")).to_contain_text("1 other ways, 1 paths")
+    expect(shown.get_by_role("region", name="Step 1")).to_contain_text("1 may still go on")
+    shown.get_by_role("button", name="Page Viewed → Trial Started").click()
+    expect(page.locator(".panel", has_text="Users: from Page Viewed to Trial Started")).to_contain_text("ada")
+    assert asked[-1][1]["cell"] == {"step": 1, "from": "Page Viewed", "to": "Trial Started"}
+    shown.get_by_role("button", name="Page Viewed → ends").click()
+    expect(page.locator(".panel", has_text="Users: ended after Page Viewed")).to_contain_text("ada")
+    assert asked[-1][1]["cell"] == {"step": 1, "from": "Page Viewed"}
+    page.get_by_label("and get to").fill("Course Purchased")
+    page.get_by_label("and get to").press("Tab")
+    page.get_by_label("Steps").select_option("3")
+    eventually(lambda: asked[-1][1].get("steps") == 3)
+    question = asked[-1][1]
+    assert (question["ask"], question["end"], question["steps"], question["by"]) == (
+        "paths",
+        "Course Purchased",
+        3,
+        "type",
+    )
+    assert "begin" not in question
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_cohort_is_defined_looked_into_and_asked_about(visit: Visit) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
+    fake = answering(asked)
+    page = visit(fake, path="/#/explore?ask=cohort")
+    live(page)
+    expect(page.get_by_text("Choose a cohort, or define one")).to_be_visible()
+    page.get_by_role("button", name="New cohort…").click()
+    dialog = page.get_by_role("dialog", name="A group of users")
+    dialog.get_by_label("Name").fill("buyers")
+    dialog.get_by_label("Criterion 1: event").fill("Course Purchased")
+    dialog.get_by_label("Criterion 1: within").select_option("30d")
+    dialog.get_by_role("button", name="Add a criterion").click()
+    dialog.get_by_label("Criterion 2: did or did not").select_option("not")
+    dialog.get_by_label("Criterion 2: event").fill("Refund Requested")
+    dialog.get_by_role("button", name="Define").click()
+    expect(page.get_by_text("3 users are in buyers")).to_be_visible()
+    spec = fake.topics["definitions"].data["cohort/buyers"]["spec"]
+    assert spec["criteria"] == [
+        {"event": "Course Purchased", "did": True, "at_least": 1, "within": "30d"},
+        {"event": "Refund Requested", "did": False, "at_least": 1},
+    ]
+    assert accept([Wanted("cohort", "buyers", spec)], Inventory({}))
+    question = asked[-1][1]
+    assert (question["ask"], question["cohort"], "since" in question) == ("cohort", "buyers", False)
+    page.get_by_role("button", name="3 users are in buyers").click()
+    expect(page.get_by_role("link", name="ada")).to_be_visible()
+    page.get_by_role("button", name="Trends", exact=True).click()
+    page.get_by_role("combobox", name="Users").select_option("not in buyers")
+    eventually(lambda: asked[-1][1].get("not_cohort") == "buyers")
+
+
+def test_a_question_is_about_the_moment_of_the_page(visit: Visit) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
+    page = visit(answering(asked), path="/#/explore?ask=paths&as_of=2026-11-20T10:00:00Z")
+    page.get_by_role("button", name="Page Viewed → Trial Started").click()
+    expect(page.get_by_role("link", name="ada")).to_be_visible()
+    assert {question.get("question", question)["as_of"] for _, question in asked} == {"2026-11-20T10:00:00.000Z"}

@@ -146,5 +146,6 @@ def test_on_a_phone_the_sign_and_the_slider_fit(visit: Visit) -> None:
     page = visit(lived(), path=f"/#/dashboards/overview?{THEN}", size=(390, 844))
     expect(sign(page)).to_be_visible()
     page.get_by_role("button", name="Moment").click()
-    expect(page.get_by_role("slider")).to_be_visible()
+    expect(page.get_by_role("slider")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Done")).to_be_in_viewport(ratio=1)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -101,12 +101,13 @@ def test_times_are_drawn_as_lines_and_names_as_bars(visit: Visit) -> None:
 
 
 def test_a_file_of_the_rows_is_read_back_as_they_are(visit: Visit, tmp_path: Path) -> None:
-    page = visit(asking(), path="/#/sql")
+    fake = asking()
+    page = visit(fake, path="/#/sql")
     live(page)
     editor(page).fill(BY_TYPE)
     editor(page).press("Control+Enter")
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     path = tmp_path / download.value.suggested_filename
     download.value.save_as(path)
     with path.open(newline="", encoding="utf-8") as file:
@@ -116,6 +117,13 @@ def test_a_file_of_the_rows_is_read_back_as_they_are(visit: Visit, tmp_path: Pat
             ["Email Opened", "-3"],
             ["", ""],
         ]
+    for form, ending in (("Parquet", "parquet"), ("Arrow", "arrows")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=form, exact=True).click()
+        assert download.value.suggested_filename == f"result.{ending}"
+    asked = [asked for path, asked in fake.asked if path == "/v1/query"]
+    assert [each.get("as_of") for each in asked] == [None, "token", "token", "token"], "the rows that are shown"
+    assert "limit" not in asked[-1], "all of them"
 
 
 def test_a_query_is_kept_for_everybody_and_opens_by_its_name(visit: Visit) -> None:

@@ -239,7 +239,7 @@ def verify(log: EventLog, killed: Killed, delivered: list[str], config: Path) ->
 
 
 def sources(log: EventLog) -> list[Source]:
-    return [(USER_INTERACTIONS.name, producer) for producer in log.producers(USER_INTERACTIONS.name)]
+    return [(USER_INTERACTIONS.name, producer) for producer in oracle.doors_of(History(log))]
 
 
 def _revisions(history: History) -> int:

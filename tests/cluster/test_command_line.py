@@ -112,7 +112,7 @@ def _readable(stream: Any) -> bool:
 
 def test_streams_lists_them_all(running: Running) -> None:
     found = {stream["name"]: stream for stream in asked(running, "streams")}
-    assert found["user_interactions"]["producers"][0]["producer"] == "main/user_interactions/0"
+    assert "main/user_interactions/0" in {p["producer"] for p in found["user_interactions"]["producers"]}
     assert {"metrics", "alerts", "dead_letters", "clock", "system_metrics"} <= set(found)
 
 

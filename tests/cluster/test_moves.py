@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.cluster.words import only_packed
 from tests.running import PATIENCE_S, Running, free_port, start
 
 pytestmark = pytest.mark.cluster
@@ -113,6 +114,7 @@ def test_cells_move_under_load_and_a_killed_host_gets_the_cells_of_now(system: R
     assert [type_ for (type_,) in orders] == ["cell.placed"] * 3 + ["cells.arranged"] * 2
 
 
+@pytest.mark.parametrize("system", ["packed"], indirect=True)
 def test_the_command_line_waits_and_says_how_far_it_is(system: Running) -> None:
     command = [sys.executable, "-m", "hindcast", "move", BOARD, "alone", "--data-dir", str(system.data), "--json"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
@@ -153,10 +155,11 @@ def test_a_cell_that_was_added_is_there_after_a_restart(tmp_path: Path) -> None:
         assert said.stdout.splitlines()[-2:] == ["analyzers:main/late/0", "running"]
 
 
-def test_an_order_that_cannot_be_is_refused_with_what_would_do(system: Running) -> None:
-    answer = system.http.put("/v1/placement/main/nobody/0", json={"host": "own"})
+@only_packed
+def test_an_order_that_cannot_be_is_refused_with_what_would_do(running: Running) -> None:
+    answer = running.http.put("/v1/placement/main/nobody/0", json={"host": "own"})
     assert (answer.status_code, answer.json()["error"]["field"]) == (404, "cell")
-    answer = system.http.put(f"/v1/placement/{BOARD}", json={"host": "a b"})
+    answer = running.http.put(f"/v1/placement/{BOARD}", json={"host": "a b"})
     assert (answer.status_code, answer.json()["error"]["field"]) == (400, "host")
     assert "`own`" in answer.json()["error"]["reason"]
-    assert system.http.put("/v1/placement", json={"placement": "scattered"}).status_code in (400, 422)
+    assert running.http.put("/v1/placement", json={"placement": "scattered"}).status_code in (400, 422)

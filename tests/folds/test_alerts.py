@@ -124,6 +124,7 @@ def test_a_rule_that_is_changed_goes_on_knowing_the_keys_that_are_silent() -> No
 BUSY: dict[str, Any] = {"name": "busy", "condition": "cpu.percent.mean > 90"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("no_data", "said"),
     [
@@ -137,12 +138,14 @@ def test_a_gauge_that_falls_silent_while_it_fires(no_data: str, said: list[Any])
     life.measures("cpu.percent", 5.0).passes(20).says(*[] if no_data == "resolve" else ["alert.resolved"])
 
 
+@pytest.mark.slow
 def test_a_gauge_that_falls_silent_while_all_is_well() -> None:
     for no_data, said in (("resolve", []), ("keep", []), ("fire", [("alert.fired", "web-1", 610)])):
         life = Life([GAUGES], [BUSY | {"no_data": no_data}]).measures("cpu.percent", 5.0).passes(1800).says(*said)
         life.measures("cpu.percent", 5.0).passes(20).says(*["alert.resolved"] if said else [])
 
 
+@pytest.mark.slow
 def test_a_gauge_measured_now_and_then_is_judged_by_what_there_is() -> None:
     """Windows without a measurement neither break a condition that holds nor stand for one."""
     life = Life([GAUGES], [BUSY | {"for_s": 100}])
@@ -223,6 +226,7 @@ def test_a_window_over_a_stream_that_tells_no_silence_closes_by_the_clock() -> N
     story.tick(85 * SECOND).then("metrics", type="window.closed", start=10 * SECOND, time=20 * SECOND)
 
 
+@pytest.mark.slow
 def test_windows_that_close_hours_late_by_configuration_still_alert() -> None:
     life = Life([ERRORS], [MANY], bound_s=3 * 3600).sends(9, "error.shown").passes(3 * 3600 + 60, step=5)
     life.says(("alert.fired", "", 10), ("alert.resolved", "", 20))

@@ -15,6 +15,7 @@ from actors.collectors.imports import ImportCollector
 from actors.collectors.push import control, user_interactions
 from actors.edges import retelling
 from actors.edges.retelling import RetellingWorker
+from actors.explaining.metrics import MetricExplainer
 from actors.retelling import Retelling
 from events.catalog import CONTROL, USER_INTERACTIONS, rows
 from events.memory_log import MemoryLog
@@ -92,7 +93,7 @@ class System:
             found = retelling.jobs(self.past.state, self.now)
             if not found:
                 return
-            self.worker._tell(found)
+            self.worker.tell_next(found)
         raise AssertionError("it never ends")
 
     def sql(self, text: str) -> list[list[Any]]:
@@ -167,7 +168,7 @@ def test_a_kill_tells_no_window_twice_and_leaves_none_out(system: System, monkey
     system.now += 10 * MINUTE
     for _ in range(after):
         system.past.advance()
-        system.worker._tell(retelling.jobs(system.past.state, system.now))
+        system.worker.tell_next(retelling.jobs(system.past.state, system.now))
     system.begin()
     system.tell()
     assert system.latest() == system.counted()
@@ -203,3 +204,24 @@ def test_samples_name_their_metric_and_are_marked_as_past(system: System) -> Non
     system.tell()
     found = system.sql("SELECT DISTINCT source, subject, producer FROM past_metrics")
     assert found in ([["orders", "past", "t/retelling/0"]], [])
+
+
+def test_a_window_that_was_counted_anew_explains_itself_and_one_that_was_not_leaves_imported_rows_out(
+    system: System,
+) -> None:
+    live = [NOW - 3 * MINUTE + n * 1_000_000 for n in range(30)]
+    system.come(live)
+    system.bring("file", [NOW - 3 * MINUTE + n * 1_500_000 for n in range(20)])
+    system.come([NOW + 5 * MINUTE])
+    start, key, count, *_ = next(row for row in system.latest() if row[0] == NOW - 3 * MINUTE)
+    explained = MetricExplainer(system.log, "t").metric("orders", key, start)
+    assert (explained["figures"]["count"], explained["again"]["equal"]) == (count, True), "what was counted live"
+    assert [one["producer"] for one in explained["rows"]["producers"]] == ["t/user_interactions/0"]
+    system.tell()
+    system.come([NOW - 3 * MINUTE + 7])  # later than what was counted
+    explained = MetricExplainer(system.log, "t").metric("orders", key, start)
+    assert explained["figures"]["count"] > count
+    assert explained["again"]["equal"], explained
+    assert {one["producer"] for one in explained["rows"]["producers"]} == {"t/user_interactions/0", "t/imports/0"}
+    assert [one["count"] for one in explained["revisions"]] == [count, explained["figures"]["count"]]
+    assert len(system.sql(explained["rows"]["sql"])) == explained["figures"]["count"]

@@ -67,8 +67,9 @@ def entry_of(stream: Stream, position: bytes = b"") -> Entry:
 def plain_header(header: EntryHeader) -> dict[str, Any]:
     """The header as JSON values; a field that was added later is left out where it holds its default."""
     fields = {**msgspec.structs.asdict(header), "chain": header.chain.hex()}
-    if not header.position:
-        del fields["position"]
+    for later in ("position", "tombstone"):
+        if not fields[later]:
+            del fields[later]
     return json.loads(msgspec.json.encode(fields))
 
 

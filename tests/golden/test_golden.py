@@ -126,6 +126,7 @@ def test_every_type_that_a_stored_model_may_hold_is_in_a_golden_one() -> None:
     assert held >= set(TRUSTED)
 
 
+@pytest.mark.slow
 def test_the_generator_refuses_to_write_over_golden_files() -> None:
     before = {path: path.read_bytes() for path in HERE.rglob("*.v*")}
     with pytest.raises(FileExistsError):

@@ -19,16 +19,32 @@ from events.catalog import STREAMS, rows
 from events.entry import NO_WATERMARK, EntryHeader
 from tests.laws.toys import int_column
 
-RAW = ("user_interactions", "system_metrics")
+RAW = ("user_interactions", "system_metrics", "website_analytics")
 """Streams whose watermark is known at each row; of the others only the header says it, at the end of an entry."""
 BOUND_US = 5_000_000
 BASE_US = 1_760_000_000_000_000
 RULE = {"condition": "events.count > 5", "threshold": 5.0, "channels": ["dashboard"], "for_s": 20.0}
 GAUGES = ("cpu.percent", "memory.percent", "disk.percent", "network.bytes_per_s")
 VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
-    ("user_interactions", "type"): ("order.placed", "page.viewed", "events"),
-    ("user_interactions", "properties"): ("{}", '{"plan":"pro"}', None),
+    ("user_interactions", "type"): (
+        "order.placed",
+        "page.viewed",
+        "events",
+        "user.identified",
+        "user.aliased",
+        "user.grouped",
+    ),
+    ("user_interactions", "properties"): ("{}", '{"plan":"pro"}', '{"previousId":"a","groupId":"g"}', None),
     ("user_interactions", "currency"): ("EUR", "USD", None),
+    ("user_interactions", "context"): (
+        None,
+        '{"campaign":{"source":"news","medium":"email"},"page":{"path":"/a"}}',
+        '{"page":{"url":"https://shop.example/b?utm_source=google","referrer":"https://t.co/x"}}',
+    ),
+    ("website_analytics", "type"): ("page.requested", "page.viewed"),
+    ("website_analytics", "referrer"): (None, "https://www.google.com/", "https://a/x"),
+    ("website_analytics", "path"): ("/", "/price", "/style.css"),
+    ("website_analytics", "status"): (200, 404, None),
     ("system_metrics", "type"): GAUGES,
     ("system_metrics", "source"): ("host-a", "host-b"),
     ("metrics", "type"): ("metric.sampled", "metric.sampled", "window.closed"),
@@ -64,6 +80,12 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "trend.defined",
         "trend.removed",
         "correlation.defined",
+        "session.defined",
+        "session.defined",
+        "session.removed",
+        "identity.defined",
+        "identity.defined",
+        "identity.unlinked",
         "dashboard.defined",
         "alert.acknowledged",
         "notification.resent",
@@ -175,8 +197,17 @@ METRICS_DEFINED: Sequence[Mapping[str, Any]] = (
 )
 
 
+SESSIONS_DEFINED: Sequence[Mapping[str, Any]] = (
+    {"stream": "user_interactions", "gap_s": 8.0, "lateness_s": 60.0, "conversions": ["order.placed"], "own_hosts": []},
+    {"stream": "user_interactions", "gap_s": 1.0, "lateness_s": 0.0, "conversions": [], "own_hosts": []},
+    {"stream": "website_analytics", "gap_s": 8.0, "lateness_s": 20.0, "conversions": [], "own_hosts": ["a"]},
+)
+
+
 def _said(rng: random.Random, type_: str, name: str) -> str:
     """The data of a command: a rule in clear in its old form, else a definition with its owner."""
+    if type_ == "identity.unlinked":
+        return json.dumps({"other": rng.choice((None, "b"))})
     if type_.endswith((".defined", ".removed")):
         kind = type_.partition(".")[0]
         spec = {"name": name, **rng.choice(METRICS_DEFINED)}
@@ -193,6 +224,10 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
                 (["events.count[a]", "events.count[b]"], ["events.sum[a]", "events.mean[b]", "cpu.percent.max[a]"])
             )
             spec = {"name": name, "series": series, "windows": 40, "max_lag": 2, "fdr": 0.2}
+        elif kind == "identity":
+            spec = {"identify": ["user.identified"], "alias": ["user.aliased"], "group": ["user.grouped"]}
+        elif kind == "session":
+            spec = {"name": name, **rng.choice(SESSIONS_DEFINED)}
         return json.dumps({"spec": spec, "owner": rng.choice(("api", "file:base.yaml")), "by": "ada"})
     return _rule(rng, name)
 

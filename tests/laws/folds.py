@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 from actors.alerts.evaluator import AlertEvaluator
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.correlations import CorrelationAnalyzer
+from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.sessions import SessionAnalyzer
 from actors.analyzers.trends import TrendAnalyzer
 from actors.backfill import Backfill
+from actors.collectors.arrivals import Part
+from actors.collectors.imports import ImportCollector
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import Arrivals, control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
@@ -23,6 +27,7 @@ from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
 from actors.fold import Fold, Outputs
 from actors.notifier import Notifier, Outcome
+from actors.retelling import Place, Retelling
 from events.catalog import CLOCK, SYSTEM_METRICS, USER_INTERACTIONS
 from tests.laws.feeds import Feed, feeds
 from tests.laws.toys import Alarm, Brittle, Door, Tally, Windows
@@ -74,6 +79,20 @@ def push_admits(fold: Any, state: Any, feed: Feed) -> Told:
         return fold.idle(state, feed.committed + 60_000_000)
     state, outputs, verdict = fold.admit(state, Arrivals(feed.table, None))
     return state, outputs, verdict.tolist()
+
+
+def import_admits(fold: ImportCollector, state: Any, feed: Feed) -> Told:
+    """The next rows of an import."""
+    first = fold.progress(state, "file").rows
+    part = Part("file", first, first + feed.table.num_rows)
+    state, outputs, verdict = fold.admit(state, Arrivals(feed.table, None, part), part, feed.committed)
+    return state, outputs, verdict.tolist()
+
+
+def tells_again(fold: Retelling, state: Any, feed: Feed) -> Told:
+    """Windows of the first metric; of one that is gone where there is none."""
+    name, metric = next(iter(sorted(state.metrics.items())), ("gone", None))
+    return fold.tell(state, Place(name, metric.cause if metric else "", "file", feed.committed), feed.table)
 
 
 def pull_admits(fold: Any, state: Any, feed: Feed) -> Told:
@@ -143,6 +162,14 @@ FOLDS: list[Case] = [
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
     Case(TrendAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
     Case(CorrelationAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
+    Case(
+        SessionAnalyzer,
+        feeds("control", "user_interactions", "website_analytics", "idle_producers", "clock", entries=40, most_rows=20),
+    ),
+    Case(lambda: SessionAnalyzer(EXPECTED), feeds("control", "user_interactions", "idle_producers", entries=40)),
+    Case(IdentityAnalyzer, feeds("control", "user_interactions", entries=30, most_rows=20)),
+    Case(lambda: ImportCollector(64), told=feeds("user_interactions"), record=import_admits),
+    Case(Retelling, feeds("control", "imports"), told=feeds("past_metrics"), record=tells_again, tells="past_metrics"),
     Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),

@@ -68,6 +68,7 @@ def told(shown: Mapping[str, Any]) -> str:
     return json.dumps(shown, sort_keys=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "producers"), [(1, 1), (2, 3), (4, 3)])
 def test_what_was_answered_is_answered_again(seed: int, producers: int) -> None:
     system = Looking(seed, producers)

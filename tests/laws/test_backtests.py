@@ -41,6 +41,7 @@ def test_live_turns_and_backtest_turns_are_equal(seed: int, producers: int, bloc
     assert by_rule(found.turns.to_pylist()) == by_rule(system.live("alerts"))
 
 
+@pytest.mark.slow
 def test_the_lives_of_that_law_are_full_of_turns() -> None:
     kinds: set[str] = set()
     for seed in range(6):

@@ -25,6 +25,7 @@ def explained(system: System, window: dict[str, Any], moment: as_of.Moment | Non
     return MetricExplainer(system.log, "t", moment).metric(window["metric"], window["key"] or "", window["start"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "producers"), [(1, 1), (2, 3)])
 def test_the_rows_of_an_explanation_sum_up_to_the_value(seed: int, producers: int) -> None:
     system = System(seed, producers)

@@ -98,6 +98,7 @@ def test_while_one_cell_moves_no_other_pauses(fleet: LocalFleet, spec: LogSpec) 
     all_is_right(spec, sender)
 
 
+@pytest.mark.slow
 def test_a_running_system_is_spread_and_packed_again(fleet: LocalFleet, spec: LogSpec) -> None:
     reconciler = placed(fleet, "packed")
     with Sender("a", fleet, reconciler) as sender:

@@ -105,6 +105,7 @@ def test_four_partitions_and_a_second_collector_answer_as_one_does(seed: int) ->
     assert all(writers), "every partition had rows"
 
 
+@pytest.mark.slow
 def test_two_tenants_on_one_log_never_see_each_other() -> None:
     log = MemoryLog()
     ours, theirs = Whole(4, log=log), Whole(1, tenant="u", log=log)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from analytics.windows import NO_WATERMARK
 from events.catalog import CONTROL, IDLE_PRODUCERS, USER_INTERACTIONS, Stream, rows
 from events.entry import EntryHeader
 from events.memory_log import MemoryLog
+from tests.examples import up_to
 from tests.laws.feeds import BASE_US
 from tests.laws.oracle import History
 from tests.told import metrics_defined
@@ -150,7 +152,8 @@ def spread(rng: random.Random, events: Sequence[Event], reader: Reader) -> None:
             reader.idles(name, part[-1].received - BOUND)
 
 
-@settings(deadline=None, database=None, max_examples=150)
+@pytest.mark.slow
+@settings(deadline=None, database=None, max_examples=up_to(150))
 @given(seed=st.integers(0, 2**32), producers=st.sampled_from((2, 4)), n=st.integers(1, 80))
 def test_rows_within_their_lateness_give_the_answers_of_one_producer(seed: int, producers: int, n: int) -> None:
     rng = random.Random(seed)
@@ -167,7 +170,8 @@ def test_rows_within_their_lateness_give_the_answers_of_one_producer(seed: int, 
     assert many.closed() == one.closed()
 
 
-@settings(deadline=None, database=None, max_examples=100)
+@pytest.mark.slow
+@settings(deadline=None, database=None, max_examples=up_to(100))
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 80))
 def test_what_one_producer_would_have_counted_late_is_counted_too(seed: int, n: int) -> None:
     rng = random.Random(seed)
@@ -183,7 +187,7 @@ def test_what_one_producer_would_have_counted_late_is_counted_too(seed: int, n: 
     assert many.answers() == one.answers()
 
 
-@settings(deadline=None, database=None, max_examples=100)
+@settings(deadline=None, database=None, max_examples=up_to(100))
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 80), producers=st.sampled_from((1, 2, 4)))
 def test_a_row_is_counted_or_listed_and_never_both(seed: int, n: int, producers: int) -> None:
     """Beyond all lateness, too, and where producers idle while they have rows still to come."""
@@ -296,7 +300,7 @@ def test_that_a_producer_idled_says_nothing_while_its_rows_are_still_to_be_read(
 def test_a_reader_that_comes_late_knows_every_producer_before_it_has_read_one_of_them_far_ahead() -> None:
     """Two collectors, hours of rows in the log, and an analyzer that begins to read: nobody told it whom to expect."""
     log = MemoryLog()
-    for name in ("http", "imports", "third"):
+    for name in ("http", "pulled", "third"):
         collector: Cell[Any] = Cell(PullCollector(name, USER_INTERACTIONS, BOUND), log, tenant="t", now=lambda: 1)
         collector.recover()
         fold: Any = collector.fold

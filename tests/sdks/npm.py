@@ -33,7 +33,7 @@ def installed(folder: Path, *packages: str) -> Path:
         str(folder),
         *packages,
     ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     if done.returncode:
         assert not needed, done.stderr[-2000:]
         pytest.skip(f"npm could not install {', '.join(packages)}: {done.stderr.strip()[-200:]}")

@@ -69,7 +69,7 @@ def test_the_sdk_for_node_sends_every_kind(packages: Path, tmp_path: Path) -> No
     door.key("wk_shop", "shop")
     door.refusals = [Overloaded("consumers lag", 1.0)]
     with door.open(tmp_path):
-        done = subprocess.run(["node", str(script), door.url], capture_output=True, text=True, timeout=300)
+        done = subprocess.run(["node", str(script), door.url], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert {row["type"] for row in door.rows} == ALL
     assert {row["id"] for row in door.rows} == {f"m{n}" for n in range(1, 7)}

@@ -117,7 +117,7 @@ def test_the_sdk_for_node(packages: Path, door: Door) -> None:
     script = packages.parent / "send.mjs"
     script.write_text(NODE)
     door.refusals = [Overloaded("the disk is nearly full", 0.2)]
-    done = subprocess.run(["node", str(script), door.url], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["node", str(script), door.url], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert [row["type"] for row in door.rows] == ["order paid", "user.identified", "user.aliased"]
     assert (door.rows[0]["amount"], door.rows[0]["currency"]) == (300, "MXN")

@@ -33,7 +33,7 @@ def bench(folder: Path, *scripts: str, **environment: str) -> subprocess.Complet
         env={**os.environ, "PYTHONPATH": paths, **environment},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 

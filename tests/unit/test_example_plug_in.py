@@ -19,5 +19,5 @@ def test_its_own_tests_pass() -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(PLUGIN), str(PLUGIN)]
     path = f"import sys; sys.path[:0] = [{str(PLUGIN)!r}, {str(PLUGIN.parents[1])!r}]; import pytest"
     run = [sys.executable, "-c", f"{path}; sys.exit(pytest.main({command[3:]!r}))"]
-    said = subprocess.run(run, capture_output=True, text=True, timeout=240, check=False, cwd=PLUGIN)
+    said = subprocess.run(run, capture_output=True, text=True, timeout=600, check=False, cwd=PLUGIN)
     assert said.returncode == 0, said.stdout + said.stderr

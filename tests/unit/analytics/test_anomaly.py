@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from analytics.anomaly import READY, WARMING, AnomalySpec, AnomalyState, episodes, score
 from analytics.anomaly.band import logarithm
+from tests.examples import up_to
 
 STEP_US = 10_000_000
 
@@ -128,7 +129,7 @@ def test_the_logarithm_is_the_usual_one() -> None:
         assert logarithm(x) == pytest.approx(np.log(x), rel=1e-14, abs=1e-15)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=up_to(50), deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 500), max_size=8))
 def test_cuts_and_restarts_change_no_bit(seed: int, cuts: list[int]) -> None:
     rng, spec = np.random.default_rng(seed), AnomalySpec(shift_rows=3)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.anomaly import AnomalyDetector, AnomalySpec, AnomalyState, Scores, episodes, score
+from tests.examples import up_to
 from tests.unit.analytics.anomaly_oracle import Key
 
 MINUTE = 60_000_000
@@ -51,7 +52,7 @@ def test_every_row_is_what_the_plain_oracle_says(seed: int) -> None:
     assert 0 < found.is_anomaly.sum() < 2_000
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=up_to(25), deadline=None)
 @given(st.integers(0, 10_000), st.permutations(range(6)))
 def test_keys_may_have_any_numbers(seed: int, names: list[int]) -> None:
     key, time, value = mixed(seed, 2_000, 6)
@@ -59,7 +60,7 @@ def test_keys_may_have_any_numbers(seed: int, names: list[int]) -> None:
         assert one.tobytes() == other.tobytes()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=up_to(25), deadline=None)
 @given(st.integers(0, 10_000), st.integers(-3, 20), st.booleans())
 def test_the_unit_of_the_values_does_not_matter(seed: int, power: int, upside_down: bool) -> None:
     """Up to the floor of 1e-12 under every scale, which is why no unit here makes the values small."""
@@ -71,7 +72,7 @@ def test_the_unit_of_the_values_does_not_matter(seed: int, power: int, upside_do
     assert (one.is_anomaly == other.is_anomaly).mean() > 0.999
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=up_to(25), deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 1_500), max_size=4))
 def test_a_detector_is_the_same_however_it_is_cut_and_restored(seed: int, cuts: list[int]) -> None:
     key, time, value = mixed(seed, 1_500, 4)

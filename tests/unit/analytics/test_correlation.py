@@ -11,6 +11,7 @@ from scipy.stats import binom, spearmanr
 
 from analytics.correlation import Correlations, Pair, correlate
 from analytics.correlation.report import Method
+from tests.examples import up_to
 
 METHODS: tuple[Method, ...] = ("pearson", "spearman", "distance", "mutual_information")
 
@@ -187,7 +188,7 @@ def test_false_discoveries_are_held_by_benjamini_and_hochberg_or_yekutieli() -> 
     assert cautious == pytest.approx(np.minimum(q * (1 + 1 / 2 + 1 / 3), 1))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=up_to(30), deadline=None)
 @given(st.integers(12, 150), st.integers(0, 5), st.integers(0, 1000), st.sampled_from(METHODS), st.booleans())
 def test_swapping_two_series_turns_the_lag_around(n: int, lag: int, seed: int, method: Method, holes: bool) -> None:
     values = ar1(n, 2, 0.5, seed)

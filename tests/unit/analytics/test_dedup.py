@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from analytics import dedup
 from analytics.dedup import MINUTE_US, MINUTES, DedupState, admit, dump_apart, load_apart
 from analytics.dedup_segment import Segment, sealed
+from tests.examples import up_to
 
 HOUR_US = MINUTES * MINUTE_US
 
@@ -126,7 +127,7 @@ def oracle(least: int, rows: list[Row]) -> list[int]:
     return verdicts
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=up_to(300), deadline=None)
 @given(least=st.integers(1, 20), rows=ROWS, cut=st.integers(0, 150), small=st.sampled_from((1, 3, 4096)))
 def test_verdicts_are_those_of_a_dictionary_however_the_rows_are_cut(least, rows, cut, small) -> None:
     minutes = np.cumsum([1000] + [step for _, _, step in rows])[1:].tolist()
@@ -151,7 +152,7 @@ def test_verdicts_are_those_of_a_dictionary_however_the_rows_are_cut(least, rows
         assert dump_apart(again) == dump_apart(whole)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=up_to(50), deadline=None)
 @given(st.dictionaries(st.integers(1, (1 << 64) - 1), st.integers(0, 65_535), max_size=200))
 def test_a_sealed_segment_says_what_went_in(rows: dict[int, int]) -> None:
     ids, contents = np.array([*rows], np.uint64), np.array([*rows.values()], np.uint16)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.anomaly import columns, detect
+from tests.examples import up_to
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -112,7 +113,7 @@ def test_rows_without_a_time_or_a_number_are_passed_over() -> None:
     assert found["lower"][200].as_py() is None and found["status"][109].as_py() == "ready"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(
     st.lists(
         st.tuples(

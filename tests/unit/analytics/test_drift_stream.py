@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.drift import Changes, DriftSpec, DriftState, update
+from tests.examples import up_to
 
 
 def one_key(values: np.ndarray, spec: DriftSpec | None = None) -> Changes:
@@ -115,7 +116,7 @@ def test_it_is_the_rule_of_the_paper(seed: int) -> None:
     assert flags.any() and (flags == oracle(values, spec)).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=up_to(50), deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 1500), max_size=8))
 def test_cuts_and_restarts_change_no_bit(seed: int, cuts: list[int]) -> None:
     rng, spec = np.random.default_rng(seed), DriftSpec(every=4, delta=0.2)

@@ -15,6 +15,7 @@ from analytics.forecast.calendar import Frequency, infer
 from analytics.forecast.season import confirmed, detect
 from analytics.forecast.series import Series, fill, series_of
 from analytics.forecast.trading import effect, regressor
+from tests.examples import up_to
 
 DAY = 86_400_000_000
 RNG = np.random.default_rng(7)
@@ -117,7 +118,7 @@ class TestInvariants:
         assert made.forecast.shape == (horizon,)
         assert all(np.isfinite(x).all() for x in (made.forecast, *made.lo.values(), *made.hi.values()))
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=up_to(30), deadline=None)
     @given(st.integers(1, 40), st.sampled_from(["h", "D", "W", "M"]), st.integers(3, 60))
     def test_the_next_times_carry_the_grid_on(self, ahead: int, unit: str, count: int) -> None:
         whole = times("2023-01", 1, "M")[0] + 0

@@ -52,6 +52,7 @@ def test_on_a_random_walk_the_interval_grows_as_the_errors_do() -> None:
     assert abs(inside[:4].mean() - inside[-4:].mean()) < 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (DATA / "m3").is_dir(), reason="set HINDCAST_DATA to the folder that has m3/m3.csv.gz")
 @pytest.mark.parametrize(("group", "period"), [("YEARLY", 1), ("QUARTERLY", 4)])
 def test_on_short_series_of_a_competition_intervals_hold_as_often_as_said(group: str, period: int) -> None:

@@ -24,6 +24,7 @@ from analytics.kpis import (
     recommendations,
     totals,
 )
+from tests.examples import up_to
 
 
 def test_currencies_never_mix() -> None:
@@ -105,7 +106,7 @@ def counted(draw: st.DrawFn) -> Counts:
     return Counts(revenue=draw(money), margin=draw(money), spend=draw(money), **values)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=up_to(40), deadline=None)
 @given(counted(), counted(), counted())
 def test_parts_merge_exactly_in_any_order(a: Counts, b: Counts, c: Counts) -> None:
     assert (a + b) + c == a + (b + c) == (c + b) + a

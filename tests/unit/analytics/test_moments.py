@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.correlation import Moments, MomentSpec, correlate, correlations
+from tests.examples import up_to
 
 
 def rows(n: int, seed: int, p: int = 3) -> np.ndarray:
@@ -24,7 +25,7 @@ def same(one: Moments, other: Moments) -> bool:
     return all(np.asarray(a[k]).tobytes() == np.asarray(b[k]).tobytes() for k in a)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=up_to(40), deadline=None)
 @given(st.integers(0, 700), st.integers(0, 20), st.lists(st.integers(0, 700), max_size=6), st.randoms())
 def test_cuts_and_the_order_of_merging_change_no_bit(n: int, max_lag: int, cuts: list[int], chance) -> None:
     values = rows(n, n)

@@ -31,6 +31,7 @@ from analytics.plots import (
     panels,
 )
 from analytics.plots.ticks import log_ticks, round_ticks, time_ticks
+from tests.examples import up_to
 
 SVG = "{http://www.w3.org/2000/svg}"
 FLOATS = st.lists(st.floats(width=32) | st.just(math.nan), min_size=0, max_size=30)
@@ -50,7 +51,7 @@ def parsed(text: str) -> ET.Element:
     return root
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=up_to(50), deadline=None)
 @given(
     y=FLOATS,
     kind=st.sampled_from(["linear", "log", "time"]),
@@ -78,14 +79,14 @@ def test_any_data_and_any_words_make_well_formed_svg(
     assert root.get("width") == str(width)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(values=st.lists(st.none() | st.floats(width=32), max_size=8), name=TEXT, zero=st.booleans())
 def test_any_bars_are_well_formed(values: list[float | None], name: str, zero: bool) -> None:
     rows = [Row(name, v, v, v, text=name) for v in values]
     parsed(bars(rows, title=name, description=name, label=name, from_zero=zero, rule=0.5))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=up_to(30), deadline=None)
 @given(
     series=st.lists(st.lists(st.floats() | st.just(1.7e308), max_size=8), max_size=4),
     name=TEXT,

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.sketches import BUCKETS, MIDDLES, DDSketch, HyperLogLog, bucket_of
+from tests.examples import up_to
 
 FINITE = st.floats(1e-12, 1e18) | st.floats(-1e18, -1e-12)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=up_to(500), deadline=None)
 @given(FINITE)
 def test_a_bucket_stands_for_its_values_within_one_percent(value: float) -> None:
     assert abs(MIDDLES[bucket_of(value) + BUCKETS] / value - 1) <= 0.01
@@ -28,7 +29,7 @@ def test_tiny_values_count_as_zero(value: float) -> None:
     assert bucket_of(value) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(st.lists(FINITE, min_size=1, max_size=200), st.integers(0, 200), st.floats(0, 1))
 def test_merged_quantiles_are_within_one_percent_of_the_values(values, cut, q) -> None:
     whole, left, right = DDSketch(), DDSketch(), DDSketch()
@@ -42,7 +43,7 @@ def test_merged_quantiles_are_within_one_percent_of_the_values(values, cut, q) -
     assert right.quantile(q) == pytest.approx(np.sort(data)[int(q * (len(data) - 1))], rel=0.01)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=up_to(40), deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 3000), st.integers(0, 3000))
 def test_distinct_counts_merge_exactly(seed: int, n: int, cut: int) -> None:
     hashes = np.random.default_rng(seed).integers(0, 2**64, max(n, 1), dtype=np.uint64)[:n]

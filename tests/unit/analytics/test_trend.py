@@ -12,6 +12,7 @@ from analytics.kpis import Period
 from analytics.trend import History, TrendAnalyzer, analyze, change_points, seasonality, serial
 from analytics.trend.changepoints import residuals, squares
 from analytics.trend.segments import LEVELS, LINES, cuts
+from tests.examples import up_to
 
 DAY = 86_400_000_000
 
@@ -121,7 +122,7 @@ def test_executives_get_growth_and_a_tested_trend() -> None:
 rough = arrays(np.float64, st.integers(8, 40), elements=st.integers(-1000, 1000).map(float))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=up_to(40), deadline=None)
 @given(rough)
 def test_backwards_is_the_opposite_direction(values: np.ndarray) -> None:
     forth, back = analyze(days(len(values)), values), analyze(days(len(values)), values[::-1])
@@ -130,7 +131,7 @@ def test_backwards_is_the_opposite_direction(values: np.ndarray) -> None:
         assert forth.slope.value == pytest.approx(-back.slope.value)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=up_to(40), deadline=None)
 @given(rough, st.integers(-8, 8), st.integers(0, 2**32))
 def test_order_of_rows_and_unit_of_values_change_nothing(values: np.ndarray, power: int, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(values))
@@ -140,7 +141,7 @@ def test_order_of_rows_and_unit_of_values_change_nothing(values: np.ndarray, pow
     assert [c.index for c in one.changes] == [c.index for c in other.changes]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(
     arrays(np.float64, st.integers(0, 30), elements=st.floats(allow_nan=True, allow_infinity=True)), st.integers(1, 5)
 )
@@ -164,7 +165,7 @@ def steps(seed: int, n: int) -> np.ndarray:
     return r.standard_normal(n) + np.repeat(r.normal(0, 4, 3), np.diff([0, *edges, n]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=up_to(40), deadline=None)
 @given(st.integers(0, 2**32), st.integers(20, 200), st.floats(-1e3, 1e3), st.floats(0.01, 100), st.booleans())
 def test_changes_move_with_the_values_and_grow_with_them(
     seed: int, n: int, offset: float, factor: float, turned: bool
@@ -178,7 +179,7 @@ def test_changes_move_with_the_values_and_grow_with_them(
         assert b.p_value == pytest.approx(a.p_value, rel=1e-5, abs=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=up_to(40), deadline=None)
 @given(st.integers(0, 2**32), st.integers(20, 200))
 def test_backwards_the_changes_are_the_same_with_opposite_sizes(seed: int, n: int) -> None:
     values = steps(seed, n)
@@ -195,7 +196,7 @@ def test_shuffled_values_have_next_to_no_changes() -> None:
     assert sum(map(bool, shuffled)) <= 10
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(st.integers(4, 90), st.integers(2, 40), st.integers(0, 2**32))
 def test_a_season_is_the_median_of_what_departs_from_the_moving_mean(n: int, period: int, seed: int) -> None:
     period = min(period, n // 2)
@@ -211,7 +212,7 @@ def test_a_season_is_the_median_of_what_departs_from_the_moving_mean(n: int, per
     assert seasonality.component(values, period) == pytest.approx((medians - medians.mean())[phase], abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(arrays(np.float64, st.integers(1, 60), elements=st.integers(-5, 5).map(float)))
 def test_normal_scores_are_those_of_mean_ranks(values: np.ndarray) -> None:
     from scipy.stats import norm, rankdata
@@ -220,7 +221,7 @@ def test_normal_scores_are_those_of_mean_ranks(values: np.ndarray) -> None:
     assert serial.normal_scores(values) == pytest.approx(scores - scores.mean(), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(
     st.integers(0, 2**32), st.integers(8, 30), st.integers(2, 6), st.sampled_from([LEVELS, LINES]), st.floats(0.5, 8)
 )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from analytics.closings import marks
 from analytics.windows import Samples, WindowSpec, WindowState, advance, advance_watermark, pass_by, peek, take
+from tests.examples import up_to
 
 S = 1_000_000
 T0 = 1_700_000_000 * S
@@ -129,7 +130,7 @@ def test_samples_are_those_of_the_oracle(sketches: bool, lateness: int, spread_s
     assert {k: v for k, v in enumerate(state.too_late.tolist()) if v} == oracle.late
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     cuts=st.lists(st.integers(0, 600), max_size=12),

@@ -317,6 +317,7 @@ def test_help_groups_its_commands_and_leaves_none_out() -> None:
         "Run a system:",
         "Events in and out of it:",
         "Watch what comes:",
+        "People and their data:",
         "Ask the past:",
         "Definitions of all kinds:",
         "Analyse a file, without a system:",

@@ -137,6 +137,11 @@ def test_an_unknown_key_in_the_environment_names_its_variable(monkeypatch: pytes
         (f"{EVENTS}\nalerts: [{{name: a, condition: events.count < 0, threshold: 0}}]", "can never hold"),
         (f"{EVENTS}\nanomalies: [{{metric: evnets}}]", "did you mean 'events'?"),
         (f"{EVENTS}\nanomalies: [{{metric: events, aggregate: mean}}]", "give the metric a `value` column"),
+        (
+            "metrics: [{name: f, stream: insights}]\ntrends: [{metric: f}]",
+            "goes in a circle: metric/f -> trend/f.count",
+        ),
+        ("metrics: [{name: f, stream: anomalies}]\nanomalies: [{metric: f}]", "goes in a circle"),
         ("server: [1]", "server"),
         ("- a list", "must be a mapping of sections"),
         ("{", "is not YAML"),
@@ -238,6 +243,6 @@ def test_a_dashboard_shows_what_there_is_in_places_that_there_are(tmp_path: Path
 
 @pytest.mark.parametrize("preset", ["base", "course", "saas", "demo"])
 def test_each_preset_shows_its_business_first(preset: str) -> None:
-    overview, system = Settings.load(preset).dashboards
+    overview, system, *_ = Settings.load(preset).dashboards
     assert (overview.id, system.id) == ("overview", "system")
     assert overview.widgets[0].metric == "revenue"

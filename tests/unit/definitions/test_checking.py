@@ -192,11 +192,14 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "trend": {"windows": 60},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
         "cohort": cohort,
+        "plan": {"events": {"order": {"properties": {"n": {"type": "number", "required": True}}}}},
+        "identity": {"alias": ["same"]},
+        "session": {"conversions": ["order"]},
         "source": {"kind": "http", "url": "https://shop.example/items", "auth": {"secret": "env:SHOP"}},
         "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
     for kind, spec in specs.items():
-        name = "seen.count" if kind in ("anomaly", "trend") else "seen"
+        name = {"anomaly": "seen.count", "trend": "seen.count", "identity": "people"}.get(kind, "seen")
         (one,) = accept([Wanted(kind, name, spec)], held(SEEN, PAID))
         again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN, PAID))
         assert again == [one]

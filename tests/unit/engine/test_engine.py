@@ -19,6 +19,8 @@ from hindcast.engine import (
     AnalyticsEngine,
     BatchProcessor,
     DataMerger,
+    PredictiveAnalyzer,
+    PrescriptiveAnalyzer,
     RealTimeAnalysis,
     RealTimeProcessor,
     StreamProcessor,
@@ -98,6 +100,35 @@ def test_an_as_of_join_takes_the_last_row_that_was_there(left: list[Any], right:
     for row, found in zip(left, joined.column("right_value").to_pylist(), strict=True):
         there = [(other[0], i, other[3]) for i, other in enumerate(right) if other[1] == row[1] and other[0] <= row[0]]
         assert found == (max(there, key=lambda one: one[:2])[2] if there else None)
+
+
+def minutes(counts: list[int], kind: str = "order") -> pa.Table:
+    rows = [(60 * minute, kind, None, None) for minute, n in enumerate(counts) for _ in range(n)]
+    return table(rows)  # type: ignore[arg-type]
+
+
+def test_what_comes_next_is_forecast_with_its_band() -> None:
+    weekly = [20 + 10 * (minute % 2) for minute in range(80)]
+    said = PredictiveAnalyzer().analyze(minutes(weekly))["types"]["order"]
+    assert (said["status"], said["width_s"], len(said["forecast"])) == ("ready", 60, 12)
+    first = said["forecast"][0]
+    last_minute = int(T0.timestamp()) + 60 * 79
+    assert first["time_us"] == last_minute * 1_000_000, "the last window may still get rows, so it is forecast"
+    assert first["lower"] <= 30 <= first["upper"] + 1
+    few = PredictiveAnalyzer().analyze(minutes([1] * 5))["types"]["order"]
+    assert few == {"status": "not enough data", "windows": 3, "needed": 30}
+
+
+def test_what_falls_beyond_chance_is_recommended_and_what_only_varies_is_not() -> None:
+    chance = random.Random(5)
+    falling = minutes([200 - 2 * minute for minute in range(90)], "falls")
+    steady = minutes([chance.randint(80, 120) for _ in range(90)], "steady")
+    said = PrescriptiveAnalyzer().analyze(pa.concat_tables([falling, steady]))
+    (only,) = said["recommendations"]
+    assert (only["type"], only["direction"], only["impact_basis"]) == ("falls", "down", "measured")
+    assert only["before"] > only["now"]
+    assert only["p_value"] < 0.01
+    assert PrescriptiveAnalyzer().analyze(table([]))["status"] == "not enough data"
 
 
 def events(n: int, kind: str = "order", step_s: int = 1) -> Iterator[dict[str, Any]]:

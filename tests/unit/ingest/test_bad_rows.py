@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from events.errors import Rejected
 from serve.ingest import KINDS, Decoded, TooLarge, UnsupportedMedia, decode_cloudevents, decode_segment
 from serve.ingest.contract import CLOUD_EVENT, MESSAGES, explain
+from tests.examples import up_to
 
 NOW = 1_795_495_200_000_000
 BATCH = "application/cloudevents-batch+json"
@@ -24,7 +25,7 @@ TRACK: dict[str, Any] = {
     "properties": {"n": 1},
 }  # fmt: skip
 
-quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=up_to(150), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def events(*rows: Any) -> Decoded:

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from events.errors import Rejected
 from serve.ingest import Decoded, TooLarge, decode_cloudevents, decode_table
 from serve.ingest.arrow import ARROW_FILE, ARROW_STREAM, PARQUET
+from tests.examples import up_to
 from tests.sameness import contents, identities
 
 NOW = 1_795_495_200_000_000
 AT = datetime(2026, 11, 24, 4, 39, tzinfo=UTC)
-quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=up_to(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def written(table: pa.Table, media: str = ARROW_STREAM, compression: str | None = None) -> bytes:
@@ -158,6 +159,34 @@ def test_cells_of_every_type_become_properties() -> None:
     ]  # fmt: skip
     (refused,) = sent(type=["a", "b"], ratio=[1.0, float("inf")]).refused
     assert (refused.index, refused.field) == (1, "ratio")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1.5, None, -0.0, float("nan"), 1e300]),
+        pa.array([0.1, None, 3.0, -2.5, float("nan")], pa.float32()),
+        pa.array([2**53 + 1, -(2**63), 2**63 - 1, 0, None], pa.int64()),
+        pa.array([2**64 - 1, 2**53 + 1, 1, 0, None], pa.uint64()),
+        pa.array([True, False, None, True, False]),
+        pa.array(["12", "", None, "ten", "1.5"]),
+        pa.array([Decimal("1.10"), None, Decimal("-2.00"), Decimal("0.30"), Decimal("7.00")]),
+        pa.array([1.0, 2.0, None, 1.0, 2.0]).dictionary_encode(),
+        pa.nulls(5),
+    ],
+)
+def test_the_number_of_a_column_is_the_one_that_its_json_has(values: pa.Array) -> None:
+    kinds = ["reading.taken"] * 5
+    taken = sent(type=kinds, value=values)
+    read = sent(type=kinds, value=values, revenue=pa.nulls(5, pa.string()))  # with it, the JSON is looked into
+    assert taken.batch["properties"].equals(read.batch["properties"])
+    assert taken.batch["value"].equals(read.batch["value"])
+    texts = [json.loads(text) for text in taken.batch["properties"].to_pylist()]
+    numbers = [t.get("value") for t in texts]
+    assert taken.batch["value"].to_pylist() == [
+        float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
+        for number in numbers
+    ]
 
 
 def test_data_is_a_struct_or_json_and_counts_over_columns() -> None:

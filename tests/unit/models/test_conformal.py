@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom
 
 from analytics.models.conformal import Intervals, PredictionSets, cv_plus, rows_needed, threshold
+from tests.examples import up_to
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=up_to(40), deadline=None)
 @given(
     n=st.integers(60, 400),
     level=st.sampled_from([0.5, 0.8, 0.9, 0.95]),
@@ -89,7 +90,7 @@ def test_cv_plus_covers_with_models_of_folds() -> None:
     assert 0.88 <= np.mean(covered) <= 0.95
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=up_to(25), deadline=None)
 @given(
     classes=st.integers(2, 6), level=st.sampled_from([0.7, 0.9]), sharp=st.floats(0.3, 4), seed=st.integers(0, 10**6)
 )

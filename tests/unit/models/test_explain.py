@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.models.explain import lightgbm_contributions, permutation_importance, shapley
+from tests.examples import up_to
 
 
 def curved(x: np.ndarray) -> np.ndarray:
     return x[:, 0] * x[:, 1] + np.sin(x[:, 2]) + 2 * x[:, 3]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=up_to(25), deadline=None)
 @given(rows=st.integers(1, 4), background=st.integers(1, 12), seed=st.integers(0, 10**6))
 def test_values_sum_to_prediction_less_base(rows: int, background: int, seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -26,6 +26,7 @@ from analytics.models.freeze import freeze
 from analytics.models.members import Neighbours, Wrapped
 from analytics.models.schema import Column, Feature, Schema, WrongInput, date_parts
 from analytics.models.trees import TreeEnsemble
+from tests.examples import up_to
 
 CLASSIFIERS: list[Any] = [
     LGBMClassifier(n_estimators=12, verbose=-1, num_threads=1, min_child_samples=3),
@@ -134,7 +135,7 @@ def test_a_row_is_its_own_nearest_neighbour() -> None:
     assert np.allclose(member.predict(x)[:, 0], z, atol=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=up_to(40), deadline=None)
 @given(st.data())
 def test_a_forged_forest_is_refused_before_the_kernel_walks_it(data: st.DataObject) -> None:
     x, z = table(7)

@@ -207,13 +207,16 @@ def test_a_question_is_answered_as_of_a_moment_and_valid_at_it(http: TestClient,
     system.lives(10)
     after = http.post("/v1/questions", json=question).json()["series"][0]["total"]
     assert after > before
+
+    def total(**more: str) -> int:
+        return http.post("/v1/questions", json=question | more).json()["series"][0]["total"]
+
+    times = [row["time"].timestamp() for row in system.live("user_interactions")]
     for _ in range(2):  # the second time it is an answer that was kept
-        then = http.post("/v1/questions", json=question | {"as_of": as_of.iso(at)}).json()
-        assert then["series"][0]["total"] == before
-        hindsight = http.post("/v1/questions", json=question | {"valid_at": as_of.iso(at)}).json()
-        rows = [row["time"].timestamp() for row in system.live("user_interactions")]
-        assert hindsight["series"][0]["total"] == sum(begin <= time <= at / SECOND for time in rows)
-        assert http.post("/v1/questions", json=question).json()["series"][0]["total"] == after
+        assert total(as_of=as_of.iso(at)) == before
+        assert total(valid_at=as_of.iso(at)) == sum(begin <= time <= at / SECOND for time in times)
+        assert total() == after
+    then = http.post("/v1/questions", json=question | {"as_of": as_of.iso(at)}).json()
     cell = {"series": 0, "bucket": then["series"][0]["points"][-1]["bucket"]}
     for more in ({}, {"asked_at": then["asked_at"], "cut": then["cut"]}):
         asked = {"question": question | {"as_of": as_of.iso(at)}, "cell": cell, "show": "events"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from time import sleep
 
 import duckdb
 import pytest
@@ -16,6 +17,7 @@ from events.log import Commit, Output
 from events.sqlite_log import SqliteLog
 from query.engine import Engine, Limits, columns_of
 from query.history import History
+from query.optimizing.optimizer import AnalyticsOptimizer
 
 DAY_US = 86_400_000_000
 
@@ -218,6 +220,19 @@ def test_a_long_query_is_interrupted(filled: Filled) -> None:
     assert threading.active_count() < 20
 
 
+def test_time_that_is_over_before_a_statement_begins_ends_it_all_the_same(filled: Filled) -> None:
+    sql = "SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b WHERE a.range % 7 = b.range % 11"
+    with Engine(filled.log, Limits(seconds=0.3)).open(tenant="demo") as session:
+        sleep(0.6)
+        with pytest.raises(Rejected, match="ran longer"):
+            session.run(sql)
+
+
+def test_time_that_is_over_in_the_middle_of_the_rows_is_told_so_too(filled: Filled) -> None:
+    sql = "SELECT n FROM range(1000000000000) AS numbers(n) WHERE n < 5000 OR n < 0"
+    assert "ran longer than 0.3 s" in refusal(filled, sql, Limits(seconds=0.3))
+
+
 def test_a_large_query_is_refused(filled: Filled) -> None:
     sql = "SELECT list(a.range) FROM range(100_000_000) a"
     assert "more than 64 MiB of memory" in refusal(filled, sql, Limits(memory_bytes=64 << 20))
@@ -241,6 +256,24 @@ def test_values_are_json(filled: Filled) -> None:
             "base64:/w==",
         ]
     ]
+
+
+def test_times_that_are_far_away_are_told_as_text(filled: Filled) -> None:
+    sql = """SELECT t, timestamptz 'infinity' AS never, date '-infinity' AS always, [t, null] AS list,
+        {'d': date '20000-01-01'} AS o
+        FROM (VALUES (timestamp '2020-01-01'), (timestamp '294246-01-01 00:00:01'), (null)) AS times(t)"""
+    said = answer(filled, sql)
+    assert [row[0] for row in said] == ["2020-01-01T00:00:00", "294246-01-01T00:00:01.000000", None]
+    assert said[0][1:3] == ["infinity", "-infinity"]
+    assert said[1][3] == ["294246-01-01T00:00:01.000000", None]
+    assert said[2][4] == {"d": "20000-01-01"}
+
+
+@pytest.mark.parametrize("sql", ["", "  \n", ";"])
+def test_an_empty_statement_is_refused_by_every_way_in(filled: Filled, sql: str) -> None:
+    assert "send one SELECT" in refusal(filled, sql)
+    with pytest.raises(Rejected, match="send one SELECT"):
+        AnalyticsOptimizer(filled.log, "demo").sql(sql)
 
 
 def test_a_corrupt_log_is_not_the_callers_fault(filled: Filled) -> None:

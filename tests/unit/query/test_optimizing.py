@@ -198,7 +198,7 @@ def test_what_a_query_touches_is_known_before_it_runs(small: AnalyticsOptimizer)
     assert (touched.rows, set(touched.columns)) == (2, {"subject", "time", "type"})
     assert (touched.since, touched.until) == ("2026-05-01 00:00:00+00", "2026-05-02 00:00:00+00")
     joined = small.sql("SELECT count(*) FROM metrics_latest JOIN user_interactions USING (source)").analysis
-    assert set(joined.streams) == {"metrics", "user_interactions"}
+    assert set(joined.streams) == {"metrics", "past_metrics", "user_interactions"}
     assert "source" in joined.streams["user_interactions"].columns
     asked = {"ask": "trends", "series": [{"event": "page", "measure": "sum", "of": "value"}], "since": "2026-05-01"}
     (touched,) = small.ask({**asked, "until": "2026-05-03"}, NOW).analysis.streams.values()

@@ -223,3 +223,16 @@ def test_a_widget_that_shows_what_nobody_knows_is_worth_a_word(http: TestClient)
     assert "did you mean 'events'?" in first and "the topic 't', which nobody shows" in second
     widgets = [{"id": "a", "type": "metric", "metric": "events"}]
     assert put(http, "dashboard/mine", {"name": "Mine", "widgets": widgets}).json()["warnings"] == []
+
+
+def test_what_may_be_a_mistake_is_told_of_definitions_that_hold(http: TestClient) -> None:
+    board = {"name": "Sales", "widgets": [{"id": "a", "type": "metric", "metric": "no.such"}]}
+    assert "no.such" in put(http, "dashboard/sales", board).json()["warnings"][0]
+    listed = http.get("/v1/definitions", params={"warnings": "true"}).json()["definitions"]
+    by_name = {f"{each['kind']}/{each['name']}": each["warnings"] for each in listed}
+    assert "no.such" in by_name["dashboard/sales"][0]
+    assert {name for name, said in by_name.items() if said} == {"dashboard/sales"}
+    (only,) = [
+        each for each in http.get("/v1/definitions?kind=dashboard").json()["definitions"] if each["name"] == "sales"
+    ]
+    assert only["warnings"] is None, "not asked for"

@@ -124,7 +124,7 @@ def test_questions_over_http(http: TestClient) -> None:
     assert [user["user"] for user in behind.json()["users"]] == ["bob"]
     assert http.post("/v1/questions", json={"ask": "trends", "cohort": "ada"}).json()["series"][0]["total"] == 2
     assert set(http.get("/v1/questions").json()["questions"]) == {
-        "trends", "funnel", "retention", "paths", "users", "cohort"}  # fmt: skip
+        "trends", "funnel", "retention", "paths", "users", "cohort", "attribution"}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_what_the_logger_of_debian_writes(tmp_path: Path, form: str) -> None:
         "--id=42",
         "no stock",
     ]
-    line = subprocess.run(said, capture_output=True, text=True, check=True, timeout=120).stderr
+    line = subprocess.run(said, capture_output=True, text=True, check=True, timeout=600).stderr
     (tmp_path / "syslog").write_text(line)
     (row,) = Followed(tmp_path / "syslog", now=time.time_ns() // 1000, format="syslog", zone=None).rows()
     assert (row["severity"], row["subject"], row["message"]) == ("error", "shop", "no stock")
@@ -279,7 +279,7 @@ def test_the_logs_of_a_real_nginx(tmp_path: Path) -> None:
     command = [str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=600) as client:
             for _ in range(600):
                 try:
                     client.get("/ok", headers={"user-agent": 'odd "one" é'.encode()})

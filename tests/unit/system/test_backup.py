@@ -6,6 +6,7 @@ import multiprocessing
 from pathlib import Path
 from time import monotonic, sleep
 
+import msgspec
 import pytest
 
 from actors.cell import Cell, Limits
@@ -167,3 +168,25 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         back_up(tmp_path / "data", tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
     log.close()
+
+
+def test_a_folder_that_cannot_be_written_is_told_otherwise_than_a_full_disk(tmp_path: Path) -> None:
+    system(tmp_path / "data").close()
+    back_up(tmp_path / "data", tmp_path / "backup")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Rejected, match=r"file/backup cannot be written .*name a folder"):
+        back_up(tmp_path / "data", tmp_path / "file" / "backup")
+    with pytest.raises(Rejected, match=r"file/again cannot be written .*name a folder"):
+        restore(tmp_path / "backup", tmp_path / "file" / "again")
+
+
+def test_a_backup_writes_nothing_beside_the_data_directory(tmp_path: Path) -> None:
+    system(tmp_path / "data").close()
+    made = back_up(tmp_path / "data", tmp_path / "backup")
+    (tmp_path / "stray").write_bytes((tmp_path / "backup" / "admin.key").read_bytes())
+    harmed = msgspec.structs.replace(made, files={**made.files, "../stray": made.files["admin.key"]})
+    (tmp_path / "backup" / MANIFEST).write_bytes(msgspec.json.encode(harmed))
+    (tmp_path / "there").mkdir()
+    with pytest.raises(Corrupt, match="no file of a backup"):
+        restore(tmp_path / "backup", tmp_path / "there" / "again")
+    assert list((tmp_path / "there").iterdir()) == []

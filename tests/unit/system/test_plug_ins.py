@@ -54,7 +54,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "mine.yaml").write_text(MINE)
     run = [sys.executable, "-c", LOOK, str(folder / "mine.yaml")]
     root = Path(__file__).parents[3]
-    said = subprocess.run(run, capture_output=True, text=True, timeout=280, check=False, cwd=root, env=environment)
+    said = subprocess.run(run, capture_output=True, text=True, timeout=600, check=False, cwd=root, env=environment)
     assert said.returncode == 0, said.stderr
     return json.loads(said.stdout.splitlines()[-1])
 
@@ -147,7 +147,7 @@ def test_its_source_is_read_and_shown_while_others_fail_beside_it(tmp_path: Path
     for _ in range(2):
         run = [sys.executable, "-c", RUN, str(tmp_path)]
         root = Path(__file__).parents[3]
-        said = subprocess.run(run, capture_output=True, text=True, timeout=280, check=False, cwd=root, env=environment)
+        said = subprocess.run(run, capture_output=True, text=True, timeout=600, check=False, cwd=root, env=environment)
         assert said.returncode == 0, said.stderr[-3000:]
         found = json.loads(said.stdout.splitlines()[-1])
         assert found["states"]["main/dice_throws.dice/0"] == found["states"]["main/thrown/0"] == "running"

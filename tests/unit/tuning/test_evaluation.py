@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from tests.examples import up_to
 from tuning.evaluation import (
     BY_PROBLEM,
     METRICS,
@@ -49,7 +50,7 @@ def values(rng: Rng, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(20, 200))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=up_to(30), deadline=None)
 def test_scores_agree_with_scikit_learn(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     truth, chance = two_classes(rng, n)
@@ -90,7 +91,7 @@ def test_influences_give_the_bootstraps_variance(draw: object) -> None:
     next_rows=st.integers(1, 5000),
     seed=st.integers(0, 10**6),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 def test_intervals_are_sane_whatever_the_sample(n: int, share: float, shift: float, next_rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = evaluate("binary", *two_classes(rng, n, share, shift), next_rows=next_rows, baseline=np.full(n, 0.3))

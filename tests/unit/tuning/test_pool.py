@@ -17,6 +17,7 @@ from tuning.fitting.worker_pool import Pool
 BASELINE = Job("a", "dummy", {}, "train", 0, 0)
 
 
+@pytest.mark.slow
 def test_files_of_the_current_folder_are_no_modules_of_the_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.models.schema import Feature, WrongInput
+from tests.examples import up_to
 from tuning.data.column_types import column_of, schema_of
 from tuning.data.leakage import find_leaks
 from tuning.data.splits import grouped, in_time, set_apart, splits_of
@@ -149,7 +150,7 @@ def test_planted_leaks_are_found_and_an_honest_column_is_not(classes: int) -> No
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=up_to(25), deadline=None)
 def test_noise_is_never_called_a_leak(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows = int(rng.integers(30, 400))
@@ -162,7 +163,7 @@ def test_noise_is_never_called_a_leak(seed: int) -> None:
 
 
 @given(st.integers(0, 50), st.sampled_from([0, 2, 4]), st.integers(2, 8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=up_to(30), deadline=None)
 def test_folds_hold_every_row_once_and_classes_in_equal_shares(seed: int, classes: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     y = rng.integers(0, classes, 200).astype(float) if classes else rng.normal(size=200)

@@ -24,11 +24,18 @@ export async function get<T>(path: string, params: Record<string, string | numbe
 }
 
 /** `type` is DuckDB's name of it, such as `BIGINT`. */
-export type Result = { columns: { name: string; type: string }[]; rows: unknown[][]; truncated: boolean; elapsed_ms: number };
+export type Result = { columns: { name: string; type: string }[]; rows: unknown[][]; truncated: boolean; elapsed_ms: number; as_of: string };
 
 /** One SQL statement over the streams, at the moment of the page. `signal` gives it up. Throws `AskError`. */
 export const sql = (statement: string, limit: number, signal?: AbortSignal) =>
   answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit, ...asked() }), signal }));
+
+/** The answer to a statement in another form, and whether rows were cut off. Throws `AskError`. */
+export const fileOf = (statement: string, accept: string, as_of: string) => {
+  const { headers, body } = json({ sql: statement, ...asked(), ...(as_of ? { as_of } : {}) });
+  const ask = () => fetch("/v1/query", { method: "POST", headers: { ...headers, Accept: accept }, body });
+  return answered(ask, async (response) => ({ blob: await response.blob(), truncated: response.headers.get("hindcast-truncated") === "true" }));
+};
 
 /** POSTs JSON. Throws `AskError`. */
 export const post = <T>(path: string, body: unknown) => answered<T>(() => fetch(path, { method: "POST", ...json(body) }));
@@ -58,7 +65,7 @@ async function sent(send: () => Promise<Response>): Promise<Response> {
   }
 }
 
-async function answered<T>(send: () => Promise<Response>): Promise<T> {
+async function answered<T>(send: () => Promise<Response>, read = (response: Response) => response.json() as Promise<T>): Promise<T> {
   let response: Response;
   try {
     response = await sent(send);
@@ -66,7 +73,7 @@ async function answered<T>(send: () => Promise<Response>): Promise<T> {
     throw new AskError("The server cannot be reached", "offline");
   }
   if (response.status === 401) endSession();
-  if (response.ok) return (await response.json()) as T;
+  if (response.ok) return await read(response);
   const body = (await response.json().catch(() => null)) as { error?: { reason?: string; ref?: string } } | null;
   throw new AskError(body?.error?.reason ?? `The server answered ${response.status}`, body?.error?.ref ?? String(response.status));
 }

@@ -1,7 +1,9 @@
 import { Lines } from "../charts/Lines";
 import { count, dayOf, duration, figure, secondsOf, withUnit } from "../format";
+import { href } from "../router";
 import { Empty } from "../panel/Empty";
-import type { Answered, Asked, Funnel, Retention, Trends, Users } from "./questions";
+import { PathColumns } from "./PathColumns";
+import type { Answered, Asked, Cohort, Funnel, Paths, Retention, Trends, Users } from "./questions";
 
 export type Cell = { cell: Record<string, unknown>; says: string };
 type Open = (cell: Cell) => void;
@@ -20,6 +22,10 @@ export function Drawn({ asked, answer, open }: { asked: Asked; answer: Answered;
       return <RetentionGrid {...(answer as unknown as Retention)} open={open} />;
     case "users":
       return <UserLines {...(answer as unknown as Users)} open={open} />;
+    case "paths":
+      return <PathColumns {...(answer as unknown as Paths)} towards={asked.events[1] ?? ""} open={open} />;
+    case "cohort":
+      return <Members {...(answer as unknown as Cohort)} open={open} />;
   }
 }
 
@@ -98,6 +104,19 @@ function FunnelBars({ groups, open }: Funnel & { open: Open }) {
           </section>
         );
       })}
+    </div>
+  );
+}
+
+function Members({ cohort, users, open }: Cohort & { open: Open }) {
+  return (
+    <div class="members">
+      <button type="button" class="plain link" disabled={users === 0} onClick={() => open({ cell: {}, says: `in ${cohort}` })}>
+        <b>{count(users)}</b> {users === 1 ? "user is" : "users are"} in {cohort}
+      </button>
+      <a class="button small" href={href(["definitions", "cohort", cohort])}>
+        What makes one of them
+      </a>
     </div>
   );
 }

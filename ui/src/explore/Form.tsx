@@ -1,5 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { useTopicNow } from "../ask/useTopic";
+import { moment } from "../moment";
+import { cohorts } from "./cohorts";
+import { NewCohort } from "./NewCohort";
 import type { Asked } from "./questions";
 
 /** How many events a question takes, and what each is to it. */
@@ -8,7 +11,11 @@ const EVENTS: Record<Asked["ask"], { most: number; least: number; title: (i: num
   funnel: { most: 8, least: 2, title: (i) => `Step ${i + 1}` },
   retention: { most: 2, least: 2, title: (i) => (i === 0 ? "Users begin with" : "and come back with") },
   users: { most: 1, least: 1, title: () => "Event" },
+  paths: { most: 2, least: 2, title: (i) => (i === 0 ? "Paths begin with" : "and get to") },
+  cohort: { most: 0, least: 0, title: () => "" },
 };
+
+const STEPS = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [String(i + 2), String(i + 2)]));
 
 type Props = { asked: Asked; change: (asked: Asked) => void };
 
@@ -25,7 +32,7 @@ export function Form({ asked, change }: Props) {
         <label key={i}>
           <span>{title(i)}</span>
           <span class="with-button">
-            <Typed value={event} hint={asked.ask === "funnel" ? "an event" : "any event"} list="known-events" done={(text) => put(i, text)} />
+            <Typed value={event} hint={asked.ask === "funnel" ? "an event" : asked.ask === "paths" ? (i === 0 ? "anything" : "anywhere") : "any event"} list="known-events" done={(text) => put(i, text)} />
             {asked.events.length > least && (
               <button type="button" class="button square" aria-label={`Take ${title(i)} away`} onClick={() => without(i)}>
                 ×
@@ -65,12 +72,59 @@ export function Form({ asked, change }: Props) {
           <Typed value={asked.breakdown} hint="nothing" list="known-columns" done={(breakdown) => change({ ...asked, breakdown })} />
         </label>
       )}
+      {asked.ask === "paths" && (
+        <>
+          <label>
+            <span>Named by</span>
+            <Typed value={asked.by} hint="type" list="known-columns" done={(by) => change({ ...asked, by })} />
+          </label>
+          <Select title="Steps" value={asked.steps} options={STEPS} choose={(steps) => change({ ...asked, steps })} />
+          <Select title="A pause ends a path" value={asked.pause} options={{ "10m": "of 10 minutes", "30m": "of 30 minutes", "2h": "of two hours", "1d": "of a day" }} choose={(pause) => change({ ...asked, pause })} />
+        </>
+      )}
+      {asked.ask === "cohort" ? (
+        <>
+          <label>
+            <span>Cohort</span>
+            <select value={asked.cohort} onChange={(event) => change({ ...asked, cohort: event.currentTarget.value })}>
+              <option value="">{cohorts.value.length === 0 ? "none is defined" : "choose one"}</option>
+              {cohorts.value.map((name) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+          {moment.value === null && <NewCohort list="known-events" made={(cohort) => change({ ...asked, cohort })} />}
+        </>
+      ) : (
+        (cohorts.value.length > 0 || asked.among) && <Among among={asked.among ?? ""} choose={(among) => change({ ...asked, among })} />
+      )}
       <datalist id="known-columns">
         {["source", "type", "currency", "context.device.type", "context.campaign.source"].map((name) => (
           <option key={name} value={name} />
         ))}
       </datalist>
     </form>
+  );
+}
+
+/** Whose events are asked about: everybody's, those of a cohort, or those of all others. */
+function Among({ among, choose }: { among: string; choose: (among: string) => void }) {
+  const known = cohorts.value.flatMap((name) => [`in ${name}`, `not in ${name}`]);
+  const all = among && !known.includes(among) ? [among, ...known] : known;
+  return (
+    <label>
+      <span>Users</span>
+      <select value={among} onChange={(event) => choose(event.currentTarget.value)}>
+        <option value="">everybody</option>
+        {all.map((each) => (
+          <option key={each} value={each}>
+            {each}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

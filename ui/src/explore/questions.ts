@@ -3,11 +3,17 @@ import { ends, utc, versus, type Range } from "../range";
 import { post } from "../ask/request";
 
 /** What can be asked here; the server's `questions` have more fields, which a link may carry. */
-export type Asked =
+export type Asked = (
   | { ask: "trends"; events: string[]; measure: "count" | "users"; breakdown: string }
   | { ask: "funnel"; events: string[]; window: string; order: "ordered" | "strict" | "any"; breakdown: string }
   | { ask: "retention"; events: string[]; interval: "day" | "week" | "month"; mode: "first_time" | "recurring" }
-  | { ask: "users"; events: string[]; interval: "day" | "week" | "month" };
+  | { ask: "users"; events: string[]; interval: "day" | "week" | "month" }
+  | { ask: "paths"; events: string[]; by: string; steps: string; pause: string }
+  | { ask: "cohort"; events: string[]; cohort: string }
+) & {
+  /** Only users of a cohort, `in NAME`, or only the others, `not in NAME`; nobody is left out where it is empty. */
+  among?: string;
+};
 
 export type Kind = Asked["ask"];
 
@@ -17,8 +23,14 @@ export type Funnel = { groups: { users: number; converted: number; still_in: num
 export type Retention = { interval: string; cohorts: { cohort: string; users: number; periods: { period: number; users: number | null; rate: number | null; complete: boolean }[] }[] };
 export type Users = { total: number; new: number; points: { bucket: string; users: number; new: number; complete: boolean }[] };
 
-export type Answered = { warnings: string[]; elapsed_ms: number; asked_at: number; cut: unknown } & Partial<Trends & Funnel & Retention & Users>;
+export type Way = { from: string; to: string | null; paths: number; users: number; still_in: number };
+export type Paths = { paths: number; users: number; steps: { step: number; paths: number; ways: Way[]; other: { ways: number; paths: number } }[] };
+export type Cohort = { cohort: string; users: number };
+
+export type Answered = { warnings: string[]; elapsed_ms: number; asked_at: number; cut: unknown } & Partial<Trends | Funnel | Retention | Users | Paths | Cohort>;
 export type Behind = { users_total: number; events_total: number; users: { user: string; events: number; first: string; last: string }[] | null; truncated: boolean };
+
+const AMONG = /^(in|not in) (.+)$/s;
 
 /** The question as the server takes it, over the range of the top bar; days begin in the zone that times are written in. */
 export function asServed(asked: Asked, range: Range): Record<string, unknown> {
@@ -26,6 +38,8 @@ export function asServed(asked: Asked, range: Range): Record<string, unknown> {
   const zone = utc.value ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   const span = { since: range.span ?? String(from), ...(range.span === null ? { until: String(to) } : {}), zone, ...moment() };
   const events = asked.events.filter((event) => event.trim() !== "");
+  const among = AMONG.exec(asked.among ?? "");
+  if (among && asked.ask !== "cohort") Object.assign(span, { [among[1] === "in" ? "cohort" : "not_cohort"]: among[2] });
   const broken = "breakdown" in asked && asked.breakdown ? { breakdown: asked.breakdown } : {};
   switch (asked.ask) {
     case "trends": {
@@ -37,6 +51,18 @@ export function asServed(asked: Asked, range: Range): Record<string, unknown> {
       return { ask: "funnel", steps: events, window: asked.window, order: asked.order, ...broken, ...span };
     case "retention":
       return { ask: "retention", ...(events[0] ? { begin: events[0] } : {}), ...(events[1] ? { come_back: events[1] } : {}), interval: asked.interval, mode: asked.mode, ...span };
+    case "paths":
+      return {
+        ask: "paths",
+        by: asked.by || "type",
+        steps: Number(asked.steps),
+        pause: asked.pause,
+        ...(asked.events[0] ? { begin: asked.events[0] } : {}),
+        ...(asked.events[1] ? { end: asked.events[1] } : {}),
+        ...span,
+      };
+    case "cohort": // who was in it at the end of the range; its criteria say which events count
+      return { ask: "cohort", cohort: asked.cohort, zone, ...(range.span === null ? { until: String(to) } : {}), ...moment() };
     case "users":
       return { ask: "users", ...(events.length > 0 ? { events } : {}), interval: asked.interval, ...span };
   }
@@ -53,6 +79,8 @@ const START: Record<Kind, Asked> = {
   funnel: { ask: "funnel", events: ["", ""], window: "7d", order: "ordered", breakdown: "" },
   retention: { ask: "retention", events: ["", ""], interval: "day", mode: "first_time" },
   users: { ask: "users", events: [""], interval: "day" },
+  paths: { ask: "paths", events: ["", ""], by: "", steps: "4", pause: "30m" },
+  cohort: { ask: "cohort", events: [], cohort: "" },
 };
 
 /** The question that the address holds; of a kind that it names, the first one where it holds none. */

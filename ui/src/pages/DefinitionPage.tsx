@@ -1,5 +1,6 @@
 import { definitionsTopic, type Definition } from "../definitions";
 import { get } from "../ask/request";
+import { useWarnings } from "../ask/warnings";
 import { useAnswer } from "../ask/useAnswer";
 import { count, secondOfDay, wholeDay } from "../format";
 import { Empty } from "../panel/Empty";
@@ -29,6 +30,7 @@ export function DefinitionPage({ captured }: { captured: Captured }) {
   const { kind = "", name = "" } = captured;
   const held = definitionsTopic.data.value?.[`${kind}/${name}`];
   const versions = useAnswer(`${kind}/${name} ${held?.version}`, () => get<{ versions: Version[] }>(`${path(kind, name)}/versions`));
+  const warnings = useWarnings()[`${kind}/${name}`] ?? [];
   const until = moment.value?.how === "as_of" ? moment.value.at : Infinity;
   const known = versions.data.value?.versions.filter(({ at }) => at <= until);
   const shown = held && !name.startsWith("{") ? shownAt[kind]?.(name) : undefined;
@@ -60,7 +62,7 @@ export function DefinitionPage({ captured }: { captured: Captured }) {
             </Empty>
           }
         >
-          {() => held && <Facts definition={held} />}
+          {() => held && <Facts definition={held} warnings={warnings} />}
         </Panel>
         <Panel
           title="What it said over time"
@@ -81,11 +83,21 @@ export function DefinitionPage({ captured }: { captured: Captured }) {
   );
 }
 
-function Facts({ definition }: { definition: Definition }) {
+function Facts({ definition, warnings }: { definition: Definition; warnings: string[] }) {
   const { owner, version, by, at, spec } = definition;
   const file = fileOf(owner);
   return (
     <div class="facts" tabIndex={0} role="region" aria-label="What the definition says">
+      {warnings.map((said) => (
+        <p key={said} class="owned">
+          <span class="severity medium" aria-hidden="true">
+            ▲
+          </span>
+          <span>
+            <b>This may be a mistake:</b> {said}
+          </span>
+        </p>
+      ))}
       {file !== null && (
         <p class="owned">
           <Icon name="lock" />

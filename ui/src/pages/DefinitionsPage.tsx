@@ -1,3 +1,4 @@
+import { useWarnings } from "../ask/warnings";
 import { definitionsTopic, type Definition } from "../definitions";
 import { count, dayAndMinute } from "../format";
 import { DataTable, type Column } from "../panel/DataTable";
@@ -7,14 +8,22 @@ import { moment } from "../moment";
 import { address, go, href, hrefHere } from "../router";
 import { Owner } from "./Owner";
 
-const columns: Column<Definition>[] = [
+/** The columns; beside a name, whether something may be a mistake. */
+const columnsOf = (warned: Record<string, string[]>): Column<Definition>[] => [
   {
     title: "Name",
     wide: true,
     cell: ({ kind, name, spec }) => (
       <a class="cell-link" href={href(["definitions", kind, name])}>
-        <b>{name}</b>
-        <small>{inShort(kind, spec)}</small>
+        <b>
+          {name}
+          {warned[`${kind}/${name}`] && (
+            <span class="chip warn" title={warned[`${kind}/${name}`]!.join("\n")}>
+              ▲ may be a mistake
+            </span>
+          )}
+        </b>
+        <small>{warned[`${kind}/${name}`]?.[0] ?? inShort(kind, spec)}</small>
       </a>
     ),
   },
@@ -55,6 +64,7 @@ export function DefinitionsPage() {
     .filter(({ name, spec }) => !text || `${name} ${JSON.stringify(spec)}`.toLowerCase().includes(text.toLowerCase()))
     .sort((a, b) => a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name));
   const filtered = kind !== "" || text !== "";
+  const warned = useWarnings();
   return (
     <>
       <form class="filters two-fields" role="search" aria-label="Filter definitions" onSubmit={(event) => event.preventDefault()}>
@@ -105,7 +115,7 @@ export function DefinitionsPage() {
           }
         >
           {() => (
-            <DataTable label="Definitions, by kind and name" columns={columns} rows={shown} rowKey={({ kind, name }) => `${kind}/${name}`} />
+            <DataTable label="Definitions, by kind and name" columns={columnsOf(warned)} rows={shown} rowKey={({ kind, name }) => `${kind}/${name}`} />
           )}
         </Panel>
       </div>

@@ -110,7 +110,7 @@ export function SqlPage({ captured }: { captured: Captured }) {
         </section>
         <Kept known={known} open={open} write={write} />
       </div>
-      {answer && <ResultPanel answer={answer} name={name ?? "result"} />}
+      {answer && <ResultPanel answer={answer} statement={ran.current} name={name ?? "result"} />}
     </>
   );
 }

@@ -10,14 +10,14 @@ import { Panel } from "../panel/Panel";
 import { address, go, hrefHere } from "../router";
 import { Bars } from "../widgets/Bars";
 import { Choice } from "../widgets/Choice";
-import { csvOf, download } from "./csv";
+import { downloadAs, FORMS } from "./download";
 import { drawingOf } from "./drawing";
 
 /** Rows that are put on the page; a download has all of the answer. */
 const SHOWN = 1_000;
 
 /** An answer as a table, as a drawing where its columns suggest one, and as a file. */
-export function ResultPanel({ answer, name }: { answer: Answer<Result>; name: string }) {
+export function ResultPanel({ answer, statement, name }: { answer: Answer<Result>; statement: string; name: string }) {
   const found = answer.data.value;
   const drawing = useMemo(() => found && drawingOf(found), [found]);
   const drawn = drawing !== null && address.value.params.get("as") === "chart";
@@ -40,9 +40,17 @@ export function ResultPanel({ answer, name }: { answer: Answer<Result>; name: st
                   choose={(as) => go(hrefHere({ as: as === "chart" ? as : undefined }), { replace: true })}
                 />
               )}
-              <button type="button" class="button small" onClick={() => download(`${name}.csv`, "text/csv;charset=utf-8", csvOf(found))}>
-                CSV
-              </button>
+              {FORMS.map((form) => (
+                <button
+                  key={form}
+                  type="button"
+                  class="button small"
+                  title={`All rows as a file of ${form}`}
+                  onClick={() => void downloadAs(form, statement, found.as_of, name)}
+                >
+                  {form}
+                </button>
+              ))}
             </>
           )
         }

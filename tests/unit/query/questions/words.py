@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from events.catalog import USER_INTERACTIONS, rows
+from events.catalog import IDENTITIES, SESSIONS, USER_INTERACTIONS, Stream, rows
 from events.entry import encode
 from events.errors import Rejected
 from events.log import Commit, Output
@@ -38,8 +38,12 @@ class Shop:
 
     def columns(self, n: int, writer: str = WRITER, **columns: Any) -> None:
         """Rows as columns."""
-        lease = self.log.acquire(writer, [USER_INTERACTIONS.name])
-        output = Output(USER_INTERACTIONS.name, encode(USER_INTERACTIONS, rows(USER_INTERACTIONS, columns, n)))
+        self.told(USER_INTERACTIONS, n, writer, **columns)
+
+    def told(self, stream: Stream, n: int, writer: str, **columns: Any) -> None:
+        """Rows of any stream as columns."""
+        lease = self.log.acquire(writer, [stream.name])
+        output = Output(stream.name, encode(stream, rows(stream, columns, n)))
         at = lease.commit + 1
         self.log.commit(lease, Commit(after=lease.commit, nonce=str(at).encode(), at=at, outputs=(output,)))
 
@@ -54,6 +58,17 @@ class Shop:
             time=[us(event[2]) if isinstance(event[2], str) else event[2] for event in events],
             properties=[None if p is None else json.dumps(p) for p in properties],
         )
+
+    def linked(self, **people: str) -> None:
+        """Ids are of these people from here on."""
+        said = {"type": "identity.placed", "subject": list(people), "person": list(people.values()), "time": 0}
+        self.told(IDENTITIES, len(people), "shop/identities/0", **said)
+
+    def visited(self, user: str, start: str, id_: str, channel: str = "direct", **more: Any) -> None:
+        """A session of half an hour ended, or was told again."""
+        said = {"type": "session.ended", "session": "visits", "revision": 0, "id": id_, "channel": channel, **more}
+        times = {"start": us(start), "time": us(start) + HOUR // 2}
+        self.told(SESSIONS, 1, "shop/sessions/0", subject=user, device=user, **times, **said)
 
     def ask(self, ask: str, **question: Any) -> dict[str, Any]:
         return Questions(self.log, "shop", self.cohorts).ask({"ask": ask, **question}, self.now)
