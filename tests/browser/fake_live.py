@@ -237,6 +237,11 @@ class FakeLive:
         self.explained: dict[str, Data] = {}
         #: What may be a mistake in a definition, by `kind/name`.
         self.warned: dict[str, list[str]] = {}
+        #: Sources that the system reads, and rows that were refused.
+        self.sources: list[Data] = []
+        self.letters: list[Data] = []
+        #: What became of replayed letters.
+        self.replayed: Data = {}
         #: What was asked: path and parameters, or SQL.
         self.asked: list[tuple[str, Data]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -365,6 +370,8 @@ class FakeLive:
                 return JSONResponse({"error": {"field": "name", "reason": self.keeps_definitions}}, status_code=409)
             version = self.topics["definitions"].seq + 1
             entry = definition(kind, name, {"name": name, **await request.json()}, version)
+            if request.query_params.get("dry_run") == "true":
+                return JSONResponse({"state": "new"})
             self._push("definitions", {f"{kind}/{name}": entry})
             return JSONResponse({"state": "defined"})
 
@@ -386,6 +393,22 @@ class FakeLive:
             return JSONResponse(
                 {"events": found[: int(asked["limit"])], "looked_at": len(self.events), "complete": True}
             )
+
+        @app.get("/v1/status")
+        async def status() -> JSONResponse:
+            return JSONResponse({"pulled": self.sources})
+
+        @app.get("/v1/dead_letters")
+        async def dead_letters() -> JSONResponse:
+            return JSONResponse({"letters": self.letters, "total": len(self.letters)})
+
+        @app.post("/v1/dead_letters/replay")
+        async def replay(request: Request) -> JSONResponse:
+            said = await request.json()
+            self.commands.append((request.url.path, dict(request.headers), await request.body()))
+            if not said["dry_run"]:
+                self.letters = []
+            return JSONResponse(self.replayed)
 
         @app.get("/v1/past")
         async def past() -> JSONResponse:

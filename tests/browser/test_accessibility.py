@@ -15,6 +15,7 @@ from .fake_live import FakeLive
 from .scenes import busy, first_start
 from .test_explain import WINDOW
 from .test_explore import answering
+from .test_sources import letter, source
 
 AXE = Path(__file__).resolve().parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -104,6 +105,8 @@ BESIDE = {
     "moment": f"/#/events?{PAST}",
     "paths": f"/#/explore?ask=paths&{PAST}",
     "cohort": "/#/explore?ask=cohort",
+    "sources": "/#/sources",
+    "source": "/#/sources",
 }
 
 
@@ -114,6 +117,7 @@ def test_no_violation_in_the_past_and_in_what_opens(visit: Visit, what: str, the
     fake = answering([])
     fake.reach = ("2026-02-01T00:00:00Z", "2026-02-01T00:00:00Z")
     fake.explained["revenue"] = WINDOW
+    fake.sources, fake.letters = [source("blog"), source("shop", state="retrying")], [letter("a")]
     page = visit(fake, path=BESIDE[what], theme=theme, size=size)
     expect(page.locator("h1")).to_be_visible()
     if what == "moment":
@@ -122,6 +126,12 @@ def test_no_violation_in_the_past_and_in_what_opens(visit: Visit, what: str, the
     elif what == "cohort":
         page.get_by_role("button", name="New cohort…").click()
         expect(page.get_by_role("dialog")).to_be_visible()
+    elif what == "source":
+        page.get_by_role("button", name="Add a source…").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+    elif what == "sources":
+        page.get_by_role("button", name="time is not a time").click()
+        expect(page.get_by_label("Mend time")).to_be_visible()
     elif what == "explained":
         expect(page.get_by_role("dialog")).to_contain_text("Counted again")
     elif what == "paths":

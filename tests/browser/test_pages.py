@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 PAGES = {
     "insights": "/#/insights",
+    "sources": "/#/sources",
     "explore": "/#/explore",
     "SQL": "/#/sql?q=SELECT%201",
     "a kept query": "/#/sql/What%20happens%20most",

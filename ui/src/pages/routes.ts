@@ -12,6 +12,7 @@ import { EventsPage } from "./EventsPage";
 import { ExplorePage } from "./ExplorePage";
 import { InsightsPage } from "./InsightsPage";
 import { MetricPage } from "./MetricPage";
+import { SourcesPage } from "./SourcesPage";
 import { SqlPage } from "./SqlPage";
 import { StreamPage } from "./StreamPage";
 import { TopicPage } from "./TopicPage";
@@ -54,6 +55,7 @@ export const routes: readonly Route[] = [
   { pattern: "metrics/:name", title: ({ name }) => name ?? "", crumb: "Metric", range: "answers", page: MetricPage, home: "" },
   { pattern: "streams/:name", title: ({ name }) => name ?? "", crumb: "The newest rows of a stream", range: "none", page: StreamPage, home: "" },
   { pattern: "topics/:name", title: ({ name }) => name ?? "", crumb: "A live topic, as it is now", range: "none", page: TopicPage, home: "" },
+  { pattern: "sources", title: () => "Sources", crumb: "What is read, and what could not be taken", range: "none", page: SourcesPage, home: "sources" },
   { pattern: "definitions", title: () => "Definitions", crumb: "What is declared, and by whom", range: "none", page: DefinitionsPage, home: "definitions" },
   { pattern: "definitions/:kind/:name", title: ({ name }) => name ?? "", crumb: "Definition", range: "none", page: DefinitionPage, home: "definitions" },
   { pattern: "alerts", title: () => "Alerts", ...alerts },
@@ -115,6 +117,12 @@ export const rail = computed<RailGroup[]>(() => {
       ],
     },
     { title: "Watch", links: [{ title: "Alerts", link: href(["alerts"]), icon: "bell", here: at("alerts"), tab: true, alerts: true }] },
-    { title: "Set up", links: [{ title: "Definitions", link: href(["definitions"]), icon: "layers", here: at("definitions") }] },
+    {
+      title: "Set up",
+      links: [
+        { title: "Sources", link: href(["sources"]), icon: "down", here: at("sources") },
+        { title: "Definitions", link: href(["definitions"]), icon: "layers", here: at("definitions") },
+      ],
+    },
   ];
 });
