@@ -41,9 +41,9 @@ def config_option(default: str) -> Option:
 def _system(
     config: str, data_dir: Path, port: int | None, log: str | None, address: str | None, placement: Placement | None
 ) -> System:
-    from hindcast.ray_footprint import slim
+    from hindcast.ray_footprint import slim_worker
 
-    slim()
+    slim_worker()
     from hindcast.system import System
 
     return System(config, data_dir=data_dir, address=address, port=port, placement=placement, log=log)

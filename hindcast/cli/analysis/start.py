@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
 
-from hindcast.ray_footprint import slim
-
-
-class _Hiding:
-    """A finder for which there is no pandas."""
-
-    def find_spec(self, name: str, *_: Any) -> None:
-        if name == "pandas":
-            raise ImportError(name)
+from hindcast.ray_footprint import slim, without_pandas
 
 
 @contextmanager
 def quick_start() -> Generator[None, None, None]:
-    """For commands that need no pandas: Arrow loads it at its first conversion, to know its types should one come.
-
-    That is a quarter of a second and more of each start. Arrow finds pandas again afterwards. What numba imports for
-    nothing is half as much again.
-    """
+    """For commands that need no pandas, which is a quarter of a second and more of each start. Arrow finds it again
+    afterwards. What numba imports for nothing is half as much again."""
     slim()
-    hiding: Any = _Hiding()
-    sys.meta_path.insert(0, hiding)
-    try:
+    with without_pandas():
         yield
-    finally:
-        sys.meta_path.remove(hiding)

@@ -43,3 +43,20 @@ print(controller.ProxyStateManager._start_fallback_proxy_if_needed.__module__)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ran.stdout.strip() == "hindcast.ray_footprint"
+
+
+def test_a_worker_has_no_pandas_until_somebody_asks_for_it() -> None:
+    code = """
+import sys
+from hindcast.ray_footprint import slim_worker
+slim_worker()
+import pyarrow as pa
+table = pa.table({"a": [1, 2]})
+pa.array(["x"]), table.to_pylist(), table.column("a").to_numpy(), pa.array([b""])
+print("pandas" in sys.modules)
+print(list(table.to_pandas()["a"]))
+import pandas
+print(pa.Table.from_pandas(pandas.DataFrame({"b": [3]})).to_pydict())
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[:3] == ["False", "[1, 2]", "{'b': [3]}"]
