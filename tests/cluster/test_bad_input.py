@@ -264,7 +264,9 @@ def test_no_request_that_the_document_allows_or_forbids_breaks_it(running: Runni
             answer = case.call(headers={"authorization": f"Bearer {running.key}"})
             assert answer.status_code < 500, f"{case.method} {case.path} -> {answer.status_code} {answer.text}"
             if len(str(answer.request.url)) > LONG_ADDRESS:
-                assert answer.status_code in (200, 400, 414), "the proxy in front may refuse it by itself, in its own words"
+                assert answer.status_code in (200, 400, 414), (
+                    "the proxy in front may refuse it by itself, in its own words"
+                )
                 return
             case.validate_response(answer, checks=[response_schema_conformance, content_type_conformance])
 
