@@ -75,12 +75,11 @@ class OperationGroup(click.Group):
 
 def described() -> dict[tuple[str, str], Operation[..., Any]]:
     """The operations that the command line offers, by group and command."""
-    from hindcast.client.call import Operation
-    from hindcast.client.operations import Operations
+    from hindcast.client import operations
 
     found: dict[tuple[str, str], Operation[..., Any]] = {}
-    for one in vars(Operations).values():
-        if isinstance(one, Operation) and one.command is not None:
+    for _, one in operations.described():
+        if one.command is not None:
             group, _, name = one.command.name.partition(" ")
             found[group, name] = one
     return found

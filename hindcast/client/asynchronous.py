@@ -17,7 +17,8 @@ from hindcast.client.address import place_of, settings
 from hindcast.client.answers import Receipt
 from hindcast.client.call import Call
 from hindcast.client.exchange import TRIES, Unreachable, exchange
-from hindcast.client.operations import Operations, readiness, tail
+from hindcast.client.operations import Operations
+from hindcast.client.operations.following import readiness, tail
 from hindcast.client.sending import SOURCE, Event
 from hindcast.client.tables import SHAPES, Form
 

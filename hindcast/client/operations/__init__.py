@@ -1,0 +1,34 @@
+"""Every operation of the API, described once: ``Client``, ``AsyncClient`` and the command line follow from it.
+
+To add one, add a method to the class that it belongs to: its parameters are those of the clients' methods, its docstring is
+theirs and the help of its command, and the ``Call`` that it returns says what is sent and what is made of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hindcast.client.call import Operation
+from hindcast.client.operations.definitions import Definitions
+from hindcast.client.operations.past import LookingBack
+from hindcast.client.operations.reading import Reading
+from hindcast.client.operations.running import Running
+from hindcast.client.operations.sending import Sending
+from hindcast.client.operations.watching import Watching
+
+PARTS = (Sending, Reading, Watching, LookingBack, Definitions, Running)
+
+
+class Operations(Sending, Reading, Watching, LookingBack, Definitions, Running):
+    """What both clients can do. ``address``: of the system."""
+
+    address: str
+
+
+def described() -> Iterator[tuple[str, Operation[..., Any]]]:
+    """Every operation, by its name."""
+    for part in PARTS:
+        for name, one in vars(part).items():
+            if isinstance(one, Operation):
+                yield name, one
