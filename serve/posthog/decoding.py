@@ -25,19 +25,9 @@ from serve.ingest.reading import Extra, Rows, Shape, read_each
 from serve.ingest.times import AHEAD_US, iso, parse_time
 from serve.ingest.verdicts import Decoded, Fault, Refusals
 from serve.posthog.bodies import Posted
+from serve.posthog.words import type_of
 
 _SPELLING = Spelling(id="uuid", subject="distinct_id", time="timestamp", properties="properties", context="properties")
-_NAMES = {
-    "$pageview": "page.viewed",
-    "$pageleave": "page.left",
-    "$screen": "screen.viewed",
-    "$identify": "user.identified",
-    "$set": "user.identified",
-    "$create_alias": "user.aliased",
-    "$merge_dangerously": "user.aliased",
-    "$groupidentify": "group.identified",
-}
-_DONE = {"click": "clicked", "change": "changed", "submit": "submitted"}
 _CAMPAIGN = {
     "source": "utm_source",
     "medium": "utm_medium",
@@ -186,10 +176,7 @@ class _Read:
 
     def _type(self, name: str) -> str:
         """The business name; what Segment says beside the properties of such an event is put among them."""
-        if name == "$autocapture":
-            kind = _text(self.properties.get("$event_type")) or "touched"
-            return f"element.{_DONE.get(kind, kind)}"[:NAME_LENGTH]
-        type = _NAMES.get(name, name)
+        type = type_of(name, _text(self.properties.get("$event_type")))[:NAME_LENGTH]
         if type == "user.identified":
             self.properties = {**self._said("$set_once"), **self._said("$set"), **self.properties}
         elif type == "group.identified":

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from serve.ingest.money import CURRENCY_EXPONENT
+from serve.posthog.words import type_of
 
 
 class Translated(NamedTuple):
@@ -72,20 +73,6 @@ def _of_warehouse(fields: Mapping[str, Any]) -> Translated:
     return Translated(said, _utc(fields.get("received_at")))
 
 
-_POSTHOG = {
-    "$pageview": "page.viewed",
-    "$pageleave": "page.left",
-    "$screen": "screen.viewed",
-    "$identify": "user.identified",
-    "$set": "user.identified",
-    "$create_alias": "user.aliased",
-    "$merge_dangerously": "user.aliased",
-    "$groupidentify": "group.identified",
-}
-"""Names that PostHog reserves, as the names that events of other products have."""
-_CLICKED = {"click": "element.clicked", "change": "element.changed", "submit": "element.submitted"}
-
-
 def posthog(fields: Mapping[str, Any], source: str) -> Translated:
     """An event as PostHog's API, its batch exports and the page's export have it.
 
@@ -106,9 +93,7 @@ def posthog(fields: Mapping[str, Any], source: str) -> Translated:
     said: dict[str, Any] = properties
     device = said.get("$device_id")
     unknown = said.get("$is_identified") is False or (device is not None and device == who)
-    type_ = _POSTHOG.get(name, name)
-    if name == "$autocapture":
-        type_ = _CLICKED.get(str(said.get("$event_type")), name)
+    type_ = type_of(str(name), _text(said.get("$event_type")))
     event = {
         "specversion": "1.0",
         "id": _text(fields.get("uuid") or fields.get("id")),
