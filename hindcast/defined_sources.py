@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -12,11 +11,14 @@ from actors.parts import SourceKind, Within
 from actors.topology import CellSpec
 from events.catalog import CONTROL
 from events.errors import Rejected
-from events.log import LogReader
+from events.log import LogReader, Source
+from hindcast.log_thread import WAIT_S, LogThread
 from hindcast.placement import Reconciler
 
 logger = logging.getLogger(__name__)
-WAIT_S = 5.0
+AGAIN_S = 0.3
+DIRECTORY = "directory"
+"""The fold that shows what is defined."""
 
 
 class _Running(NamedTuple):
@@ -25,7 +27,7 @@ class _Running(NamedTuple):
     """Empty: it is off, or cannot be."""
 
 
-class DefinedSources:
+class DefinedSources(LogThread):
     """Brings the cells to what the definitions say, in a thread of its own. ``log`` is closed at the end.
 
     ``known`` answers the topic ``definitions`` as it is now; it may raise, and is asked again.
@@ -39,44 +41,39 @@ class DefinedSources:
         within: Within,
         known: Callable[[], Mapping[str, Mapping[str, Any]]],
     ) -> None:
-        self._log = log
+        super().__init__(log, "defined-sources")
         self._placement = placement
         self._kinds = kinds
         self._within = within
         self._known = known
         self._running: dict[str, _Running] = {}
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="defined-sources", daemon=True)
+        self._brought: dict[Source, int] | None = None
+        """Where ``control`` stood when the cells were last brought to what it says."""
+        self._read: dict[Source, int] | None = None
+        """Up to where the directory had read it a step before."""
 
-    def start(self) -> None:
-        self._thread.start()
+    def step(self) -> None:
+        """Level by level: what is to be is asked for anew after each row of ``control``, so nothing can be missed.
 
-    def stop(self) -> None:
-        self._ending.set()
-        self._log.wake()
-        if self._thread.ident is not None:
-            self._thread.join(WAIT_S)
-        self._log.close()
-
-    def _run(self) -> None:
-        """Level by level: what is to be is asked for anew after each row of ``control``, so nothing can be missed."""
-        done = False
-        at: dict[tuple[str, str], int] = {}
-        while not self._ending.is_set():
-            try:
-                heads = {
-                    (CONTROL.name, p): self._log.head(CONTROL.name, p)
-                    for p in self._log.producers(CONTROL.name)
-                    if p.startswith(f"{self._within.tenant}/")
-                }
-                if not done or heads != at:
-                    self.bring(self._known())
-                    done, at = True, heads
-                self._log.wait(at, WAIT_S)
-            except Exception:
-                done = False
-                logger.exception("the defined sources are looked at again")
-                self._ending.wait(1.0)
+        The directory reads that row a moment after us, and shows it a moment later: it is asked until it had read up to
+        here before it was asked, twice.
+        """
+        prefix = f"{self._within.tenant}/"
+        at = {
+            (CONTROL.name, p): self._log.head(CONTROL.name, p)
+            for p in self._log.producers(CONTROL.name)
+            if p.startswith(prefix)
+        }
+        if at == self._brought:
+            self._log.wait(at, WAIT_S)
+            return
+        cursor = self._log.cursor(f"{self._within.tenant}/{DIRECTORY}/0")
+        read = {source: cursor.get(source, 0) for source in at}
+        self.bring(self._known())
+        if all(read[source] >= head for source, head in at.items()) and self._read == read:
+            self._brought = at
+        self._read = read
+        self._ending.wait(AGAIN_S)
 
     def bring(self, definitions: Mapping[str, Mapping[str, Any]]) -> None:
         """End what is not defined any more, begin what is new, and begin anew what was changed."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,44 +15,27 @@ from actors.placement import ARRANGED, PLACED
 from events.catalog import CONTROL
 from events.errors import Rejected, Transient
 from events.log import LogReader, Source
+from hindcast.log_thread import WAIT_S, LogThread
 from hindcast.placement import Reconciler
 
 logger = logging.getLogger(__name__)
 READ_BYTES = 1 << 20
-WAIT_S = 5.0
 
 
-class Orders:
+class Orders(LogThread):
     """Follows ``control`` in a thread of its own, from the moment this is made. ``log`` is closed at the end."""
 
     def __init__(self, log: LogReader, tenant: str, placement: Reconciler) -> None:
-        self._log = log
+        super().__init__(log, "orders")
         self._placement = placement
         prefix = f"{tenant}/"
         self._at: dict[Source, int] = {
             (CONTROL.name, p): log.head(CONTROL.name, p) for p in log.producers(CONTROL.name) if p.startswith(prefix)
         }
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="orders", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._ending.set()
-        self._log.wake()
-        if self._thread.ident is not None:
-            self._thread.join(WAIT_S)
-        self._log.close()
-
-    def _run(self) -> None:
-        while not self._ending.is_set():
-            try:
-                if self._log.wait(self._at, WAIT_S):
-                    self._read()
-            except Exception:
-                logger.exception("orders are read again")
-                self._ending.wait(1.0)
+    def step(self) -> None:
+        if self._log.wait(self._at, WAIT_S):
+            self._read()
 
     def _read(self) -> None:
         for source, after in self._at.items():

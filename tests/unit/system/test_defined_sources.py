@@ -71,3 +71,44 @@ def test_one_that_cannot_be_leaves_the_others_alone(defined: DefinedSources, pla
     assert placement.told == [("add", TEA)]
     defined.bring({})
     assert placement.told == [("add", TEA), ("remove", TEA)], "a cell of the configuration's is never ended"
+
+
+class Behind:
+    """A log whose ``control`` has one row that the directory has yet to read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.waited = 0
+
+    def producers(self, stream: str) -> list[str]:
+        return [f"t/{stream}/0", f"other/{stream}/0"]
+
+    def head(self, stream: str, producer: str) -> int:
+        return 1
+
+    def cursor(self, cell: str) -> dict[tuple[str, str], int]:
+        assert cell == "t/directory/0"
+        return {("control", "t/control/0"): self.read}
+
+    def wait(self, after: Any, timeout_s: float) -> bool:
+        self.waited += 1
+        return False
+
+
+def test_a_directory_that_shows_a_definition_late_is_asked_again(
+    placement: Placement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hindcast.defined_sources.AGAIN_S", 0.0)
+    log, shown = Behind(), dict[str, Any]()
+    within = Within("t", tmp_path, 0)
+    defined = DefinedSources(cast(Any, log), cast("Reconciler", placement), parts().source_kinds, within, lambda: shown)
+    for _ in range(3):
+        defined.step()
+    assert log.waited == 0, "it has not read the row yet"
+    log.read = 1
+    defined.step()  # it has read it, and shows it a moment later
+    shown["source/tea"] = entry(1)
+    defined.step()
+    assert placement.told == [("add", TEA)]
+    defined.step()
+    assert log.waited == 1
