@@ -38,6 +38,7 @@ from hindcast.datadir import DataDir
 from hindcast.erasure_swap import ARCHIVE, DRAFT, LEFT_BY_PROCESSES, READY, completed
 from hindcast.log_place import LOG, SQLITE, Place, log_in, log_of, recorded
 from hindcast.receipts import Part, Receipt
+from hindcast.tenants import tenant_of
 
 REMOVED = (
     "saved states of all cells (they are folded again from the log at the next start)",
@@ -91,7 +92,7 @@ def _erased(path: Path, subject: str, also: list[str], reference: str, tenant: s
     log = log_of(path).open(woken=False)
     source = cast("CopySource", log.log)
     try:
-        whose = _tenant(log, tenant)
+        whose = tenant_of(log, tenant)
         who = names_of(log, whose, subject, also)
         if who.within(reference.encode()) or reference in who.names:
             raise Rejected("reference", "names the subject; the receipt stays, so call the request otherwise")
@@ -135,16 +136,6 @@ def _erased(path: Path, subject: str, also: list[str], reference: str, tenant: s
     os.sync()
     completed(path)
     return receipt
-
-
-def _tenant(log: LogReader, wanted: str | None) -> str:
-    """The tenant whose person it is. Raises ``Rejected`` where that is not said, and there are several."""
-    tenants = sorted({cell.partition("/")[0] for cell in log.cells()})
-    if wanted is None and len(tenants) > 1:
-        raise Rejected("tenant", f"the log has several: {', '.join(tenants)}; choose one with --tenant")
-    if wanted is not None and wanted not in tenants:
-        raise Rejected("tenant", f"the log has no {wanted!r}; it has {', '.join(tenants) or 'none'}")
-    return wanted or (tenants[0] if tenants else "main")
 
 
 def names_of(log: LogReader, tenant: str, subject: str, also: Iterable[str] = ()) -> Identifiers:

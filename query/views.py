@@ -44,7 +44,8 @@ def by_person(stream: str) -> str:
 
 _LISTS = re.compile(r"\b(show|information_schema|duckdb_\w+|pg_\w+|sqlite_\w+|pragma\w*)\b")
 _BY_PERSON = (USER_INTERACTIONS.name, BUSINESS_EVENTS.name, WEBSITE_ANALYTICS.name, SESSIONS.name)
-_TOLD = "coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)"
+TOLD = "coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)"
+"""Place of the event that defined a metric as it is counted in this sample."""
 VIEWS: Mapping[str, View] = {
     LATEST: View(
         "Of each window of `metrics` the sample with the highest revision, as the newest definition counts it; or the "
@@ -54,10 +55,10 @@ VIEWS: Mapping[str, View] = {
         f"""SELECT every.* EXCLUDE (again) FROM (
           SELECT *, false AS again FROM metrics WHERE revision IS NOT NULL UNION ALL SELECT *, true FROM past_metrics
         ) every SEMI JOIN (
-          SELECT source, max({_TOLD}) AS told FROM (
+          SELECT source, max({TOLD}) AS told FROM (
             SELECT source, cause FROM metrics WHERE revision IS NOT NULL UNION ALL SELECT source, cause FROM past_metrics
           ) GROUP BY source
-        ) newest ON every.source IS NOT DISTINCT FROM newest.source AND {_TOLD} = newest.told
+        ) newest ON every.source IS NOT DISTINCT FROM newest.source AND {TOLD} = newest.told
         QUALIFY 1 = row_number() OVER (
           PARTITION BY metric, key, start, width_us ORDER BY again DESC, revision DESC, row_offset DESC
         )""",

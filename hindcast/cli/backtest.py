@@ -10,7 +10,8 @@ import click
 
 from events.errors import Rejected
 from hindcast.cli.output import Option, each, note, print_json, print_table
-from hindcast.cli.target import Target, json_option, target_options, tenant_of
+from hindcast.cli.target import Target, json_option, target_options
+from hindcast.tenants import tenant_of
 
 if TYPE_CHECKING:
     from hindcast.client import Backtest

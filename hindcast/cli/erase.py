@@ -9,7 +9,8 @@ import click
 import msgspec
 
 from hindcast.cli.output import WRONG, note, print_json, print_table
-from hindcast.cli.target import Target, data_dir_option, json_option, tenant_of
+from hindcast.cli.target import Target, data_dir_option, json_option
+from hindcast.tenants import tenant_of
 
 SUBJECT = click.argument("subject")
 also_option = click.option(

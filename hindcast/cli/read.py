@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hindcast.cli.output import Option, each, note, print_json, print_table
-from hindcast.cli.target import Target, json_option, target_options, tenant_of
+from hindcast.cli.target import Target, json_option, target_options
+from hindcast.tenants import tenant_of
 
 if TYPE_CHECKING:
     from events.log import LogReader

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from events.errors import Rejected
 from hindcast.cli.output import Option, each
 
 if TYPE_CHECKING:
@@ -77,13 +76,3 @@ class Target:
             yield log
         finally:
             log.close()
-
-
-def tenant_of(log: LogReader, wanted: str | None) -> str:
-    """The tenant to read: the one that was named, or the only one that there is."""
-    tenants = sorted({cell.partition("/")[0] for cell in log.cells()})
-    if wanted is None and len(tenants) > 1:
-        raise Rejected("tenant", f"the log has several: {', '.join(tenants)}; choose one with --tenant")
-    if wanted is not None and wanted not in tenants:
-        raise Rejected("tenant", f"the log has no {wanted!r}; it has {', '.join(tenants) or 'none'}")
-    return wanted or (tenants[0] if tenants else "main")

@@ -13,9 +13,8 @@ from query.moments import length_s
 from query.point_in_time.schema import Feature, MetricFeature
 from query.questions.expressions import Expressions
 from query.questions.trends import MONEY
+from query.views import TOLD
 
-TOLD = "coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)"
-"""Place of the event that defined a metric as it is counted in this sample."""
 _IN_ORDER = "row(t, p, o)"
 
 

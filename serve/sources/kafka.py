@@ -7,10 +7,10 @@ from functools import partial
 
 from actors.parts import Part, SourceKind, Within
 from actors.source import Source
-from events import catalog
 from events.collected import BUSINESS_EVENTS
 from events.errors import Rejected
 from serve.sources.kafka_settings import KafkaSection
+from serve.sources.messages import stream_of
 
 
 def _opened(section: KafkaSection, within: Within, source: str, now: Callable[[], int]) -> Source:
@@ -26,9 +26,5 @@ def _source(section: KafkaSection, name: str, within: Within) -> Callable[[Calla
     return partial(_opened, section, within, section.source or name)
 
 
-def _stream(section: KafkaSection) -> catalog.Stream:
-    return section.stream
-
-
-KIND = SourceKind("kafka", BUSINESS_EVENTS, _source, KafkaSection, refuses=True, bound=True, chosen=_stream)
+KIND = SourceKind("kafka", BUSINESS_EVENTS, _source, KafkaSection, refuses=True, bound=True, chosen=stream_of)
 PART = Part("kafka", sources=(KIND,))

@@ -66,6 +66,11 @@ class MessageSection(SourceSection, Mapped):
         return USER_INTERACTIONS if self.format == "events" else STREAMS[self.into]
 
 
+def stream_of(section: MessageSection) -> catalog.Stream:
+    """Where the rows of a source with these settings go."""
+    return section.stream
+
+
 class Message(NamedTuple):
     """One message, as its carrier brings it."""
 

@@ -7,8 +7,8 @@ from functools import partial
 
 from actors.parts import Part, SourceKind, Within
 from actors.source import Source
-from events import catalog
 from events.collected import BUSINESS_EVENTS
+from serve.sources.messages import stream_of
 from serve.sources.redis_settings import RedisSection
 
 
@@ -22,9 +22,5 @@ def _source(section: RedisSection, name: str, within: Within) -> Callable[[Calla
     return partial(_opened, section, within, section.source or name)
 
 
-def _stream(section: RedisSection) -> catalog.Stream:
-    return section.stream
-
-
-KIND = SourceKind("redis", BUSINESS_EVENTS, _source, RedisSection, refuses=True, bound=True, chosen=_stream)
+KIND = SourceKind("redis", BUSINESS_EVENTS, _source, RedisSection, refuses=True, bound=True, chosen=stream_of)
 PART = Part("redis", sources=(KIND,))

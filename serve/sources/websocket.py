@@ -7,8 +7,8 @@ from functools import partial
 
 from actors.parts import Part, SourceKind, Within
 from actors.source import Source
-from events import catalog
 from events.collected import BUSINESS_EVENTS
+from serve.sources.messages import stream_of
 from serve.sources.websocket_settings import WebSocketSection
 
 
@@ -22,9 +22,5 @@ def _source(section: WebSocketSection, name: str, within: Within) -> Callable[[C
     return partial(_opened, section, within, section.source or name)
 
 
-def _stream(section: WebSocketSection) -> catalog.Stream:
-    return section.stream
-
-
-KIND = SourceKind("websocket", BUSINESS_EVENTS, _source, WebSocketSection, refuses=True, bound=True, chosen=_stream)
+KIND = SourceKind("websocket", BUSINESS_EVENTS, _source, WebSocketSection, refuses=True, bound=True, chosen=stream_of)
 PART = Part("websocket", sources=(KIND,))
