@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from events.errors import Rejected
-from events.log import LogReader
+
+if TYPE_CHECKING:
+    from events.log import LogReader
 
 
 def tenant_of(log: LogReader, wanted: str | None) -> str:

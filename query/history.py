@@ -13,12 +13,11 @@ from events.catalog import CONTROL, STREAMS, Stream
 from events.entry import Entry
 from events.errors import Rejected
 from events.log import LogReader, Source
+from events.reading import READ_BYTES, entries_within
 from events.tables import named_in_sql, rows_within, schema_of
 from query.as_of import Moment
 from query.partitions import Part
 
-READ_BYTES = 4 << 20
-"""Stored bytes read of a producer at once."""
 BLOCK_ROWS = 1_024
 """Places in the first block that is read backwards; each further one has twice as many, up to ``CHUNK_ROWS``."""
 CHUNK_ROWS = 65_536
@@ -149,7 +148,7 @@ class History:
                 at = block.end
                 continue
             upto = min((first for first in blocks if at < first < end), default=end)
-            for entries in _chunks(self._entries(*source, at, upto)):
+            for entries in _chunks(entries_within(self._log, source, at, upto)):
                 yield named_in_sql(rows_within(entries, at, upto), source[0])
             at = upto
 
@@ -203,7 +202,7 @@ class History:
         end, span = self.heads(stream)[producer], BLOCK_ROWS
         while end > 0:
             start = max(0, end - span)
-            entries = list(self._entries(stream, producer, start, end))
+            entries = list(entries_within(self._log, (stream, producer), start, end))
             if not entries:  # the log was trimmed up to here
                 return
             found = [(e.header.committed, rows) for e in entries if (rows := _rows_of(e, start, end)) is not None]
@@ -216,27 +215,15 @@ class History:
         span = limit
         while True:
             start = max(0, head - span)
-            entries = self._entries(stream, producer, start, head)
+            entries = entries_within(self._log, (stream, producer), start, head)
             found = [(e.header.committed, b) for e in entries if (b := _rows_of(e, start, head)) is not None]
             if start == 0 or sum(b.num_rows for _, b in found) >= limit:
                 return found
             span *= 8
 
     def _rows(self, stream: str, producer: str, start: int, end: int) -> Iterator[pa.RecordBatch]:
-        entries = self._entries(stream, producer, start, end)
+        entries = entries_within(self._log, (stream, producer), start, end)
         return (batch for entry in entries if (batch := _rows_of(entry, start, end)) is not None)
-
-    def _entries(self, stream: str, producer: str, start: int, end: int) -> Iterator[Entry]:
-        at = start
-        while at < end:
-            entries = self._log.read(stream, producer, at, READ_BYTES)
-            if not entries:
-                return
-            for entry in entries:
-                if entry.header.first >= end:
-                    return
-                yield entry
-            at = entries[-1].header.end
 
 
 def _rows_of(entry: Entry, start: int, end: int) -> pa.RecordBatch | None:

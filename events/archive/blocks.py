@@ -18,6 +18,7 @@ import xxhash
 from events.entry import Entry
 from events.envelope import CellName
 from events.log import LogReader, Source
+from events.reading import entries_within
 from events.tables import named_in_sql, rows_within
 
 LEVELS = (1_024, 16_384)
@@ -106,7 +107,7 @@ class Blocks:
                     continue
                 block.path.unlink(missing_ok=True)
                 del there[at]
-            entries = list(_entries(log, source, at, at + LEVELS[0]))
+            entries = list(entries_within(log, source, at, at + LEVELS[0], _READ_BYTES))
             if not entries or entries[0].header.first > at:
                 at += LEVELS[0]  # the log has no such offsets any more
                 continue
@@ -164,16 +165,3 @@ class Blocks:
 
 def _rows(entries: list[Entry], first: int, end: int) -> pa.Table:
     return pa.Table.from_batches([named_in_sql(rows_within(entries, first, end), entries[0].header.stream)])
-
-
-def _entries(log: LogReader, source: Source, first: int, end: int) -> Iterator[Entry]:
-    at = first
-    while at < end:
-        entries = log.read(*source, at, _READ_BYTES)
-        if not entries:
-            return
-        for entry in entries:
-            if entry.header.first >= end:
-                return
-            yield entry
-        at = entries[-1].header.end
