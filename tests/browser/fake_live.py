@@ -370,8 +370,6 @@ class FakeLive:
                 return JSONResponse({"error": {"field": "name", "reason": self.keeps_definitions}}, status_code=409)
             version = self.topics["definitions"].seq + 1
             entry = definition(kind, name, {"name": name, **await request.json()}, version)
-            if request.query_params.get("dry_run") == "true":
-                return JSONResponse({"state": "new"})
             self._push("definitions", {f"{kind}/{name}": entry})
             return JSONResponse({"state": "defined"})
 

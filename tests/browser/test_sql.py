@@ -65,6 +65,7 @@ def test_tables_and_then_their_columns_are_suggested_and_taken_by_keys(visit: Vi
     editor(page).press("ArrowDown")
     editor(page).press("Enter")
     expect(editor(page)).to_have_value("SELECT count(*) FROM user_interactions WHERE anonymous_id")
+    expect(options).to_have_count(0)
     editor(page).press_sequentially("\na")
     expect(options.first).to_be_visible()
     editor(page).press("Enter")
