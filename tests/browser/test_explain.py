@@ -93,7 +93,7 @@ def test_a_tile_says_which_windows_it_adds_up_and_each_its_rows(visit: Visit) ->
     assert (asked["metric"], asked["key"]) == ("revenue", "KRW")
     page.keyboard.press("Escape")
     expect(drawer(page)).to_have_count(0)
-    assert "why=" not in page.url
+    expect(page).not_to_have_url(re.compile("why="))
 
 
 def test_its_statement_opens_on_the_page_sql(visit: Visit) -> None:
