@@ -7,6 +7,7 @@ from functools import cache
 from actors.dashboards import alert_system, insights, system_health, user_activity
 from actors.edges import channels
 from actors.edges.sources import clock, machine
+from actors.models import part as models
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp
 from serve.posthog import part as posthog
@@ -35,6 +36,7 @@ BUILT_IN: tuple[Part, ...] = (
     system_health.PART,
     alert_system.PART,
     insights.PART,
+    models.PART,
 )
 
 

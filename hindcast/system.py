@@ -20,6 +20,7 @@ import httpx
 
 from actors.cores import usable_cores
 from actors.edges.secrets import SECRETS
+from actors.models.part import ModelsSection
 from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
@@ -35,12 +36,14 @@ from hindcast.defined_sources import DefinedSources
 from hindcast.definition_warnings import definition_warnings
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
+from hindcast.model_serving import ModelServing
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
 from hindcast.workflow import Setup, Workflow
 from serve.deployed import gateway_app, live_app
 from serve.keys import key_hash
-from serve.spec import GatewaySpec, QueryBounds
+from serve.predicting.artifacts import FOLDER as ARTIFACTS
+from serve.spec import GatewaySpec, ModelBounds, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
@@ -89,6 +92,7 @@ class System:
         self._reconciler: Reconciler | None = None
         self._orders: Orders | None = None
         self._defined: DefinedSources | None = None
+        self._models: ModelServing | None = None
         self._hold: LogHold | None = None
         self._log_spec: LogSpec | None = None
         self._stop_asked = threading.Event()
@@ -132,6 +136,7 @@ class System:
             self._defined.start()
             self._deploy()
             self._await_ready()
+            self._serve_models()
         except BaseException:
             self.stop()
             raise
@@ -242,7 +247,7 @@ class System:
             logger.warning("%s: %s", name, why)
 
     def _deploy(self) -> None:
-        server = self.settings.server
+        server, models = self.settings.server, topology.models(self.settings)
         spec = GatewaySpec(
             tenant=self.settings.tenant,
             hosts=self.placement.where,
@@ -261,9 +266,26 @@ class System:
             secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),
             left=self._left,
+            models=None if models is None else self._bounds_of(models),
         )
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))
+
+    def _bounds_of(self, section: ModelsSection) -> ModelBounds:
+        artifacts = self.data.path / ARTIFACTS
+        return ModelBounds(artifacts, section.max_model_mb, section.max_rows, section.require_approval)
+
+    def _serve_models(self) -> None:
+        section, known = topology.models(self.settings), self._control
+        if section is not None:
+            self._models = ModelServing(
+                self._log.open(),
+                self.settings.tenant,
+                self.data.path / ARTIFACTS,
+                section,
+                lambda: known.shown("model_registry", "models")["models"],
+            )
+            self._models.start()
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_S
@@ -315,6 +337,8 @@ class System:
         import ray
 
         if ray.is_initialized():
+            if self._models:
+                self._models.stop()
             runtime.stop_serve()
             if self._defined:
                 self._defined.stop()
@@ -329,7 +353,7 @@ class System:
             self._hold.end()
             runtime.forget_sockets(self.data.path)
         self._hold = self._log_spec = None
-        self._fleet = self._reconciler = self._orders = self._defined = None
+        self._fleet = self._reconciler = self._orders = self._defined = self._models = None
         self._running = False
         self.data.release()
 

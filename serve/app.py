@@ -25,6 +25,8 @@ from serve.routes import (
     imports,
     ingest,
     interactions,
+    model_changes,
+    models,
     notifications,
     operation,
     optimizing,
@@ -32,6 +34,7 @@ from serve.routes import (
     past,
     placement,
     plans,
+    predict,
     query,
     questions,
     read,
@@ -54,7 +57,10 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         gateway = app.state.gateway = Gateway(spec)
-        following = [asyncio.create_task(deed) for deed in (gateway.hosts.follow(), gateway.access.follow())]
+        deeds = [gateway.hosts.follow(), gateway.access.follow()]
+        if gateway.predictor:
+            deeds.append(gateway.predictor.follow())
+        following = [asyncio.create_task(deed) for deed in deeds]
         yield
         for task in following:
             task.cancel()
@@ -75,8 +81,9 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
     asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
+    learned = (models, model_changes, predict)
     told = (imports, definitions, plans, operation, placement, webhooks)
-    for routes in (commands, notifications, session, *asked, *told):
+    for routes in (commands, notifications, session, *asked, *told, *learned):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

@@ -56,6 +56,8 @@ class Model(msgspec.Struct):
     last_rollback: dict[str, Any] | None = None
     degraded: dict[str, Any] | None = None
     """The newest degradation, until a later deployment."""
+    monitored: list[str] = []
+    """Places of deployments that are watched and not read yet: the monitor may be heard before what it heard."""
 
     def number_of(self, asked: str | int) -> int | None:
         """The number of a version that is named by its number, an alias, its version or its model id."""
@@ -95,15 +97,14 @@ class ModelRegistry:
 
     def _take(self, state: State, kind: str, name: str, data: dict[str, Any], at: float, place: str) -> None:
         model = state.get(name)
-        if kind == "version.registered":
-            model = state.setdefault(name, Model(name)) if model is None else model
-            if _register(model, data, at):
-                self._touched.add(name)
-            return
+        if model is None and kind in ("version.registered", "monitoring.started"):
+            model = state[name] = Model(name)
         if model is None:
             return
         self._touched.add(name)
-        if kind == "version.approved":
+        if kind == "version.registered":
+            _register(model, data, at)
+        elif kind == "version.approved":
             for version in model.versions:
                 if version["number"] == data.get("number"):
                     version["approved"] = {"by": data.get("by", ""), "at": at}
@@ -119,15 +120,18 @@ class ModelRegistry:
         elif kind == "monitoring.started":
             if model.wanted is not None and model.wanted.place == data.get("place"):
                 model.live = model.wanted
+            else:
+                model.monitored = [*model.monitored, str(data.get("place"))][-MOST_DEPLOYMENTS:]
         elif kind == "model.degraded":
             model.degraded = {**data, "at": at}
 
     def view(self, state: State, topic: str) -> Mapping[str, Any]:
-        return {name: msgspec.to_builtins(model) for name, model in state.items()}
+        return {name: _shown(model) for name, model in state.items() if model.versions}
 
     def changes(self, state: State) -> Mapping[str, Mapping[str, Any]]:
         touched, self._touched = self._touched, set()
-        return {TOPIC: {name: msgspec.to_builtins(state[name]) for name in sorted(touched)}} if touched else {}
+        touched = {name for name in touched if state[name].versions}
+        return {TOPIC: {name: _shown(state[name]) for name in sorted(touched)}} if touched else {}
 
     def dump(self, state: State) -> bytes:
         return msgspec.msgpack.encode(state, order="deterministic")
@@ -136,15 +140,21 @@ class ModelRegistry:
         return msgspec.msgpack.decode(data, type=State)
 
 
-def _register(model: Model, data: dict[str, Any], at: float) -> bool:
-    """Append a version; False where it is there: the same artifact of the same experiment."""
+def _shown(model: Model) -> dict[str, Any]:
+    """Without the profiles of training rows, which only the monitor needs."""
+    found = msgspec.to_builtins(model)
+    del found["monitored"]
+    found["versions"] = [{k: v for k, v in version.items() if k != "profile"} for version in model.versions]
+    return found
+
+
+def _register(model: Model, data: dict[str, Any], at: float) -> None:
+    """Append a version, unless it is there: the same artifact of the same experiment."""
     same = (data.get("version"), data.get("sha256"))
-    if any((v.get("version"), v.get("sha256")) == same for v in model.versions):
-        return False
-    number = len(model.versions) + 1
-    model.versions.append({**data, "number": number, "at": at, "approved": None})
-    model.aliases.setdefault(CHAMPION, number)
-    return True
+    if all((v.get("version"), v.get("sha256")) != same for v in model.versions):
+        number = len(model.versions) + 1
+        model.versions.append({**data, "number": number, "at": at, "approved": None})
+        model.aliases.setdefault(CHAMPION, number)
 
 
 def _resolved(model: Model, variants: Iterable[Mapping[str, Any]]) -> list[Serving] | None:
@@ -226,6 +236,9 @@ def _differs(then: Deployed, now: Deployed, bad: set[int]) -> bool:
 def _replace(model: Model, deployed: Deployed) -> None:
     _keep(model)
     model.wanted = deployed
+    if deployed.place in model.monitored:
+        model.live = deployed
+        model.monitored.remove(deployed.place)
 
 
 def _keep(model: Model) -> None:

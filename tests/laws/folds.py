@@ -26,6 +26,9 @@ from actors.dashboards.system_health import SystemHealth
 from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
 from actors.fold import Fold, Outputs
+from actors.models.experiments import ExperimentTracker
+from actors.models.monitor import ModelMonitor
+from actors.models.registry import ModelRegistry
 from actors.notifier import Notifier, Outcome
 from actors.retelling import Place, Retelling
 from events.catalog import CLOCK, SYSTEM_METRICS, USER_INTERACTIONS
@@ -174,6 +177,9 @@ FOLDS: list[Case] = [
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
     Case(Insights, feeds("insights")),
+    Case(ModelRegistry, feeds("models", entries=25)),
+    Case(ExperimentTracker, feeds("models")),
+    Case(ModelMonitor, feeds("models", "predictions", entries=40, most_rows=20)),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
     Case(UserActivity, feeds("user_interactions", "dead_letters", "anomalies", "clock")),
 ]
