@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
 
 from analytics.models.blob import to_bytes
 from analytics.models.table import Problem, TableModel
@@ -20,6 +23,7 @@ from tuning.run.notebook import watcher
 from tuning.run.report_builder import report_of
 
 Watch = Callable[[Progress], None]
+F64 = npt.NDArray[np.float64]
 MODEL_FILE, RESULT_FILE = "model.skops", "result.json"
 
 
@@ -30,6 +34,8 @@ class Result:
     model: TableModel
     blob: bytes
     report: Report
+    holdout: F64 = field(default_factory=lambda: np.empty(0))
+    """What the same recipe, fitted without the holdout, predicts for it: values, or probabilities of every class."""
 
     def write(self, folder: Path) -> None:
         """Write ``model.skops`` and then ``result.json``, which names the model's hash."""
@@ -59,7 +65,7 @@ def fit_table(
     kind = "model.registered" if verdict.registered else "model.refused"
     assert report.artifact is not None
     say(config, kind, verdict.model_dump() | {"sha256": report.artifact.sha256})
-    result = Result(outcome.model, blob, report)
+    result = Result(outcome.model, blob, report, outcome.holdout)
     keep(result)
     ended = {"elapsed_s": time.monotonic() - config.started, "score": report.main().value}
     if outcome.stopped == "interrupted":

@@ -11,16 +11,17 @@ from typing import Any
 
 from hindcast.client.call import Operation
 from hindcast.client.operations.definitions import Definitions
+from hindcast.client.operations.models import Modelling
 from hindcast.client.operations.past import LookingBack
 from hindcast.client.operations.reading import Reading
 from hindcast.client.operations.running import Running
 from hindcast.client.operations.sending import Sending
 from hindcast.client.operations.watching import Watching
 
-PARTS = (Sending, Reading, Watching, LookingBack, Definitions, Running)
+PARTS = (Sending, Reading, Watching, LookingBack, Definitions, Modelling, Running)
 
 
-class Operations(Sending, Reading, Watching, LookingBack, Definitions, Running):
+class Operations(Sending, Reading, Watching, LookingBack, Definitions, Modelling, Running):
     """What both clients can do. ``address``: of the system."""
 
     address: str
