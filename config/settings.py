@@ -39,6 +39,7 @@ from config.complete import from_complete
 from config.explain import refuse
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
@@ -81,6 +82,8 @@ class Document(BaseModel):
     identities: tuple[Identity, ...] = ()
     plans: tuple[Plan, ...] = ()
     tables: tuple[Pin, ...] = ()
+    features: tuple[FeatureRule, ...] = ()
+    labels: tuple[LabelRule, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -14,6 +14,7 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
 from actors.definitions.correlation import Correlation, parted
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.feature import can_be_known, made_of, other_side, parts_are_there
 from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
@@ -27,6 +28,7 @@ from analytics import rules, tracking
 from events.catalog import ANOMALIES, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
@@ -202,6 +204,8 @@ KINDS: Mapping[str, Kind] = {
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
         Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
+        Kind("feature", "features", TypeAdapter(FeatureRule), ("name",), parts_are_there, made_of, _plain),
+        Kind("label", "labels", TypeAdapter(LabelRule), ("name",), can_be_known, other_side, _plain),
         Kind("table", "tables", TypeAdapter(Pin), ("name",), _anything, _nothing, _plain),
     )
 }

@@ -196,10 +196,19 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "identity": {"alias": ["same"]},
         "session": {"conversions": ["order"]},
         "source": {"kind": "http", "url": "https://shop.example/items", "auth": {"secret": "env:SHOP"}},
+        "feature": {"event": "order", "window": "7d"} | {"aggregate": "count", "where": [{"name": "n", "value": 1}]},
+        "label": {
+            "outcome": "order",
+            "happens": False,
+            "domain": ["order"],
+            "exclude": [{"event": "x", "unless": "y"}],
+        },
         "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
     for kind, spec in specs.items():
-        name = {"anomaly": "seen.count", "trend": "seen.count", "identity": "people"}.get(kind, "seen")
+        name = {"anomaly": "seen.count", "trend": "seen.count", "identity": "people", "feature": "user.seen"}.get(
+            kind, "seen"
+        )
         (one,) = accept([Wanted(kind, name, spec)], held(SEEN, PAID))
         again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN, PAID))
         assert again == [one]
