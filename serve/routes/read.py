@@ -242,11 +242,12 @@ def _literal(text: str) -> str:
 
 
 @router.get("/v1/alerts", response_model=Alerts)
-async def alerts(request: Request, as_of: AsOf = "") -> Alerts:
-    """Alerts that are pending, firing, or were resolved within a day."""
+async def alerts(request: Request, active: bool = False, as_of: AsOf = "") -> Alerts:
+    """Alerts that are pending, firing, or were resolved within a day; ``active``: only those that fire."""
     await principal(request, "query")
     topic = await topic_data(gateway_of(request), "alerts", as_of)
-    return Alerts(alerts=sorted(topic.data.values(), key=lambda alert: (-alert["t"], alert["id"])), as_of=topic.as_of)
+    shown = [alert for alert in topic.data.values() if not active or alert["state"] == "firing"]
+    return Alerts(alerts=sorted(shown, key=lambda alert: (-alert["t"], alert["id"])), as_of=topic.as_of)
 
 
 @router.get("/v1/dashboards", response_model=Topics)
