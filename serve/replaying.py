@@ -14,7 +14,8 @@ import pyarrow as pa
 from actors.collectors.arrivals import ACCEPTED, CONFLICT, REUSED
 from events.catalog import DEAD_LETTERS, REPLAYED, USER_INTERACTIONS, rows
 from events.errors import Rejected
-from query.engine import Engine, Stop
+from query.bounds import Stop
+from query.engine import Engine
 from serve.ingest import mending
 from serve.ingest.verdicts import Fault
 

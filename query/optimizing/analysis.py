@@ -14,14 +14,15 @@ import duckdb
 from pydantic import BaseModel
 
 from events.catalog import IDENTITIES, STREAMS
+from events.tables import columns_of
 from query import views
-from query.engine import admitted, columns_of, database, words_of
 from query.history import History
 from query.moments import at_us
 from query.questions.asked import asks_for_people
 from query.questions.expressions import JSON_COLUMNS
 from query.questions.schema import NAMED, Filter, Match, Question
 from query.questions.span import Span
+from query.statements import admitted, database, words_of
 
 _BOUND = re.compile(r"\"?time\"? (>=|<=|>|<|=) (?:CAST\()?(?:TIMESTAMPTZ )?'([^']+)'")
 _NEVER_THE_SAME = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp",

@@ -18,9 +18,11 @@ from events.catalog import CONTROL
 from events.errors import Rejected
 from events.log import LogReader
 from query import as_of
+from query.answers import Answer
 from query.as_of import Moment
-from query.engine import Answer, Cut, Engine, Limits, Stop
-from query.history import History
+from query.bounds import Limits, Stop
+from query.engine import Engine
+from query.history import Cut, History
 from query.optimizing.analysis import Analysis, QueryOptimizer
 from query.optimizing.cache import MISS, CacheManager
 from query.optimizing.indexes import Index, IndexOptimizer

@@ -17,7 +17,8 @@ from actors.definitions.checking import Wanted
 from actors.definitions.inventory import Key
 from events.errors import Rejected
 from query import as_of as moments
-from query.engine import Answer, Column, Stop
+from query.answers import Answer, Column
+from query.bounds import Stop
 from query.point_in_time.making import LIMITS, Made, PointInTime, table_of
 from query.point_in_time.saved import Pin, State
 from query.point_in_time.schema import Table
