@@ -58,6 +58,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         yield
         for task in following:
             task.cancel()
+        gateway.apart.close()
         gateway.log.close()
 
     app = FastAPI(
