@@ -59,6 +59,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         yield
         for task in following:
             task.cancel()
+        gateway.apart.close()
         gateway.log.close()
 
     app = FastAPI(
