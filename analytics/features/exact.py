@@ -1,7 +1,7 @@
 """Sums that do not depend on their order: numbers as whole multiples of 2^-20 (about a millionth), in two lanes of int64.
 
-A number x is ``high * 2^20 + low / 2^20`` with ``0 <= low < 2^40``, rounded to the nearest such multiple. Lanes add up exactly
-for up to 2^21 numbers of at most 2^62, in any order and by parts, which floating-point sums do not.
+A number is ``high * 2^20 + low / 2^20`` with ``0 <= low < 2^40``, rounded to the nearest such multiple. Lanes add up
+exactly for up to 2^21 numbers of at most 2^62, in any order and by parts, which floating-point sums do not.
 """
 
 from __future__ import annotations

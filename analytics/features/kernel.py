@@ -1,8 +1,8 @@
 """The kernel: features of many subjects at many moments, by sorting and running sums; one pass whatever the subjects.
 
 An event counts at the moments of its subject from ``max(time, known)`` on, and where a window is asked for until ``time +
-window``. Over the moments in order of (subject, moment) that is a range of places, so counts and sums are running sums of what
-begins and ends at each place. Sums are of whole numbers (see ``analytics.features.exact``), so the order in which events came
+window``. Over the moments in order of (subject, moment) that is a range of places, so counts and sums are running sums of
+what begins and ends at each place. Sums are of whole numbers (``analytics.features.exact``): the order in which events came
 changes no bit.
 """
 
@@ -266,3 +266,13 @@ def needed(plan: Plan, names: Sequence[str]) -> Plan:
     for name in names:
         add(name)
     return Plan(tuple(wanted.values()))
+
+
+def counts(events: Happened, points: Points) -> tuple[I64, I64, I64]:
+    """For each point how many events its subject has at all, how many had happened, and how many of these were known."""
+    every = Happened(events.subject, np.full_like(events.time, np.iinfo(np.int64).min), *events[2:4])
+    return (
+        _Placed(points, every._replace(known=every.time)).counted(None),
+        _Placed(points, events._replace(known=events.time)).counted(None),
+        _Placed(points, events).counted(None),
+    )

@@ -1,4 +1,4 @@
-"""What is asked of the events of subjects, in the terms of the kernel: which events, what is taken of them, over which span."""
+"""What is asked of the events of subjects, as the kernel takes it: which events, what is taken of them, over which span."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class Reader:
 
 def identity_of(text: str) -> int:
     """64 bits that stand for a text (xxh3), as a signed number."""
-    return xxhash.xxh3_64_intdigest(text) - (1 << 63)
+    return xxhash.xxh3_64_intdigest(text.encode()) - (1 << 63)
 
 
 def _object(said: Any) -> dict[str, Any]:
