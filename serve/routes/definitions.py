@@ -24,6 +24,10 @@ MOST = 10_000
 Name = Annotated[str, Path(examples=["Many events"])]
 KindName = Annotated[str, Path(examples=["rule"])]
 DryRun = Annotated[bool, Query(description="Only say what would change.")]
+After = Annotated[
+    int | None,
+    Query(ge=-1, description="The version that this change is made of; -1: there was none. Else it is refused (409)."),
+]
 Spec = Annotated[
     dict[str, Any],
     Body(examples=[{"condition": "events.count > threshold", "threshold": 10_000, "channels": ["dashboard"]}]),
@@ -155,13 +159,16 @@ async def read_definition(request: Request, kind: KindName, name: Name) -> Defin
 
 
 @router.put("/v1/definitions/{kind}/{name:path}", response_model=Change)
-async def put_definition(request: Request, kind: KindName, name: Name, spec: Spec, dry_run: DryRun = False) -> Change:
+async def put_definition(
+    request: Request, kind: KindName, name: Name, spec: Spec, dry_run: DryRun = False, after: After = None
+) -> Change:
     """Define, or define anew. It holds from one place in the log on, which is its version.
 
-    What a configuration file declares is refused (409): it is changed there.
+    What a configuration file declares is refused (409): it is changed there. With ``after``, so is a change of what
+    somebody else changed meanwhile.
     """
     who = await principal(request, "control")
-    (change,) = await define(gateway_of(request), [Wanted(kind, name, spec)], who.name, dry_run)
+    (change,) = await define(gateway_of(request), [Wanted(kind, name, spec)], who.name, dry_run, after=after)
     return change
 
 

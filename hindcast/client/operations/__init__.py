@@ -16,12 +16,13 @@ from hindcast.client.operations.past import LookingBack
 from hindcast.client.operations.reading import Reading
 from hindcast.client.operations.running import Running
 from hindcast.client.operations.sending import Sending
+from hindcast.client.operations.showing import Showing
 from hindcast.client.operations.watching import Watching
 
-PARTS = (Sending, Reading, Watching, Alerting, LookingBack, Definitions, Running)
+PARTS = (Sending, Reading, Watching, Alerting, LookingBack, Definitions, Showing, Running)
 
 
-class Operations(Sending, Reading, Watching, Alerting, LookingBack, Definitions, Running):
+class Operations(Sending, Reading, Watching, Alerting, LookingBack, Definitions, Showing, Running):
     """What both clients can do. ``address``: of the system."""
 
     address: str
