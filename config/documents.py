@@ -17,7 +17,8 @@ _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends
              "correlations": ("name",), "alerts": ("name",), "channels": ("name",), "dashboards": ("id",),
               "saved_queries": ("name",), "cohorts": ("name",), "sessions": ("name",),
               "identities": ("name",), "plans": ("name",), "tables": ("name",),
-              "defined_sources": ("name",)}  # fmt: skip
+              "features": ("name",), "labels": ("name",),
+              "defined_sources": ("name",), "shares": ("id",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)
 """Sections that are lists of named things."""
 _DEFAULTS = {"aggregate": "count"}

@@ -29,6 +29,7 @@ from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
 from actors.definitions.session import SessionRule
+from actors.definitions.share import Share
 from actors.definitions.source import Source
 from actors.definitions.trend import Trend
 from actors.ledger import FILE, OLD_CONFIGURATION
@@ -39,6 +40,7 @@ from config.complete import from_complete
 from config.explain import refuse
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
@@ -81,6 +83,9 @@ class Document(BaseModel):
     identities: tuple[Identity, ...] = ()
     plans: tuple[Plan, ...] = ()
     tables: tuple[Pin, ...] = ()
+    features: tuple[FeatureRule, ...] = ()
+    labels: tuple[LabelRule, ...] = ()
+    shares: tuple[Share, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -95,7 +95,7 @@ def _alone(
     try:
         said, fine, more = answered(model, columns, rows, level)
     except WrongInput as error:
-        return Wrong(error.column, error.reason)
+        return Wrong(error.column, error.reason.removeprefix("row 1: ") if rows == 1 else error.reason)
     took = (time.perf_counter_ns() - started) // 1000
     place = good or [*range(rows)]
     wrong = sorted([*wrong, *(Wrong(w.field, w.reason, place[w.row or 0]) for w in more)], key=lambda w: w.row or 0)

@@ -43,9 +43,7 @@ class Modelling:
         return Call("GET", path_of("/v1/models", name, "compare"), json_of, params=params)
 
     @operation(Command("models promote"))
-    def promote_model(
-        self, name: str, version: str, alias: str = "champion", reason: str = ""
-    ) -> Call[Model]:
+    def promote_model(self, name: str, version: str, alias: str = "champion", reason: str = "") -> Call[Model]:
         """Give a ``version`` (a number or an alias) an ``alias``. A deployment that asks for the alias follows at once."""
         said = {"version": version, "alias": alias, "reason": reason}
         path = path_of("/v1/models", name, "promote")
@@ -61,14 +59,10 @@ class Modelling:
     def roll_back_model(self, name: str, reason: str = "") -> Call[Model]:
         """Go back to the deployment before the present one; its version is the champion again."""
         path = path_of("/v1/models", name, "rollback")
-        return Call(
-            "POST", path, json_of, content=encoded({"reason": reason}), repeatable=False, timeout_s=DEPLOY_S
-        )
+        return Call("POST", path, json_of, content=encoded({"reason": reason}), repeatable=False, timeout_s=DEPLOY_S)
 
     @operation(Command("models deploy"))
-    def deploy_model_version(
-        self, name: str, version: str = "champion", config: Event | None = None
-    ) -> Call[Model]:
+    def deploy_model_version(self, name: str, version: str = "champion", config: Event | None = None) -> Call[Model]:
         """Serve a ``version`` of a model. It answers once it is watched; until then those answer that did.
 
         ``config``: mode (live, canary, shadow) and share, or variants with weights; sample, autoscaling, roll_back, watch.
@@ -123,9 +117,7 @@ class Modelling:
         return Call("GET", path_of("/v1/experiments", id), json_of)
 
     @operation(Command("models predict"))
-    def predict(
-        self, model: str, row: Event, level: float = 0.9, explain: bool = False
-    ) -> Call[dict[str, Any]]:
+    def predict(self, model: str, row: Event, level: float = 0.9, explain: bool = False) -> Call[dict[str, Any]]:
         """Ask a ``model`` about one ``row``: its features, or {user_id: …} for those of the log at this moment."""
         params: dict[str, str | int | float] = {"level": level, **({"explain": "true"} if explain else {})}
         path = path_of("/v1/predict", model)
