@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from hindcast.client import Client
     from hindcast.engine import AnalyticsEngine
     from hindcast.engine.dashboards import RealTimeDashboard
+    from hindcast.modelling.manager import MLModelManager
+    from hindcast.modelling.training import Run
 
 logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
@@ -100,6 +102,7 @@ class System:
         self._running = False
         self._port = self.settings.server.port
         self._engine: AnalyticsEngine | None = None
+        self._ml: MLModelManager | None = None
         self._left: tuple[Stream, ...] = ()
         """The streams of plug-ins that are not there any more."""
 
@@ -404,6 +407,35 @@ class System:
     def dashboards(self) -> RealTimeDashboard:
         """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
         return self.engine.dashboards
+
+    @property
+    def ml(self) -> MLModelManager:
+        """Training, registry, deployment and monitoring of this system's models."""
+        from hindcast.modelling.manager import MLModelManager  # here: only programs that use it need what trains models
+
+        if self._ml is None or self._ml.address != self.url:
+            self._ml = MLModelManager(self.client, self.data.path / ARTIFACTS, "ray" if self._running else "auto")
+            if self.settings.ml_config:
+                self._ml.initialize(self.settings.ml_config)
+        return self._ml
+
+    def tune(self, data: Any, target: str = "", budget: str | float = "60s", name: str = "", **config: Any) -> Run:
+        """Search a model for ``data`` on Ray Tune, record every trial, and register the model where it is good enough.
+
+        ``data``: a table (then ``target`` and ``name`` are needed), or a dataset of this system. ``config``: more of
+        ``tuning.config.Config``. Raises ``WrongInput``, which names the column.
+        """
+        return self.ml.tune(data, target, budget, name, **config)
+
+    def deploy(
+        self, run: Run | str, mode: Literal["live", "canary", "shadow"] = "live", **config: Any
+    ) -> dict[str, Any]:
+        """Serve the version of a run, or one by its id: for all, for a share, or beside the champion, unseen."""
+        return self.ml.deploy(run, mode, **config)
+
+    def backtest(self, run: Run | str, months: float = 1.0) -> dict[str, Any]:
+        """What a version would have said of the predictions of the last ``months``, against what was said and what came."""
+        return self.ml.backtest(run, months)
 
     @property
     def admin_key(self) -> str:

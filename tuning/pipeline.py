@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
-
-import numpy as np
-import numpy.typing as npt
 
 from analytics.models.blob import to_bytes
 from analytics.models.table import Problem, TableModel
@@ -20,22 +17,21 @@ from tuning.recorder import Event
 from tuning.report import Candidate, Registration, Report, Score
 from tuning.run.engine import run
 from tuning.run.notebook import watcher
+from tuning.run.outcome import Outcome
 from tuning.run.report_builder import report_of
 
 Watch = Callable[[Progress], None]
-F64 = npt.NDArray[np.float64]
 MODEL_FILE, RESULT_FILE = "model.skops", "result.json"
 
 
 @dataclass(frozen=True)
 class Result:
-    """A run's model (live, and as ``blob``) and its report."""
+    """A run's model (live, and as ``blob``) and its report; ``outcome`` is what these were made of."""
 
     model: TableModel
     blob: bytes
     report: Report
-    holdout: F64 = field(default_factory=lambda: np.empty(0))
-    """What the same recipe, fitted without the holdout, predicts for it: values, or probabilities of every class."""
+    outcome: Outcome
 
     def write(self, folder: Path) -> None:
         """Write ``model.skops`` and then ``result.json``, which names the model's hash."""
@@ -65,7 +61,7 @@ def fit_table(
     kind = "model.registered" if verdict.registered else "model.refused"
     assert report.artifact is not None
     say(config, kind, verdict.model_dump() | {"sha256": report.artifact.sha256})
-    result = Result(outcome.model, blob, report, outcome.holdout)
+    result = Result(outcome.model, blob, report, outcome)
     keep(result)
     ended = {"elapsed_s": time.monotonic() - config.started, "score": report.main().value}
     if outcome.stopped == "interrupted":

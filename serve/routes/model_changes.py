@@ -15,10 +15,10 @@ from actors.models.registry import CHAMPION
 from analytics.monitoring.profile import Profile
 from events.errors import Rejected
 from serve.gateway import gateway_of, principal
+from serve.model_telling import Fact, approved, number_of, predictor_of, shown, tell
 from serve.parameters import known_parameters
 from serve.predicting.artifacts import Artifacts
 from serve.predicting.judging import judged
-from serve.predicting.telling import Fact, approved, number_of, predictor_of, shown, tell
 from serve.problems import REFUSALS, Missing
 from serve.routes.models import Model
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from actors.models.registry import CHAMPION
 from serve.gateway import gateway_of, principal
+from serve.model_telling import number_of, predictor_of
 from serve.moments import AsOf
 from serve.parameters import known_parameters
-from serve.predicting.telling import number_of, predictor_of
 from serve.problems import REFUSALS, Missing
 from serve.routes.read import topic_data
 

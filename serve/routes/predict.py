@@ -11,15 +11,19 @@ import pyarrow as pa
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from actors.models.monitor import ALERT
+from actors.models.registry import CHAMPION
 from events.catalog import PREDICTIONS, rows
 from events.errors import Rejected
-from serve.gateway import gateway_of, principal
+from serve.gateway import Gateway, gateway_of, principal
+from serve.model_asking import Body, question_of
+from serve.model_telling import Fact, number_of, predictor_of, tell
 from serve.parameters import known_parameters
-from serve.predicting.asking import Body, question_of
 from serve.predicting.door import Predicted
-from serve.predicting.telling import predictor_of
+from serve.predicting.monitoring import monitored
 from serve.problems import REFUSALS
 from serve.routes.plain import described
+from serve.routes.read import sql_answer
 
 router = APIRouter(tags=["models"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
 ARROW = "application/vnd.apache.arrow.stream"
@@ -37,6 +41,29 @@ class Outcome(BaseModel):
     key: Annotated[str, Field(max_length=1_000)] | None = None
     outcome: bool | float | str
     """A number; of classes the class, or true and false for the second and the first of two."""
+
+
+class NewData(BaseModel):
+    """``target``: the column with outcomes, where it is not called as the label is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100_000)]
+    target: Annotated[str, Field(max_length=200)] = ""
+
+
+class Monitored(BaseModel):
+    """See docs/models.md. ``alert``: what was raised."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_id: str
+    performance_metrics: dict[str, Any]
+    drift_detection: dict[str, Any]
+    accuracy_metrics: dict[str, Any]
+    degraded: bool
+    reason: str
+    alert: dict[str, Any] | None = None
 
 
 class Outcomes(BaseModel):
@@ -113,6 +140,42 @@ async def outcomes(request: Request, name: str, told: Outcomes) -> dict[str, int
     }
     await gateway.collector(PREDICTIONS.name).push(rows(PREDICTIONS, columns, len(values)), None)
     return {"recorded": len(values)}
+
+
+@router.post("/v1/models/{name}/monitor", response_model=Monitored)
+async def monitor(request: Request, name: str, wanted: NewData, version: str = CHAMPION) -> dict[str, Any]:
+    """How a version fares on rows at hand: their quality, drift against its training rows, how right it is on them.
+
+    A row may have the outcome beside the features, in the column that was predicted. Where none is known, `status` is
+    `labels_pending`, and there is an estimate but no score. A model that has become worse raises an alert.
+    """
+    who = await principal(request, "query")
+    gateway = gateway_of(request)
+    predictor, bounds = predictor_of(gateway), gateway.spec.models
+    assert bounds is not None
+    model = await predictor.model(name)
+    about = model["versions"][number_of(model, version) - 1]
+    profile = await _profile(gateway, name, about)
+    question = {"folder": str(bounds.artifacts), "version": {**about, "profile": profile}, "rows": wanted.rows}
+    found = await monitored({**question, "target": wanted.target or about["label"]["name"]})
+    if found["degraded"]:
+        who.require("control")
+        metrics = {key: found["accuracy_metrics"][key] for key in ("metric", "score", "low", "high", "labels")}
+        alert = {"type": ALERT, "model_id": about["model_id"], "metrics": metrics, "severity": "high"}
+        told = {**alert, "number": about["number"], "reason": found["reason"]}
+        await tell(gateway, [Fact("model.degraded", name, told)], who.name)
+        found["alert"] = alert
+    return found
+
+
+async def _profile(gateway: Gateway, name: str, version: Mapping[str, Any]) -> dict[str, Any]:
+    """The profile of a version's training rows, which only its event has."""
+    sql = f"SELECT data FROM models WHERE type = 'version.registered' AND subject = '{name}' ORDER BY time"
+    for (data,) in (await sql_answer(gateway, sql, None)).rows:
+        said = orjson.loads(data)
+        if (said["version"], said["sha256"]) == (version["version"], version["sha256"]):
+            return said.get("profile") or {}
+    return {}
 
 
 def _label(outcome: bool | float | str) -> str | None:

@@ -158,11 +158,14 @@ class Modelling:
         return Call("POST", path_of("/v1/models", model, "outcomes"), json_of, content=body, repeatable=False)
 
     @operation()
-    def monitor_model_performance(self, model_id: str, new_data: Sequence[Event]) -> Call[dict[str, Any]]:
+    def monitor_model_performance(
+        self, model: str, new_data: Sequence[Event], *, version: str = "champion", target: str = ""
+    ) -> Call[dict[str, Any]]:
         """Say how a model fares on ``new_data``: ``performance_metrics``, ``drift_detection``, ``accuracy_metrics``.
 
-        A row may have the model's target; where none has, ``status`` is ``labels_pending``. Degradation raises an alert.
+        A row may have the outcome in the column ``target`` (its own name unless said otherwise); where none has,
+        ``status`` is ``labels_pending``. Degradation raises an alert.
         """
-        path = path_of("/v1/models", model_id, "monitor")
-        body = encoded({"rows": [dict(row) for row in new_data]})
-        return Call("POST", path, json_of, content=body, timeout_s=MONITOR_S)
+        path, params = path_of("/v1/models", model, "monitor"), {"version": version}
+        body = encoded({"rows": [dict(row) for row in new_data], "target": target})
+        return Call("POST", path, json_of, content=body, params=params, timeout_s=MONITOR_S)
