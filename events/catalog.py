@@ -77,7 +77,7 @@ def _rollup(name: str, what: str) -> Stream:
         pa.field("sum", pa.float64()),
         pa.field("min", pa.float64()),
         pa.field("max", pa.float64()),
-        pa.field("distinct", pa.int64()),  # the greatest of a window
+        pa.field("distinct_count", pa.int64()),  # the greatest of a window
         pa.field("of_stream", LABEL),
         pa.field("of_producer", LABEL),
         pa.field("until", pa.int64()),

@@ -166,7 +166,7 @@ def _rolled(samples: pa.Table, width_us: int, source: tuple[str, str], until: in
         "sum": found["sum_sum"],
         "min": found["min_min"],
         "max": found["max_max"],
-        "distinct": found["distinct_max"],
+        "distinct_count": found["distinct_max"],
         "of_stream": source[0],
         "of_producer": source[1],
         "until": until,
