@@ -59,6 +59,37 @@ PAST_METRICS = stream_of(
     "They stand for the samples of these windows in `metrics`; `metrics_latest` has both.",
     *[*METRICS.schema][len(ENVELOPE) :],
 )
+
+
+def _rollup(name: str, what: str) -> Stream:
+    return stream_of(
+        name,
+        f"metric.rolled: windows of one metric and key by {what}, of one block of `of_stream` that ends at place `until` of "
+        "`of_producer`. Rows of one bucket add up; GET /v1/metrics/range does it.",
+        pa.field("metric", LABEL),
+        pa.field("key", LABEL),
+        pa.field("start", TIME),  # of the bucket, in UTC; `time` is its end
+        pa.field("of_width_us", pa.int64()),  # of the windows
+        pa.field("windows", pa.int64()),
+        pa.field("first_start", TIME),  # of the first window that is in it, and of the last one
+        pa.field("last_start", TIME),
+        pa.field("count", pa.int64()),
+        pa.field("sum", pa.float64()),
+        pa.field("min", pa.float64()),
+        pa.field("max", pa.float64()),
+        pa.field("distinct_count", pa.int64()),  # the greatest of a window
+        pa.field("of_stream", LABEL),
+        pa.field("of_producer", LABEL),
+        pa.field("until", pa.int64()),
+    )
+
+
+ROLLUPS = {
+    60_000_000: _rollup("metrics_1m", "minute"),
+    3_600_000_000: _rollup("metrics_1h", "hour"),
+    86_400_000_000: _rollup("metrics_1d", "day"),
+}
+"""By width of a bucket, in us."""
 IMPORTS = stream_of(
     "imports",
     "import.finished: all rows of an import are in the log. `subject` is the import, made of the files' content.",
@@ -276,6 +307,7 @@ _known: dict[str, Stream] = {
         SYSTEM_METRICS,
         METRICS,
         PAST_METRICS,
+        *ROLLUPS.values(),
         IMPORTS,
         LATE_ROWS,
         ANOMALIES,

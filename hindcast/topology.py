@@ -14,6 +14,7 @@ from actors.analyzers.correlations import CorrelationAnalyzer
 from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.rollups import RollupAnalyzer
 from actors.analyzers.sessions import SessionAnalyzer
 from actors.analyzers.trends import TrendAnalyzer
 from actors.archiver import ArchiveBounds, Archiver, Retention
@@ -71,6 +72,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("collectors", ImportCollector(), tenant, Importing(), beside=doors[0].name),
         CellSpec("analyzers", MetricsAnalyzer(former=metrics, expected=expected), tenant),
         watching := CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
+        CellSpec("analyzers", RollupAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", TrendAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", CorrelationAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", IdentityAnalyzer(), tenant, beside=watching.name),

@@ -13,6 +13,7 @@ from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.correlations import CorrelationAnalyzer
 from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.rollups import RollupAnalyzer
 from actors.analyzers.sessions import SessionAnalyzer
 from actors.analyzers.trends import TrendAnalyzer
 from actors.backfill import Backfill
@@ -161,6 +162,7 @@ FOLDS: list[Case] = [
         feeds("control", "user_interactions", "idle_producers", "pasts", entries=30),
     ),
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
+    Case(lambda: RollupAnalyzer(16), feeds("metrics", "past_metrics", entries=30)),
     Case(TrendAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
     Case(CorrelationAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
     Case(
