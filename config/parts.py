@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors.dashboards import alert_system, insights, system_health, user_activity
+from actors.dashboards import alert_system, forecasts, insights, system_health, user_activity
 from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
@@ -35,6 +35,7 @@ BUILT_IN: tuple[Part, ...] = (
     system_health.PART,
     alert_system.PART,
     insights.PART,
+    forecasts.PART,
 )
 
 

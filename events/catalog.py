@@ -158,6 +158,28 @@ ANNOTATIONS = stream_of(
     pa.field("dashboard", LABEL),  # null: of all
     pa.field("author", LABEL),
 )
+FORECASTS = stream_of(
+    "forecasts",
+    "forecast.known: a step that a forecast looked back on, with its `value`. forecast.made: a step ahead, what is "
+    "`expected` of it, and the band that is meant to hold `level` percent of the outcomes. forecast.missing: there is none, "
+    "and `message` says why. forecast.withdrawn: nobody asks for it any more. `time` is when it was made.",
+    pa.field("watch", LABEL),
+    pa.field("metric", LABEL),
+    pa.field("aggregate", LABEL),
+    pa.field("key", LABEL),
+    pa.field("step", pa.int32()),  # 1 is the first one ahead, 0 the last known one
+    pa.field("start", TIME),  # of the step
+    pa.field("width_us", pa.int64()),
+    pa.field("value", pa.float64()),
+    pa.field("expected", pa.float64()),
+    pa.field("lower", pa.float64()),
+    pa.field("upper", pa.float64()),
+    pa.field("level", pa.float64()),
+    pa.field("n", pa.int64()),  # known steps that it stands on
+    pa.field("error", pa.float64()),  # mean absolute error over its own past, and …
+    pa.field("naive_error", pa.float64()),  # … that of repeating the last season
+    pa.field("message", pa.string()),
+)
 SESSIONS = stream_of(
     "sessions",
     "session.ended: a visit of one device, from its first event (`start`) to its last one (`time`). session.revised: late "
@@ -313,6 +335,7 @@ _known: dict[str, Stream] = {
         ANOMALIES,
         INSIGHTS,
         ANNOTATIONS,
+        FORECASTS,
         SESSIONS,
         IDENTITIES,
         ALERTS,

@@ -27,10 +27,12 @@ from actors.edges.archive import Archive
 from actors.edges.channels import DashboardChannel, channel_of
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
+from actors.edges.foresee import Foresee
 from actors.edges.intake import Importing, Push
 from actors.edges.retell import Retell
 from actors.edges.secrets import SECRETS
 from actors.edges.sources.idleness import idle_producers
+from actors.forecasting import Forecasting
 from actors.notifier import Notifier
 from actors.parts import Channel, Within
 from actors.retelling import Retelling
@@ -82,6 +84,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("edges", Directory(), tenant),
         backfill := CellSpec("edges", Backfill(), tenant, FoldPasts()),
         CellSpec("edges", Retelling(), tenant, Retell(), beside=backfill.name),
+        CellSpec("edges", Forecasting(), tenant, Foresee(), beside=backfill.name),
         CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
     ]
     if settings.archive.enabled:

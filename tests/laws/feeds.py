@@ -55,6 +55,13 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("metrics", "width_us"): (10_000_000,),
     ("metrics", "revision"): (0, 0, 0, 1),
     ("anomalies", "metric"): ("events", *GAUGES),
+    ("forecasts", "type"): (
+        "forecast.known",
+        "forecast.made",
+        "forecast.made",
+        "forecast.missing",
+        "forecast.withdrawn",
+    ),
     ("insights", "type"): ("trend.judged", "trend.judged", "correlation.judged"),
     ("insights", "status"): ("rising", "falling", "steady", "learning", "withdrawn"),
     ("alerts", "type"): (
@@ -79,6 +86,8 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "anomaly.removed",
         "trend.defined",
         "trend.removed",
+        "forecast.defined",
+        "forecast.removed",
         "correlation.defined",
         "session.defined",
         "session.defined",
@@ -226,6 +235,9 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
         elif kind == "trend":
             metric, _, aggregate = name.rpartition(".")
             spec = {"metric": metric, "aggregate": aggregate, "windows": rng.choice((16, 40)), "alpha": 0.2}
+        elif kind == "forecast":
+            metric, _, aggregate = name.rpartition(".")
+            spec = {"metric": metric, "aggregate": aggregate, "step_s": rng.choice((None, 60.0)), "every_s": None}
         elif kind == "correlation":
             series = rng.choice(
                 (["events.count[a]", "events.count[b]"], ["events.sum[a]", "events.mean[b]", "cpu.percent.max[a]"])

@@ -22,14 +22,16 @@ from actors.collectors.imports import ImportCollector
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import Arrivals, annotations, control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
+from actors.dashboards.forecasts import ForecastView
 from actors.dashboards.insights import Insights
 from actors.dashboards.system_health import SystemHealth
 from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
 from actors.fold import Fold, Outputs
+from actors.forecasting import Forecasting
 from actors.notifier import Notifier, Outcome
 from actors.retelling import Place, Retelling
-from events.catalog import CLOCK, SYSTEM_METRICS, USER_INTERACTIONS
+from events.catalog import CLOCK, FORECASTS, SYSTEM_METRICS, USER_INTERACTIONS, rows
 from tests.laws.feeds import Feed, feeds
 from tests.laws.toys import Alarm, Brittle, Door, Tally, Windows
 
@@ -94,6 +96,13 @@ def tells_again(fold: Retelling, state: Any, feed: Feed) -> Told:
     """Windows of the first metric; of one that is gone where there is none."""
     name, metric = next(iter(sorted(state.metrics.items())), ("gone", None))
     return fold.tell(state, Place(name, metric.cause if metric else "", "file", feed.committed), feed.table)
+
+
+def foresees(fold: Forecasting, state: Any, feed: Feed) -> Told:
+    """Rows of the first forecast that is asked for, and of one that nobody asks for."""
+    name, watched = next(iter(sorted(state.watched.items())), ("gone", None))
+    columns = {**feed.table.to_pydict(), "watch": name, "cause": watched.cause if watched else ""}
+    return fold.tell(state, rows(FORECASTS, columns, feed.table.num_rows))
 
 
 def pull_admits(fold: Any, state: Any, feed: Feed) -> Told:
@@ -173,10 +182,12 @@ FOLDS: list[Case] = [
     Case(IdentityAnalyzer, feeds("control", "user_interactions", entries=30, most_rows=20)),
     Case(lambda: ImportCollector(64), told=feeds("user_interactions"), record=import_admits),
     Case(Retelling, feeds("control", "imports"), told=feeds("past_metrics"), record=tells_again, tells="past_metrics"),
+    Case(Forecasting, feeds("control"), told=feeds("forecasts"), record=foresees, tells="forecasts"),
     Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
     Case(Insights, feeds("insights")),
+    Case(ForecastView, feeds("forecasts")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
     Case(UserActivity, feeds("user_interactions", "dead_letters", "anomalies", "clock")),
 ]
