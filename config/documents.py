@@ -18,7 +18,7 @@ _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends
               "saved_queries": ("name",), "cohorts": ("name",), "sessions": ("name",),
               "identities": ("name",), "plans": ("name",), "tables": ("name",),
               "features": ("name",), "labels": ("name",),
-              "defined_sources": ("name",)}  # fmt: skip
+              "defined_sources": ("name",), "shares": ("id",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)
 """Sections that are lists of named things."""
 _DEFAULTS = {"aggregate": "count"}

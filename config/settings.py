@@ -29,6 +29,7 @@ from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
 from actors.definitions.session import SessionRule
+from actors.definitions.share import Share
 from actors.definitions.source import Source
 from actors.definitions.trend import Trend
 from actors.ledger import FILE, OLD_CONFIGURATION
@@ -84,6 +85,7 @@ class Document(BaseModel):
     tables: tuple[Pin, ...] = ()
     features: tuple[FeatureRule, ...] = ()
     labels: tuple[LabelRule, ...] = ()
+    shares: tuple[Share, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

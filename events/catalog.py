@@ -115,6 +115,18 @@ INSIGHTS = stream_of(
     pa.field("n", pa.int64()),
     pa.field("message", pa.string()),
 )
+ANNOTATIONS = stream_of(
+    "annotations",
+    "annotation.added: what happened at a time (until `end`), for charts to show: a release, a campaign, an incident. "
+    "annotation.removed: it is shown no more. `subject` is the annotation; the newest row of it counts.",
+    pa.field("title", pa.string()),
+    pa.field("kind", LABEL),
+    pa.field("about", pa.string()),
+    pa.field("link", pa.string()),
+    pa.field("end", TIME),  # null: a moment
+    pa.field("dashboard", LABEL),  # null: of all
+    pa.field("author", LABEL),
+)
 SESSIONS = stream_of(
     "sessions",
     "session.ended: a visit of one device, from its first event (`start`) to its last one (`time`). session.revised: late "
@@ -268,6 +280,7 @@ _known: dict[str, Stream] = {
         LATE_ROWS,
         ANOMALIES,
         INSIGHTS,
+        ANNOTATIONS,
         SESSIONS,
         IDENTITIES,
         ALERTS,

@@ -45,6 +45,7 @@ from serve.spec import GatewaySpec, QueryBounds
 if TYPE_CHECKING:
     from hindcast.client import Client
     from hindcast.engine import AnalyticsEngine
+    from hindcast.engine.dashboards import RealTimeDashboard
 
 logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
@@ -374,6 +375,11 @@ class System:
         if self._engine is None or self._engine.client.address.rstrip("/") != self.url:
             self._engine = AnalyticsEngine(self.client)
         return self._engine
+
+    @property
+    def dashboards(self) -> RealTimeDashboard:
+        """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
+        return self.engine.dashboards
 
     @property
     def admin_key(self) -> str:

@@ -18,6 +18,8 @@ from serve.gateway import Gateway
 from serve.limits import BodyLimit
 from serve.origins import Origins
 from serve.routes import (
+    alerting,
+    annotations,
     commands,
     dead_letters,
     definitions,
@@ -37,6 +39,7 @@ from serve.routes import (
     read,
     segment,
     session,
+    shares,
     tables,
     webhooks,
 )
@@ -58,6 +61,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         yield
         for task in following:
             task.cancel()
+        gateway.apart.close()
         gateway.log.close()
 
     app = FastAPI(
@@ -75,8 +79,8 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
     asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
-    told = (imports, definitions, plans, operation, placement, webhooks)
-    for routes in (commands, notifications, session, *asked, *told):
+    told = (imports, annotations, shares, definitions, plans, operation, placement, webhooks)
+    for routes in (commands, alerting, notifications, session, *asked, *told):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

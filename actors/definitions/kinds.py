@@ -22,8 +22,10 @@ from actors.definitions.plan import Plan
 from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.session import SessionRule
+from actors.definitions.share import Share
 from actors.definitions.source import DefinedSource, Source
 from actors.definitions.trend import Trend
+from actors.definitions.widget import Widget
 from analytics import rules, tracking
 from events.catalog import ANOMALIES, INSIGHTS
 from events.errors import Rejected
@@ -31,6 +33,9 @@ from events.nearest import did_you_mean
 from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
+
+COHORTS = ("cohort", "not_cohort")
+"""The fields by which a question names cohorts."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,23 @@ def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
             for w in dashboard.widgets
             if w.topic is not None and among.topics is not None and w.topic not in among.topics
         ),
+        *(
+            f"widget {w.id!r} shows the query {w.query!r}, which nobody keeps{_nearest(w.query, among.names('query'))}"
+            for w in dashboard.widgets
+            if w.query is not None and w.query not in among.names("query")
+        ),
+        *(
+            f"widget {w.id!r} asks about the cohort {name!r}, which is not defined{_nearest(name, among.names('cohort'))}"
+            for w in dashboard.widgets
+            for name in _cohorts(w)
+            if name not in among.names("cohort")
+        ),
     ]
+
+
+def _cohorts(widget: Widget) -> list[str]:
+    asked = widget.question or {}
+    return [asked[field] for field in COHORTS if asked.get(field)]
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
@@ -186,6 +207,20 @@ def _shows(dashboard: Dashboard, among: Inventory) -> Iterator[Key]:
     for widget in dashboard.widgets:
         if widget.metric:
             yield from (Key("metric", measure.name) for measure in among.measured(widget.metric))
+        if widget.query is not None and widget.query in among.names("query"):
+            yield Key("query", widget.query)
+        yield from (Key("cohort", name) for name in _cohorts(widget) if name in among.names("cohort"))
+
+
+def _shareable(share: Share, among: Inventory) -> list[str]:
+    for id in share.dashboards:
+        if id not in among.names("dashboard"):
+            raise Rejected("dashboards", f"there is no dashboard {id!r}{_nearest(id, among.names('dashboard'))}")
+    return []
+
+
+def _shares(share: Share, _: Inventory) -> Iterator[Key]:
+    return (Key("dashboard", id) for id in share.dashboards)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -203,6 +238,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("plan", "plans", TypeAdapter(Plan), ("name",), _anything, _nothing, _plain, tracking.breaks),
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
+        Kind("share", "shares", TypeAdapter(Share), ("id",), _shareable, _shares, _plain),
         Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
         Kind("feature", "features", TypeAdapter(FeatureRule), ("name",), parts_are_there, made_of, _plain),
         Kind("label", "labels", TypeAdapter(LabelRule), ("name",), can_be_known, other_side, _plain),

@@ -11,6 +11,7 @@ from events.errors import Rejected
 from events.nearest import did_you_mean
 from hindcast.engine.analyzers import Analyzer, DescriptiveAnalyzer, PredictiveAnalyzer, PrescriptiveAnalyzer
 from hindcast.engine.collecting import GROUPS, ROWS, Collected, SourceStatus, collect, streams_of
+from hindcast.engine.dashboards import RealTimeDashboard
 from hindcast.engine.merging import DataMerger
 from hindcast.engine.processing import BatchProcessor, Processor, RealTimeProcessor, StreamProcessor
 from hindcast.engine.real_time import RealTimeAnalysis
@@ -64,6 +65,8 @@ class AnalyticsEngine:
         self.client = client
         self.merger = DataMerger()
         self._analysis = RealTimeAnalysis()
+        self.dashboards = RealTimeDashboard(client)
+        """Makes dashboards, and follows them."""
 
     def collect_comprehensive_data(self, rows: int = ROWS) -> Collected:
         """The newest ``rows`` of every stream of all four groups, merged by time, and a status for each stream.

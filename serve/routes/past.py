@@ -82,7 +82,7 @@ async def past(request: Request) -> Past:
     now_us = time.time_ns() // 1000
     since = moments.iso((now_us // 1_000_000 - REACHES_S) // DAY_S * DAY_S * 1_000_000)
     earliest = f"SELECT min(time) FROM user_interactions WHERE time >= '{since}'"
-    ((happened,),) = (await sql_answer(gateway, earliest, None)).rows
+    ((happened,),) = (await sql_answer(request, earliest, None)).rows
     known_us = await asyncio.to_thread(moments.first_commit, gateway.log, gateway.spec.tenant)
     return Past(
         known_since=None if known_us is None else moments.iso(known_us),

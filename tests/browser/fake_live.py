@@ -26,7 +26,7 @@ from fastapi.staticfiles import StaticFiles
 from actors.definitions.kinds import KINDS
 from config.settings import Settings
 from events.catalog import STREAMS
-from query.engine import columns_of
+from events.tables import columns_of
 from query.rows import as_csv
 
 BUILT = Path(__file__).resolve().parents[2] / "serve" / "ui"

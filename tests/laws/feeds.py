@@ -91,6 +91,8 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "feature.removed",
         "dashboard.defined",
         "alert.acknowledged",
+        "alert.raised",
+        "notification.asked",
         "notification.resent",
     ),
     ("control", "subject"): ("r", "s", "t"),
@@ -225,6 +227,11 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
     """The data of a command: a rule in clear in its old form, else a definition with its owner."""
     if type_ == "identity.unlinked":
         return json.dumps({"other": rng.choice((None, "b"))})
+    if type_ == "alert.raised":
+        raised = {"status": rng.choice(("firing", "firing", "resolved")), "resolve_after_s": rng.choice((None, 60))}
+        return json.dumps({**raised, "key": rng.choice("ab"), "data": {"accuracy": 0.61}, "channels": ["ops"]})
+    if type_ == "notification.asked":
+        return json.dumps({"body": {"title": name}, "channels": ["ops", "pager"]})
     if type_.endswith((".defined", ".removed")):
         kind = type_.partition(".")[0]
         spec = {"name": name, **rng.choice(METRICS_DEFINED)}

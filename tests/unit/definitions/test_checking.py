@@ -54,6 +54,12 @@ def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
             "dashboard",
             "'w'",
         ),
+        ("share", "s", {"dashboards": ["d"]}, "dashboards", "there is no dashboard 'd'"),
+        ("share", "s", {"dashboards": ["d", "d"]}, "share", "names one twice"),
+        ("share", "s", {"dashboards": ["d"], "origins": ["https://*"]}, "origins.0", "pattern"),
+        ("dashboard", "d", {"name": "D", "widgets": [{"id": "w", "type": "heat"}] * 201}, "widgets", "at most 200"),
+        ("dashboard", "d", {"name": "D", "filters": [{"field": "a"}] * 2}, "dashboard", "filtered by once"),
+        ("dashboard", "d", {"name": "D", "range": "2h"}, "range", "'15m'"),
         ("rule", "a" * 300, QUIET.spec, "name", "200 at most"),
         ("query", "q", {"about": "nothing"}, "sql", "required"),
         ("trend", "sene.count", {}, "metric", "did you mean 'seen'?"),
@@ -205,12 +211,14 @@ def test_every_kind_takes_what_it_has_told() -> None:
         },
         "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
+    specs["share"] = {"dashboards": ["seen"], "filter": {"plan": "pro"}, "origins": ["https://example.org"]}
     for kind, spec in specs.items():
         name = {"anomaly": "seen.count", "trend": "seen.count", "identity": "people", "feature": "user.seen"}.get(
             kind, "seen"
         )
-        (one,) = accept([Wanted(kind, name, spec)], held(SEEN, PAID))
-        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN, PAID))
+        among = held(SEEN, PAID, Wanted("dashboard", "seen", {"name": "D"}))
+        (one,) = accept([Wanted(kind, name, spec)], among)
+        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], among)
         assert again == [one]
     assert set(specs) | {"channel"} == set(KINDS)
 

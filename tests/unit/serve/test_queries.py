@@ -22,7 +22,7 @@ from events.errors import Rejected, Transient
 from events.sqlite_log import SqliteSpec
 from hindcast.client import Client
 from hindcast.client.frames import reader
-from query.engine import Stop, Stopped
+from query.bounds import Stop, Stopped
 from serve.access import Access, Principal
 from serve.app import create_gateway
 from serve.gateway import Gateway

@@ -1,0 +1,122 @@
+"""The queries that can be done in a process of their own; each is a function of a ``Desk`` and of what picklable things it
+needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from query.answers import Answer
+from query.apart.desk import Desk
+from query.as_of import Moment
+from query.engine import Engine
+from query.history import Cut
+from query.learning import learned
+from query.point_in_time.making import Made, PointInTime
+from query.point_in_time.schema import Table
+from query.questions.asking import Questions, Show
+from query.texts import Text, text_of
+
+
+class When(NamedTuple):
+    """The moment that a query is about; ``cut``: of an earlier answer, or as it was looked at before."""
+
+    moment: Moment | None = None
+    valid_at: int | None = None
+    cut: Cut | None = None
+
+
+NOW = When()
+
+
+def text(desk: Desk, sql: str) -> Text:
+    """What a statement says, whatever is in the log."""
+    return text_of(sql)
+
+
+def statement(
+    desk: Desk,
+    sql: str,
+    *,
+    when: When = NOW,
+    rows: int | None = None,
+    commands: bool = False,
+    partitions: int = 1,
+    parameters: Mapping[str, Any] | None = None,
+) -> Answer:
+    """The answer to one statement."""
+    with Engine(desk.log, desk.limits).open(
+        tenant=desk.tenant,
+        commands=commands,
+        cut=when.cut,
+        stop=desk.stop,
+        partitions=partitions,
+        moment=when.moment,
+        valid_at=when.valid_at,
+    ) as session:
+        return session.run(sql, parameters, rows)
+
+
+def statements(desk: Desk, asked: Sequence[tuple[str, Mapping[str, Any] | None]]) -> list[Answer]:
+    """The answers to several statements on one cut."""
+    with Engine(desk.log, desk.limits).open(tenant=desk.tenant, commands=False, stop=desk.stop) as session:
+        return [session.run(sql, parameters) for sql, parameters in asked]
+
+
+def question(
+    desk: Desk,
+    said: Mapping[str, Any],
+    now: float,
+    cohorts: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    when: When = NOW,
+    partitions: int = 1,
+) -> dict[str, Any]:
+    """The answer to a typed question, as ``Questions.ask`` gives it."""
+    asked = Questions(desk.log, desk.tenant, cohorts, desk.limits)
+    return asked.ask(
+        said,
+        now,
+        cut=when.cut,
+        stop=desk.stop,
+        partitions=partitions,
+        moment=when.moment,
+        valid_at=when.valid_at,
+    )
+
+
+def drill(
+    desk: Desk,
+    said: Mapping[str, Any],
+    cell: Mapping[str, Any],
+    now: float,
+    cohorts: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    show: Show,
+    limit: int,
+    when: When = NOW,
+) -> dict[str, Any]:
+    """The users or events behind a cell of an answer, as ``Questions.drill`` gives them."""
+    asked = Questions(desk.log, desk.tenant, cohorts, desk.limits)
+    return asked.drill(
+        said,
+        cell,
+        now,
+        show=show,
+        limit=limit,
+        cut=when.cut,
+        stop=desk.stop,
+        moment=when.moment,
+        valid_at=when.valid_at,
+    )
+
+
+def table(desk: Desk, asked: Table, now_us: int, moment: Moment) -> Made:
+    """A point-in-time table."""
+    return PointInTime(desk.log, desk.tenant, desk.limits).make(asked, now_us, moment=moment, stop=desk.stop)
+
+
+def plan(desk: Desk, name: str, since_us: int, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A tracking plan learned from what came."""
+    with Engine(desk.log, desk.limits).open(tenant=desk.tenant, commands=False, stop=desk.stop) as session:
+        return learned(session, name, since_us, before)
