@@ -95,6 +95,9 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "identity.defined",
         "identity.defined",
         "identity.unlinked",
+        "feature.defined",
+        "feature.defined",
+        "feature.removed",
         "dashboard.defined",
         "alert.acknowledged",
         "alert.raised",
@@ -215,6 +218,20 @@ SESSIONS_DEFINED: Sequence[Mapping[str, Any]] = (
 )
 
 
+FEATURES_DEFINED: Sequence[Mapping[str, Any]] = tuple(
+    {"name": "user.f", **spec}
+    for spec in (
+        {"aggregate": "count"},
+        {"aggregate": "days_since", "event": "order.placed", "window": "30s"},
+        {"aggregate": "sum", "of": "value", "window": "10s"},
+        {"aggregate": "last", "of": "plan", "window": "1d"},
+        {"aggregate": "distinct", "of": "currency"},
+        {"aggregate": "count", "stream": "website_analytics", "key": "path"},
+        {"expression": "user.r + 1"},
+    )
+)
+
+
 def _said(rng: random.Random, type_: str, name: str) -> str:
     """The data of a command: a rule in clear in its old form, else a definition with its owner."""
     if type_ == "identity.unlinked":
@@ -245,6 +262,8 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
             spec = {"name": name, "series": series, "windows": 40, "max_lag": 2, "fdr": 0.2}
         elif kind == "identity":
             spec = {"identify": ["user.identified"], "alias": ["user.aliased"], "group": ["user.grouped"]}
+        elif kind == "feature":
+            spec = {"name": name, **rng.choice(FEATURES_DEFINED)}
         elif kind == "session":
             spec = {"name": name, **rng.choice(SESSIONS_DEFINED)}
         return json.dumps({"spec": spec, "owner": rng.choice(("api", "file:base.yaml")), "by": "ada"})

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from actors.alerts.evaluator import AlertEvaluator
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.correlations import CorrelationAnalyzer
+from actors.analyzers.features import FeatureKeeper
 from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metrics import MetricsAnalyzer
 from actors.analyzers.rollups import RollupAnalyzer
@@ -180,6 +181,10 @@ FOLDS: list[Case] = [
     ),
     Case(lambda: SessionAnalyzer(EXPECTED), feeds("control", "user_interactions", "idle_producers", entries=40)),
     Case(IdentityAnalyzer, feeds("control", "user_interactions", entries=30, most_rows=20)),
+    Case(
+        lambda: FeatureKeeper(most_events=12, most_bytes=1_500, room_every=8),
+        feeds("control", "pasts", "user_interactions", "website_analytics", entries=40, most_rows=20),
+    ),
     Case(lambda: ImportCollector(64), told=feeds("user_interactions"), record=import_admits),
     Case(Retelling, feeds("control", "imports"), told=feeds("past_metrics"), record=tells_again, tells="past_metrics"),
     Case(Forecasting, feeds("control"), told=feeds("forecasts"), record=foresees, tells="forecasts"),
