@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from actors.dashboards import alert_system, forecasts, insights, system_health, user_activity
-from actors.edges import channels
+from actors.edges.channels import part as channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp

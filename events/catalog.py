@@ -253,6 +253,12 @@ DELIVERIES = stream_of(
     pa.field("due", TIME),
     pa.field("hold", pa.bool_()),  # the receiver asked for this: nothing goes to the channel before `due`
 )
+CONVERSATIONS = stream_of(
+    "conversations",
+    "conversation.begun: the first message about `subject` on a channel that has threads; `reference` names its thread.",
+    pa.field("channel", LABEL),
+    pa.field("reference", pa.string()),
+)
 CONTROL = stream_of(
     "control",
     "Commands that were accepted: rules, keys, acknowledgements; `data` is a JSON object.",
@@ -342,6 +348,7 @@ _known: dict[str, Stream] = {
         OUTBOX,
         NOTIFICATIONS,
         DELIVERIES,
+        CONVERSATIONS,
         CONTROL,
         CLOCK,
         IDLE_PRODUCERS,

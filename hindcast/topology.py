@@ -24,7 +24,8 @@ from actors.collectors.push import annotations, control, user_interactions
 from actors.definitions.anomaly import Anomaly
 from actors.directory import Directory
 from actors.edges.archive import Archive
-from actors.edges.channels import DashboardChannel, channel_of
+from actors.edges.channels.dashboard import DashboardNotifier
+from actors.edges.channels.part import channel_of
 from actors.edges.delivery import Notify
 from actors.edges.fold_pasts import FoldPasts
 from actors.edges.foresee import Foresee
@@ -65,6 +66,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     bound_us = int(settings.collectors.bound_s * SECOND)
     interactions = user_interactions(bound_us, settings.collectors.dedup_window)
     notified = channels(settings, data / SECRETS)
+    notify = Notify(notified, data / SECRETS, settings.fetching.allow_private)
     doors = [CellSpec("collectors", interactions, tenant, Push(), p) for p in range(settings.log.partitions)]
     expected = {USER_INTERACTIONS.name: tuple(door.name for door in doors)} if len(doors) > 1 else {}
     core = [
@@ -85,7 +87,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         backfill := CellSpec("edges", Backfill(), tenant, FoldPasts()),
         CellSpec("edges", Retelling(), tenant, Retell(), beside=backfill.name),
         CellSpec("edges", Forecasting(), tenant, Foresee(), beside=backfill.name),
-        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
+        CellSpec("edges", Notifier(tuple(notified)), tenant, notify),
     ]
     if settings.archive.enabled:
         kept = settings.archive
@@ -154,4 +156,4 @@ def channels(settings: Settings, secrets: Path) -> dict[str, Channel]:
             made[channel.name] = channel_of(channel, secrets)
         except Rejected as error:
             raise Rejected(f"channels.{channel.name}.{error.field}", error.reason) from None
-    return {"dashboard": DashboardChannel(), **made}
+    return {"dashboard": DashboardNotifier(), **made}

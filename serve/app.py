@@ -18,6 +18,7 @@ from serve.gateway import Gateway
 from serve.limits import BodyLimit
 from serve.origins import Origins
 from serve.routes import (
+    acknowledging,
     alerting,
     annotations,
     commands,
@@ -80,7 +81,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
     asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
     told = (imports, annotations, shares, definitions, plans, operation, placement, webhooks)
-    for routes in (commands, alerting, notifications, session, *asked, *told):
+    for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

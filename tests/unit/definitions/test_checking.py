@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from actors.definitions.changes import differences
-from actors.definitions.channel import SECTIONS, ChannelSection
+from actors.definitions.channel import SECTIONS
+from actors.definitions.channel_section import ChannelSection
 from actors.definitions.checking import Accepted, Wanted, accept, read, refuse_circles, refuse_removal
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind
