@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors.dashboards import alert_system, insights, system_health, user_activity
-from actors.edges import channels
+from actors.dashboards import alert_system, forecasts, insights, system_health, user_activity
+from actors.edges.channels import part as channels
 from actors.edges.sources import clock, machine
 from actors.models import part as models
 from actors.parts import Part, Parts, installed
@@ -37,6 +37,7 @@ BUILT_IN: tuple[Part, ...] = (
     alert_system.PART,
     insights.PART,
     models.PART,
+    forecasts.PART,
 )
 
 

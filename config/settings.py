@@ -20,6 +20,7 @@ from actors.definitions.channel import Channel
 from actors.definitions.checking import refuse_circles
 from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.forecast import Forecast
 from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS
@@ -78,6 +79,7 @@ class Document(BaseModel):
     """Those that are definitions, as ``hindcast export`` writes them; ``sources`` are the configuration's own."""
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
     sessions: tuple[SessionRule, ...] = ()
     identities: tuple[Identity, ...] = ()

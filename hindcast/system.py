@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.edges.acknowledging import make_secret
 from actors.edges.secrets import SECRETS
 from actors.models.part import ModelsSection
 from actors.placement import host_named
@@ -177,6 +178,7 @@ class System:
             left=self._left,
         )
         self._fleet = Fleet(spec, runtime.NAMESPACE)
+        make_secret(self.data.path / SECRETS)
         cells = topology.cells(self.settings, self.data.path, self.url)
         added = [(cell, host) for cell, host in self._added.made(parts()) if cell.name not in {c.name for c in cells}]
         self._reconciler = Reconciler(

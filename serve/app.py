@@ -18,6 +18,7 @@ from serve.gateway import Gateway
 from serve.limits import BodyLimit
 from serve.origins import Origins
 from serve.routes import (
+    acknowledging,
     alerting,
     annotations,
     commands,
@@ -87,7 +88,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
     learned = (models, model_changes, predict)
     told = (imports, annotations, shares, definitions, plans, operation, placement, webhooks)
-    for routes in (commands, alerting, notifications, session, *asked, *told, *learned):
+    for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told, *learned):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

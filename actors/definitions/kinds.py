@@ -15,6 +15,7 @@ from actors.definitions.channel import Channel
 from actors.definitions.correlation import Correlation, parted
 from actors.definitions.dashboard import Dashboard
 from actors.definitions.feature import can_be_known, made_of, other_side, parts_are_there
+from actors.definitions.forecast import ADDED_UP, Forecast
 from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
@@ -27,7 +28,7 @@ from actors.definitions.source import DefinedSource, Source
 from actors.definitions.trend import Trend
 from actors.definitions.widget import Widget
 from analytics import rules, tracking
-from events.catalog import ANOMALIES, INSIGHTS
+from events.catalog import ANOMALIES, FORECASTS, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
 from query.features.schema import FeatureRule, LabelRule
@@ -98,9 +99,29 @@ def _nothing(_: Any, __: Inventory) -> Iterator[Key]:
 
 def _counts(metric: Metric, among: Inventory) -> Iterator[Key]:
     """What makes the rows of its stream, where definitions do: a watch of such a metric would feed itself for ever."""
-    makers = {ANOMALIES.name: ("anomaly",), INSIGHTS.name: ("trend", "correlation")}
+    makers = {ANOMALIES.name: ("anomaly",), INSIGHTS.name: ("trend", "correlation"), FORECASTS.name: ("forecast",)}
     for kind in makers.get(metric.stream, ()):
         yield from (Key(kind, name) for name in sorted(among.names(kind)))
+
+
+def _foreseeable(watch: Forecast, among: Inventory) -> list[str]:
+    """Its steps are made of whole windows, of figures that can be added up."""
+    measures = _has_samples(watch.metric, watch.aggregate, among, "metric", "aggregate")
+    width = float(among.specs[Key("metric", measures[0].name)].get("width_s", 10.0))
+    if watch.step_s is None or watch.step_s == width:
+        return []
+    if round(watch.step_s * 1e6) % round(width * 1e6):
+        below = max(1, round(watch.step_s / width)) * width
+        raise Rejected(
+            "step_s", f"is {watch.step_s:g}, and windows of {width:g} s do not fit into it; {below:g} would do"
+        )
+    if watch.aggregate not in ADDED_UP:
+        raise Rejected(
+            "step_s",
+            f"is longer than a window, and {watch.aggregate} of several windows cannot be had from theirs; leave it out, "
+            f"or forecast one of {', '.join(ADDED_UP)}",
+        )
+    return []
 
 
 def _watchable(watch: Anomaly | Trend, among: Inventory) -> list[str]:
@@ -121,7 +142,7 @@ def _has_samples(metric: str, aggregate: str, among: Inventory, of_metric: str, 
     return named
 
 
-def _watches(watch: Anomaly | Trend, among: Inventory) -> Iterator[Key]:
+def _watches(watch: Anomaly | Trend | Forecast, among: Inventory) -> Iterator[Key]:
     return (Key("metric", measure.name) for measure in among.measured(watch.metric))
 
 
@@ -231,6 +252,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _counts, _plain),
         Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("trend", "trends", TypeAdapter(Trend), ("metric", "aggregate"), _watchable, _watches, _plain),
+        Kind("forecast", "forecasts", TypeAdapter(Forecast), ("metric", "aggregate"), _foreseeable, _watches, _plain),
         Kind("correlation", "correlations", TypeAdapter(Correlation), ("name",), _comparable, _compares, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
         Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),

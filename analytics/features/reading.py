@@ -69,9 +69,28 @@ class Reader:
             return Hits(rows[there], np.array([identity_of(one) for one in kept], np.int64))
         return Hits(rows[there], kept)
 
-    def keys(self, key: str) -> list[str | None]:
-        """Whose each row is; None: nobody's."""
-        return [self.text(key, row) or None for row in range(self._batch.num_rows)]
+    def subjects(self, key: str) -> tuple[list[str], I64]:
+        """Names, and for each row (int64[rows]) whose it is, as a place in them; -1: nobody's, or it has no time."""
+        if key in self._names:
+            column = self._batch.column(key)
+            if not pa.types.is_dictionary(column.type):
+                column = column.cast(pa.string()).dictionary_encode()
+        else:
+            found = [self.text(key, row) for row in range(self._batch.num_rows)]
+            column = pa.array(found, pa.string()).dictionary_encode()
+        names = ["" if name is None else str(name) for name in column.dictionary.to_pylist()]
+        codes = column.indices
+        codes = (codes.fill_null(len(names)) if codes.null_count else codes).to_numpy(zero_copy_only=False)
+        numbers = np.array([n if name else -1 for n, name in enumerate(names)] + [-1], np.int64)[codes]
+        times = self._batch.column("time")
+        if times.null_count:
+            numbers[times.is_null().to_numpy(zero_copy_only=False)] = -1
+        return names, numbers
+
+    def times(self, column: str) -> I64:
+        """int64[rows]: a column of times, us UTC; 0 for null."""
+        found = self._batch.column(column).cast(pa.int64())
+        return (found.fill_null(0) if found.null_count else found).to_numpy(zero_copy_only=False)
 
     def _of_types(self, types: Sequence[str]) -> Bools:
         if not types:

@@ -20,8 +20,9 @@ class DatasetAsked(Asked):
 
     ``label``: the name of a label, or one as it would be defined. ``features``: names, or features as they would be
     defined; none: all that are. ``horizon``: instead of the label's. Moments are ``at``, or one ``every`` so
-    long, from ``until`` (the last one whose horizon is over) back to ``since``. ``sample``: at most so many rows, chosen by a hash of subject and
-    moment. ``as_of``: the log as it was known then; a token of an answer gives the same table again.
+    long, from ``until`` (the last one whose horizon is over) back to ``since``. ``sample``: at most so many rows, chosen
+    by a hash of subject and moment. ``as_of``: the log as it was known then; a token of an answer gives the same table
+    again.
     """
 
     label: LabelName | LabelRule

@@ -89,7 +89,7 @@ def gather(
     subject: str | None = None,
     look: Callable[[], None] = lambda: None,
 ) -> Gathered:
-    """The events of ``kinds`` up to ``moment``; ``subject``: of this one alone. ``look`` is called on the way, and may raise.
+    """The events of ``kinds`` up to ``moment``; ``subject``: of this one alone. ``look`` is called on the way.
 
     ``known`` of an event is when it was received, or, of rows that a cell made, when they were committed.
     """
@@ -121,10 +121,8 @@ def _take(
     subject: str | None,
 ) -> tuple[int, int] | None:
     reader = Reader(batch)
-    numbers = _numbered(batch, reader, key, subjects, subject)
-    time = batch.column("time").cast(pa.int64())
-    there = time.is_valid().to_numpy(zero_copy_only=False) & (numbers >= 0)
-    times = time.fill_null(0).to_numpy(zero_copy_only=False)
+    numbers, times = _numbered(reader, key, subjects, subject), reader.times("time")
+    there = numbers >= 0
     known, place = commits.known(batch), _places(batch, ranks)
     for events in kinds:
         hits = reader.hits(events)
@@ -140,23 +138,13 @@ def _take(
     return (int(times[there].min()), int(times[there].max())) if there.any() else None
 
 
-def _numbered(batch: pa.RecordBatch, reader: Reader, key: str, subjects: Subjects, only: str | None) -> I64:
+def _numbered(reader: Reader, key: str, subjects: Subjects, only: str | None) -> I64:
     """int64[rows]: the subjects' numbers; -1 where a row is nobody's, or not of the one that is asked about."""
-    if key in batch.schema.names:
-        column = batch.column(key)
-        if not pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string()).dictionary_encode()
-        names, codes = column.dictionary.to_pylist(), column.indices
-        codes = (codes.fill_null(len(names)) if codes.null_count else codes).to_numpy(zero_copy_only=False)
-    else:
-        found = reader.keys(key)
-        column = pa.array(found, pa.string()).dictionary_encode()
-        names = column.dictionary.to_pylist()
-        codes = column.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+    names, codes = reader.subjects(key)
     used = np.zeros(len(names) + 1, bool)
     used[codes] = True
     numbers = [
-        subjects.number(str(name)) if ok and name and (only is None or name == only) else -1
+        subjects.number(name) if ok and (only is None or name == only) else -1
         for name, ok in zip(names, used[:-1].tolist(), strict=True)
     ]
     return np.array([*numbers, -1], np.int64)[codes]

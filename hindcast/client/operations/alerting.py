@@ -28,9 +28,12 @@ class Alerting:
         return Call("GET", "/v1/alerts", part("alerts"), params={"active": "true"})
 
     @operation(Command("alerts check", columns=("rule_id", "severity", "message"), wide=100))
-    def check_alerts(self, data: Event, *, key: str | None = None) -> Call[list[CheckedAlert]]:
-        """Hold the rules in force against figures, such as ``{"cpu.percent.mean": 95}``; what is met is logged and sent."""
-        wanted = {"data": dict(data), "key": key or ""}
+    def check_alerts(self, data: Event, *, of_key: str | None = None) -> Call[list[CheckedAlert]]:
+        """Hold the rules in force against figures, such as ``{"cpu.percent.mean": 95}``; what is met is logged and sent.
+
+        ``of_key``: whose figures these are.
+        """
+        wanted = {"data": dict(data), "key": of_key or ""}
         return Call("POST", "/v1/alerts/check", part("alerts"), content=encoded(wanted), repeatable=False)
 
     @operation()

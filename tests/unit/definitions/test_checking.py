@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from actors.definitions.changes import differences
-from actors.definitions.channel import SECTIONS, ChannelSection
+from actors.definitions.channel import SECTIONS
+from actors.definitions.channel_section import ChannelSection
 from actors.definitions.checking import Accepted, Wanted, accept, read, refuse_circles, refuse_removal
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind
@@ -64,6 +65,7 @@ def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
         ("query", "q", {"about": "nothing"}, "sql", "required"),
         ("trend", "sene.count", {}, "metric", "did you mean 'seen'?"),
         ("trend", "seen.mean", {}, "aggregate", "give the metric a `value` column"),
+        ("forecast", "seen.count", {"step_s": 25}, "step_s", "20 would do"),
         ("correlation", "c", {"series": ["seen.count"]}, "series", "at least 2"),
         ("correlation", "c", {"series": ["seen.count", "seen"]}, "correlation", "is no series"),
         ("correlation", "c", {"series": ["seen.count", "sene.count"]}, "series", "did you mean 'seen'?"),
@@ -196,6 +198,7 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "dashboard": {"name": "D"},
         "query": {"sql": "SELECT 1"},
         "trend": {"windows": 60},
+        "forecast": {"step_s": 60, "horizon": 12},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
         "cohort": cohort,
         "plan": {"events": {"order": {"properties": {"n": {"type": "number", "required": True}}}}},
@@ -211,13 +214,13 @@ def test_every_kind_takes_what_it_has_told() -> None:
         },
         "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
+    names = {"feature": "user.seen", "identity": "people"} | dict.fromkeys(
+        ("anomaly", "trend", "forecast"), "seen.count"
+    )
     specs["share"] = {"dashboards": ["seen"], "filter": {"plan": "pro"}, "origins": ["https://example.org"]}
     for kind, spec in specs.items():
-        name = {"anomaly": "seen.count", "trend": "seen.count", "identity": "people", "feature": "user.seen"}.get(
-            kind, "seen"
-        )
         among = held(SEEN, PAID, Wanted("dashboard", "seen", {"name": "D"}))
-        (one,) = accept([Wanted(kind, name, spec)], among)
+        (one,) = accept([Wanted(kind, names.get(kind, "seen"), spec)], among)
         again: list[Accepted] = accept([Wanted(kind, None, one.spec)], among)
         assert again == [one]
     assert set(specs) | {"channel"} == set(KINDS)
