@@ -23,6 +23,7 @@ from serve.routes import (
     commands,
     dead_letters,
     definitions,
+    features,
     identities,
     imports,
     ingest,
@@ -78,7 +79,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
+    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables, features)
     told = (imports, annotations, shares, definitions, plans, operation, placement, webhooks)
     for routes in (commands, alerting, notifications, session, *asked, *told):
         app.include_router(routes.router)
