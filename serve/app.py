@@ -24,6 +24,7 @@ from serve.routes import (
     commands,
     dead_letters,
     definitions,
+    features,
     identities,
     imports,
     ingest,
@@ -85,7 +86,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
+    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables, features)
     learned = (models, model_changes, predict)
     told = (imports, annotations, shares, definitions, plans, operation, placement, webhooks)
     for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told, *learned):
