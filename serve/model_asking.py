@@ -8,8 +8,11 @@ from typing import Any, cast
 
 import orjson
 import pyarrow as pa
+from fastapi import Request
 
 from events.errors import Rejected
+from query.as_of import iso
+from serve import featuring
 from serve.gateway import Gateway
 from serve.ingest.verdicts import TooLarge, UnsupportedMedia
 from serve.predicting.cases import Item
@@ -30,7 +33,9 @@ class Body:
     one: bool = field(default=False)
 
 
-async def question_of(gateway: Gateway, name: str, body: Body, level: float, most: int) -> Question:
+async def question_of(
+    gateway: Gateway, request: Request, model: Mapping[str, Any], body: Body, level: float, most: int
+) -> Question:
     """Raises ``Rejected`` naming the field, ``TooLarge`` for more than ``most`` rows, ``UnsupportedMedia``."""
     kind = body.content_type.partition(";")[0].strip().lower() or "application/json"
     if kind == ARROW:
@@ -40,7 +45,46 @@ async def question_of(gateway: Gateway, name: str, body: Body, level: float, mos
     found = _rows(body)
     _bounded(len(found), most)
     keys = [_key(row) for row in found]
-    return Question(Item(rows=found), keys, level)
+    wanted = _inputs(model)
+    lacking = [n for n, row in enumerate(found) if keys[n] is not None and not row.keys() >= wanted]
+    if not lacking:
+        return Question(Item(rows=found), keys, level)
+    rows, cut = await _with_features(gateway, request, found, {n: str(keys[n]) for n in lacking}, wanted)
+    return Question(Item(rows=rows), keys, level, cut)
+
+
+def _inputs(model: Mapping[str, Any]) -> frozenset[str]:
+    """What the deployed versions of a model want."""
+    live = model["live"] or model["wanted"]
+    numbers = [variant["number"] for variant in live["variants"]] if live else []
+    return frozenset(one["name"] for n in numbers for one in model["versions"][n - 1]["inputs"])
+
+
+async def _with_features(
+    gateway: Gateway,
+    request: Request,
+    rows: list[Mapping[str, Any]],
+    lacking: Mapping[int, str],
+    wanted: frozenset[str],
+) -> tuple[list[Mapping[str, Any]], str]:
+    """The rows with the features of those who are asked about; what a row says itself holds. And the moment of them.
+
+    Where some of what is wanted is no feature that is defined, the row stays without it, and the model says so.
+    """
+    defined = [name for name in featuring.specs(gateway) if name in wanted]
+    if not defined:
+        raise Rejected(
+            min(wanted, default="user_id"), "is no feature that is defined: send the model's inputs beside `user_id`"
+        )
+    subjects = list(dict.fromkeys(lacking.values()))
+    if len(subjects) > featuring.MOST_SUBJECTS:
+        raise TooLarge("rows", f"{len(subjects):,} users; ask about {featuring.MOST_SUBJECTS:,} at once")
+    found = {one.subject: one for one in await featuring.live(gateway, request, subjects, defined)}
+    full = list(rows)
+    for n, subject in lacking.items():
+        known = found[subject].features
+        full[n] = {**{name: known.get(name) for name in defined}, **rows[n]}
+    return full, iso(max(one.at for one in found.values()))
 
 
 def _rows(body: Body) -> list[Mapping[str, Any]]:

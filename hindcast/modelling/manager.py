@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hindcast.modelling.training import Run
 
 SIMPLE_TRIALS = 2
+KEY, AT, LABEL = "key", "at", "label"
+"""The columns of a dataset that are no features."""
 
 
 class Trained(TypedDict):
@@ -117,11 +119,16 @@ class MLModelManager:
 
     def tune(self, data: Any, target: str = "", budget: str | float = "60s", name: str = "", **config: Any) -> Run:
         """``train``, for a table or for a dataset that says itself what it is about."""
-        target = target or str(getattr(data, "target", "") or "")
-        name = name or str(getattr(data, "name", "") or target)
+        from hindcast.datasets import Dataset
+
+        if isinstance(data, Dataset):
+            label = data.report["label"]
+            config = {"time_col": AT, "min_score": 0.7 if data.task == "classification" else 0.0, **config}
+            config.setdefault("data", {"dataset": data.said, "as_of": data.as_of, "digest": data.digest})
+            return self.train(name or str(label["name"]), data.table.drop_columns([KEY]), LABEL, budget, **config)
         if not target:
             raise Rejected("target", "name the column to predict")
-        return self.train(name, getattr(data, "table", data), target, budget, **config)
+        return self.train(name or target, data, target, budget, **config)
 
     # -- serving ---------------------------------------------------------------------------------------------------
 

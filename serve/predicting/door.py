@@ -86,7 +86,7 @@ class Predictor:
 
         Raises ``Missing``, ``Rejected`` (the rows are wrong) and ``Transient``.
         """
-        model = await self._deployed(name)
+        model = await self.deployed(name)
         live = model["live"]
         variant = chosen(name, live["variants"], next((k for k in question.keys if k is not None), None))
         try:
@@ -109,7 +109,7 @@ class Predictor:
             raise Rejected(_where(found), found.reason)
         return found
 
-    async def _deployed(self, name: str) -> Mapping[str, Any]:
+    async def deployed(self, name: str) -> Mapping[str, Any]:
         """The model with a deployment that is watched. One that is about to be is waited for."""
         deadline = time.monotonic() + MOVE_S
         model = await self.model(name)

@@ -95,7 +95,7 @@ async def predict(
     assert bounds is not None
     started = time.perf_counter()
     body = Body(await request.body(), request.headers.get("content-type", ""), key)
-    question = await question_of(gateway, name, body, level, bounds.max_rows)
+    question = await question_of(gateway, request, await predictor.deployed(name), body, level, bounds.max_rows)
     found = await predictor.predict(name, question)
     if ARROW in request.headers.get("accept", ""):
         return _as_arrow(found)
