@@ -29,7 +29,7 @@ def models() -> None:
 @click.option("--trials", type=click.IntRange(1), help="Try so many candidates instead: the same result each time.")
 @click.option("--time-col", help="Orders the rows: trained on the older, judged on the newer.")
 @click.option("--min-score", type=float, default=0.7, show_default=True, help="Registered only above it.")
-@click.option("--deploy", is_flag=True, help="Serve it at once, where it is registered.")
+@click.option("--deploy", is_flag=True, help="Serve it at once, unless the champion is better.")
 @json_option
 @target_options
 def train(
@@ -65,13 +65,17 @@ def train(
                 called = name or Path(what).name.split(".")[0].lower()
                 wanted = Wanted(called, target, budget, trials, time_col, min_score)
                 run = train_table(client, wanted, Path(what), artifacts=artifacts, watch=watch)
-            if deploy and run.registered:
+            if deploy and run.may_take_over:
                 client.deploy_model_version(run.name, str(run.number))
+                client.promote_model(run.name, str(run.number), reason="it was trained, and is better")
     except WrongInput as error:
         raise Rejected(f"column {error.column!r}" if error.column else "", error.reason) from None
     if as_json:
         print_json(run.told())
         return
     click.echo(f"{run.reason}")
+    if run.contest:
+        click.echo(run.contest.reason)
     if run.registered:
-        note(f"{run.name}: version {run.number}, {run.model_id}{' is deployed' if deploy else ''}")
+        served = " is deployed" if deploy and run.may_take_over else ""
+        note(f"{run.name}: version {run.number}, {run.model_id}{served}")

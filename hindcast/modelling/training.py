@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from actors.models.registry import CHALLENGER
+from hindcast.modelling.contest import Contest, contest
 from hindcast.modelling.recording import LogRecorder, new_experiment
 from hindcast.modelling.registering import Candidate, register
 from tuning.config import Config, Progress
@@ -50,6 +52,13 @@ class Run:
     number: int | None
     model_id: str | None
     reason: str
+    contest: Contest | None = None
+    """Against the champion on the newest rows; None where there was none."""
+
+    @property
+    def may_take_over(self) -> bool:
+        """Whether it is registered, and better than the champion where there was one."""
+        return self.registered and (self.contest is None or self.contest.better)
 
     @property
     def model(self) -> Any:
@@ -75,6 +84,7 @@ class Run:
         return {
             "name": self.name, "experiment_id": self.experiment_id, "registered": self.registered, "number": self.number,
             "model_id": self.model_id, "reason": self.reason,
+            "contest": self.contest.told() if self.contest else None,
             "scores": {s.metric: s.value for s in self.report.holdout},
         }  # fmt: skip
 
@@ -103,11 +113,13 @@ def train_table(
     )
     columns = as_columns(data, as_written=[config.group_col] if config.group_col else [])
     versions: list[Mapping[str, Any]] = []
+    contests: list[Contest | None] = []
 
     def keep(result: Result) -> None:
         verdict = result.report.registration
         if verdict is not None and verdict.registered:
-            one = candidate(wanted, experiment, result, columns)
+            contests.append(contest(client, wanted.name, result, columns, artifacts))
+            one = candidate(wanted, experiment, result, columns, contests[0])
             versions.append(register(client, one, artifacts))
 
     try:
@@ -118,18 +130,23 @@ def train_table(
     verdict = result.report.registration
     assert verdict is not None
     made = versions[0] if versions else {}
-    return Run(
-        wanted.name, experiment, result, bool(versions), made.get("number"), made.get("model_id"), verdict.reason
-    )
+    number, model_id = made.get("number"), made.get("model_id")
+    fought = contests[0] if contests else None
+    if number is not None and fought is not None:
+        client.promote_model(wanted.name, str(number), CHALLENGER, fought.reason)
+    return Run(wanted.name, experiment, result, bool(versions), number, model_id, verdict.reason, fought)
 
 
-def candidate(wanted: Wanted, experiment: str, result: Result, columns: Mapping[str, Any]) -> Candidate:
+def candidate(
+    wanted: Wanted, experiment: str, result: Result, columns: Mapping[str, Any], fought: Contest | None = None
+) -> Candidate:
     """What is registered of a run: its model, what it was shown, and how good it is on rows that it had not seen."""
     report, model = result.report, result.model
     metric, score = registration_score(result.outcome, report.holdout)
     used = {c.name: np.asarray(c.read(np.asarray(columns[c.name]))) for c in model.schema.used}
     recipe = {"target": wanted.target, "trials": wanted.trials, "budget_s": wanted.budget_s, "seed": report.run.seed}
     about = {"rows": report.data.rows, "columns": report.data.columns, "sha256": report.hashes.data, **wanted.data}
+    about |= {"contest": fought.told()} if fought else {}
     return Candidate(
         wanted.name,
         experiment,
