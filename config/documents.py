@@ -15,7 +15,7 @@ PRESETS = ("base", "course", "saas", "demo")
 _HERE = Path(__file__).parent
 _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends": ("metric", "aggregate"),
              "correlations": ("name",), "alerts": ("name",), "channels": ("name",), "dashboards": ("id",),
-              "saved_queries": ("name",), "cohorts": ("name",), "sessions": ("name",),
+              "saved_queries": ("name",), "businesses": ("name",), "cohorts": ("name",), "sessions": ("name",),
               "identities": ("name",), "plans": ("name",), "tables": ("name",),
               "defined_sources": ("name",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)

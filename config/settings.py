@@ -39,6 +39,7 @@ from config.complete import from_complete
 from config.explain import refuse
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.business.meaning import Business
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
@@ -76,6 +77,7 @@ class Document(BaseModel):
     """Those that are definitions, as ``hindcast export`` writes them; ``sources`` are the configuration's own."""
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
+    businesses: tuple[Business, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
     sessions: tuple[SessionRule, ...] = ()
     identities: tuple[Identity, ...] = ()

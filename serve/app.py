@@ -18,6 +18,7 @@ from serve.gateway import Gateway
 from serve.limits import BodyLimit
 from serve.origins import Origins
 from serve.routes import (
+    business,
     commands,
     dead_letters,
     definitions,
@@ -74,7 +75,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
+    asked = (read, query, questions, business, identities, dead_letters, optimizing, interactions, past, tables)
     told = (imports, definitions, plans, operation, placement, webhooks)
     for routes in (commands, notifications, session, *asked, *told):
         app.include_router(routes.router)

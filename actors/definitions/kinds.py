@@ -27,6 +27,7 @@ from analytics import rules, tracking
 from events.catalog import ANOMALIES, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.business.meaning import Business
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
@@ -199,6 +200,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),
         Kind("identity", "identities", TypeAdapter(Identity), ("name",), _anything, _nothing, _plain),
         Kind("plan", "plans", TypeAdapter(Plan), ("name",), _anything, _nothing, _plain, tracking.breaks),
+        Kind("business", "businesses", TypeAdapter(Business), ("name",), _anything, _nothing, _plain),
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
         Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),

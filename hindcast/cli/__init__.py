@@ -31,6 +31,7 @@ from hindcast.cli.run import demo, down, up
 from hindcast.cli.send import send
 from hindcast.cli.sources import sources
 from hindcast.cli.status import status
+from hindcast.cli.summary import operational, summary
 from hindcast.cli.tables import table
 
 
@@ -62,6 +63,7 @@ def main() -> None:
 
 main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
 main.add_group("Events in and out of it:", send, import_, tail, streams, sources, query, questions, dead_letters)
+main.add_group("Read how it all does:", summary, operational)
 main.add_group("Watch what comes:", alerts, rules, notifications)
 main.add_group("People and their data:", identities, export_subject, erase)
 main.add_group("Ask the past:", backtest, explain, table)

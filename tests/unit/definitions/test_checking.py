@@ -191,6 +191,7 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "query": {"sql": "SELECT 1"},
         "trend": {"windows": 60},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
+        "business": {"domain": "course", "revenue": "paid", "eligible": ["page"], "converted": "seen"},
         "cohort": cohort,
         "plan": {"events": {"order": {"properties": {"n": {"type": "number", "required": True}}}}},
         "identity": {"alias": ["same"]},
