@@ -21,6 +21,7 @@ from serve.routes import (
     acknowledging,
     alerting,
     annotations,
+    business,
     commands,
     dead_letters,
     definitions,
@@ -79,7 +80,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
+    asked = (read, query, questions, business, identities, dead_letters, optimizing, interactions, past, tables)
     told = (imports, annotations, shares, definitions, plans, operation, placement, webhooks)
     for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told):
         app.include_router(routes.router)

@@ -31,6 +31,7 @@ from analytics import rules, tracking
 from events.catalog import ANOMALIES, FORECASTS, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.business.meaning import Business
 from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
@@ -258,6 +259,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),
         Kind("identity", "identities", TypeAdapter(Identity), ("name",), _anything, _nothing, _plain),
         Kind("plan", "plans", TypeAdapter(Plan), ("name",), _anything, _nothing, _plain, tracking.breaks),
+        Kind("business", "businesses", TypeAdapter(Business), ("name",), _anything, _nothing, _plain),
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
         Kind("share", "shares", TypeAdapter(Share), ("id",), _shareable, _shares, _plain),

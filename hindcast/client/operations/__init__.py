@@ -11,6 +11,7 @@ from typing import Any
 
 from hindcast.client.call import Operation
 from hindcast.client.operations.alerting import Alerting
+from hindcast.client.operations.business import Managing
 from hindcast.client.operations.definitions import Definitions
 from hindcast.client.operations.past import LookingBack
 from hindcast.client.operations.reading import Reading
@@ -19,10 +20,10 @@ from hindcast.client.operations.sending import Sending
 from hindcast.client.operations.showing import Showing
 from hindcast.client.operations.watching import Watching
 
-PARTS = (Sending, Reading, Watching, Alerting, LookingBack, Definitions, Showing, Running)
+PARTS = (Sending, Reading, Watching, Alerting, LookingBack, Managing, Definitions, Showing, Running)
 
 
-class Operations(Sending, Reading, Watching, Alerting, LookingBack, Definitions, Showing, Running):
+class Operations(Sending, Reading, Watching, Alerting, LookingBack, Managing, Definitions, Showing, Running):
     """What both clients can do. ``address``: of the system."""
 
     address: str

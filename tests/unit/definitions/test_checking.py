@@ -200,6 +200,7 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "trend": {"windows": 60},
         "forecast": {"step_s": 60, "horizon": 12},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
+        "business": {"domain": "course", "revenue": "paid", "eligible": ["page"], "converted": "seen"},
         "cohort": cohort,
         "plan": {"events": {"order": {"properties": {"n": {"type": "number", "required": True}}}}},
         "identity": {"alias": ["same"]},
@@ -214,7 +215,9 @@ def test_every_kind_takes_what_it_has_told() -> None:
         },
         "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
-    names = {"feature": "user.seen", "identity": "people"} | dict.fromkeys(("anomaly", "trend", "forecast"), "seen.count")
+    names = {"feature": "user.seen", "identity": "people"} | dict.fromkeys(
+        ("anomaly", "trend", "forecast"), "seen.count"
+    )
     specs["share"] = {"dashboards": ["seen"], "filter": {"plan": "pro"}, "origins": ["https://example.org"]}
     for kind, spec in specs.items():
         among = held(SEEN, PAID, Wanted("dashboard", "seen", {"name": "D"}))
