@@ -54,19 +54,15 @@ def main() -> None:
                     )
                 )
         asked = Range(METRICS_ASKED, BASE - 90 * DAY, BASE, 36 * HOUR)
-        about = {
-            "since": asked.since_us,
-            "until": asked.until_us,
-            "bucket": asked.bucket_us,
-            "metrics": list(asked.metrics),
-        }
         engine = Engine(log, Limits(rows=1_000_000))
         for name in ("roll-ups", "windows"):
             took: list[float] = []
             for _ in range(7):
                 began = perf_counter()
                 with engine.open(tenant="t", commands=False, keep_bytes=64 << 20) as session:
-                    found = ranged(session, asked).answer if name == "roll-ups" else session.run(WINDOWS, about)
+                    found = (
+                        ranged(session, asked).answer if name == "roll-ups" else session.run(WINDOWS, asked.parameters)
+                    )
                 took.append((perf_counter() - began) * 1000)
             print(f"{name}: {found.table.num_rows} rows, median {median(took):.0f} ms, least {min(took):.0f} ms")
 

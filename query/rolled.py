@@ -8,7 +8,7 @@ import over windows that were counted live), the bucket is read from its windows
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import compute
@@ -49,6 +49,19 @@ class Range(NamedTuple):
             raise Rejected("bucket", f"makes more than {MOST_PLACES:,} buckets of this range; take longer ones")
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "since": self.since_us,
+            "until": self.until_us,
+            "bucket": self.bucket_us,
+            "metrics": list(self.metrics),
+        }
+
+    def earlier(self, by_us: int) -> Range:
+        """The same range so much earlier."""
+        return self._replace(since_us=self.since_us - by_us, until_us=self.until_us - by_us)
+
+    @property
     def level_us(self) -> int | None:
         """Width of the coarsest roll-ups whose buckets lie within those of this range; None where none do."""
         edges = (self.since_us, self.until_us, self.bucket_us)
@@ -69,19 +82,14 @@ def ranged(session: Session, asked: Range) -> Ranged:
     """The figures of a range. Counts, least, greatest and distinct are those of the windows; sums are added in another
     order, so they may differ in their last bits."""
     asked.check()
-    about = {
-        "since": asked.since_us,
-        "until": asked.until_us,
-        "bucket": asked.bucket_us,
-        "metrics": list(asked.metrics),
-    }
+    about = asked.parameters
     level_us = asked.level_us
     if level_us is None:
-        return Ranged(session.run(WINDOWS, about), "", 0)
+        return from_windows(session, asked)
     level = ROLLUPS[level_us].name
     covered = _covered(session, level)
     if not covered:
-        return Ranged(session.run(WINDOWS, about), "", 0)
+        return from_windows(session, asked)
     for stream in _OF:
         heads = session.heads(stream)
         session.add_rest(f"rest_of_{stream}", stream, {p: covered.get((stream, p), 0) for p in heads})
@@ -91,7 +99,7 @@ def ranged(session: Session, asked: Range) -> Ranged:
     session.add("newest", newest)
     found = session.run(_pieces(level, level_us), {k: about[k] for k in ("since", "until", "metrics")})
     if found.truncated:
-        return Ranged(session.run(WINDOWS, about), "", 0)
+        return from_windows(session, asked)
     pieces = found.table
     session.add("pieces", pieces.filter(compute.invert(pieces["again"])))
     again = pieces.filter(pieces["again"])
@@ -102,6 +110,12 @@ def ranged(session: Session, asked: Range) -> Ranged:
         sql = _summed(f"SELECT * EXCLUDE (again) FROM pieces UNION ALL BY NAME {_reread(again, level_us)}")
     answer = session.run(sql, {k: about[k] for k in ("since", "bucket")})
     return Ranged(answer, level, again.num_rows)
+
+
+def from_windows(session: Session, asked: Range) -> Ranged:
+    """The same without roll-ups, which know nothing of the times that ``valid_at`` leaves out."""
+    asked.check()
+    return Ranged(session.run(WINDOWS, asked.parameters), "", 0)
 
 
 def _covered(session: Session, level: str) -> Mapping[tuple[str, str], int]:

@@ -86,14 +86,8 @@ class Told:
 
 def both(told: Told, asked: Range, token: str | None = None) -> tuple[Ranged, list[list[Any]]]:
     moment = as_of.of_token(told.log, "t", token) if token else as_of.now(told.log, "t")
-    about = {
-        "since": asked.since_us,
-        "until": asked.until_us,
-        "bucket": asked.bucket_us,
-        "metrics": list(asked.metrics),
-    }
     with Engine(told.log).open(tenant="t", commands=False, moment=moment) as session:
-        return ranged(session, asked), session.run(WINDOWS, about).rows()
+        return ranged(session, asked), session.run(WINDOWS, asked.parameters).rows()
 
 
 def alike(one: float | None, other: float | None) -> bool:
