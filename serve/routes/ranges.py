@@ -54,8 +54,8 @@ async def metric_range(
 ) -> MetricRange:
     """Metrics over a range: the figures of their windows put together in buckets, for each series.
 
-    A window belongs to the bucket in which it starts. Where ``since``, ``until`` and ``bucket`` are whole minutes, hours or
-    days (UTC), roll-ups answer; without ``bucket`` the ends are moved outwards so that they are.
+    A window belongs to the bucket in which it starts. Where ``since`` and ``bucket`` are whole minutes, hours or days (UTC),
+    roll-ups answer; without ``bucket`` the beginning is moved back so that they are.
     """
     await principal(request, "query")
     gateway = gateway_of(request)
@@ -65,7 +65,7 @@ async def metric_range(
     if bucket is None:
         bucket = bucket_of(end - start)
         edge = next(step for step in (_DAY_S, 3_600, 60, 1) if bucket % step == 0)
-        start, end = start // edge * edge, -(-end // edge) * edge
+        start = start // edge * edge
     shift = round((before or 0) * 1e6)
     wanted = Range(tuple(dict.fromkeys(metric)), round(start * 1e6), round(end * 1e6), round(bucket * 1e6))
     spans = [wanted] if before is None else [wanted, wanted.earlier(shift)]

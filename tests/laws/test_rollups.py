@@ -104,8 +104,9 @@ def test_a_range_from_roll_ups_is_the_range_from_the_windows(tmp_path: Path, see
         told.lives(100)
         for bucket in (7 * MINUTE, HOUR, 24 * HOUR, 10 * SECOND):
             names = tuple(told.random.sample(("orders", "visits", "slow", "none"), 3))
-            for since in (BASE - 72 * HOUR, BASE + 5 * HOUR):
-                asked = Range(names, since, since + min(300 * max(bucket, HOUR), 9_960 * bucket), bucket)
+            for since, ragged in ((BASE - 72 * HOUR, 0), (BASE + 5 * HOUR, 1_810 * SECOND)):
+                until = since + min(300 * max(bucket, HOUR), 9_000 * bucket) + ragged
+                asked = Range(names, since, until, bucket)
                 for token in {then, ""}:
                     got, wanted = both(told, asked, token or None)
                     levels.add(got.level)

@@ -224,7 +224,7 @@ def test_a_range_of_metrics_is_answered_in_buckets(http: TestClient, tmp_path: P
     told = http.get("/v1/metrics/range", params={**asked, "before": 86_400}).json()
     assert [row[2:5] for row in told["rows"]] == [[True, 0, 2], [True, 1, 4], [False, 1, 2]]
     by_itself = http.get("/v1/metrics/range", params={"metric": "orders", "since": "7d"}).json()
-    assert (by_itself["bucket"], by_itself["since"] % 3_600, by_itself["until"] % 3_600) == (21_600, 0, 0)
+    assert (by_itself["bucket"], by_itself["since"] % 3_600) == (21_600, 0)
     assert sum(row[4] for row in by_itself["rows"]) == 6
     wrong = http.get("/v1/metrics/range", params={**asked, "bucket": 1})
     assert (wrong.status_code, wrong.json()["error"]["field"]) == (400, "bucket")
