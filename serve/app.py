@@ -38,6 +38,7 @@ from serve.routes import (
     plans,
     query,
     questions,
+    ranges,
     read,
     segment,
     session,
@@ -80,7 +81,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, business, identities, dead_letters, optimizing, interactions, past, tables)
+    asked = (ranges, read, query, questions, business, identities, dead_letters, optimizing, interactions, past, tables)
     told = (imports, annotations, shares, definitions, plans, operation, placement, webhooks)
     for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told):
         app.include_router(routes.router)
