@@ -26,6 +26,7 @@ class LookingBack:
         *,
         fold: Literal["alert_evaluator", "anomaly"] = "alert_evaluator",
         anomalies: Sequence[Event] | None = None,
+        metrics: Sequence[Event] = (),
         changes: Event | None = None,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
@@ -36,11 +37,19 @@ class LookingBack:
     ) -> Call[Backtest]:
         """Say what these alert rules (or, with the fold ``anomaly``, these watches) would have done in the past.
 
-        Without any it takes those that hold now; ``changes`` sets a field of each of them. ``incidents``: spans (``from``,
+        Without any it takes those that hold now; ``metrics`` that are not there, or are defined otherwise, are counted from
+        the log; ``changes`` sets a field of each of them. ``incidents``: spans (``from``,
         ``to``) in which something was really wrong. ``against``: other ``rules``, ``anomalies`` or ``set`` to compare
         with, or what really happened. Nobody is told of anything. Raises ``ApiError``.
         """
-        asked = {"fold": fold, "rules": rules, "anomalies": anomalies, "set": changes, "from": moment(start)}
+        asked = {
+            "fold": fold,
+            "rules": rules,
+            "anomalies": anomalies,
+            "metrics": list(metrics),
+            "set": changes,
+            "from": moment(start),
+        }
         asked |= {"to": moment(end), "incidents": [{**i, **_ends(i)} for i in incidents], "tolerance_s": tolerance_s}
         said = {name: value for name, value in asked.items() if value not in (None, [])}
         body = encoded({**said, "against": against, "limit": limit})
