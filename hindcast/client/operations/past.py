@@ -69,6 +69,7 @@ class LookingBack:
         start: datetime | str | None = None,
         alert: str = "",
         as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
     ) -> Call[dict[str, Any]]:
         """Say where a value of a metric comes from: its definition and version, and the rows that sum up to it.
 
@@ -82,7 +83,25 @@ class LookingBack:
             said["alert"] = alert
         if start:
             said["start"] = str(moment(start))
-        return Call("GET", "/v1/explain", json_of, params={**said, **then(as_of)})
+        return Call("GET", "/v1/explain", json_of, params={**said, **then(as_of, valid_at)})
+
+    @operation()
+    def explain_cell(
+        self,
+        sql: str,
+        column: str,
+        *,
+        row: int = 0,
+        as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
+    ) -> Call[dict[str, Any]]:
+        """Say where a cell of the answer to ``sql`` comes from: how far each stream was read, and the rows behind it.
+
+        ``row`` counts from 0; ``as_of`` the token of the answer, so that it is the same one. ``rows`` has the SQL that lists
+        them, ``again`` what they give anew; where they cannot be told, ``untold`` says why. Raises ``ApiError``.
+        """
+        said = {"sql": sql, "column": column, "row": row, **then(as_of, valid_at)}
+        return Call("POST", "/v1/explain", json_of, content=encoded(said))
 
     @operation()
     def table(

@@ -113,4 +113,4 @@ def test_a_file_may_bring_the_metric_that_its_rules_are_about(lived: tuple[Path,
     assert answer["pages"] > 0 and answer["rules"][0]["rule"] == "any"
     file.write_text(yaml.safe_dump({"alerts": [rule]}))
     refused = CliRunner().invoke(main, ["backtest", str(file), "--data-dir", str(lived[0])])
-    assert refused.exit_code and "there is no metric 'placed'" in refused.output
+    assert refused.exit_code and "'placed', which is no metric" in refused.output
