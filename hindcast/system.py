@@ -46,6 +46,7 @@ from serve.spec import GatewaySpec, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
+    from hindcast.datasets import Dataset
     from hindcast.engine import AnalyticsEngine
     from hindcast.engine.dashboards import RealTimeDashboard
     from hindcast.receipts import Receipt
@@ -419,6 +420,11 @@ class System:
         if self._engine is None or self._engine.client.address.rstrip("/") != self.url:
             self._engine = AnalyticsEngine(self.client)
         return self._engine
+
+    def dataset(self, label: str | Mapping[str, Any], **asked: Any) -> Dataset:
+        """A table to learn from, with its leakage report: as ``Client.dataset``."""
+        with self.client as client:
+            return client.dataset(label, **asked)
 
     @property
     def dashboards(self) -> RealTimeDashboard:

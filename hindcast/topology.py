@@ -11,6 +11,7 @@ from actors.alerts.wording import Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.anomaly_watch import AnomalySpec
 from actors.analyzers.correlations import CorrelationAnalyzer
+from actors.analyzers.features import FeatureKeeper
 from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
@@ -27,6 +28,7 @@ from actors.edges.archive import Archive
 from actors.edges.channels.dashboard import DashboardNotifier
 from actors.edges.channels.part import channel_of
 from actors.edges.delivery import Notify
+from actors.edges.features import ServeFeatures
 from actors.edges.fold_pasts import FoldPasts
 from actors.edges.foresee import Foresee
 from actors.edges.intake import Importing, Push
@@ -80,6 +82,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         CellSpec("analyzers", TrendAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", CorrelationAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", IdentityAnalyzer(), tenant, beside=watching.name),
+        CellSpec("analyzers", FeatureKeeper(), tenant, ServeFeatures(), beside=watching.name),
         CellSpec("analyzers", SessionAnalyzer(expected), tenant, beside=watching.name),
         CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
         idle_producers(tenant, bound_us),

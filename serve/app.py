@@ -25,6 +25,7 @@ from serve.routes import (
     commands,
     dead_letters,
     definitions,
+    features,
     identities,
     imports,
     ingest,
@@ -81,8 +82,30 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (ranges, read, query, questions, business, identities, dead_letters, optimizing, interactions, past, tables)
-    told = (imports, annotations, shares, definitions, plans, operation, placement, webhooks)
+    asked = (
+        ranges,
+        read,
+        query,
+        questions,
+        business,
+        features,
+        identities,
+        dead_letters,
+        optimizing,
+        interactions,
+        past,
+        tables,
+    )
+    told = (
+        imports,
+        annotations,
+        shares,
+        definitions,
+        plans,
+        operation,
+        placement,
+        webhooks,
+    )
     for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -54,6 +55,8 @@ class State:
     def __init__(self, saved: Saved, bounds: Mapping[str, int]) -> None:
         self.saved = saved
         self._bounds = bounds
+        self.turns = 0
+        """Odd while it is arranged anew, so that whoever looks without a lock knows."""
         self._lives: dict[int, Live] = {}
 
     def live(self, n: int) -> Live:
@@ -63,10 +66,18 @@ class State:
             kept = self.saved.kept[n]
             slots = {i: slot for i, slot in enumerate(kept.slots) if slot is not None}
             kinds = {i: slot.kind for i, slot in slots.items()}
-            found = self._lives[n] = Live(
-                kept.group, kinds, {i: slot.span for i, slot in slots.items()}, **self._bounds
-            )
+            spans = {i: slot.span for i, slot in slots.items()}
+            found = self._lives[n] = Live(kept.group, kinds, spans, self.turning, **self._bounds)
         return found
+
+    @contextmanager
+    def turning(self) -> Generator[None]:
+        """While this lasts, nobody may look without a lock."""
+        self.turns += 1
+        try:
+            yield
+        finally:
+            self.turns += 1
 
     def changed(self) -> None:
         """Call this when a definition or a slot has changed."""

@@ -74,13 +74,11 @@ class FeatureKeeper:
         return frozenset((CONTROL.name, PASTS.name)) | state.streams if state.streams else frozenset((CONTROL.name,))
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        if batch.stream == CONTROL.name:
-            asked = self._commands(state, batch)
-        elif batch.stream == PASTS.name:
-            asked = self._pasts(state, batch)
-        else:
+        if batch.stream not in (CONTROL.name, PASTS.name):
             self._take(state, batch)
             return state, NONE
+        with state.turning():
+            asked = self._commands(state, batch) if batch.stream == CONTROL.name else self._pasts(state, batch)
         if not asked:
             return state, NONE
         outputs = Outputs()

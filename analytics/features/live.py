@@ -9,7 +9,8 @@ features are worked out from the log.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import msgspec
@@ -59,12 +60,13 @@ class Live:
         group: Group,
         kinds: Mapping[int, Events],
         spans: Mapping[int, int | None],
+        turning: Callable[[], AbstractContextManager[None]] = nullcontext,
         most_events: int = MOST_EVENTS,
         most_bytes: int = MOST_BYTES,
         room_every: int = ROOM_EVERY,
     ) -> None:
         self.group = group
-        self._kinds, self._spans = kinds, spans
+        self._kinds, self._spans, self._turning = kinds, spans, turning
         self._most_events, self._most_bytes, self._room_every = most_events, most_bytes, room_every
         self._set_of = {tuple(one): n for n, one in enumerate(group.sets)}
         self._text_of = {(type(value), value): n for n, value in enumerate(group.texts)}
@@ -83,7 +85,8 @@ class Live:
             self.group.rows += high - low
             self.group.heard = int(heard[high - 1])
             if self.group.rows % self._room_every == 0 and self.group.size > self._most_bytes:
-                self._make_room()
+                with self._turning():
+                    self._make_room()
             low = high
 
     def join(self, subject: str, slot: int, events: Sequence[tuple[int, int, Any]]) -> None:

@@ -4,13 +4,18 @@ needs."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from query import as_of
 from query.answers import Answer
 from query.apart.desk import Desk
 from query.as_of import Moment
+from query.bounds import Stopped
 from query.engine import Engine
+from query.features.asked import DatasetAsked
+from query.features.dataset import MadeDataset, features_of_one, make
+from query.features.schema import FeatureRule, LabelRule
 from query.history import Cut
 from query.learning import learned
 from query.point_in_time.making import Made, PointInTime
@@ -138,6 +143,25 @@ def ranges(desk: Desk, asked: Sequence[Range], *, when: When = NOW) -> Ranges:
 def table(desk: Desk, asked: Table, now_us: int, moment: Moment) -> Made:
     """A point-in-time table."""
     return PointInTime(desk.log, desk.tenant, desk.limits).make(asked, now_us, moment=moment, stop=desk.stop)
+
+
+def dataset(
+    desk: Desk, asked: DatasetAsked, label: LabelRule, features: Sequence[FeatureRule], moment: Moment, now_us: int
+) -> MadeDataset:
+    """A dataset: subjects at moments, their features then, and what became of them."""
+    return make(desk.log, desk.tenant, asked, label, features, moment, now_us, partial(_look, desk))
+
+
+def features_then(
+    desk: Desk, subject: str, features: Sequence[FeatureRule], moment: Moment, at_us: int
+) -> dict[str, Any]:
+    """The features of one subject at a moment, worked out from the log."""
+    return features_of_one(desk.log, desk.tenant, subject, features, moment, at_us, partial(_look, desk))
+
+
+def _look(desk: Desk) -> None:
+    if desk.stop.asked:
+        raise Stopped
 
 
 def plan(desk: Desk, name: str, since_us: int, before: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -80,6 +80,28 @@ def make(
     return MadeDataset(table, moment.token, digest_of(table), said, {**again, "as_of": moment.token})
 
 
+def features_of_one(
+    log: LogReader,
+    tenant: str,
+    subject: str,
+    features: Sequence[FeatureRule],
+    moment: Moment,
+    at_us: int,
+    look: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """The features of one subject at ``at_us``, as they were known at ``moment``: plain values by name."""
+    plan = planning.plan(features)
+    gathered = gather(log, tenant, moment, plan.events, subject=subject, look=look)
+    number = gathered.subjects.number(subject)
+    columns = kernel.features(plan, gathered.happened, Points(np.array([number]), np.array([at_us], np.int64)))
+    return {name: _plain(column[0]) for name, column in columns.items()}
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and value != value else value
+
+
 class _Rows:
     """Who is asked about, when; and how many are not, and why."""
 
