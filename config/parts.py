@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors.dashboards import alert_system, insights, system_health, user_activity
+from actors.dashboards import (
+    alert_system,
+    business_metrics,
+    campaign_performance,
+    insights,
+    revenue_tracking,
+    system_health,
+    user_activity,
+)
 from actors.edges import channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
@@ -35,6 +43,9 @@ BUILT_IN: tuple[Part, ...] = (
     system_health.PART,
     alert_system.PART,
     insights.PART,
+    business_metrics.PART,
+    revenue_tracking.PART,
+    campaign_performance.PART,
 )
 
 

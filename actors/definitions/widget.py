@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from actors.definitions.schema import MetricName, Section, Title, Word
 
 WidgetType = Literal[
-    "user_activity", "system_health", "alert_system",
+    "user_activity", "system_health", "alert_system", "business_metrics", "campaign_performance", "revenue_tracking",
     "measure", "metric", "ingest", "heat", "top_events", "late_rows",
     "number", "line", "bar", "table", "list", "text",
 ]  # fmt: skip
