@@ -11,11 +11,13 @@ from fastapi import FastAPI
 
 from actors.definitions.source import SOURCE_SECTIONS
 from actors.parts import router_at
+from analytics.service_level import ServiceLevel
 from events import catalog
 from serve import page, plug_ins, problems
 from serve.description import described
 from serve.gateway import Gateway
 from serve.limits import BodyLimit
+from serve.measuring import Measuring
 from serve.origins import Origins
 from serve.routes import (
     acknowledging,
@@ -32,6 +34,7 @@ from serve.routes import (
     interactions,
     notifications,
     operation,
+    operational,
     optimizing,
     otlp,
     past,
@@ -79,6 +82,8 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most=spec.max_body_bytes)
     app.add_middleware(Origins, origins=spec.cors_origins)
+    app.state.service_level = ServiceLevel()
+    app.add_middleware(Measuring, level=app.state.service_level)
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
@@ -103,6 +108,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         definitions,
         plans,
         operation,
+        operational,
         placement,
         webhooks,
     )

@@ -75,7 +75,7 @@ class ComparisonEngine:
         values = [row for row in values if row[1] or row[2]]
         values.sort(key=lambda row: (-abs(row[1] - row[2]), -abs(row[1]), row[0] is None, str(row[0])))
         kept, rest = values[: self.most], values[self.most :]
-        now, before = (sum((row[at] for row in values), Fraction(0)) for at in (1, 2))
+        now, before = sum((r[1] for r in values), Fraction(0)), sum((r[2] for r in values), Fraction(0))
         rows: list[tuple[str | None, bool, Fraction, Fraction]] = [(v, False, n, b) for v, n, b in kept]
         if rest:
             rows.append((None, True, sum((r[1] for r in rest), Fraction(0)), sum((r[2] for r in rest), Fraction(0))))
@@ -106,7 +106,7 @@ class ComparisonEngine:
         none = People()
         pairs = {v: (of.get("current", none), of.get("previous", none)) for v, of in people.items()}
         cases_now, cases_before = (sum(pair[at].eligible for pair in pairs.values()) for at in (0, 1))
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "value": v,
                 "now": now.converted / now.eligible if now.eligible else None,
@@ -166,13 +166,9 @@ def _begins(found: Gathered) -> int | None:
 
 def compared(now: Any, before: Any) -> dict[str, Any]:
     """A figure beside what it was; what cannot be compared is None."""
-    known = now is not None and before is not None
-    return {
-        "now": now,
-        "before": before,
-        "change": now - before if known else None,
-        "growth": growth_rate(now, before) if known else None,
-    }
+    if now is None or before is None:
+        return {"now": now, "before": before, "change": None, "growth": None}
+    return {"now": now, "before": before, "change": now - before, "growth": growth_rate(now, before)}
 
 
 def whole_parts(parts: Sequence[Fraction], total: int) -> list[int]:

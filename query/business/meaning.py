@@ -85,6 +85,27 @@ class Ended(Asked):
 Churn = Annotated[Inactivity | Ended, Field(discriminator="kind")]
 
 
+class Counting(Match):
+    """Events that say how many: each of them one, or the number in the property ``of``, for reports of many at once."""
+
+    of: Name | None = None
+
+
+Counted = Annotated[Counting, BeforeValidator(_matched)]
+
+
+class Campaigns(Asked):
+    """What becomes of campaigns: their name is in the property ``of`` of each event."""
+
+    of: Name = "campaign"
+    sent: Counted | None = None
+    opened: Counted | None = None
+    clicked: Counted | None = None
+    converted: Counted | None = None
+    spend: Events | None = None
+    """Events whose amounts were spent on a campaign."""
+
+
 class Business(Asked):
     """One business, or one product of it. ``docs/executive.md`` says what each figure is made of.
 
@@ -117,6 +138,7 @@ class Business(Asked):
     """None: users whose first payment ever is in the period."""
     churn: Churn = Inactivity()
     segments: Annotated[tuple[Segment, ...], Field(max_length=12)] = ()
+    campaigns: Campaigns | None = None
 
     _known = field_validator("stream")(checked_stream)
 
