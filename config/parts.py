@@ -16,6 +16,7 @@ from actors.dashboards import (
 )
 from actors.edges.channels import part as channels
 from actors.edges.sources import clock, machine
+from actors.models import part as models
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp
 from serve.posthog import part as posthog
@@ -44,6 +45,7 @@ BUILT_IN: tuple[Part, ...] = (
     system_health.PART,
     alert_system.PART,
     insights.PART,
+    models.PART,
     forecasts.PART,
     business_metrics.PART,
     revenue_tracking.PART,

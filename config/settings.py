@@ -91,7 +91,7 @@ class Document(BaseModel):
     labels: tuple[LabelRule, ...] = ()
     shares: tuple[Share, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
-    """Kept for the models that are planned; see ``Settings.planned``."""
+    """The models that are trained from the events, by name, each with settings of its training."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
@@ -208,12 +208,6 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
     def owner_of(self, key: Key) -> str:
         """``file:<name>`` of the file that declares a definition; ``file:configuration`` where no file does."""
         return self._owners.get(key.text, OLD_CONFIGURATION)
-
-    @property
-    def planned(self) -> tuple[str, ...]:
-        """What was asked for and is kept, but is not built yet."""
-        models = tuple(f"models.{name}" for name in self.models)
-        return (*models, "ml_config") if self.ml_config else models
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

@@ -17,6 +17,7 @@ from actors.fold import Batch
 from actors.packing import pack
 from events.catalog import STREAMS, rows
 from events.entry import NO_WATERMARK, EntryHeader
+from tests.laws import model_feeds
 from tests.laws.toys import int_column
 
 RAW = ("user_interactions", "system_metrics", "website_analytics")
@@ -117,6 +118,7 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("outbox", "channel"): ("dashboard", "webhook"),
     ("outbox", "body"): ("{}",),
     ("outbox", "idempotency_key"): ("a", "b", "r", "s"),
+    **model_feeds.VALUES,
 }
 """What a column may hold; the others hold a few plain values of their type, and now and then none."""
 
@@ -167,6 +169,9 @@ def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.
         columns["data"] = [_of_a_past(rng, subject) for subject in columns["subject"]]
         if stream == "pasts":
             columns["payload"] = [_past(rng, type_) for type_ in columns["type"]]
+    if stream == "models":
+        columns["subject"] = [model_feeds.subject(rng, type_) for type_ in columns["type"]]
+        columns["data"] = [model_feeds.said(rng, type_) for type_ in columns["type"]]
     if stream == "control":
         columns["subject"] = [
             rng.choice(("events.count", "cpu.percent.mean")) if type_.startswith(("anomaly.", "trend.")) else name

@@ -33,6 +33,9 @@ from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
 from actors.fold import Fold, Outputs
 from actors.forecasting import Forecasting
+from actors.models.experiments import ExperimentTracker
+from actors.models.monitor import ModelMonitor
+from actors.models.registry import ModelRegistry
 from actors.notifier import Notifier, Outcome
 from actors.retelling import Place, Retelling
 from events.catalog import CLOCK, FORECASTS, SYSTEM_METRICS, USER_INTERACTIONS, rows
@@ -209,6 +212,9 @@ FOLDS: list[Case] = [
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
     Case(AlertSystem, feeds("alerts", "clock")),
     Case(Insights, feeds("insights")),
+    Case(ModelRegistry, feeds("models", entries=25)),
+    Case(ExperimentTracker, feeds("models")),
+    Case(ModelMonitor, feeds("models", "predictions", entries=40, most_rows=20)),
     Case(ForecastView, feeds("forecasts")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
     Case(lambda: BusinessMetrics((FIRM,)), feeds(*FIRM_READS)),
