@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends": ("metric", "aggregate"),
              "forecasts": ("metric", "aggregate"),
              "correlations": ("name",), "alerts": ("name",), "channels": ("name",), "dashboards": ("id",),
-              "saved_queries": ("name",), "cohorts": ("name",), "sessions": ("name",),
+              "saved_queries": ("name",), "businesses": ("name",), "cohorts": ("name",), "sessions": ("name",),
               "identities": ("name",), "plans": ("name",), "tables": ("name",),
               "features": ("name",), "labels": ("name",),
               "defined_sources": ("name",), "shares": ("id",)}  # fmt: skip

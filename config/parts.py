@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors.dashboards import alert_system, forecasts, insights, system_health, user_activity
+from actors.dashboards import (
+    alert_system,
+    business_metrics,
+    campaign_performance,
+    forecasts,
+    insights,
+    revenue_tracking,
+    system_health,
+    user_activity,
+)
 from actors.edges.channels import part as channels
 from actors.edges.sources import clock, machine
 from actors.models import part as models
@@ -38,6 +47,9 @@ BUILT_IN: tuple[Part, ...] = (
     insights.PART,
     models.PART,
     forecasts.PART,
+    business_metrics.PART,
+    revenue_tracking.PART,
+    campaign_performance.PART,
 )
 
 

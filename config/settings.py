@@ -41,6 +41,7 @@ from config.complete import from_complete
 from config.explain import refuse
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.business.meaning import Business
 from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
@@ -80,6 +81,7 @@ class Document(BaseModel):
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
+    businesses: tuple[Business, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
     sessions: tuple[SessionRule, ...] = ()
     identities: tuple[Identity, ...] = ()

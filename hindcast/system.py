@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
@@ -27,7 +27,7 @@ from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
 from events.catalog import Stream
-from events.errors import Rejected, Transient
+from events.errors import Corrupt, Rejected, Transient
 from events.log import LogSpec
 from hindcast import erasure_swap, kept_streams, runtime, topology, workflow
 from hindcast.added_cells import AddedCells
@@ -35,6 +35,7 @@ from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
 from hindcast.defined_sources import DefinedSources
 from hindcast.definition_warnings import definition_warnings
+from hindcast.erasing_live import Answer, Door, Wanted
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
 from hindcast.model_serving import ModelServing
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from hindcast.engine.dashboards import RealTimeDashboard
     from hindcast.modelling.manager import MLModelManager
     from hindcast.modelling.training import Run
+    from hindcast.receipts import Receipt
 
 logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
@@ -265,6 +267,7 @@ class System:
             bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
+            objective=server.objective,
             queries=QueryBounds(**self.settings.queries.model_dump()),
             otlp="otlp" in {part.name for part, _ in self.settings.asked_parts()},
             routes=topology.routes(self.settings),
@@ -332,8 +335,48 @@ class System:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, asked)
-        while not self._stop_asked.wait(0.5):
-            pass
+        door = Door(self.data.path)
+        try:
+            while not self._stop_asked.wait(0.5):
+                if door.serve(self._asked_to_erase):
+                    door.close()
+                    if not self._running:
+                        raise Transient("the system did not start again after an erasure; see above", 5.0)
+                    door = Door(self.data.path)
+        finally:
+            door.close()
+
+    def erase(self, subject: str, also: Sequence[str] = (), reference: str = "", tenant: str | None = None) -> Receipt:
+        """Erase a person: the system drains and stops, log and archive are written anew, and it starts again.
+
+        See ``hindcast.erasing.erase``, which raises; whatever it raises, a system that ran starts again.
+        """
+        from hindcast.erasing import erase
+
+        ran = self._running
+        self.stop()
+        try:
+            return erase(self.data.path, subject, also, reference, tenant)
+        finally:
+            if ran:
+                self.start()
+
+    def _asked_to_erase(self, wanted: Wanted) -> Answer:
+        logger.warning("asked to erase a person: it drains, and starts again when that is done")
+        answer = Answer()
+        try:
+            from hindcast.erasing import erase
+
+            self.stop()
+            answer.receipt = erase(self.data.path, wanted.subject, wanted.also, wanted.reference, wanted.tenant)
+        except (Rejected, Transient, Corrupt) as error:
+            answer.field, answer.reason = getattr(error, "field", ""), getattr(error, "reason", str(error))
+        try:
+            self.start()
+        except (Rejected, Transient) as error:
+            logger.exception("it does not start again")
+            answer.after = str(error)
+        return answer
 
     def ask_stop(self) -> None:
         """Let ``wait`` return."""

@@ -2,13 +2,14 @@
 
 A roll-up is of the windows of one block of the log (``actors.analyzers.rollups``). Those of a bucket add up as long as no
 window can be in two of them: as long as their spans of windows do not overlap. Where they do (a revision that came later, an
-import over windows that were counted live), the bucket is read from its windows. What is not rolled up yet is, too.
+import over windows that were counted live), the bucket is read from its windows. What is not rolled up yet is, too, and a
+bucket that the range does not hold wholly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import compute
@@ -20,6 +21,7 @@ from query.as_of import iso
 from query.engine import Session
 from query.views import LATEST, TOLD
 
+pc: Any = compute  # its functions are made at import, where no type checker sees them
 MOST_PLACES = 10_000
 _OF = (METRICS.name, PAST_METRICS.name)
 _FIGURES = """sum(count)::BIGINT AS count, sum(sum) AS sum, min(min) AS min, max(max) AS max,
@@ -49,9 +51,25 @@ class Range(NamedTuple):
             raise Rejected("bucket", f"makes more than {MOST_PLACES:,} buckets of this range; take longer ones")
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "since": self.since_us,
+            "until": self.until_us,
+            "bucket": self.bucket_us,
+            "metrics": list(self.metrics),
+        }
+
+    def earlier(self, by_us: int) -> Range:
+        """The same range so much earlier."""
+        return self._replace(since_us=self.since_us - by_us, until_us=self.until_us - by_us)
+
+    @property
     def level_us(self) -> int | None:
-        """Width of the coarsest roll-ups whose buckets lie within those of this range; None where none do."""
-        edges = (self.since_us, self.until_us, self.bucket_us)
+        """Width of the coarsest roll-ups whose buckets lie within those of this range; None where none do.
+
+        The end may be anywhere: what is left over there is read from its windows.
+        """
+        edges = (self.since_us, self.bucket_us)
         return max((width for width in ROLLUPS if not any(edge % width for edge in edges)), default=None)
 
 
@@ -69,19 +87,14 @@ def ranged(session: Session, asked: Range) -> Ranged:
     """The figures of a range. Counts, least, greatest and distinct are those of the windows; sums are added in another
     order, so they may differ in their last bits."""
     asked.check()
-    about = {
-        "since": asked.since_us,
-        "until": asked.until_us,
-        "bucket": asked.bucket_us,
-        "metrics": list(asked.metrics),
-    }
+    about = asked.parameters
     level_us = asked.level_us
     if level_us is None:
-        return Ranged(session.run(WINDOWS, about), "", 0)
+        return from_windows(session, asked)
     level = ROLLUPS[level_us].name
     covered = _covered(session, level)
     if not covered:
-        return Ranged(session.run(WINDOWS, about), "", 0)
+        return from_windows(session, asked)
     for stream in _OF:
         heads = session.heads(stream)
         session.add_rest(f"rest_of_{stream}", stream, {p: covered.get((stream, p), 0) for p in heads})
@@ -89,19 +102,28 @@ def ranged(session: Session, asked: Range) -> Ranged:
     session.add("covered", pa.Table.from_pylist(rows))
     newest = session.run(_newest(level)).table
     session.add("newest", newest)
-    found = session.run(_pieces(level, level_us), {k: about[k] for k in ("since", "until", "metrics")})
+    ragged = {"ragged": asked.until_us // level_us * level_us if asked.until_us % level_us else None}
+    found = session.run(_pieces(level, level_us), {k: about[k] for k in ("since", "until", "metrics")} | ragged)
     if found.truncated:
-        return Ranged(session.run(WINDOWS, about), "", 0)
+        return from_windows(session, asked)
     pieces = found.table
-    session.add("pieces", pieces.filter(compute.invert(pieces["again"])))
+    session.add("pieces", pieces.filter(pc.invert(pieces["again"])))
     again = pieces.filter(pieces["again"])
+    wanted = ["since", "bucket"]
     if not again.num_rows:
         sql = _summed("FROM pieces")
     else:
         session.add("reread", again)
         sql = _summed(f"SELECT * EXCLUDE (again) FROM pieces UNION ALL BY NAME {_reread(again, level_us)}")
-    answer = session.run(sql, {k: about[k] for k in ("since", "bucket")})
+        wanted.append("until")
+    answer = session.run(sql, {name: about[name] for name in wanted})
     return Ranged(answer, level, again.num_rows)
+
+
+def from_windows(session: Session, asked: Range) -> Ranged:
+    """The same without roll-ups, which know nothing of the times that ``valid_at`` leaves out."""
+    asked.check()
+    return Ranged(session.run(WINDOWS, asked.parameters), "", 0)
 
 
 def _covered(session: Session, level: str) -> Mapping[tuple[str, str], int]:
@@ -156,7 +178,7 @@ def _pieces(level: str, level_us: int) -> str:
         ) AS meets FROM pieces
       )
       SELECT metric::VARCHAR AS metric, key::VARCHAR AS key, width_us, bucket, {_FIGURES},
-        coalesce(bool_or(meets), false) AS again
+        coalesce(bool_or(meets), false) OR bucket IS NOT DISTINCT FROM $ragged AS again
       FROM beside GROUP BY 1, 2, 3, 4"""
 
 
@@ -177,7 +199,8 @@ def _reread(again: pa.Table, level_us: int) -> str:
           PARTITION BY metric, key, start, width_us ORDER BY past DESC, revision DESC, row_offset DESC
         )
       ) windows SEMI JOIN reread ON windows.metric = reread.metric AND windows.key IS NOT DISTINCT FROM reread.key
-        AND windows.width_us = reread.width_us AND windows.bucket = reread.bucket"""
+        AND windows.width_us = reread.width_us AND windows.bucket = reread.bucket
+      WHERE epoch_us(start) < $until"""
 
 
 def _edges(again: pa.Table) -> tuple[int, int]:

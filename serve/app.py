@@ -11,16 +11,19 @@ from fastapi import FastAPI
 
 from actors.definitions.source import SOURCE_SECTIONS
 from actors.parts import router_at
+from analytics.service_level import ServiceLevel
 from events import catalog
 from serve import page, plug_ins, problems
 from serve.description import described
 from serve.gateway import Gateway
 from serve.limits import BodyLimit
+from serve.measuring import Measuring
 from serve.origins import Origins
 from serve.routes import (
     acknowledging,
     alerting,
     annotations,
+    business,
     commands,
     dead_letters,
     definitions,
@@ -33,6 +36,7 @@ from serve.routes import (
     models,
     notifications,
     operation,
+    operational,
     optimizing,
     otlp,
     past,
@@ -41,6 +45,7 @@ from serve.routes import (
     predict,
     query,
     questions,
+    ranges,
     read,
     segment,
     session,
@@ -83,12 +88,37 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most=spec.max_body_bytes)
     app.add_middleware(Origins, origins=spec.cors_origins)
+    app.state.service_level = ServiceLevel()
+    app.add_middleware(Measuring, level=app.state.service_level)
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables, features)
+    asked = (
+        ranges,
+        read,
+        query,
+        questions,
+        business,
+        features,
+        identities,
+        dead_letters,
+        optimizing,
+        interactions,
+        past,
+        tables,
+    )
+    told = (
+        imports,
+        annotations,
+        shares,
+        definitions,
+        plans,
+        operation,
+        operational,
+        placement,
+        webhooks,
+    )
     learned = (models, model_changes, predict)
-    told = (imports, annotations, shares, definitions, plans, operation, placement, webhooks)
     for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told, *learned):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))

@@ -55,6 +55,8 @@ class GatewaySpec:
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
     queries: QueryBounds = QueryBounds()
+    objective: float = 0.999
+    """The share of requests that is to be good: what the burn rate is measured by."""
     otlp: bool = False
     """Whether OpenTelemetry may send here."""
     webhooks: tuple[tuple[str, Endpoint], ...] = ()

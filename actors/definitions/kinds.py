@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ from analytics import rules, tracking
 from events.catalog import ANOMALIES, FORECASTS, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.business.meaning import Business
 from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
@@ -187,6 +189,14 @@ def _judges(rule: Alert, among: Inventory) -> Iterator[Key]:
     yield from (Key("metric", measure.name) for measure in among.measured(rule.metric))
 
 
+def _reads(query: Query, among: Inventory) -> list[str]:
+    from query.statements import admitted, database  # DuckDB takes its time to load
+
+    with closing(database()) as db:
+        admitted(db, query.sql)
+    return []
+
+
 def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
     """A widget may be there before what it shows is: what nobody knows so far is worth a word, and no more."""
     known = {name for measure in among.measures for name in measure.names or ()}
@@ -258,10 +268,11 @@ KINDS: Mapping[str, Kind] = {
         Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),
         Kind("identity", "identities", TypeAdapter(Identity), ("name",), _anything, _nothing, _plain),
         Kind("plan", "plans", TypeAdapter(Plan), ("name",), _anything, _nothing, _plain, tracking.breaks),
+        Kind("business", "businesses", TypeAdapter(Business), ("name",), _anything, _nothing, _plain),
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
         Kind("share", "shares", TypeAdapter(Share), ("id",), _shareable, _shares, _plain),
-        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
+        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _reads, _nothing, _plain),
         Kind("feature", "features", TypeAdapter(FeatureRule), ("name",), parts_are_there, made_of, _plain),
         Kind("label", "labels", TypeAdapter(LabelRule), ("name",), can_be_known, other_side, _plain),
         Kind("table", "tables", TypeAdapter(Pin), ("name",), _anything, _nothing, _plain),

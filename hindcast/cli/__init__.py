@@ -34,6 +34,7 @@ from hindcast.cli.send import send
 from hindcast.cli.showing import annotations, shares
 from hindcast.cli.sources import sources
 from hindcast.cli.status import status
+from hindcast.cli.summary import operational, summary
 from hindcast.cli.tables import table
 
 
@@ -65,6 +66,7 @@ def main() -> None:
 
 main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
 main.add_group("Events in and out of it:", send, import_, tail, streams, sources, query, questions, dead_letters)
+main.add_group("Read how it all does:", summary, operational)
 main.add_group("Watch what comes:", alerts, rules, notifications)
 main.add_group("Show it:", annotations, shares)
 main.add_group("People and their data:", identities, export_subject, erase)

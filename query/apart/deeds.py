@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from query import as_of
 from query.answers import Answer
 from query.apart.desk import Desk
 from query.as_of import Moment
@@ -20,6 +21,7 @@ from query.learning import learned
 from query.point_in_time.making import Made, PointInTime
 from query.point_in_time.schema import Table
 from query.questions.asking import Questions, Show
+from query.rolled import Range, Ranged, from_windows, ranged
 from query.texts import Text, text_of
 
 
@@ -114,6 +116,28 @@ def drill(
         moment=when.moment,
         valid_at=when.valid_at,
     )
+
+
+class Ranges(NamedTuple):
+    """Ranges of metrics on one cut, and the token of its moment."""
+
+    spans: list[Ranged]
+    as_of: str
+
+
+def ranges(desk: Desk, asked: Sequence[Range], *, when: When = NOW) -> Ranges:
+    """Ranges of metrics in buckets."""
+    moment = when.moment or as_of.now(desk.log, desk.tenant)
+    read = ranged if when.valid_at is None else from_windows
+    with Engine(desk.log, desk.limits).open(
+        tenant=desk.tenant,
+        commands=False,
+        stop=desk.stop,
+        moment=moment,
+        valid_at=when.valid_at,
+        keep_bytes=desk.limits.memory_bytes // 8,
+    ) as session:
+        return Ranges([read(session, one) for one in asked], moment.token)
 
 
 def table(desk: Desk, asked: Table, now_us: int, moment: Moment) -> Made:

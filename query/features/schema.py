@@ -6,13 +6,14 @@ live, for those who predict. A label says what became of a subject within a hori
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from analytics.features.expression import ExpressionError, names_in
 from query.moments import length_s
-from query.questions.schema import Asked, Events, Length, Match, Name, as_match, checked_stream
+from query.questions.schema import Asked, Length, Match, Name, checked_stream
+from query.questions.trends import MONEY
 
 SPACES = ("user", "behavioral", "temporal", "contextual")
 """The name spaces of features."""
@@ -87,6 +88,17 @@ class FeatureRule(Match):
             raise ValueError(f"of: is missing: {self.aggregate!r} is of a column or property; name it")
         if self.aggregate is not None and self.aggregate not in _OF and self.of is not None:
             raise ValueError(f"of: {self.aggregate!r} takes none; put a condition into `where`")
+        if self.aggregate == "days_since_first" and self.window is not None:
+            raise ValueError("window: `days_since_first` is about all of the past; leave it out")
+        if (
+            self.aggregate in ("sum", "mean")
+            and self.of == MONEY
+            and not any(one.name == "currency" and one.op == "=" for one in self.where)
+        ):
+            raise ValueError(
+                "of: amounts of several currencies cannot be added; choose one with a condition: "
+                '{"name": "currency", "value": "EUR"}'
+            )
         if self.number and self.aggregate != "last":
             raise ValueError("number: is of `last` alone: sums and means are of numbers anyway")
         if self.fold is not None and self.window is None:
@@ -94,6 +106,14 @@ class FeatureRule(Match):
                 "window: is missing: a fold is over the events of a window, so that what is kept is bounded"
             )
         return self
+
+
+def as_events(said: Any) -> Any:
+    """The type of events, or several types, is short for all events of these types."""
+    return {"event": said} if isinstance(said, (str, list, tuple)) else said
+
+
+Events = Annotated[Match, BeforeValidator(as_events)]
 
 
 class Condition(Match):
@@ -110,7 +130,7 @@ class Condition(Match):
         return None if self.within is None else round((length_s(self.within) or 0) * 1e6)
 
 
-Who = Annotated[Condition, BeforeValidator(as_match)]
+Who = Annotated[Condition, BeforeValidator(as_events)]
 
 
 class LabelRule(Asked):

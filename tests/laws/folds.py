@@ -23,8 +23,11 @@ from actors.collectors.imports import ImportCollector
 from actors.collectors.pull import PullCollector
 from actors.collectors.push import Arrivals, annotations, control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
+from actors.dashboards.business_metrics import BusinessMetrics
+from actors.dashboards.campaign_performance import CampaignPerformance
 from actors.dashboards.forecasts import ForecastView
 from actors.dashboards.insights import Insights
+from actors.dashboards.revenue_tracking import RevenueTracking
 from actors.dashboards.system_health import SystemHealth
 from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
@@ -149,6 +152,20 @@ def tells_a_past(fold: Backfill, state: Any, feed: Feed) -> Told:
     return fold.told(state, [{**row, "time": feed.committed}])
 
 
+FIRM: dict[str, Any] = {
+    "name": "firm",
+    "domain": "marketing",
+    "revenue": "order.placed",
+    "refunds": {"event": "events", "where": [{"name": "plan", "op": "exists"}]},
+    "spend": "user.aliased",
+    "eligible": {"where": [{"name": "plan", "value": "pro"}]},
+    "converted": ["order.placed", "user.grouped"],
+    "segments": [{"name": "plan", "of": "plan"}],
+    "campaigns": {"of": "type", "sent": {"where": []}, "converted": {"event": "order.placed", "of": "value"},
+                  "spend": "order.placed"},
+}  # fmt: skip
+FIRM_READS = ("control", "user_interactions", "clock")
+
 FOLDS: list[Case] = [
     # toys
     Case(Door, told=feeds("user_interactions"), record=toy_admits),
@@ -200,5 +217,8 @@ FOLDS: list[Case] = [
     Case(ModelMonitor, feeds("models", "predictions", entries=40, most_rows=20)),
     Case(ForecastView, feeds("forecasts")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
+    Case(lambda: BusinessMetrics((FIRM,)), feeds(*FIRM_READS)),
+    Case(lambda: RevenueTracking((FIRM,)), feeds(*FIRM_READS)),
+    Case(lambda: CampaignPerformance((FIRM,)), feeds(*FIRM_READS)),
     Case(UserActivity, feeds("user_interactions", "dead_letters", "anomalies", "clock")),
 ]

@@ -86,14 +86,8 @@ class Told:
 
 def both(told: Told, asked: Range, token: str | None = None) -> tuple[Ranged, list[list[Any]]]:
     moment = as_of.of_token(told.log, "t", token) if token else as_of.now(told.log, "t")
-    about = {
-        "since": asked.since_us,
-        "until": asked.until_us,
-        "bucket": asked.bucket_us,
-        "metrics": list(asked.metrics),
-    }
     with Engine(told.log).open(tenant="t", commands=False, moment=moment) as session:
-        return ranged(session, asked), session.run(WINDOWS, about).rows()
+        return ranged(session, asked), session.run(WINDOWS, asked.parameters).rows()
 
 
 def alike(one: float | None, other: float | None) -> bool:
@@ -110,8 +104,9 @@ def test_a_range_from_roll_ups_is_the_range_from_the_windows(tmp_path: Path, see
         told.lives(100)
         for bucket in (7 * MINUTE, HOUR, 24 * HOUR, 10 * SECOND):
             names = tuple(told.random.sample(("orders", "visits", "slow", "none"), 3))
-            for since in (BASE - 72 * HOUR, BASE + 5 * HOUR):
-                asked = Range(names, since, since + min(300 * max(bucket, HOUR), 9_960 * bucket), bucket)
+            for since, ragged in ((BASE - 72 * HOUR, 0), (BASE + 5 * HOUR, 1_810 * SECOND)):
+                until = since + min(300 * max(bucket, HOUR), 9_000 * bucket) + ragged
+                asked = Range(names, since, until, bucket)
                 for token in {then, ""}:
                     got, wanted = both(told, asked, token or None)
                     levels.add(got.level)

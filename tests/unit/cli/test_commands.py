@@ -316,6 +316,7 @@ def test_help_groups_its_commands_and_leaves_none_out() -> None:
     assert titles == [
         "Run a system:",
         "Events in and out of it:",
+        "Read how it all does:",
         "Watch what comes:",
         "Show it:",
         "People and their data:",
