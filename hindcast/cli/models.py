@@ -53,7 +53,8 @@ def train(
     """
     from analytics.models.schema import WrongInput
     from events.errors import Rejected
-    from hindcast.modelling.training import Wanted, train_named, train_table
+    from hindcast.modelling.six import train_named
+    from hindcast.modelling.training import Wanted, train_table
 
     place = Target(data_dir, address, key)
     artifacts = None if address else data_dir / "artifacts"
