@@ -16,15 +16,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hindcast.model_training import KEY
+
 if TYPE_CHECKING:
     from hindcast.client import Client
 
 logger = logging.getLogger(__name__)
-KEY = "HINDCAST_MODELS_KEY"
 NICE = 15
 LOOK_S = 20.0
-AGAIN_S = 120.0
+AGAIN_S = 30.0
 """After a training that found too little in the log."""
+IMPORTED = "SELECT count(*) AS n FROM imports WHERE type = 'import.finished'"
+IMPORT_S = 900.0
+"""How long an import that is coming is waited for."""
 ASKED = """SELECT subject, max(time) AS at FROM models WHERE type = 'training.requested' GROUP BY subject"""
 
 
@@ -40,13 +44,22 @@ class Background:
         """When each model is tried next (monotonic)."""
         self._seen: dict[str, str] = {}
 
+    def await_import(self) -> None:
+        """Until a past has come in, at most for so long: half of it would teach half of the truth."""
+        deadline = time.monotonic() + IMPORT_S
+        while self._there() and time.monotonic() < deadline and not self._client.query(IMPORTED)[0]["n"]:
+            time.sleep(2.0)
+
+    def _there(self) -> bool:
+        return os.getppid() == self._parent
+
     def run(self) -> None:
         """Until the process that started it has gone."""
         known = {one["name"] for one in self._client.models()}
         for name in known & self._due.keys():
             del self._due[name]
         self._seen = self._requests()
-        while os.getppid() == self._parent:
+        while self._there():
             name = next((n for n, at in self._due.items() if at <= time.monotonic()), None)
             if name is None:
                 self._look()
@@ -90,16 +103,18 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, required=True)
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--models", type=json.loads, required=True, help="settings by name, as JSON")
+    parser.add_argument("--after-import", action="store_true", help="wait until a past has come in")
     asked = parser.parse_args()
     os.nice(NICE)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     from hindcast.client import Client
 
     with Client(asked.address, os.environ[KEY], timeout_s=300.0) as client:
         client.ready(600.0)
-        Background(client, asked.models, asked.artifacts, asked.parent).run()
+        background = Background(client, asked.models, asked.artifacts, asked.parent)
+        if asked.after_import:
+            background.await_import()
+        background.run()
 
 
 if __name__ == "__main__":
