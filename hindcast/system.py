@@ -45,6 +45,7 @@ from serve.spec import GatewaySpec, QueryBounds
 if TYPE_CHECKING:
     from hindcast.client import Client
     from hindcast.engine import AnalyticsEngine
+    from hindcast.engine.predicting import PredictiveAnalytics
 
 logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
@@ -95,6 +96,7 @@ class System:
         self._running = False
         self._port = self.settings.server.port
         self._engine: AnalyticsEngine | None = None
+        self._predictive: PredictiveAnalytics | None = None
         self._left: tuple[Stream, ...] = ()
         """The streams of plug-ins that are not there any more."""
 
@@ -374,6 +376,15 @@ class System:
         if self._engine is None or self._engine.client.address.rstrip("/") != self.url:
             self._engine = AnalyticsEngine(self.client)
         return self._engine
+
+    @property
+    def predictive(self) -> PredictiveAnalytics:
+        """The six predictive models in this program: trained here, or loaded from where they are kept."""
+        from hindcast.engine.predicting import PredictiveAnalytics
+
+        if self._predictive is None:
+            self._predictive = PredictiveAnalytics()
+        return self._predictive
 
     @property
     def admin_key(self) -> str:
