@@ -17,7 +17,7 @@ _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends
              "correlations": ("name",), "alerts": ("name",), "channels": ("name",), "dashboards": ("id",),
               "saved_queries": ("name",), "cohorts": ("name",), "sessions": ("name",),
               "identities": ("name",), "plans": ("name",), "tables": ("name",),
-              "defined_sources": ("name",)}  # fmt: skip
+              "defined_sources": ("name",), "routes": ("name",), "inhibitions": ("name",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)
 """Sections that are lists of named things."""
 _DEFAULTS = {"aggregate": "count"}

@@ -39,6 +39,7 @@ from serve.routes import (
     read,
     segment,
     session,
+    silences,
     tables,
     webhooks,
 )
@@ -78,7 +79,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
     asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
     told = (imports, definitions, plans, operation, placement, webhooks)
-    for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told):
+    for routes in (commands, alerting, acknowledging, silences, notifications, session, *asked, *told):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

@@ -25,6 +25,8 @@ from query.as_of import iso
 from query.history import History
 
 pc: Any = compute  # its functions are made at import, where no type checker sees them
+TURNS = tuple(f"alert.{turn}" for turn in ("pending", "calmed", "fired", "resolved", "acknowledged", "revised"))
+"""What the alerts of rules do; who is told of it is another matter."""
 SHOWN = ("time", "type", "rule", "key", "metric", "value", "threshold", "severity", "alert", "message")
 
 
@@ -134,6 +136,7 @@ def _live(log: LogReader, tenant: str, fold: str, names: Sequence[str]) -> pa.Ta
         rows = pa.RecordBatch.from_arrays(batch.columns[: len(stream.schema)], schema=stream.schema)
         if fold == RULES:
             mine = pc.is_in(rows.column("rule").cast(pa.string()), pa.array(names, pa.string()))
+            mine = pc.and_(mine, pc.is_in(rows.column("type").cast(pa.string()), pa.array(TURNS)))
         else:
             metric, aggregate = (rows.column(name).cast(pa.string()) for name in ("metric", "aggregate"))
             name = pc.binary_join_element_wise(metric, aggregate, ".")

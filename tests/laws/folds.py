@@ -172,7 +172,7 @@ FOLDS: list[Case] = [
     Case(Retelling, feeds("control", "imports"), told=feeds("past_metrics"), record=tells_again, tells="past_metrics"),
     Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
-    Case(AlertSystem, feeds("alerts", "clock")),
+    Case(AlertSystem, feeds("alerts", "clock", "control")),
     Case(Insights, feeds("insights")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
     Case(UserActivity, feeds("user_interactions", "dead_letters", "anomalies", "clock")),
