@@ -39,7 +39,7 @@ def customers_at(
     if not len(names):
         raise WrongInput("time", "there is no purchase before the moment that is asked about")
     key, first_row = np.unique(code * 10_000_000 + (day[known] - day.min()), return_inverse=True)
-    spent = np.bincount(first_row, amount[known])
+    spent = np.bincount(first_row, amount[known]).astype(np.float64)
     owner, when = key // 10_000_000, key % 10_000_000 + day.min()
     count = np.bincount(owner).astype(np.float64)
     start = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64)
@@ -57,7 +57,7 @@ def customers_at(
         spend_mean = np.where(frequency > 0, repeat / frequency, spent[start])
     late = when >= at - min(90, max(7, (at - int(day.min())) // 4))
     wide = np.full(len(names), np.nan) if units is None else np.bincount(code, units[known]) / count
-    return names, {
+    made: dict[str, Any] = {
         "frequency": frequency,
         "recency": last - first,
         "age": at - first,
@@ -71,6 +71,7 @@ def customers_at(
         "recent_spend": np.bincount(owner, np.where(late, spent, 0.0)),
         "units_mean": wide,
     }
+    return names, {name: np.asarray(values, np.float64) for name, values in made.items()}
 
 
 def bought_between(
@@ -80,7 +81,8 @@ def bought_between(
     inside = (day >= start) & (day < end) & np.isin(customer, names)
     place = np.searchsorted(names, customer[inside])
     days = np.unique(place * 10_000_000 + (day[inside] - start)) // 10_000_000
-    return np.bincount(days, minlength=len(names)).astype(float), np.bincount(place, amount[inside], len(names))
+    bought, worth = np.bincount(days, minlength=len(names)), np.bincount(place, amount[inside], len(names))
+    return bought.astype(np.float64), worth.astype(np.float64)
 
 
 @dataclass

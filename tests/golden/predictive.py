@@ -66,7 +66,7 @@ def models() -> dict[str, PredictiveModel]:
     rates = RateIntervals(np.array([0.01, 0.0, 0.02]), np.array([0.01, 0.02, 0.01]), 80.0)
     label = Label("churn", "gone within the horizon", "auc", 30.0)
     evidence = Evidence(100, 120, {"auc": 0.8}, 0.9, 0.92, 0.1, {"user.age": 0.1}, "a fifth", ["a note"])
-    shaped = {"evidence": evidence, "observed": {"user.age": [20.0, 60.0]}, "actionable": ["user.plan"]}
+    shaped: dict[str, Any] = {"evidence": evidence, "observed": {"user.age": [20.0, 60.0]}, "actionable": ["user.plan"]}
     churn = ChurnPredictionModel(label, binary, "yes", rates, **shaped)
     lines, _ = fit_linear_encoding(x, y, schema.features(), np.arange(2), classes=2, seed=0)
     width = lines.transform(x).shape[1]

@@ -78,7 +78,7 @@ def train_content_optimization(
     numbers = [c.name for c in schema.used if c.kind == "number"]
     model = ContentOptimizationModel(
         Label("response", "who responds to which variant", "policy_uplift", horizon_days),
-        names.tolist(), plain, np.bincount(code, answered), trials, schema, made,
+        names.tolist(), plain, np.bincount(code, answered).astype(np.float64), trials, schema, made,
         x[np.sort(np.random.default_rng(seed).permutation(len(x))[:40])],
         observed=observed_values({n: next(c for c in schema.used if c.name == n).read(table[n]) for n in numbers}, numbers),
         headlines=headlines,

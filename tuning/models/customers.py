@@ -86,7 +86,8 @@ def train_customer_value(
     now_x = expectations(today, buying, spending, horizon_days)
     model = CustomerValueModel(
         Label("revenue", "what a customer spends within the horizon", "skill", horizon_days, "the orders' currency"),
-        horizon_days, buying, spending, *(fitted[kind][0] for kind in _KINDS), storable(intervals),
+        horizon_days, buying, spending, fitted["purchases"][0], fitted["revenue"][0], fitted["again"][0],
+        storable(intervals),
         now_x[np.random.default_rng(seed).permutation(len(now_x))[:40]],
         {n: [float(np.nanmin(v)), float(np.nanmax(v))] if np.isfinite(v).any() else [0.0, 0.0] for n, v in today.items()},
     )  # fmt: skip

@@ -126,4 +126,5 @@ def _scale(apart: F64, z: F64) -> float:
         raw = np.exp(log) * apart
         return float(np.mean(np.logaddexp(0.0, raw) - truth * raw))
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-8.0, 5.0), method="bounded").x))
+    found: Any = minimize_scalar(loss, bounds=(-8.0, 5.0), method="bounded")
+    return float(np.exp(found.x))

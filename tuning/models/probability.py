@@ -47,7 +47,8 @@ def train_user_retention(data: Any, **wanted: Any) -> Trained[UserRetentionModel
     """Trains the churn of the same label and horizon (``positive`` is the class of who is gone), and turns it around."""
     churn = train_churn_prediction(data, **wanted)
     stays = None if churn.predictions is None else 1.0 - churn.predictions
-    return replace(churn, model=UserRetentionModel.of(churn.model), predictions=stays)
+    model = UserRetentionModel.of(churn.model)
+    return Trained(model, churn.score, churn.threshold, churn.report, churn.columns, stays)
 
 
 def train_probability(

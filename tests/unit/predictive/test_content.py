@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def test_headlines_are_told_apart_that_were_never_shown() -> None:
     assert made.accuracy is not None
     assert made.accuracy > 0.9
     model = content().model
-    model = type(model)(**{**model.__dict__, "headlines": made})
+    model = replace(model, headlines=made)
     asks, tells = "Why teapot and harbour is what you need?", "The teapot and harbour of today"
     assert model.compare_headlines(asks, tells) > 0.8
     assert model.compare_headlines(asks, tells) == pytest.approx(1 - model.compare_headlines(tells, asks))

@@ -114,7 +114,7 @@ def test_customers_who_bought_often_and_lately_will_buy_more() -> None:
     assert a["purchases"] > b["purchases"]
     assert 0 <= b["buys_again"] < a["buys_again"] <= 1
     assert a["low"] <= a["prediction"] <= a["high"]
-    assert made.model.evidence.coverage > 0.8
+    assert (made.model.evidence.coverage or 0.0) > 0.8
     again = from_bytes(to_bytes(model))
     assert again.predict(lively) == a
     with pytest.raises(WrongInput, match="'recency'"):
