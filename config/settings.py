@@ -27,6 +27,7 @@ from actors.definitions.kinds import KINDS
 from actors.definitions.metric import Metric
 from actors.definitions.plan import Plan
 from actors.definitions.query import Query
+from actors.definitions.route import Inhibition, Route
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
 from actors.definitions.session import SessionRule
@@ -74,6 +75,8 @@ class Document(BaseModel):
     anomalies: tuple[Anomaly, ...] = ()
     alerts: tuple[Alert, ...] = ()
     channels: tuple[Channel, ...] = ()
+    routes: tuple[Route, ...] = ()
+    inhibitions: tuple[Inhibition, ...] = ()
     dashboards: tuple[Dashboard, ...] = ()
     saved_queries: tuple[Query, ...] = ()
     defined_sources: tuple[Source, ...] = ()

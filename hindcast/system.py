@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from hindcast.datasets import Dataset
     from hindcast.engine import AnalyticsEngine
     from hindcast.engine.dashboards import RealTimeDashboard
+    from hindcast.engine.predicting import PredictiveAnalytics
     from hindcast.modelling.manager import MLModelManager
     from hindcast.modelling.training import Run
     from hindcast.receipts import Receipt
@@ -108,6 +109,7 @@ class System:
         self._running = False
         self._port = self.settings.server.port
         self._engine: AnalyticsEngine | None = None
+        self._predictive: PredictiveAnalytics | None = None
         self._ml: MLModelManager | None = None
         self._trainer: subprocess.Popen[bytes] | None = None
         self._left: tuple[Stream, ...] = ()
@@ -509,6 +511,15 @@ class System:
     def backtest(self, run: Run | str, months: float = 1.0) -> dict[str, Any]:
         """What a version would have said of the predictions of the last ``months``, against what was said and what came."""
         return self.ml.backtest(run, months)
+
+    @property
+    def predictive(self) -> PredictiveAnalytics:
+        """The six predictive models in this program: trained here, or loaded from where they are kept."""
+        from hindcast.engine.predicting import PredictiveAnalytics
+
+        if self._predictive is None:
+            self._predictive = PredictiveAnalytics()
+        return self._predictive
 
     @property
     def admin_key(self) -> str:

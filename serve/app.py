@@ -50,6 +50,7 @@ from serve.routes import (
     segment,
     session,
     shares,
+    silences,
     tables,
     webhooks,
 )
@@ -119,7 +120,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         webhooks,
     )
     learned = (models, model_changes, predict)
-    for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told, *learned):
+    for routes in (commands, alerting, acknowledging, silences, notifications, session, *asked, *told, *learned):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

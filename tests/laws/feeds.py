@@ -277,8 +277,11 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
 
 def _rule(rng: random.Random, name: str) -> str:
     """What a command about the rule ``name`` may say, whatever its type."""
-    condition = rng.choice((RULE["condition"], "events.count < 1", "cpu.percent.mean > 3", 'events.sum{key="a"} < 1'))
+    condition = rng.choice((RULE["condition"], "events.count < 1", "cpu.percent.mean > 3", 'events.sum{key="a"} < 1',
+                            "events.sum / events.count > threshold", "events.count[1m] vs 2m < threshold",
+                            "cpu.percent.mean > threshold and events.count < 9"))  # fmt: skip
     policy = {"for_s": rng.choice((0.0, 20.0)), "no_data": rng.choice(("resolve", "keep", "fire"))}
+    policy |= {"keep_firing_for_s": rng.choice((0.0, 0.0, 30.0)), "clear_threshold": rng.choice((None, None, 0.5))}
     return json.dumps({**RULE, "condition": condition, **policy, "name": name, "by": "ada"})
 
 

@@ -210,7 +210,7 @@ FOLDS: list[Case] = [
     Case(Forecasting, feeds("control"), told=feeds("forecasts"), record=foresees, tells="forecasts"),
     Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
-    Case(AlertSystem, feeds("alerts", "clock")),
+    Case(AlertSystem, feeds("alerts", "clock", "control")),
     Case(Insights, feeds("insights")),
     Case(ModelRegistry, feeds("models", entries=25)),
     Case(ExperimentTracker, feeds("models")),
