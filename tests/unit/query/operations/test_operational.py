@@ -138,8 +138,16 @@ def test_only_alerts_that_are_open_are_there(shop: Shop) -> None:
     assert [alert["id"] for alert in asked(shop, alerts=alerts)["alerts"]] == ["0", "2"]
 
 
-@pytest.mark.parametrize(("window", "objective", "field"), [("1s", 0.9, "window"), ("7h", 0.9, "window"), ("x", 0.9, "window"),
-                                                            ("1h", 1.0, "objective"), ("1h", 0.0, "objective")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("window", "objective", "field"),
+    [
+        ("1s", 0.9, "window"),
+        ("7h", 0.9, "window"),
+        ("x", 0.9, "window"),
+        ("1h", 1.0, "objective"),
+        ("1h", 0.0, "objective"),
+    ],
+)
 def test_what_cannot_be_asked_is_refused_with_the_field(shop: Shop, window: str, objective: float, field: str) -> None:
     with pytest.raises(Rejected) as error:
         asked(shop, window=window, objective=objective)
