@@ -8,12 +8,13 @@ from actors.dashboards import (
     alert_system,
     business_metrics,
     campaign_performance,
+    forecasts,
     insights,
     revenue_tracking,
     system_health,
     user_activity,
 )
-from actors.edges import channels
+from actors.edges.channels import part as channels
 from actors.edges.sources import clock, machine
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp
@@ -46,6 +47,7 @@ BUILT_IN: tuple[Part, ...] = (
     business_metrics.PART,
     revenue_tracking.PART,
     campaign_performance.PART,
+    forecasts.PART,
 )
 
 

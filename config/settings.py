@@ -20,6 +20,7 @@ from actors.definitions.channel import Channel
 from actors.definitions.checking import refuse_circles
 from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.forecast import Forecast
 from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS
@@ -29,6 +30,7 @@ from actors.definitions.query import Query
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
 from actors.definitions.session import SessionRule
+from actors.definitions.share import Share
 from actors.definitions.source import Source
 from actors.definitions.trend import Trend
 from actors.ledger import FILE, OLD_CONFIGURATION
@@ -40,6 +42,7 @@ from config.explain import refuse
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
 from query.business.meaning import Business
+from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
@@ -77,12 +80,16 @@ class Document(BaseModel):
     """Those that are definitions, as ``hindcast export`` writes them; ``sources`` are the configuration's own."""
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
     businesses: tuple[Business, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
     sessions: tuple[SessionRule, ...] = ()
     identities: tuple[Identity, ...] = ()
     plans: tuple[Plan, ...] = ()
     tables: tuple[Pin, ...] = ()
+    features: tuple[FeatureRule, ...] = ()
+    labels: tuple[LabelRule, ...] = ()
+    shares: tuple[Share, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     """Kept for the models that are planned; see ``Settings.planned``."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.edges.acknowledging import make_secret
 from actors.edges.secrets import SECRETS
 from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
 from events.catalog import Stream
-from events.errors import Rejected, Transient
+from events.errors import Corrupt, Rejected, Transient
 from events.log import LogSpec
 from hindcast import erasure_swap, kept_streams, runtime, topology, workflow
 from hindcast.added_cells import AddedCells
@@ -33,6 +34,7 @@ from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
 from hindcast.defined_sources import DefinedSources
 from hindcast.definition_warnings import definition_warnings
+from hindcast.erasing_live import Answer, Door, Wanted
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
 from hindcast.orders import Orders
@@ -44,7 +46,10 @@ from serve.spec import GatewaySpec, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
+    from hindcast.datasets import Dataset
     from hindcast.engine import AnalyticsEngine
+    from hindcast.engine.dashboards import RealTimeDashboard
+    from hindcast.receipts import Receipt
 
 logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
@@ -168,6 +173,7 @@ class System:
             left=self._left,
         )
         self._fleet = Fleet(spec, runtime.NAMESPACE)
+        make_secret(self.data.path / SECRETS)
         cells = topology.cells(self.settings, self.data.path, self.url)
         added = [(cell, host) for cell, host in self._added.made(parts()) if cell.name not in {c.name for c in cells}]
         self._reconciler = Reconciler(
@@ -304,8 +310,48 @@ class System:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, asked)
-        while not self._stop_asked.wait(0.5):
-            pass
+        door = Door(self.data.path)
+        try:
+            while not self._stop_asked.wait(0.5):
+                if door.serve(self._asked_to_erase):
+                    door.close()
+                    if not self._running:
+                        raise Transient("the system did not start again after an erasure; see above", 5.0)
+                    door = Door(self.data.path)
+        finally:
+            door.close()
+
+    def erase(self, subject: str, also: Sequence[str] = (), reference: str = "", tenant: str | None = None) -> Receipt:
+        """Erase a person: the system drains and stops, log and archive are written anew, and it starts again.
+
+        See ``hindcast.erasing.erase``, which raises; whatever it raises, a system that ran starts again.
+        """
+        from hindcast.erasing import erase
+
+        ran = self._running
+        self.stop()
+        try:
+            return erase(self.data.path, subject, also, reference, tenant)
+        finally:
+            if ran:
+                self.start()
+
+    def _asked_to_erase(self, wanted: Wanted) -> Answer:
+        logger.warning("asked to erase a person: it drains, and starts again when that is done")
+        answer = Answer()
+        try:
+            from hindcast.erasing import erase
+
+            self.stop()
+            answer.receipt = erase(self.data.path, wanted.subject, wanted.also, wanted.reference, wanted.tenant)
+        except (Rejected, Transient, Corrupt) as error:
+            answer.field, answer.reason = getattr(error, "field", ""), getattr(error, "reason", str(error))
+        try:
+            self.start()
+        except (Rejected, Transient) as error:
+            logger.exception("it does not start again")
+            answer.after = str(error)
+        return answer
 
     def ask_stop(self) -> None:
         """Let ``wait`` return."""
@@ -375,6 +421,16 @@ class System:
         if self._engine is None or self._engine.client.address.rstrip("/") != self.url:
             self._engine = AnalyticsEngine(self.client)
         return self._engine
+
+    def dataset(self, label: str | Mapping[str, Any], **asked: Any) -> Dataset:
+        """A table to learn from, with its leakage report: as ``Client.dataset``."""
+        with self.client as client:
+            return client.dataset(label, **asked)
+
+    @property
+    def dashboards(self) -> RealTimeDashboard:
+        """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
+        return self.engine.dashboards
 
     @property
     def admin_key(self) -> str:

@@ -20,10 +20,14 @@ from serve.limits import BodyLimit
 from serve.measuring import Measuring
 from serve.origins import Origins
 from serve.routes import (
+    acknowledging,
+    alerting,
+    annotations,
     business,
     commands,
     dead_letters,
     definitions,
+    features,
     identities,
     imports,
     ingest,
@@ -38,9 +42,11 @@ from serve.routes import (
     plans,
     query,
     questions,
+    ranges,
     read,
     segment,
     session,
+    shares,
     tables,
     webhooks,
 )
@@ -62,6 +68,7 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         yield
         for task in following:
             task.cancel()
+        gateway.apart.close()
         gateway.log.close()
 
     app = FastAPI(
@@ -80,9 +87,32 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, business, identities, dead_letters, optimizing, interactions, past, tables)
-    told = (imports, definitions, plans, operation, operational, placement, webhooks)
-    for routes in (commands, notifications, session, *asked, *told):
+    asked = (
+        ranges,
+        read,
+        query,
+        questions,
+        business,
+        features,
+        identities,
+        dead_letters,
+        optimizing,
+        interactions,
+        past,
+        tables,
+    )
+    told = (
+        imports,
+        annotations,
+        shares,
+        definitions,
+        plans,
+        operation,
+        operational,
+        placement,
+        webhooks,
+    )
+    for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

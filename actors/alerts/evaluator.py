@@ -16,9 +16,10 @@ from typing import Any
 
 import msgspec
 
+from actors.alerts.raised import MOST, place_of, raised
 from actors.alerts.samples import Closed, Sample, read
 from actors.alerts.state import Closing, Instance, Known, Rule, State, alert_id
-from actors.alerts.telling import Telling
+from actors.alerts.telling import HISTORY_US, Telling
 from actors.alerts.wording import Wording, unit_of
 from actors.columns import times
 from actors.fold import Batch, Outputs
@@ -83,6 +84,8 @@ class AlertEvaluator:
                 state.units.pop(subject, None)
             case "alert.acknowledged":
                 self._acknowledge(state, subject, str(data.get("by", "")), at)
+            case "alert.raised":
+                self._raise(state, subject, data, at)
             case _:
                 pass
 
@@ -110,6 +113,24 @@ class AlertEvaluator:
                     rule = state.rules[name]
                     type_ = "alert.acknowledged"
                     self._telling.tell(rule, key, instance, type_, at, now=state.now, note=f"by {by}", by=by)
+        for held in [held for held in state.raised.values() if held.id == alert]:
+            self._telling.say(held, "alert.acknowledged", at, note=f"by {by}", by=by)
+
+    def _raise(self, state: State, name: str, data: Mapping[str, Any], at: int) -> None:
+        """A program says that something is wrong, or that it is not any more."""
+        alert = raised(name, data, at)
+        place = place_of(name, alert.key)
+        before = state.raised.get(place)
+        if data.get("status") == "resolved":
+            if before is not None:
+                self._telling.say(state.raised.pop(place), "alert.resolved", at)
+        elif before is not None:
+            before.expires = alert.expires
+        else:
+            fresh = state.now - at <= HISTORY_US and len(state.raised) < MOST
+            if fresh:
+                state.raised[place] = alert
+            self._telling.say(alert, "alert.fired", at, told=fresh)
 
     # -- windows -------------------------------------------------------------------------------------------------
 
@@ -254,6 +275,8 @@ class AlertEvaluator:
                 still.append(definition)
         for definition in sorted(still):
             self._stand_still(state, definition, state.closings[definition], now)
+        for place in sorted(p for p, alert in state.raised.items() if alert.expires and alert.expires <= now):
+            self._telling.say(state.raised.pop(place), "alert.resolved", now, note="it was not said again")
 
     def _stand_still(self, state: State, definition: str, closing: Closing, now: int) -> None:
         """Nothing says any more how a definition's windows fare, not even that they are empty: there is no data."""

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 import xxhash
 
+from actors.alerts.raised import Raised
 from analytics.rules import Condition, Phase, Verdict, parse
 from analytics.runs import Run
 
@@ -123,6 +124,8 @@ class State(msgspec.Struct, dict=True):
     """By metric."""
     units: dict[str, str] = {}
     """By metric: what its figures are measured in."""
+    raised: dict[str, Raised] = {}
+    """Alerts that were sent by hand and fire, by name and key."""
 
     @cached_property
     def by_metric(self) -> Mapping[str, Sequence[Rule]]:

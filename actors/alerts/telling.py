@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from actors.alerts.raised import Raised
 from actors.alerts.state import Instance, Rule
 from actors.alerts.wording import Wording
 from actors.fold import Outputs
@@ -65,6 +66,30 @@ class Telling:
             instance.told = now - at - self._bound_us <= max(HISTORY_US, width)
         if type_ in EFFECTS and instance.told:
             self._effects += [_effect(row, channel, self._wording) for channel in rule.channels]
+
+    def say(
+        self, alert: Raised, type_: str, at: int, *, note: str = "", by: str | None = None, told: bool = True
+    ) -> None:
+        """The same of an alert that was sent by hand. ``told``: whether people are told, too."""
+        row = {
+            "type": type_,
+            "subject": alert.id,
+            "time": at,
+            "partition_key": alert.name,
+            "alert": alert.id,
+            "rule": alert.name,
+            "severity": alert.severity,
+            "metric": "",
+            "key": alert.key,
+            "value": None,
+            "threshold": None,
+            "message": f"{alert.message} ({note})" if note else alert.message,
+            "by": by,
+        }
+        self._alerts.append(row)
+        if type_ in EFFECTS and told:
+            said = {**row, "labels": alert.labels, "data": alert.data}
+            self._effects += [_effect(said, channel, self._wording) for channel in alert.channels]
 
     def outputs(self) -> Outputs:
         outputs = Outputs()

@@ -55,6 +55,13 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("metrics", "width_us"): (10_000_000,),
     ("metrics", "revision"): (0, 0, 0, 1),
     ("anomalies", "metric"): ("events", *GAUGES),
+    ("forecasts", "type"): (
+        "forecast.known",
+        "forecast.made",
+        "forecast.made",
+        "forecast.missing",
+        "forecast.withdrawn",
+    ),
     ("insights", "type"): ("trend.judged", "trend.judged", "correlation.judged"),
     ("insights", "status"): ("rising", "falling", "steady", "learning", "withdrawn"),
     ("alerts", "type"): (
@@ -79,6 +86,8 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "anomaly.removed",
         "trend.defined",
         "trend.removed",
+        "forecast.defined",
+        "forecast.removed",
         "correlation.defined",
         "session.defined",
         "session.defined",
@@ -86,8 +95,13 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "identity.defined",
         "identity.defined",
         "identity.unlinked",
+        "feature.defined",
+        "feature.defined",
+        "feature.removed",
         "dashboard.defined",
         "alert.acknowledged",
+        "alert.raised",
+        "notification.asked",
         "notification.resent",
     ),
     ("control", "subject"): ("r", "s", "t"),
@@ -204,10 +218,29 @@ SESSIONS_DEFINED: Sequence[Mapping[str, Any]] = (
 )
 
 
+FEATURES_DEFINED: Sequence[Mapping[str, Any]] = tuple(
+    {"name": "user.f", **spec}
+    for spec in (
+        {"aggregate": "count"},
+        {"aggregate": "days_since", "event": "order.placed", "window": "30s"},
+        {"aggregate": "sum", "of": "value", "window": "10s"},
+        {"aggregate": "last", "of": "plan", "window": "1d"},
+        {"aggregate": "distinct", "of": "currency"},
+        {"aggregate": "count", "stream": "website_analytics", "key": "path"},
+        {"expression": "user.r + 1"},
+    )
+)
+
+
 def _said(rng: random.Random, type_: str, name: str) -> str:
     """The data of a command: a rule in clear in its old form, else a definition with its owner."""
     if type_ == "identity.unlinked":
         return json.dumps({"other": rng.choice((None, "b"))})
+    if type_ == "alert.raised":
+        raised = {"status": rng.choice(("firing", "firing", "resolved")), "resolve_after_s": rng.choice((None, 60))}
+        return json.dumps({**raised, "key": rng.choice("ab"), "data": {"accuracy": 0.61}, "channels": ["ops"]})
+    if type_ == "notification.asked":
+        return json.dumps({"body": {"title": name}, "channels": ["ops", "pager"]})
     if type_.endswith((".defined", ".removed")):
         kind = type_.partition(".")[0]
         spec = {"name": name, **rng.choice(METRICS_DEFINED)}
@@ -219,6 +252,9 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
         elif kind == "trend":
             metric, _, aggregate = name.rpartition(".")
             spec = {"metric": metric, "aggregate": aggregate, "windows": rng.choice((16, 40)), "alpha": 0.2}
+        elif kind == "forecast":
+            metric, _, aggregate = name.rpartition(".")
+            spec = {"metric": metric, "aggregate": aggregate, "step_s": rng.choice((None, 60.0)), "every_s": None}
         elif kind == "correlation":
             series = rng.choice(
                 (["events.count[a]", "events.count[b]"], ["events.sum[a]", "events.mean[b]", "cpu.percent.max[a]"])
@@ -226,6 +262,8 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
             spec = {"name": name, "series": series, "windows": 40, "max_lag": 2, "fdr": 0.2}
         elif kind == "identity":
             spec = {"identify": ["user.identified"], "alias": ["user.aliased"], "group": ["user.grouped"]}
+        elif kind == "feature":
+            spec = {"name": name, **rng.choice(FEATURES_DEFINED)}
         elif kind == "session":
             spec = {"name": name, **rng.choice(SESSIONS_DEFINED)}
         return json.dumps({"spec": spec, "owner": rng.choice(("api", "file:base.yaml")), "by": "ada"})
