@@ -13,7 +13,7 @@ from analytics.service_level import ServiceLevel, burn_rate, histogram_quantile,
 from events.catalog import SYSTEM_METRICS
 from events.collected import API_METRICS, SYSTEM_LOGS
 from events.errors import Rejected
-from query.operations.dashboard import OperationalDashboard
+from query.operations.dashboard import OperationalDashboard, operated_of
 from serve.cluster import round_trips
 from serve.measuring import Measuring
 from tests.unit.query.questions.words import Shop
@@ -28,9 +28,21 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path / "log", NOW)
 
 
-def asked(shop: Shop, own: ServiceLevel | None = None, window: str = "1h", objective: float = 0.99, **more: Any) -> Any:
-    dashboard = OperationalDashboard(shop.log, "shop", own or ServiceLevel(), NOW - 10_000, **more)
-    return dashboard.generate_operational_metrics(window, NOW, objective)
+def asked(
+    shop: Shop,
+    own: ServiceLevel | None = None,
+    window: str = "1h",
+    objective: float = 0.99,
+    network: dict[str, float | None] | None = None,
+    alerts: list[dict[str, Any]] | None = None,
+) -> Any:
+    dashboard = OperationalDashboard(own or ServiceLevel(), NOW - 10_000, alerts or [])
+    return dashboard.generate_operational_metrics(
+        window,
+        NOW,
+        objective,
+        lambda since, until: operated_of(shop.log, "shop", network or {}, since, until, objective),
+    )
 
 
 def served(*answers: tuple[float, float, int]) -> ServiceLevel:
