@@ -431,6 +431,8 @@ class System:
         ``config``, before anything is touched.
         """
         wanted = Settings.from_complete({"data_dir": str(self.settings.data_dir), **config}).replaced(**self._arguments)
+        if wanted.ml_config:
+            workflow.check_ml_config(wanted.ml_config)
         if not self._running or wanted != self.settings:
             self.stop()
             self.settings, self.data = wanted, DataDir(wanted.data_dir.absolute())
