@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -40,7 +39,7 @@ from hindcast.erasing_live import Answer, Door, Wanted
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
 from hindcast.model_serving import ModelServing
-from hindcast.model_training import ended, started
+from hindcast.modelled import Modelled
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
 from hindcast.workflow import Setup, Workflow
@@ -55,8 +54,6 @@ if TYPE_CHECKING:
     from hindcast.engine import AnalyticsEngine
     from hindcast.engine.dashboards import RealTimeDashboard
     from hindcast.engine.predicting import PredictiveAnalytics
-    from hindcast.modelling.manager import MLModelManager
-    from hindcast.modelling.training import Run
     from hindcast.receipts import Receipt
 
 logger = logging.getLogger(__name__)
@@ -66,7 +63,7 @@ START_S = 180.0
 STOP_S = 30.0
 
 
-class System:
+class System(Modelled):
     """A running system on this machine.
 
     >>> with System("demo", data_dir="data") as system:  # doctest: +SKIP
@@ -110,8 +107,6 @@ class System:
         self._port = self.settings.server.port
         self._engine: AnalyticsEngine | None = None
         self._predictive: PredictiveAnalytics | None = None
-        self._ml: MLModelManager | None = None
-        self._trainer: subprocess.Popen[bytes] | None = None
         self._left: tuple[Stream, ...] = ()
         """The streams of plug-ins that are not there any more."""
 
@@ -431,6 +426,8 @@ class System:
         ``config``, before anything is touched.
         """
         wanted = Settings.from_complete({"data_dir": str(self.settings.data_dir), **config}).replaced(**self._arguments)
+        if wanted.ml_config:
+            workflow.check_ml_config(wanted.ml_config)
         if not self._running or wanted != self.settings:
             self.stop()
             self.settings, self.data = wanted, DataDir(wanted.data_dir.absolute())
@@ -466,51 +463,6 @@ class System:
     def dashboards(self) -> RealTimeDashboard:
         """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
         return self.engine.dashboards
-
-    def train_in_background(self, models: Mapping[str, Mapping[str, Any]], *, after_import: bool = False) -> None:
-        """Train these of the six models from the log, in a niced process, and again where that is asked for.
-
-        ``models``: settings of each one's training, by name. ``after_import``: only once a past has come in. How far it is
-        stands in the topic ``experiments``. Calling it again ends the process before.
-        """
-        if not self._running:
-            raise Transient("the system does not run; start it", 1.0)
-        self._end_trainer()
-        self._trainer = started(self.url, self.admin_key, self.data.path / ARTIFACTS, models, after_import=after_import)
-
-    def _end_trainer(self) -> None:
-        if self._trainer is not None:
-            ended(self._trainer)
-            self._trainer = None
-
-    @property
-    def ml(self) -> MLModelManager:
-        """Training, registry, deployment and monitoring of this system's models."""
-        from hindcast.modelling.manager import MLModelManager  # here: only programs that use it need what trains models
-
-        if self._ml is None or self._ml.address != self.url:
-            self._ml = MLModelManager(self.client, self.data.path / ARTIFACTS, "ray" if self._running else "auto")
-            if self.settings.ml_config:
-                self._ml.initialize(self.settings.ml_config)
-        return self._ml
-
-    def tune(self, data: Any, target: str = "", budget: str | float = "60s", name: str = "", **config: Any) -> Run:
-        """Search a model for ``data`` on Ray Tune, record every trial, and register the model where it is good enough.
-
-        ``data``: a table (then ``target`` and ``name`` are needed), or a dataset of this system. ``config``: more of
-        ``tuning.config.Config``. Raises ``WrongInput``, which names the column.
-        """
-        return self.ml.tune(data, target, budget, name, **config)
-
-    def deploy(
-        self, run: Run | str, mode: Literal["live", "canary", "shadow"] = "live", **config: Any
-    ) -> dict[str, Any]:
-        """Serve the version of a run, or one by its id: for all, for a share, or beside the champion, unseen."""
-        return self.ml.deploy(run, mode, **config)
-
-    def backtest(self, run: Run | str, months: float = 1.0) -> dict[str, Any]:
-        """What a version would have said of the predictions of the last ``months``, against what was said and what came."""
-        return self.ml.backtest(run, months)
 
     @property
     def predictive(self) -> PredictiveAnalytics:
