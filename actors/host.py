@@ -150,7 +150,9 @@ class Host:
 
     def _worker(self, spec: CellSpec) -> Worker:
         cell = Cell(spec.fold, self._log, tenant=spec.tenant, partition=spec.partition, now=wall_clock)
-        around = Surroundings(self._log, self._spec.generation, wall_clock, self._admission, self._changed)
+        around = Surroundings(
+            self._log, self._spec.generation, wall_clock, self._admission, self._changed, self._spec.log
+        )
         return spec.drive.worker(cell, around)
 
     # -- intake --------------------------------------------------------------------------------------------------

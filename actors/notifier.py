@@ -17,7 +17,7 @@ import xxhash
 
 from actors.columns import times
 from actors.fold import NONE, Batch, Outputs
-from events.catalog import ALERTS, CONTROL, DELIVERIES, NOTIFICATIONS, OUTBOX, STREAMS, rows
+from events.catalog import ALERTS, CONTROL, CONVERSATIONS, DELIVERIES, NOTIFICATIONS, OUTBOX, STREAMS, rows
 
 KEPT = 10_000
 """Dead letters that can be sent again: the newest ones."""
@@ -54,6 +54,12 @@ class State(msgspec.Struct):
     configuration's."""
     held: dict[str, int] = {}
     """Channels that asked to be left alone until then, us."""
+    conversations: dict[str, str] = {}
+    """The threads of the newest alerts, by channel and alert (``conversation_of``)."""
+
+
+def conversation_of(channel: str, alert: str) -> str:
+    return f"{channel}\0{alert}"
 
 
 class Outcome(NamedTuple):
@@ -66,6 +72,8 @@ class Outcome(NamedTuple):
     due: int = 0
     hold: bool = False
     """The receiver asked for no request before ``due``."""
+    reference: str | None = None
+    """The thread that the message began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class Notifier:
     name: str = "notifier"
     version: int = 4
     reads: tuple[str, ...] = (OUTBOX.name, CONTROL.name)
-    writes: tuple[str, ...] = (NOTIFICATIONS.name, DELIVERIES.name, ALERTS.name, OUTBOX.name)
+    writes: tuple[str, ...] = (NOTIFICATIONS.name, DELIVERIES.name, ALERTS.name, OUTBOX.name, CONVERSATIONS.name)
 
     def initial(self) -> State:
         return State()
@@ -133,6 +141,10 @@ class Notifier:
                 )
                 continue
             told[NOTIFICATIONS.name].append({**row, "type": f"notification.{outcome.kind}"})
+            if outcome.reference:
+                told[CONVERSATIONS.name].append(
+                    {**_envelope(outcome, message), "type": "conversation.begun", "reference": outcome.reference}
+                )
             for alert in _turn(down, outcome, message):
                 told[ALERTS.name].append(alert)
                 told[OUTBOX.name] += self._effects(alert, down, state.channels)
@@ -200,6 +212,11 @@ class Notifier:
                     message.tries, message.tried, message.due = row["attempts"], at[i], due[i]
                 if row["hold"]:
                     state.held[row["channel"]] = due[i]
+        elif stream == CONVERSATIONS.name:
+            for row in table.select(["subject", "channel", "reference"]).to_pylist():
+                state.conversations[conversation_of(row["channel"], row["subject"])] = row["reference"]
+                if len(state.conversations) > KEPT:
+                    del state.conversations[next(iter(state.conversations))]
         elif stream == ALERTS.name:
             for row in table.select(["type", "alert", "key"]).to_pylist():
                 if row["type"] == "alert.fired":
@@ -262,13 +279,19 @@ def _alert(type_: str, alert: str, channel: str, at: int, message: str, by: str 
     }
 
 
-def _row(outcome: Outcome, message: Message) -> dict[str, Any]:
+def _envelope(outcome: Outcome, message: Message) -> dict[str, Any]:
     return {
         "subject": message.alert,
         "time": outcome.at,
         "received": outcome.at,
         "partition_key": message.channel,
         "channel": message.channel,
+    }
+
+
+def _row(outcome: Outcome, message: Message) -> dict[str, Any]:
+    return {
+        **_envelope(outcome, message),
         "idempotency_key": outcome.key,
         "attempts": message.tries + 1,
         "error": outcome.error,

@@ -112,6 +112,14 @@ class Session:
         """Make ``table`` known to the statements that follow, beside the streams."""
         self._db.register(name, table)
 
+    def heads(self, stream: str) -> Mapping[str, int]:
+        """How far a stream goes in this session, whether it was read or not."""
+        return self._tables.heads(stream)
+
+    def add_rest(self, name: str, stream: str, after: Mapping[str, int]) -> None:
+        """Make the rows of ``stream`` from an offset of each producer on known as ``name``; no others are read for it."""
+        self._tables.register_rest(self._db, name, stream, after)
+
     @property
     def cut(self) -> Cut:
         """How far each stream that was read so far goes: the next offset of each producer."""

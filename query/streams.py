@@ -11,7 +11,7 @@ import pyarrow as pa
 from events.catalog import STREAMS
 from events.tables import columns_of
 from query.history import Archived, History
-from query.partitions import DataPartitioner, Part
+from query.partitions import DataPartitioner, Part, Stretch
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,6 +54,13 @@ class Streams:
             if self._valid_at is not None:
                 db.execute(f"CREATE TEMP VIEW {name} AS FROM {stored} WHERE epoch_us(time) <= {self._valid_at}")
         db.execute("BEGIN TRANSACTION READ ONLY")
+
+    def heads(self, stream: str) -> Mapping[str, int]:
+        return self._history.heads(stream)
+
+    def register_rest(self, db: duckdb.DuckDBPyConnection, name: str, stream: str, after: Mapping[str, int]) -> None:
+        part = tuple(Stretch(p, min(after.get(p, 0), head), head) for p, head in self._history.heads(stream).items())
+        db.register(name, self._table(stream, part))
 
     def _register_parts(self, db: duckdb.DuckDBPyConnection, name: str, stored: str) -> None:
         parts = self._partitioner.partition_data(self._history.heads(name)) or [()]

@@ -107,7 +107,7 @@ class AlertSystem:
         parsed = parse(condition)
         return parsed.verdict(_figures(parsed, data), threshold) is Verdict.BREACHED
 
-    def check_alerts(self, data: Mapping[str, Any], *, key: str | None = None) -> list[Alert]:
+    def check_alerts(self, data: Mapping[str, Any], *, of_key: str | None = None) -> list[Alert]:
         """Hold every rule against figures. What is met is logged, then sent; met again, it is the same alert."""
         return [
             Alert(
@@ -118,7 +118,7 @@ class AlertSystem:
                 found["data"],
                 tuple(found["channels"]),
             )
-            for found in self._client.check_alerts(dict(data), key=key)
+            for found in self._client.check_alerts(dict(data), of_key=of_key)
         ]
 
     def send_alert(self, alert: Mapping[str, Any]) -> dict[str, Any]:

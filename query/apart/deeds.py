@@ -8,19 +8,24 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from analytics.features.plan import FOLDS, FeatureFold
+from query import as_of
 from query.answers import Answer
 from query.apart.desk import Desk
 from query.as_of import Moment
 from query.bounds import Stopped
+from query.business.meaning import Business
+from query.business.summary import ExecutiveDashboard
 from query.engine import Engine
 from query.features.asked import DatasetAsked
 from query.features.dataset import MadeDataset, features_of_one, make
 from query.features.schema import FeatureRule, LabelRule
 from query.history import Cut
 from query.learning import learned
+from query.operations.dashboard import Operated, operated_of
 from query.point_in_time.making import Made, PointInTime
 from query.point_in_time.schema import Table
 from query.questions.asking import Questions, Show
+from query.rolled import Range, Ranged, from_windows, ranged
 from query.texts import Text, text_of
 
 
@@ -117,6 +122,28 @@ def drill(
     )
 
 
+class Ranges(NamedTuple):
+    """Ranges of metrics on one cut, and the token of its moment."""
+
+    spans: list[Ranged]
+    as_of: str
+
+
+def ranges(desk: Desk, asked: Sequence[Range], *, when: When = NOW) -> Ranges:
+    """Ranges of metrics in buckets."""
+    moment = when.moment or as_of.now(desk.log, desk.tenant)
+    read = ranged if when.valid_at is None else from_windows
+    with Engine(desk.log, desk.limits).open(
+        tenant=desk.tenant,
+        commands=False,
+        stop=desk.stop,
+        moment=moment,
+        valid_at=when.valid_at,
+        keep_bytes=desk.limits.memory_bytes // 8,
+    ) as session:
+        return Ranges([read(session, one) for one in asked], moment.token)
+
+
 def table(desk: Desk, asked: Table, now_us: int, moment: Moment) -> Made:
     """A point-in-time table."""
     return PointInTime(desk.log, desk.tenant, desk.limits).make(asked, now_us, moment=moment, stop=desk.stop)
@@ -158,3 +185,34 @@ def plan(desk: Desk, name: str, since_us: int, before: Mapping[str, Any] | None)
     """A tracking plan learned from what came."""
     with Engine(desk.log, desk.limits).open(tenant=desk.tenant, commands=False, stop=desk.stop) as session:
         return learned(session, name, since_us, before)
+
+
+def summary(
+    desk: Desk,
+    business: Business,
+    digits: Mapping[str, int],
+    time_period: str,
+    now: float,
+    *,
+    zone: str,
+    currency: str | None,
+    when: When = NOW,
+) -> dict[str, Any]:
+    """The executive summary of a business."""
+    dashboard = ExecutiveDashboard(desk.log, desk.tenant, business, digits, desk.limits)
+    return dashboard.generate_executive_summary(
+        time_period,
+        now,
+        zone=zone,
+        currency=currency,
+        moment=when.moment,
+        valid_at=when.valid_at,
+        stop=desk.stop,
+    )
+
+
+def operated(
+    desk: Desk, network: Mapping[str, float | None], since_us: int, until_us: int, objective: float
+) -> Operated:
+    """What the log says of machines, services and their errors."""
+    return operated_of(desk.log, desk.tenant, network, since_us, until_us, objective, desk.stop)

@@ -443,6 +443,16 @@ class FakeLive:
                 rows = [row for row in self.events if row["offset"] >= int(asked["after"])][-1:]
             return JSONResponse({"stream": name, "rows": rows, "next": {}})
 
+        @app.get("/v1/metrics/range")
+        async def metric_range(request: Request) -> Response:
+            params = request.query_params
+            self.asked.append(("/v1/metrics/range", {**params, "metric": params.getlist("metric")}))
+            answer = self.answers.get("FROM metrics_latest", [])
+            if isinstance(answer, int):
+                error = {"field": "", "reason": "the query took more than 30 s", "ref": "7f3a"}
+                return JSONResponse({"error": error}, status_code=answer)
+            return JSONResponse({"rows": answer})
+
         @app.post("/v1/query")
         async def query(request: Request) -> Response:
             asked = await request.json()

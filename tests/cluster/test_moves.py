@@ -23,7 +23,7 @@ pytestmark = pytest.mark.cluster
 DOOR, BOARD, METRICS = "main/user_interactions/0", "main/user_activity/0", "main/metrics/0"
 
 
-@pytest.fixture(params=["packed", "spread"])
+@pytest.fixture(params=[pytest.param("packed", marks=pytest.mark.long), "spread"])
 def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     running = start(tmp_path, "base", "--placement", request.param)
     yield running

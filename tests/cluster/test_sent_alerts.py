@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+import httpx
 import pytest
 
+from actors.edges.acknowledging import signed
 from hindcast.client import ApiError, Client
 from hindcast.engine import AlertSystem
 from tests.cluster.words import fresh, only_packed
@@ -90,3 +92,25 @@ def test_a_channel_is_tried_out_and_says_what_came_of_it(running: Running, clien
     with pytest.raises(ApiError, match="there is no channel"):
         client.test_channel("nobody")
     client.remove_definition("channel", name)
+
+
+@only_packed
+def test_a_link_in_a_message_acknowledges_once_and_opening_it_changes_nothing(running: Running, client: Client) -> None:
+    name = fresh("Acknowledge by link")
+    client.send_alert({"type": name, "channels": ["dashboard"]})
+    running.until(lambda: len(active(client, name)), 1)
+    (shown,) = active(client, name)
+    secret = (running.data / "secrets" / "acknowledge.key").read_bytes()
+    token = signed(secret, shown["id"], f"{name} k", "mail", 2**53)
+    with httpx.Client(base_url=client.address) as anybody:
+        assert "Do you take care" in anybody.get("/acknowledge", params={"token": token}).text
+        assert active(client, name)[0]["acknowledged"] is False
+        forged = anybody.post("/acknowledge", params={"token": token[:-3] + "AAA"})
+        assert (forged.status_code, "does not work" in forged.text) == (403, True)
+        assert "Thank you" in anybody.post("/acknowledge", params={"token": token}).text
+        running.until(lambda: [a["acked_by"] for a in active(client, name)], ["a link on mail"])
+        assert "used already" in anybody.get("/acknowledge", params={"token": token}).text
+        assert anybody.post("/acknowledge", params={"token": token}).status_code == 200
+    said = client.query(f"SELECT count(*) AS n FROM alerts WHERE rule = '{name}' AND type = 'alert.acknowledged'")
+    assert said == [{"n": 1}]
+    client.send_alert({"type": name, "status": "resolved"})
