@@ -143,7 +143,9 @@ class FeatureKeeper:
         free = next((i for i, slot in enumerate(kept.slots) if slot is None), len(kept.slots))
         cut = {producer: end for producer, end in state.saved.places.get(kind.stream, {}).items() if end}
         if any(slot.joining is not None and slot.name == name for *_, slot in state.slots()):
-            name = f"{name}@{version}.{free}"  # the past that this feature wanted before goes on, for another one needs it
+            name = (
+                f"{name}@{version}.{free}"  # the past that this feature wanted before goes on, for another one needs it
+            )
         slot = Slot(kind, span, name, version)
         kept.slots[free : free + 1] = [slot]
         if not cut:
