@@ -3,10 +3,11 @@ needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from analytics.features.plan import FOLDS, FeatureFold
 from query import as_of
 from query.answers import Answer
 from query.apart.desk import Desk
@@ -149,16 +150,29 @@ def table(desk: Desk, asked: Table, now_us: int, moment: Moment) -> Made:
 
 
 def dataset(
-    desk: Desk, asked: DatasetAsked, label: LabelRule, features: Sequence[FeatureRule], moment: Moment, now_us: int
+    desk: Desk,
+    asked: DatasetAsked,
+    label: LabelRule,
+    features: Sequence[FeatureRule],
+    moment: Moment,
+    now_us: int,
+    folds: Mapping[str, Callable[[], FeatureFold]],
 ) -> MadeDataset:
-    """A dataset: subjects at moments, their features then, and what became of them."""
+    """A dataset: subjects at moments, their features then, and what became of them. ``folds``: those of plug-ins."""
+    FOLDS.update(folds)
     return make(desk.log, desk.tenant, asked, label, features, moment, now_us, partial(_look, desk))
 
 
 def features_then(
-    desk: Desk, subject: str, features: Sequence[FeatureRule], moment: Moment, at_us: int
+    desk: Desk,
+    subject: str,
+    features: Sequence[FeatureRule],
+    moment: Moment,
+    at_us: int,
+    folds: Mapping[str, Callable[[], FeatureFold]],
 ) -> dict[str, Any]:
-    """The features of one subject at a moment, worked out from the log."""
+    """The features of one subject at a moment, worked out from the log. ``folds``: those of plug-ins."""
+    FOLDS.update(folds)
     return features_of_one(desk.log, desk.tenant, subject, features, moment, at_us, partial(_look, desk))
 
 
