@@ -18,7 +18,7 @@ _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends
              "correlations": ("name",), "alerts": ("name",), "channels": ("name",), "dashboards": ("id",),
               "saved_queries": ("name",), "businesses": ("name",), "cohorts": ("name",), "sessions": ("name",),
               "identities": ("name",), "plans": ("name",), "tables": ("name",),
-              "features": ("name",), "labels": ("name",),
+              "features": ("name",), "labels": ("name",), "routes": ("name",), "inhibitions": ("name",),
               "defined_sources": ("name",), "shares": ("id",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)
 """Sections that are lists of named things."""

@@ -325,6 +325,31 @@ PASTS = stream_of(
     pa.field("data", pa.string()),
     pa.field("payload", pa.binary()),
 )
+MODELS = stream_of(
+    "models",
+    "The life of models: experiment.… and trial.… of each training run (`subject`: the experiment), version.registered, "
+    "version.approved, alias.moved, deployment.changed, deployment.removed, deployment.rolled_back, monitoring.started, "
+    "model.degraded, training.requested (`subject`: the model). `data` is a JSON object.",
+    pa.field("data", pa.string()),
+)
+PREDICTIONS = stream_of(
+    "predictions",
+    "prediction.made | prediction.failed: one row that a model was asked about (`subject`: whom it is about). "
+    "outcome.recorded: what came of it (`value`), joined by `cause`, the id of a prediction, or by `subject`.",
+    pa.field("model", LABEL),
+    pa.field("version", pa.int32()),
+    pa.field("variant", LABEL),
+    pa.field("shadow", pa.bool_()),  # nobody was answered with it
+    pa.field("value", pa.float64()),  # predicted, or the probability of the second class; of an outcome: what came
+    pa.field("label", LABEL),  # the most probable class; of an outcome: the class that came
+    pa.field("low", pa.float64()),
+    pa.field("high", pa.float64()),
+    pa.field("features", pa.string()),  # JSON object: what the model was shown
+    pa.field("feature_cut", pa.string()),  # the moment that features of the log are of
+    pa.field("latency_us", pa.int64()),
+    pa.field("weight", pa.float64()),  # how many rows of the request this one stands for
+    pa.field("error", pa.string()),
+)
 BACKSTAGE = (PAST_REQUESTS.name, PASTS.name, IDLE_PRODUCERS.name)
 """Streams by which cells talk to each other; nothing can be defined on them."""
 
@@ -357,6 +382,8 @@ _known: dict[str, Stream] = {
         PAST_REQUESTS,
         PASTS,
         SEGMENTS,
+        MODELS,
+        PREDICTIONS,
         *COLLECTED,
     )
 }

@@ -36,6 +36,7 @@ from actors.edges.retell import Retell
 from actors.edges.secrets import SECRETS
 from actors.edges.sources.idleness import idle_producers
 from actors.forecasting import Forecasting
+from actors.models.part import ModelsSection
 from actors.notifier import Notifier
 from actors.parts import Channel, Within
 from actors.retelling import Retelling
@@ -134,6 +135,11 @@ def webhooks(settings: Settings) -> tuple[tuple[str, Endpoint], ...]:
     """The endpoints that take webhooks, by name."""
     sections = (section for _, section in settings.asked_parts() if isinstance(section, WebhooksSection))
     return tuple(endpoint for section in sections for endpoint in section.endpoints.items())
+
+
+def models(settings: Settings) -> ModelsSection | None:
+    """How models are served; None where the part is off."""
+    return next((section for _, section in settings.asked_parts() if isinstance(section, ModelsSection)), None)
 
 
 def routes(settings: Settings) -> tuple[str, ...]:

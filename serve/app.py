@@ -32,6 +32,8 @@ from serve.routes import (
     imports,
     ingest,
     interactions,
+    model_changes,
+    models,
     notifications,
     operation,
     operational,
@@ -40,6 +42,7 @@ from serve.routes import (
     past,
     placement,
     plans,
+    predict,
     query,
     questions,
     ranges,
@@ -47,6 +50,7 @@ from serve.routes import (
     segment,
     session,
     shares,
+    silences,
     tables,
     webhooks,
 )
@@ -64,7 +68,10 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         gateway = app.state.gateway = Gateway(spec)
-        following = [asyncio.create_task(deed) for deed in (gateway.hosts.follow(), gateway.access.follow())]
+        deeds = [gateway.hosts.follow(), gateway.access.follow()]
+        if gateway.predictor:
+            deeds.append(gateway.predictor.follow())
+        following = [asyncio.create_task(deed) for deed in deeds]
         yield
         for task in following:
             task.cancel()
@@ -112,7 +119,8 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
         placement,
         webhooks,
     )
-    for routes in (commands, alerting, acknowledging, notifications, session, *asked, *told):
+    learned = (models, model_changes, predict)
+    for routes in (commands, alerting, acknowledging, silences, notifications, session, *asked, *told, *learned):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from actors.definitions.inventory import Key
-from events.catalog import USER_INTERACTIONS
+from events.catalog import PREDICTIONS, USER_INTERACTIONS
 from events.log import LogReader, LogUpkeep
 from query.apart.pool import Pool
 from query.optimizing.optimizer import AnalyticsOptimizer
@@ -22,6 +22,8 @@ from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.otlp.door import OtlpDoor
+from serve.predicting.calls import ServeReplicas
+from serve.predicting.door import Predictor
 from serve.querying import Queries
 from serve.spec import GatewaySpec
 from serve.webhooks.door import WebhookDoor
@@ -54,6 +56,8 @@ class Gateway:
         self.webhooks = WebhookDoor(self.hosts, spec.tenant, dict(spec.webhooks), spec.secrets)
         self.otlp = OtlpDoor(self.hosts, spec.tenant) if spec.otlp else None
         self._collectors: dict[str, CollectorBatching] = {}
+        answered = self.collector(PREDICTIONS.name)
+        self.predictor = Predictor(self.hosts, spec.tenant, answered, ServeReplicas()) if spec.models else None
         self.counters = Counters()
         self.started = time.time()
 

@@ -30,6 +30,8 @@ LEAD_S = 86_400.0
 """Rules count from so long before the span on: what has been wrong for longer fires at once, and before it."""
 AFTER_S = 3_600.0
 """Rows may come so long after their time and their metric's lateness."""
+TURNS = tuple(f"alert.{turn}" for turn in ("pending", "calmed", "fired", "resolved", "acknowledged", "revised"))
+"""What the alerts of rules do; who is told of it is another matter."""
 SHOWN = ("time", "type", "rule", "key", "metric", "value", "threshold", "severity", "alert", "message")
 
 
@@ -174,6 +176,7 @@ def _live(log: LogReader, tenant: str, fold: str, names: Sequence[str]) -> pa.Ta
         rows = pa.RecordBatch.from_arrays(batch.columns[: len(stream.schema)], schema=stream.schema)
         if fold == RULES:
             mine = pc.is_in(rows.column("rule").cast(pa.string()), pa.array(names, pa.string()))
+            mine = pc.and_(mine, pc.is_in(rows.column("type").cast(pa.string()), pa.array(TURNS)))
         else:
             metric, aggregate = (rows.column(name).cast(pa.string()) for name in ("metric", "aggregate"))
             name = pc.binary_join_element_wise(metric, aggregate, ".")

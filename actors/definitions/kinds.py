@@ -22,13 +22,14 @@ from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
 from actors.definitions.plan import Plan
 from actors.definitions.query import Query
+from actors.definitions.route import Inhibition, Route, refuse_cycles
 from actors.definitions.rule import Alert
 from actors.definitions.session import SessionRule
 from actors.definitions.share import Share
 from actors.definitions.source import DefinedSource, Source
 from actors.definitions.trend import Trend
 from actors.definitions.widget import Widget
-from analytics import rules, tracking
+from analytics import tracking
 from events.catalog import ANOMALIES, FORECASTS, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
@@ -181,12 +182,32 @@ def _can_fire(rule: Alert, among: Inventory) -> list[str]:
         if channel not in among.channels:
             hint, known = did_you_mean(channel, among.channels), ", ".join(sorted(among.channels))
             raise Rejected("channels", f"names channel {channel!r}{hint}; channels are {known}")
-    return checking.check(rules.parse(rule.condition), rule.threshold, among.measures, among.seen)
+    condition = rule.meant
+    checking.check_clear(condition, rule.threshold, rule.clear_threshold)
+    return checking.check(condition, rule.threshold, among.measures, among.seen)
 
 
 def _judges(rule: Alert, among: Inventory) -> Iterator[Key]:
     yield from (Key("channel", name) for name in rule.channels if name in among.names("channel"))
-    yield from (Key("metric", measure.name) for measure in among.measured(rule.metric))
+    for metric in rule.metrics:
+        yield from (Key("metric", measure.name) for measure in among.measured(metric))
+
+
+def _tells(route: Route, among: Inventory) -> list[str]:
+    for channel in route.named:
+        if channel not in among.channels:
+            hint, known = did_you_mean(channel, among.channels), ", ".join(sorted(among.channels))
+            raise Rejected("channels", f"names channel {channel!r}{hint}; channels are {known}")
+    return [] if any(True for _ in route.named) else ["it names no channel, so nobody is told by it"]
+
+
+def _told_by(route: Route, among: Inventory) -> Iterator[Key]:
+    yield from (Key("channel", name) for name in dict.fromkeys(route.named) if name in among.names("channel"))
+
+
+def _no_circle(_: Inhibition, among: Inventory) -> list[str]:
+    refuse_cycles([dict(spec) for key, spec in among.specs.items() if key.kind == "inhibition"])
+    return []
 
 
 def _reads(query: Query, among: Inventory) -> list[str]:
@@ -265,6 +286,8 @@ KINDS: Mapping[str, Kind] = {
         Kind("forecast", "forecasts", TypeAdapter(Forecast), ("metric", "aggregate"), _foreseeable, _watches, _plain),
         Kind("correlation", "correlations", TypeAdapter(Correlation), ("name",), _comparable, _compares, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("route", "routes", TypeAdapter(Route), ("name",), _tells, _told_by, _plain),
+        Kind("inhibition", "inhibitions", TypeAdapter(Inhibition), ("name",), _no_circle, _nothing, _plain),
         Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),
         Kind("identity", "identities", TypeAdapter(Identity), ("name",), _anything, _nothing, _plain),
         Kind("plan", "plans", TypeAdapter(Plan), ("name",), _anything, _nothing, _plain, tracking.breaks),

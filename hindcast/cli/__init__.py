@@ -21,6 +21,7 @@ from hindcast.cli.importing import import_
 from hindcast.cli.keys import keys
 from hindcast.cli.link import link
 from hindcast.cli.migrate import migrate
+from hindcast.cli.models import models, train
 from hindcast.cli.notifications import notifications
 from hindcast.cli.output import Commands
 from hindcast.cli.placement import move
@@ -74,3 +75,4 @@ main.add_group("Ask the past:", backtest, explain, table, dataset, features)
 main.add_group("Definitions of all kinds:", definitions, apply, diff, export, plan)
 main.add_group("Analyse a file, without a system:", detect, trend, correlate, drift, forecast)
 main.add_group("Find a model for a table, and use it:", automl, predict, card)
+main.add_group("Models of a system:", models, train)

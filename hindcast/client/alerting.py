@@ -37,3 +37,14 @@ class TriedChannel(TypedDict):
     outcome: str
     error: str
     key: str
+
+
+class Silence(TypedDict):
+    """``t`` and ``until`` in seconds UTC; ``until`` None: until what it matches is resolved."""
+
+    id: str
+    matchers: list[str]
+    by: str
+    comment: str
+    t: float
+    until: float | None

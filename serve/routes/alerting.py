@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Collection, Mapping
+from math import nan
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -14,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from actors.alerts.definition import RuleName, Severity
 from actors.alerts.raised import sentence
 from actors.alerts.wording import iso
-from analytics.rules import Condition, Verdict, parse
+from analytics.expressions import Joint, Series, read
+from analytics.rules import Condition, Verdict
 from events.errors import Rejected
 from events.nearest import did_you_mean
 from serve.gateway import Gateway, gateway_of, principal
@@ -151,7 +153,7 @@ async def check_alerts(request: Request, check: Check) -> Checked:
     commands: list[Command] = []
     now = iso(time.time_ns() // 1000)
     for rule in sorted(rules, key=lambda rule: rule["name"]):
-        condition = parse(rule["condition"])
+        condition = read(rule["condition"])
         verdict = _verdict(condition, rule["threshold"], figures, check.key)
         said = {"key": check.key, "severity": rule["severity"], "channels": rule["channels"], "by": who.name}
         if verdict is Verdict.BREACHED:
@@ -176,15 +178,27 @@ async def check_alerts(request: Request, check: Check) -> Checked:
     return Checked(alerts=found)
 
 
-def _verdict(condition: Condition, threshold: float, figures: Mapping[str, float], key: str) -> Verdict:
+def _verdict(condition: Condition | Joint, threshold: float, figures: Mapping[str, float], key: str) -> Verdict:
+    """Of a condition over ranges or the past nothing can be said by figures of one moment."""
+    if isinstance(condition, Joint):
+        return condition.verdict([_figure(one, figures, key) for one in condition.series], threshold)
     if condition.key not in (None, key):
         return Verdict.UNKNOWN
     mine = {a: figures[f"{condition.metric}.{a}"] for a in condition.aggregates if f"{condition.metric}.{a}" in figures}
     return condition.verdict(mine, threshold)
 
 
-def _shown(condition: Condition, figures: Mapping[str, float]) -> str:
-    names = sorted(f"{condition.metric}.{aggregate}" for aggregate in condition.aggregates)
+def _figure(series: Series, figures: Mapping[str, float], key: str) -> float:
+    if series.over_us or series.back_us or series.key not in (None, key):
+        return nan
+    return figures.get(f"{series.metric}.{series.aggregate}", nan)
+
+
+def _shown(condition: Condition | Joint, figures: Mapping[str, float]) -> str:
+    if isinstance(condition, Joint):
+        names = sorted({f"{series.metric}.{series.aggregate}" for series in condition.series})
+    else:
+        names = sorted(f"{condition.metric}.{aggregate}" for aggregate in condition.aggregates)
     return ", ".join(f"{name} is {figures[name]:g}" for name in names if name in figures)
 
 

@@ -17,6 +17,7 @@ from actors.fold import Batch
 from actors.packing import pack
 from events.catalog import STREAMS, rows
 from events.entry import NO_WATERMARK, EntryHeader
+from tests.laws import model_feeds
 from tests.laws.toys import int_column
 
 RAW = ("user_interactions", "system_metrics", "website_analytics")
@@ -54,6 +55,11 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("late_rows", "metrics"): (["events"], ["events", "revenue"]),
     ("metrics", "width_us"): (10_000_000,),
     ("metrics", "revision"): (0, 0, 0, 1),
+    ("past_metrics", "type"): ("metric.sampled",),
+    ("past_metrics", "source"): ("events", "{type}"),
+    ("past_metrics", "metric"): ("events", "events", *GAUGES),
+    ("past_metrics", "key"): ("a", "b", ""),
+    ("past_metrics", "width_us"): (10_000_000,),
     ("anomalies", "metric"): ("events", *GAUGES),
     ("forecasts", "type"): (
         "forecast.known",
@@ -117,6 +123,7 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("outbox", "channel"): ("dashboard", "webhook"),
     ("outbox", "body"): ("{}",),
     ("outbox", "idempotency_key"): ("a", "b", "r", "s"),
+    **model_feeds.VALUES,
 }
 """What a column may hold; the others hold a few plain values of their type, and now and then none."""
 
@@ -167,6 +174,9 @@ def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.
         columns["data"] = [_of_a_past(rng, subject) for subject in columns["subject"]]
         if stream == "pasts":
             columns["payload"] = [_past(rng, type_) for type_ in columns["type"]]
+    if stream == "models":
+        columns["subject"] = [model_feeds.subject(rng, type_) for type_ in columns["type"]]
+        columns["data"] = [model_feeds.said(rng, type_) for type_ in columns["type"]]
     if stream == "control":
         columns["subject"] = [
             rng.choice(("events.count", "cpu.percent.mean")) if type_.startswith(("anomaly.", "trend.")) else name
@@ -272,8 +282,11 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
 
 def _rule(rng: random.Random, name: str) -> str:
     """What a command about the rule ``name`` may say, whatever its type."""
-    condition = rng.choice((RULE["condition"], "events.count < 1", "cpu.percent.mean > 3", 'events.sum{key="a"} < 1'))
+    condition = rng.choice((RULE["condition"], "events.count < 1", "cpu.percent.mean > 3", 'events.sum{key="a"} < 1',
+                            "events.sum / events.count > threshold", "events.count[1m] vs 2m < threshold",
+                            "cpu.percent.mean > threshold and events.count < 9"))  # fmt: skip
     policy = {"for_s": rng.choice((0.0, 20.0)), "no_data": rng.choice(("resolve", "keep", "fire"))}
+    policy |= {"keep_firing_for_s": rng.choice((0.0, 0.0, 30.0)), "clear_threshold": rng.choice((None, None, 0.5))}
     return json.dumps({**RULE, "condition": condition, **policy, "name": name, "by": "ada"})
 
 

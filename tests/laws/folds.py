@@ -33,6 +33,9 @@ from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
 from actors.fold import Fold, Outputs
 from actors.forecasting import Forecasting
+from actors.models.experiments import ExperimentTracker
+from actors.models.monitor import ModelMonitor
+from actors.models.registry import ModelRegistry
 from actors.notifier import Notifier, Outcome
 from actors.retelling import Place, Retelling
 from events.catalog import CLOCK, FORECASTS, SYSTEM_METRICS, USER_INTERACTIONS, rows
@@ -190,8 +193,8 @@ FOLDS: list[Case] = [
     ),
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
     Case(lambda: RollupAnalyzer(16), feeds("metrics", "past_metrics", entries=30)),
-    Case(TrendAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
-    Case(CorrelationAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
+    Case(TrendAnalyzer, feeds("control", "metrics", "past_metrics", entries=30, most_rows=30)),
+    Case(CorrelationAnalyzer, feeds("control", "metrics", "past_metrics", entries=30, most_rows=30)),
     Case(
         SessionAnalyzer,
         feeds("control", "user_interactions", "website_analytics", "idle_producers", "clock", entries=40, most_rows=20),
@@ -207,8 +210,11 @@ FOLDS: list[Case] = [
     Case(Forecasting, feeds("control"), told=feeds("forecasts"), record=foresees, tells="forecasts"),
     Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
-    Case(AlertSystem, feeds("alerts", "clock")),
+    Case(AlertSystem, feeds("alerts", "clock", "control")),
     Case(Insights, feeds("insights")),
+    Case(ModelRegistry, feeds("models", entries=25)),
+    Case(ExperimentTracker, feeds("models")),
+    Case(ModelMonitor, feeds("models", "predictions", entries=40, most_rows=20)),
     Case(ForecastView, feeds("forecasts")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
     Case(lambda: BusinessMetrics((FIRM,)), feeds(*FIRM_READS)),

@@ -14,6 +14,7 @@ from hindcast.client.operations.alerting import Alerting
 from hindcast.client.operations.business import Managing
 from hindcast.client.operations.definitions import Definitions
 from hindcast.client.operations.learning import Learning
+from hindcast.client.operations.models import Modelling
 from hindcast.client.operations.past import LookingBack
 from hindcast.client.operations.reading import Reading
 from hindcast.client.operations.running import Running
@@ -30,6 +31,7 @@ PARTS = (
     Learning,
     Managing,
     Definitions,
+    Modelling,
     Showing,
     Running,
 )
@@ -44,6 +46,7 @@ class Operations(
     Learning,
     Managing,
     Definitions,
+    Modelling,
     Showing,
     Running,
 ):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hindcast.client.alerting import CheckedAlert, SentAlert, SentNotifications, TriedChannel
+from hindcast.client.alerting import CheckedAlert, SentAlert, SentNotifications, Silence, TriedChannel
 from hindcast.client.call import Call, Command, operation
-from hindcast.client.operations.answered import json_of, part, path_of
+from hindcast.client.operations.answered import json_of, nothing, part, path_of
 from hindcast.client.sending import Event, encoded
 
 
@@ -46,3 +46,23 @@ class Alerting:
     def test_channel(self, name: str) -> Call[TriedChannel]:
         """Send a message that tries the channel out, once, and say what came of it."""
         return Call("POST", f"{path_of('/v1/channels', name)}/test", json_of, repeatable=False)
+
+    @operation(
+        Command("alerts silences", columns=("id", "matchers", "by", "comment", "t", "until"), times=("t", "until"))
+    )
+    def silences(self) -> Call[list[Silence]]:
+        """List the silences that hold."""
+        return Call("GET", "/v1/silences", part("silences"))
+
+    @operation(Command("alerts silence"))
+    def silence(self, silence: Event) -> Call[Silence]:
+        """Tell nobody of alerts that match: ``{matchers: ['rule="Many refunds"'], for_s: 3600, comment: sale}``.
+
+        Its end is said by ``until``, ``for_s`` or ``until_resolved``.
+        """
+        return Call("POST", "/v1/silences", json_of, content=encoded(dict(silence)), repeatable=False)
+
+    @operation(Command("alerts end-silence", done="{silence} has ended"))
+    def end_silence(self, silence: str) -> Call[None]:
+        """End a silence; what fires still is told now."""
+        return Call("DELETE", path_of("/v1/silences", silence), nothing, repeatable=False)

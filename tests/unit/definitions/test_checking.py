@@ -208,6 +208,8 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "plan": {"events": {"order": {"properties": {"n": {"type": "number", "required": True}}}}},
         "identity": {"alias": ["same"]},
         "session": {"conversions": ["order"]},
+        "route": {"channels": ["dashboard"], "routes": [{"match": ['team=~"shop|web.*"'], "group_wait_s": 5}]},
+        "inhibition": {"source": ['severity="critical"'], "target": ['severity="low"'], "equal": ["key"]},
         "source": {"kind": "http", "url": "https://shop.example/items", "auth": {"secret": "env:SHOP"}},
         "feature": {"event": "order", "window": "7d"} | {"aggregate": "count", "where": [{"name": "n", "value": 1}]},
         "label": {
@@ -271,3 +273,32 @@ def test_a_metric_that_a_dashboard_shows_is_not_taken_from_it() -> None:
     with pytest.raises(Rejected, match="is needed by dashboard 'd'"):
         refuse_removal(Key("metric", "seen"), among)
     refuse_removal(Key("metric", "seen"), held(SEEN, other))
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "field", "why"),
+    [
+        ("route", {"channels": ["dashbord"]}, "channels", "did you mean 'dashboard'"),
+        ("route", {"routes": [{"escalate_to": ["nobody"]}]}, "channels", "names channel 'nobody'"),
+        ("route", {"match": ["severity is low"]}, "match.0", "is no matcher"),
+        ("route", {"match": ['key=~"(a+)+$"']}, "match.0", "write alternatives with"),
+        ("route", {"group_wait_s": -1}, "group_wait_s", "greater than or equal to 0"),
+        ("inhibition", {"source": ['a="1"'], "target": ['b="2"']}, "target", "in a circle"),
+        ("inhibition", {"source": [], "target": ['b="2"']}, "source", "at least 1 item"),
+    ],
+)
+def test_a_route_or_an_inhibition_that_cannot_be_is_refused(
+    kind: str, spec: dict[str, Any], field: str, why: str
+) -> None:
+    with pytest.raises(Rejected) as error:
+        accept([Wanted(kind, "x", spec)], held())
+    assert (error.value.field, why in error.value.reason) == (field, True), error.value
+
+
+def test_inhibitions_may_not_keep_each_other_quiet() -> None:
+    one = Wanted("inhibition", "one", {"source": ['rule="a"'], "target": ['rule="b"']})
+    two = Wanted("inhibition", "two", {"source": ['rule="b"'], "target": ['rule="c"']})
+    accept([one, two], held())
+    three = Wanted("inhibition", "three", {"source": ['rule="c"'], "target": ['rule=~"a|d"']})
+    with pytest.raises(Rejected, match=r"one → two → three → one|three → one → two → three|two → three → one → two"):
+        accept([three], held(one, two))

@@ -50,7 +50,7 @@ def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[TestClien
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncGenerator[None]:
         gateway = app.state.gateway = Gateway(spec)
-        gateway.access._data["definitions"] = {"cohort/ada": COHORT}
+        gateway.access._copies._data["definitions"] = {"cohort/ada": COHORT}
         yield
         gateway.log.close()
 
