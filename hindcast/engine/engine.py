@@ -25,8 +25,8 @@ from hindcast.engine.real_time import RealTimeAnalysis
 
 if TYPE_CHECKING:
     from hindcast.client import Client
-    from hindcast.reports import ReportGenerator
     from hindcast.client.sending import Event
+    from hindcast.reports import ReportGenerator
 
 T = TypeVar("T")
 STREAM_TYPES = ("kafka", "redis", "websocket", "real_time")
