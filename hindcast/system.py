@@ -50,6 +50,7 @@ from serve.spec import GatewaySpec, ModelBounds, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
+    from hindcast.client.business_answers import ExecutiveSummary, OperationalMetrics
     from hindcast.datasets import Dataset
     from hindcast.engine import AnalyticsEngine
     from hindcast.engine.dashboards import RealTimeDashboard
@@ -458,6 +459,16 @@ class System(Modelled):
         """A table to learn from, with its leakage report: as ``Client.dataset``."""
         with self.client as client:
             return client.dataset(label, **asked)
+
+    def generate_executive_summary(self, time_period: str = "30d", **asked: Any) -> ExecutiveSummary:
+        """How a business does: as ``Client.generate_executive_summary``."""
+        with self.client as client:
+            return client.generate_executive_summary(time_period, **asked)
+
+    def generate_operational_metrics(self, window: str = "1h", **asked: Any) -> OperationalMetrics:
+        """How this system does: as ``Client.generate_operational_metrics``."""
+        with self.client as client:
+            return client.generate_operational_metrics(window, **asked)
 
     @property
     def dashboards(self) -> RealTimeDashboard:
