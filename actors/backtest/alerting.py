@@ -19,7 +19,7 @@ from actors.alerts.judging import NO_DATA_US
 from actors.alerts.samples import CLOSED
 from actors.alerts.state import Rule, State
 from actors.alerts.wording import Wording
-from actors.backtest.taken import Block, blocks, joined, taken
+from actors.backtest.taken import ALL, Block, Committed, blocks, joined, taken
 from actors.backtest.thinning import kept
 from actors.columns import labels, times
 from actors.fold import Batch, Outputs
@@ -168,18 +168,21 @@ def evaluated(
     groups: Sequence[Sequence[Rule]],
     named: Collection[str],
     wording: Wording | None = None,
+    slices: Iterator[Batch] | None = None,
+    span: Committed = ALL,
 ) -> Found:
     """The turns that alerts of these rules would have taken in all that the live evaluator took in; nobody is told.
 
-    ``named``: the metrics that have their name by definition. In memory are one block of rows, the groups' states and the
-    turns.
+    ``named``: the metrics that have their name by definition. ``slices``: what it would have taken in instead. ``span``:
+    what is read of it. In memory are one block of rows, the groups' states and the turns.
     """
+    slices = slices or taken(log, f"{tenant}/{CELL}/0", (CONTROL.name, METRICS.name, CLOCK.name), span)
     fold = AlertEvaluator(wording=wording or Wording(), tells=False)
     made = [
         _Group(group, fold, not all(metric in named for rule in group for metric in rule.metrics)) for group in groups
     ]
     found = Found(ALERTS.schema.empty_table())
-    for block in blocks(taken(log, f"{tenant}/{CELL}/0", (CONTROL.name, METRICS.name, CLOCK.name))):
+    for block in blocks(slices):
         for group in made:
             found.samples += group.take(block)
         if block.rows is not None:

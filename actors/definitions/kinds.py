@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
 from actors.definitions.correlation import Correlation, parted
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.feature import can_be_known, made_of, other_side, parts_are_there
+from actors.definitions.forecast import ADDED_UP, Forecast
 from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
@@ -22,14 +25,21 @@ from actors.definitions.query import Query
 from actors.definitions.route import Inhibition, Route, refuse_cycles
 from actors.definitions.rule import Alert
 from actors.definitions.session import SessionRule
+from actors.definitions.share import Share
 from actors.definitions.source import DefinedSource, Source
 from actors.definitions.trend import Trend
+from actors.definitions.widget import Widget
 from analytics import tracking
-from events.catalog import ANOMALIES, INSIGHTS
+from events.catalog import ANOMALIES, FORECASTS, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.business.meaning import Business
+from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
+
+COHORTS = ("cohort", "not_cohort")
+"""The fields by which a question names cohorts."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +102,29 @@ def _nothing(_: Any, __: Inventory) -> Iterator[Key]:
 
 def _counts(metric: Metric, among: Inventory) -> Iterator[Key]:
     """What makes the rows of its stream, where definitions do: a watch of such a metric would feed itself for ever."""
-    makers = {ANOMALIES.name: ("anomaly",), INSIGHTS.name: ("trend", "correlation")}
+    makers = {ANOMALIES.name: ("anomaly",), INSIGHTS.name: ("trend", "correlation"), FORECASTS.name: ("forecast",)}
     for kind in makers.get(metric.stream, ()):
         yield from (Key(kind, name) for name in sorted(among.names(kind)))
+
+
+def _foreseeable(watch: Forecast, among: Inventory) -> list[str]:
+    """Its steps are made of whole windows, of figures that can be added up."""
+    measures = _has_samples(watch.metric, watch.aggregate, among, "metric", "aggregate")
+    width = float(among.specs[Key("metric", measures[0].name)].get("width_s", 10.0))
+    if watch.step_s is None or watch.step_s == width:
+        return []
+    if round(watch.step_s * 1e6) % round(width * 1e6):
+        below = max(1, round(watch.step_s / width)) * width
+        raise Rejected(
+            "step_s", f"is {watch.step_s:g}, and windows of {width:g} s do not fit into it; {below:g} would do"
+        )
+    if watch.aggregate not in ADDED_UP:
+        raise Rejected(
+            "step_s",
+            f"is longer than a window, and {watch.aggregate} of several windows cannot be had from theirs; leave it out, "
+            f"or forecast one of {', '.join(ADDED_UP)}",
+        )
+    return []
 
 
 def _watchable(watch: Anomaly | Trend, among: Inventory) -> list[str]:
@@ -115,7 +145,7 @@ def _has_samples(metric: str, aggregate: str, among: Inventory, of_metric: str, 
     return named
 
 
-def _watches(watch: Anomaly | Trend, among: Inventory) -> Iterator[Key]:
+def _watches(watch: Anomaly | Trend | Forecast, among: Inventory) -> Iterator[Key]:
     return (Key("metric", measure.name) for measure in among.measured(watch.metric))
 
 
@@ -180,6 +210,14 @@ def _no_circle(_: Inhibition, among: Inventory) -> list[str]:
     return []
 
 
+def _reads(query: Query, among: Inventory) -> list[str]:
+    from query.statements import admitted, database  # DuckDB takes its time to load
+
+    with closing(database()) as db:
+        admitted(db, query.sql)
+    return []
+
+
 def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
     """A widget may be there before what it shows is: what nobody knows so far is worth a word, and no more."""
     known = {name for measure in among.measures for name in measure.names or ()}
@@ -194,7 +232,23 @@ def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
             for w in dashboard.widgets
             if w.topic is not None and among.topics is not None and w.topic not in among.topics
         ),
+        *(
+            f"widget {w.id!r} shows the query {w.query!r}, which nobody keeps{_nearest(w.query, among.names('query'))}"
+            for w in dashboard.widgets
+            if w.query is not None and w.query not in among.names("query")
+        ),
+        *(
+            f"widget {w.id!r} asks about the cohort {name!r}, which is not defined{_nearest(name, among.names('cohort'))}"
+            for w in dashboard.widgets
+            for name in _cohorts(w)
+            if name not in among.names("cohort")
+        ),
     ]
+
+
+def _cohorts(widget: Widget) -> list[str]:
+    asked = widget.question or {}
+    return [asked[field] for field in COHORTS if asked.get(field)]
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
@@ -205,6 +259,20 @@ def _shows(dashboard: Dashboard, among: Inventory) -> Iterator[Key]:
     for widget in dashboard.widgets:
         if widget.metric:
             yield from (Key("metric", measure.name) for measure in among.measured(widget.metric))
+        if widget.query is not None and widget.query in among.names("query"):
+            yield Key("query", widget.query)
+        yield from (Key("cohort", name) for name in _cohorts(widget) if name in among.names("cohort"))
+
+
+def _shareable(share: Share, among: Inventory) -> list[str]:
+    for id in share.dashboards:
+        if id not in among.names("dashboard"):
+            raise Rejected("dashboards", f"there is no dashboard {id!r}{_nearest(id, among.names('dashboard'))}")
+    return []
+
+
+def _shares(share: Share, _: Inventory) -> Iterator[Key]:
+    return (Key("dashboard", id) for id in share.dashboards)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -215,6 +283,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _counts, _plain),
         Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("trend", "trends", TypeAdapter(Trend), ("metric", "aggregate"), _watchable, _watches, _plain),
+        Kind("forecast", "forecasts", TypeAdapter(Forecast), ("metric", "aggregate"), _foreseeable, _watches, _plain),
         Kind("correlation", "correlations", TypeAdapter(Correlation), ("name",), _comparable, _compares, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
         Kind("route", "routes", TypeAdapter(Route), ("name",), _tells, _told_by, _plain),
@@ -222,9 +291,13 @@ KINDS: Mapping[str, Kind] = {
         Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),
         Kind("identity", "identities", TypeAdapter(Identity), ("name",), _anything, _nothing, _plain),
         Kind("plan", "plans", TypeAdapter(Plan), ("name",), _anything, _nothing, _plain, tracking.breaks),
+        Kind("business", "businesses", TypeAdapter(Business), ("name",), _anything, _nothing, _plain),
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
-        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
+        Kind("share", "shares", TypeAdapter(Share), ("id",), _shareable, _shares, _plain),
+        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _reads, _nothing, _plain),
+        Kind("feature", "features", TypeAdapter(FeatureRule), ("name",), parts_are_there, made_of, _plain),
+        Kind("label", "labels", TypeAdapter(LabelRule), ("name",), can_be_known, other_side, _plain),
         Kind("table", "tables", TypeAdapter(Pin), ("name",), _anything, _nothing, _plain),
     )
 }

@@ -35,6 +35,9 @@ TRUSTED = (
     "analytics.models.encoding.LinearEncoding",
     "analytics.models.encoding.Lookup",
     "analytics.models.encoding.TreeEncoding",
+    "analytics.predictive.model.Evidence",
+    "analytics.predictive.model.Label",
+    "analytics.predictive.table.TablePredictor",
 )
 
 MOVED = {

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from events.errors import Rejected
 from events.nearest import did_you_mean
-from hindcast.engine.analyzers import Analyzer, DescriptiveAnalyzer, PredictiveAnalyzer, PrescriptiveAnalyzer
+from hindcast.engine.analyzers import (
+    Analyzer,
+    DescriptiveAnalyzer,
+    PredictiveAnalyzer,
+    PrescriptiveAnalyzer,
+    recorded_forecasts,
+)
 from hindcast.engine.collecting import GROUPS, ROWS, Collected, SourceStatus, collect, streams_of
+from hindcast.engine.dashboards import RealTimeDashboard
 from hindcast.engine.merging import DataMerger
 from hindcast.engine.processing import BatchProcessor, Processor, RealTimeProcessor, StreamProcessor
 from hindcast.engine.real_time import RealTimeAnalysis
@@ -64,6 +71,8 @@ class AnalyticsEngine:
         self.client = client
         self.merger = DataMerger()
         self._analysis = RealTimeAnalysis()
+        self.dashboards = RealTimeDashboard(client)
+        """Makes dashboards, and follows them."""
 
     def collect_comprehensive_data(self, rows: int = ROWS) -> Collected:
         """The newest ``rows`` of every stream of all four groups, merged by time, and a status for each stream.
@@ -85,7 +94,7 @@ class AnalyticsEngine:
         processor = _known("processing_mode", processing_mode, self.processors)
         analyzers: dict[str, Analyzer] = {
             "descriptive": DescriptiveAnalyzer(processor),
-            "predictive": PredictiveAnalyzer(),
+            "predictive": PredictiveAnalyzer(lambda: recorded_forecasts(self.client)),
             "prescriptive": PrescriptiveAnalyzer(),
         }
         analyzer = _known("analysis", analysis, analyzers)

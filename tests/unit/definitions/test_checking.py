@@ -55,10 +55,20 @@ def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
             "dashboard",
             "'w'",
         ),
+        ("share", "s", {"dashboards": ["d"]}, "dashboards", "there is no dashboard 'd'"),
+        ("share", "s", {"dashboards": ["d", "d"]}, "share", "names one twice"),
+        ("share", "s", {"dashboards": ["d"], "origins": ["https://*"]}, "origins.0", "pattern"),
+        ("dashboard", "d", {"name": "D", "widgets": [{"id": "w", "type": "heat"}] * 201}, "widgets", "at most 200"),
+        ("dashboard", "d", {"name": "D", "filters": [{"field": "a"}] * 2}, "dashboard", "filtered by once"),
+        ("dashboard", "d", {"name": "D", "range": "2h"}, "range", "'15m'"),
         ("rule", "a" * 300, QUIET.spec, "name", "200 at most"),
         ("query", "q", {"about": "nothing"}, "sql", "required"),
+        ("query", "q", {"sql": "delete from user_interactions"}, "sql", "queries only read"),
+        ("query", "q", {"sql": "SELECT 1; SELECT 2"}, "sql", "2 statements"),
+        ("query", "q", {"sql": "selec 1"}, "sql", "syntax error"),
         ("trend", "sene.count", {}, "metric", "did you mean 'seen'?"),
         ("trend", "seen.mean", {}, "aggregate", "give the metric a `value` column"),
+        ("forecast", "seen.count", {"step_s": 25}, "step_s", "20 would do"),
         ("correlation", "c", {"series": ["seen.count"]}, "series", "at least 2"),
         ("correlation", "c", {"series": ["seen.count", "seen"]}, "correlation", "is no series"),
         ("correlation", "c", {"series": ["seen.count", "sene.count"]}, "series", "did you mean 'seen'?"),
@@ -191,7 +201,9 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "dashboard": {"name": "D"},
         "query": {"sql": "SELECT 1"},
         "trend": {"windows": 60},
+        "forecast": {"step_s": 60, "horizon": 12},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
+        "business": {"domain": "course", "revenue": "paid", "eligible": ["page"], "converted": "seen"},
         "cohort": cohort,
         "plan": {"events": {"order": {"properties": {"n": {"type": "number", "required": True}}}}},
         "identity": {"alias": ["same"]},
@@ -199,12 +211,23 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "route": {"channels": ["dashboard"], "routes": [{"match": ['team=~"shop|web.*"'], "group_wait_s": 5}]},
         "inhibition": {"source": ['severity="critical"'], "target": ['severity="low"'], "equal": ["key"]},
         "source": {"kind": "http", "url": "https://shop.example/items", "auth": {"secret": "env:SHOP"}},
+        "feature": {"event": "order", "window": "7d"} | {"aggregate": "count", "where": [{"name": "n", "value": 1}]},
+        "label": {
+            "outcome": "order",
+            "happens": False,
+            "domain": ["order"],
+            "exclude": [{"event": "x", "unless": "y"}],
+        },
         "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
+    names = {"feature": "user.seen", "identity": "people"} | dict.fromkeys(
+        ("anomaly", "trend", "forecast"), "seen.count"
+    )
+    specs["share"] = {"dashboards": ["seen"], "filter": {"plan": "pro"}, "origins": ["https://example.org"]}
     for kind, spec in specs.items():
-        name = {"anomaly": "seen.count", "trend": "seen.count", "identity": "people"}.get(kind, "seen")
-        (one,) = accept([Wanted(kind, name, spec)], held(SEEN, PAID))
-        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN, PAID))
+        among = held(SEEN, PAID, Wanted("dashboard", "seen", {"name": "D"}))
+        (one,) = accept([Wanted(kind, names.get(kind, "seen"), spec)], among)
+        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], among)
         assert again == [one]
     assert set(specs) | {"channel"} == set(KINDS)
 

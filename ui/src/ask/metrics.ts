@@ -1,9 +1,12 @@
 import { metricNamed } from "../definitions";
 import { ends, shiftBack, type Range, type Versus } from "../range";
-import { quoted, sql } from "./request";
+import { asked as askedMoment } from "../moment";
+import { get, quoted, sql } from "./request";
 
 /** Points of a trend over the range. */
 export const POINTS = 30;
+/** Ranges of so many seconds begin at a whole hour: then the server has their buckets rolled up. */
+const LONG = 7 * 86_400;
 /** Seconds after its end within which a window closes and its sample is there. */
 const SETTLES = 30;
 /** Series of one metric that are kept apart, the largest first; the others are left out of the answer. */
@@ -40,11 +43,22 @@ export function askMetric(metric: string, range: Range, versus: Versus, points =
 async function send(group: string) {
   const { range, versus, points, asked } = waiting.get(group)!;
   waiting.delete(group);
-  const { from, to } = ends(range);
-  const bucket = Math.max(10, Math.ceil((to - from) / points));
+  const { from: first, to } = ends(range);
+  const edge = range.seconds >= LONG ? 3_600 : 1;
+  const from = Math.floor(first / edge) * edge;
+  const bucket = Math.max(10, Math.ceil((to - from) / points / edge) * edge);
   const back = shiftBack(range, versus) ?? 0;
-  const start = from - back;
   const names = [...new Set(asked.map(({ metric }) => metric))];
+  const start = from - back;
+  const rolledUp = () =>
+    get<{ rows: unknown[][] }>("/v1/metrics/range", {
+      ...askedMoment(),
+      metric: names,
+      since: from,
+      until: to,
+      bucket,
+      before: back > 0 ? back : "",
+    });
   const prior = `epoch(start) < ${from - back + range.seconds}`;
   const statement = `
     SELECT metric, coalesce(key, '') AS key, epoch(start) >= ${from} AS is_now,
@@ -55,7 +69,7 @@ async function send(group: string) {
       AND (epoch(start) >= ${from} OR ${prior})
     GROUP BY ALL ORDER BY metric, key, is_now, place`;
   try {
-    const { rows } = await sql(statement, MOST_ROWS);
+    const { rows } = await (edge > 1 ? rolledUp() : sql(statement, MOST_ROWS));
     for (const { metric, resolve } of asked) {
       const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
       const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));

@@ -11,6 +11,7 @@ import { EventPage } from "./EventPage";
 import { EventsPage } from "./EventsPage";
 import { ExplorePage } from "./ExplorePage";
 import { InsightsPage } from "./InsightsPage";
+import { lazily } from "./Lazy";
 import { MetricPage } from "./MetricPage";
 import { SourcesPage } from "./SourcesPage";
 import { SqlPage } from "./SqlPage";
@@ -19,6 +20,10 @@ import { TopicPage } from "./TopicPage";
 import { UserPage } from "./UserPage";
 
 export type Captured = Record<string, string>;
+
+type Shown = { captured: Captured };
+const ExecutivePage = lazily<Shown>("Executive", () => import("./ExecutivePage").then(({ ExecutivePage }) => ExecutivePage));
+const OperationsPage = lazily<Shown>("Operations", () => import("./OperationsPage").then(({ OperationsPage }) => OperationsPage));
 
 /**
  * A page and the addresses that lead to it. A part of `pattern` that begins with a colon takes any text and hands it to
@@ -45,6 +50,8 @@ const dashboard = {
 /** A page joins by its file in this folder and a row here; where it belongs in the rail, by a row in `rail` too. */
 export const routes: readonly Route[] = [
   { pattern: "dashboards/:id", ...dashboard, crumb: "Dashboard", home: "dashboards" },
+  { pattern: "executive", title: () => "Executive", crumb: "How the business does, and what moved it", range: "some", page: ExecutivePage, home: "executive" },
+  { pattern: "operations", title: () => "Operations", crumb: "How the system does, now", range: "none", page: OperationsPage, home: "operations" },
   { pattern: "events", title: () => "Events", crumb: "As they come in", range: "answers", page: EventsPage, home: "events" },
   { pattern: "events/:id", title: () => "Event", crumb: "One event", range: "answers", page: EventPage, home: "events" },
   { pattern: "users/:subject", title: ({ subject }) => subject ?? "", crumb: "A user's timeline", range: "answers", page: UserPage, home: "events" },
@@ -106,6 +113,13 @@ export const rail = computed<RailGroup[]>(() => {
         here: at("dashboards") && here?.captured.id === name,
         tab: i === 0,
       })),
+    },
+    {
+      title: "Manage",
+      links: [
+        { title: "Executive", link: href(["executive"]), icon: "chart", here: at("executive") },
+        { title: "Operations", link: href(["operations"]), icon: "layers", here: at("operations") },
+      ],
     },
     {
       title: "Explore",
