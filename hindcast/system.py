@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ from hindcast.erasing_live import Answer, Door, Wanted
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
 from hindcast.model_serving import ModelServing
+from hindcast.model_training import ended, started
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
 from hindcast.workflow import Setup, Workflow
@@ -109,6 +111,7 @@ class System:
         self._engine: AnalyticsEngine | None = None
         self._predictive: PredictiveAnalytics | None = None
         self._ml: MLModelManager | None = None
+        self._trainer: subprocess.Popen[bytes] | None = None
         self._left: tuple[Stream, ...] = ()
         """The streams of plug-ins that are not there any more."""
 
@@ -151,6 +154,8 @@ class System:
             self.stop()
             raise
         self._running = True
+        if self.settings.models:
+            self.train_in_background(self.settings.models)
         return self
 
     @property
@@ -388,6 +393,7 @@ class System:
         """Take no more requests, drain every host, end all that was started. Harmless where nothing runs."""
         import ray
 
+        self._end_trainer()
         if ray.is_initialized():
             if self._models:
                 self._models.stop()
@@ -460,6 +466,22 @@ class System:
     def dashboards(self) -> RealTimeDashboard:
         """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
         return self.engine.dashboards
+
+    def train_in_background(self, models: Mapping[str, Mapping[str, Any]], *, after_import: bool = False) -> None:
+        """Train these of the six models from the log, in a niced process, and again where that is asked for.
+
+        ``models``: settings of each one's training, by name. ``after_import``: only once a past has come in. How far it is
+        stands in the topic ``experiments``. Calling it again ends the process before.
+        """
+        if not self._running:
+            raise Transient("the system does not run; start it", 1.0)
+        self._end_trainer()
+        self._trainer = started(self.url, self.admin_key, self.data.path / ARTIFACTS, models, after_import=after_import)
+
+    def _end_trainer(self) -> None:
+        if self._trainer is not None:
+            ended(self._trainer)
+            self._trainer = None
 
     @property
     def ml(self) -> MLModelManager:

@@ -12,12 +12,15 @@ from query.answers import Answer
 from query.apart.desk import Desk
 from query.as_of import Moment
 from query.bounds import Stopped
+from query.business.meaning import Business
+from query.business.summary import ExecutiveDashboard
 from query.engine import Engine
 from query.features.asked import DatasetAsked
 from query.features.dataset import MadeDataset, features_of_one, make
 from query.features.schema import FeatureRule, LabelRule
 from query.history import Cut
 from query.learning import learned
+from query.operations.dashboard import Operated, operated_of
 from query.point_in_time.making import Made, PointInTime
 from query.point_in_time.schema import Table
 from query.questions.asking import Questions, Show
@@ -168,3 +171,34 @@ def plan(desk: Desk, name: str, since_us: int, before: Mapping[str, Any] | None)
     """A tracking plan learned from what came."""
     with Engine(desk.log, desk.limits).open(tenant=desk.tenant, commands=False, stop=desk.stop) as session:
         return learned(session, name, since_us, before)
+
+
+def summary(
+    desk: Desk,
+    business: Business,
+    digits: Mapping[str, int],
+    time_period: str,
+    now: float,
+    *,
+    zone: str,
+    currency: str | None,
+    when: When = NOW,
+) -> dict[str, Any]:
+    """The executive summary of a business."""
+    dashboard = ExecutiveDashboard(desk.log, desk.tenant, business, digits, desk.limits)
+    return dashboard.generate_executive_summary(
+        time_period,
+        now,
+        zone=zone,
+        currency=currency,
+        moment=when.moment,
+        valid_at=when.valid_at,
+        stop=desk.stop,
+    )
+
+
+def operated(
+    desk: Desk, network: Mapping[str, float | None], since_us: int, until_us: int, objective: float
+) -> Operated:
+    """What the log says of machines, services and their errors."""
+    return operated_of(desk.log, desk.tenant, network, since_us, until_us, objective, desk.stop)

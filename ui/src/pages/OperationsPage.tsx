@@ -78,7 +78,7 @@ function Tiles({ now }: { now: View<Operational> }) {
     <div class="kpis">
       {tile("Availability", ({ performance: { availability } }) => ({
         value: share(availability.value, 3),
-        below: availability.burn_rate === null ? empty("no request yet") : empty(`burn rate ${figure(availability.burn_rate)} of ${share(availability.objective, 1)}`),
+        below: availability.burn_rate === null ? empty("no request yet") : empty(`burn rate ${figure(availability.burn_rate)}, objective ${share(availability.objective, 1)}`),
       }))}
       {tile("Response time, p95", ({ performance: { response_time: time } }) => ({
         value: ms(time.p95),
