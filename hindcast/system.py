@@ -477,11 +477,17 @@ class System(Modelled):
 
     @property
     def predictive(self) -> PredictiveAnalytics:
-        """The six predictive models in this program: trained here, or loaded from where they are kept."""
-        from hindcast.engine.predicting import PredictiveAnalytics
+        """The six predictive models in this program: the champions of the registry, and those that are trained here.
+
+        ``take_champions`` on it takes newer ones.
+        """
+        from hindcast.engine.predicting import PredictiveAnalytics  # here: only programs that use it need the models
 
         if self._predictive is None:
-            self._predictive = PredictiveAnalytics()
+            made = PredictiveAnalytics()
+            with self.client as client:
+                made.take_champions(client, self.data.path / ARTIFACTS)
+            self._predictive = made
         return self._predictive
 
     @property
