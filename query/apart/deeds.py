@@ -11,6 +11,7 @@ from query.answers import Answer
 from query.apart.desk import Desk
 from query.as_of import Moment
 from query.engine import Engine
+from query.forms import Written, written
 from query.history import Cut
 from query.learning import learned
 from query.point_in_time.making import Made, PointInTime
@@ -57,6 +58,11 @@ def statement(
         valid_at=when.valid_at,
     ) as session:
         return session.run(sql, parameters, rows)
+
+
+def statement_in(desk: Desk, form: str, sql: str, **how: Any) -> Written:
+    """The answer to one statement as it is sent."""
+    return written(statement(desk, sql, **how), form)
 
 
 def statements(desk: Desk, asked: Sequence[tuple[str, Mapping[str, Any] | None]]) -> list[Answer]:
