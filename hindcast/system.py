@@ -26,6 +26,7 @@ from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
+from events.archive.store import Store, describe
 from events.catalog import Stream
 from events.errors import Corrupt, Rejected, Transient
 from events.log import LogSpec
@@ -126,6 +127,7 @@ class System(Modelled):
             hold = self._hold = LogHold(wanted(self.settings.log, self.data.path), self.data)
             self.data.keep_partitions(self.settings.log.partitions, hold.exists)
             self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
+            self._describe_store()
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
             self._log_spec = with_archive(hold.take(), self.data.path)
@@ -245,6 +247,18 @@ class System(Modelled):
             logger.error("plug-in %s does not come up; everything else runs: %s", part, why)
             parts().fails(part, Transient(why))
             placement.give_up(part)
+
+    def _describe_store(self) -> None:
+        """Say in the archive's folder what its object store is. One that is not configured any more may still have files
+        that are nowhere else, so it is left there."""
+        store = self.settings.archive.store
+        if store is None:
+            return
+        keys = {name: f"../{SECRETS}/{said.removeprefix('file:')}" if said else "" for name, said in
+                (("access_key", store.access_key), ("secret_key", store.secret_key))}  # fmt: skip
+        keep = None if store.keep_gb is None else int(store.keep_gb * 1e9)
+        described = Store(store.url, store.endpoint, store.region, **keys, keep_bytes=keep)
+        describe(self.data.path / erasure_swap.ARCHIVE, described)
 
     def _tell_configuration(self) -> None:
         """Make the configured key and definitions known, and say of those that hold which of them may be a mistake."""
