@@ -37,12 +37,26 @@ export function askMetric(metric: string, range: Range, versus: Versus, points =
   });
 }
 
+export type AskedSpan = { from: number; to: number; back: number; bucket: number };
+
+/** The ends of a range, its buckets, and how far back what it is compared with begins. */
+export function spanOf(range: Range, versus: Versus, points: number): AskedSpan {
+  const { from, to } = ends(range);
+  return { from, to, back: shiftBack(range, versus) ?? 0, bucket: Math.max(10, Math.ceil((to - from) / points)) };
+}
+
+/** The answer of one metric, of the rows of several. */
+export function metricAnswer(rows: unknown[][], metric: string, range: Range, { from, to, back, bucket }: AskedSpan, points: number): MetricAnswer {
+  const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
+  const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));
+  return { series: seriesOf(rows, metric), from, to, back, bucket, closed };
+}
+
 async function send(group: string) {
   const { range, versus, points, asked } = waiting.get(group)!;
   waiting.delete(group);
-  const { from, to } = ends(range);
-  const bucket = Math.max(10, Math.ceil((to - from) / points));
-  const back = shiftBack(range, versus) ?? 0;
+  const span = spanOf(range, versus, points);
+  const { from, to, back, bucket } = span;
   const start = from - back;
   const names = [...new Set(asked.map(({ metric }) => metric))];
   const prior = `epoch(start) < ${from - back + range.seconds}`;
@@ -56,11 +70,7 @@ async function send(group: string) {
     GROUP BY ALL ORDER BY metric, key, is_now, place`;
   try {
     const { rows } = await sql(statement, MOST_ROWS);
-    for (const { metric, resolve } of asked) {
-      const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
-      const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));
-      resolve({ series: seriesOf(rows, metric), from, to, back, bucket, closed });
-    }
+    for (const { metric, resolve } of asked) resolve(metricAnswer(rows, metric, range, span, points));
   } catch (error) {
     for (const { reject } of asked) reject(error);
   }

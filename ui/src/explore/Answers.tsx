@@ -57,7 +57,7 @@ function UserLines({ points, open }: Users & { open: Open }) {
   return <Lines label="Users over time" times={times} lines={lines} open={(time, line) => open(cellOf(time, line))} />;
 }
 
-function FunnelBars({ groups, open }: Funnel & { open: Open }) {
+export function FunnelBars({ groups, open }: Funnel & { open: Open }) {
   return (
     <div class="funnels" tabIndex={0} role="region" aria-label="Steps of the funnel">
       {groups.map((group, i) => {
@@ -121,7 +121,7 @@ function Members({ cohort, users, open }: Cohort & { open: Open }) {
   );
 }
 
-function RetentionGrid({ cohorts, interval, open }: Retention & { open: Open }) {
+export function RetentionGrid({ cohorts, interval, open }: Retention & { open: Open }) {
   const shown = cohorts.filter(({ users }) => users > 0);
   if (shown.length === 0) return <Empty title="Nobody began in this range"> </Empty>;
   const periods = Math.max(...shown.map(({ periods }) => periods.length));
