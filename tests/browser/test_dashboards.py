@@ -8,16 +8,11 @@ from typing import Any
 
 import pytest
 from fastapi import Request
-from playwright.sync_api import Page, expect
 
-from .conftest import Visit
 from .fake_live import FakeLive, definition
-from .looking import eventually, live, tile
 from .scenes import server
 from .shop_scene import orders
-from .test_accessibility import AXE, violations
 from .test_explore import ANSWERS
-from .test_widgets import panel
 
 pytestmark = pytest.mark.slow
 

@@ -25,7 +25,10 @@ type Props = { widget: WidgetSpec; complaint: string; change: (widget: WidgetSpe
 /** What the chosen widget shows, and how; the board beside it shows each change at once. */
 export function Options({ widget, complaint, change, close }: Props) {
   const head = useRef<HTMLInputElement>(null);
-  useEffect(() => head.current?.focus({ preventScroll: true }), [widget.id]);
+  useEffect(() => {
+    head.current?.focus({ preventScroll: true });
+    head.current?.closest("aside")?.scrollIntoView({ block: "nearest" }); // below the board, or above it, where there is little room
+  }, [widget.id]);
   const info = infoOf(widget.type);
   const source = sourceOf(widget);
   const metrics = metricNames();

@@ -15,7 +15,7 @@ import { Choice } from "../widgets/Choice";
 const DAY = 86_400;
 const SPANS = { look: 0, day: DAY, week: 7 * DAY } as const;
 type Since = keyof typeof SPANS;
-const MARKS: Record<Sentence["mood"], string> = { alarm: "■", bad: "▲", good: "▲", calm: "●" };
+const MARKS: Record<Sentence["mood"], string> = { alarm: "■", bad: "▼", good: "▲", calm: "●" };
 const WORDS: Record<Sentence["mood"], string> = { alarm: "look at it", bad: "worse", good: "better", calm: "news" };
 
 /** What changed since the reader last looked, in sentences with numbers. */

@@ -23,6 +23,9 @@ import { TopicPage } from "./TopicPage";
 import { UserPage } from "./UserPage";
 
 const HomePage = lazily<PageProps>("Home", () => import("./HomePage").then(({ HomePage }) => HomePage));
+const ModelsPage = lazily<PageProps>("Models", () => import("../models/ModelsPage").then(({ ModelsPage }) => ModelsPage));
+const ModelPage = lazily<PageProps>("the model", () => import("../models/ModelPage").then(({ ModelPage }) => ModelPage));
+const ExperimentPage = lazily<PageProps>("the training run", () => import("../models/ExperimentPage").then(({ ExperimentPage }) => ExperimentPage));
 const SettingsPage = lazily<PageProps>("Settings", () => import("./SettingsPage").then(({ SettingsPage }) => SettingsPage));
 
 export type Captured = Record<string, string>;
@@ -55,6 +58,9 @@ export const routes: readonly Route[] = [
   { pattern: "home", title: () => "Home", crumb: "What changed since you last looked", range: "none", page: HomePage, home: "home" },
   { pattern: "new-dashboard", title: () => "New dashboard", crumb: "Drag, choose, save", range: "answers", page: EditPage, home: "new-dashboard" },
   { pattern: "dashboards/:id/edit", title: dashboard.title, crumb: "Editing", range: "answers", page: EditPage, home: "dashboards" },
+  { pattern: "models", title: () => "Models", crumb: "What is trained, what answers, and how it fares", range: "none", page: ModelsPage, home: "models" },
+  { pattern: "models/:name", title: ({ name }) => name ?? "", crumb: "Model", range: "none", page: ModelPage, home: "models" },
+  { pattern: "experiments/:id", title: () => "Training run", crumb: "Its trials, the best first", range: "none", page: ExperimentPage, home: "models" },
   { pattern: "rotate", title: () => "In turn", crumb: "Dashboards one after the other", range: "some", page: RotatePage, home: "" },
   { pattern: "settings", title: () => "Settings", crumb: "Keys, links, channels", range: "none", page: SettingsPage, home: "settings" },
   { pattern: "dashboards/:id", ...dashboard, crumb: "Dashboard", home: "dashboards" },
@@ -130,6 +136,7 @@ export const rail = computed<RailGroup[]>(() => {
         { title: "Events", link: href(["events"]), icon: "list", here: at("events"), tab: true },
         { title: "Explore", link: href(["explore"]), icon: "chart", here: at("explore") },
         { title: "Insights", link: href(["insights"]), icon: "up", here: at("insights") },
+        { title: "Models", link: href(["models"]), icon: "cube", here: at("models") },
         { title: "SQL", link: href(["sql"]), icon: "sql", here: at("sql") },
       ],
     },

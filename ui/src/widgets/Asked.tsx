@@ -29,7 +29,7 @@ function Asked({ widget, title }: Props) {
     range.span ? REFRESH_MS : 0,
   );
   const behind = exploring(question);
-  const open = (cell: Cell) => !shared && setOpened(cell);
+  const open = shared ? undefined : setOpened;
   const found = answer.data.value;
   return (
     <>
