@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from actors.collectors.pull import PullCollector
-from actors.definitions.channel import SECTIONS, ChannelSection
+from actors.definitions.channel import SECTIONS
+from actors.definitions.channel_section import ChannelSection
 from actors.definitions.schema import Section, Word
 from actors.definitions.source import SOURCE_SECTIONS
 from actors.pulling import Pull
@@ -105,7 +106,17 @@ class Channel(Protocol):
     """A way by which people are told: at least once, with a key that makes repeats harmless."""
 
     def send(self, key: str, body: str) -> None:
-        """Deliver ``body`` (JSON). Raises ``actors.edges.channels.Undelivered``; whatever else it raises is tried again."""
+        """Deliver ``body`` (JSON). Raises ``actors.edges.channels.undelivered.Undelivered``; whatever else it raises is
+        tried again."""
+        ...
+
+
+@runtime_checkable
+class Conversation(Channel, Protocol):
+    """A channel in which what follows of an alert can be said as an answer to what was said first."""
+
+    def send_in(self, key: str, body: str, thread: str | None) -> str | None:
+        """As ``send``, in ``thread`` where there is one. Answers the thread that it began, where it began one."""
         ...
 
 

@@ -35,6 +35,8 @@ class Surroundings:
     """Raises ``Overloaded`` while nothing new is taken in."""
     changed: Callable[[], None]
     """To be called when a view has moved."""
+    place: LogSpec
+    """Where the log is, for a process of a worker's own."""
 
 
 class Drive(Protocol):

@@ -1,4 +1,5 @@
-"""How times are written: packed numbers (``202401``), the reduced forms of ISO 8601 (``1949-W03``), quarters, month names.
+"""How times are written: packed numbers (``202401``), the reduced forms of ISO 8601 (``1949-W03``), quarters, month names,
+days with the year at the end (``31.12.2024``).
 
 A form is a template of fields; it reads whole columns and writes times in the same way. The years of a packed number say
 whether it is one: seconds since 1970 begin with 19 from the year 2030 on only, and a column is read as packed only where
@@ -34,8 +35,13 @@ _DIGITS = {
     "G": 4,
     "V": 2,
     "u": 1,
+    "n": 0,
+    "e": 0,
+    "k": 0,
 }
-"""Fields of digits and their widths: ``f`` ms, ``j`` day of the year, ``q`` quarter, ``h`` half; G, V, u the week's."""
+"""Fields of digits and their widths: ``f`` ms, ``j`` day of the year, ``q`` quarter, ``h`` half; G, V, u the week's; n, e, k
+month, day and hour in one digit or two (0)."""
+_LOOSE = {"m": "n", "d": "e", "H": "k"}
 _NAMES = {"B": MONTHS, "b": _SHORT}
 _FIELD = re.compile(r"\{(\w)\}")
 _PIECE = re.compile(r"\{\w\}|[^{]+")
@@ -60,7 +66,8 @@ class Form:
     def __str__(self) -> str:
         """As people say it: YYYY-MM."""
         spoken = {"Y": "YYYY", "y": "YY", "m": "MM", "d": "DD", "H": "HH", "M": "MM", "S": "SS", "f": "mmm", "j": "DDD",
-                  "G": "YYYY", "V": "ww", "u": "D", "q": "q", "h": "h", "b": "Mon", "B": "Month"}  # fmt: skip
+                  "G": "YYYY", "V": "ww", "u": "D", "q": "q", "h": "h", "b": "Mon", "B": "Month",
+                  "n": "M", "e": "D", "k": "H"}  # fmt: skip
         return _FIELD.sub(lambda found: spoken[found[1]], self.template)
 
     @property
@@ -101,6 +108,7 @@ class Form:
             "j": (days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1,
             "G": thursday.astype(np.int64) + 1970, "u": weekday + 1,
             "V": (days - weekday + 3 - thursday.astype("datetime64[D]")).astype(np.int64) // 7 + 1,
+            "n": month + 1, "e": (days - months.astype("datetime64[D]")).astype(np.int64) + 1, "k": clock // 3_600_000_000,
             "H": clock // 3_600_000_000, "M": clock // 60_000_000 % 60, "S": clock // 1_000_000 % 60,
             "f": clock // 1000 % 1000,
         }  # fmt: skip
@@ -118,7 +126,9 @@ def _pattern(piece: str) -> str:
     if piece[0] != "{":
         return re.escape(piece)
     field = piece[1]
-    return f"(?P<{field}>{'|'.join(_NAMES[field]) if field in _NAMES else f'[0-9]{{{_DIGITS[field]}}}'})"
+    if field in _NAMES:
+        return f"(?P<{field}>{'|'.join(_NAMES[field])})"
+    return f"(?P<{field}>[0-9]{{{_DIGITS[field] or '1,2'}}})"
 
 
 def _number(field: str, text: str) -> int:
@@ -143,14 +153,15 @@ def _moments(parts: dict[str, I64], fits: Bools) -> tuple[I64, Bools]:
         year = parts["Y"] if "Y" in parts else parts["y"] + np.where(parts["y"] < _PIVOT, 2000, 1900)
         month = next(
             (start + step * parts[field] for field, start, step in
-             (("m", 0, 1), ("q", -2, 3), ("h", -5, 6), ("b", 1, 1), ("B", 1, 1)) if field in parts), zero + 1,
+             (("m", 0, 1), ("n", 0, 1), ("q", -2, 3), ("h", -5, 6), ("b", 1, 1), ("B", 1, 1)) if field in parts), zero + 1,
         )  # fmt: skip
         fits = fits & (month >= 1) & (month <= 12)
         months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-        days = months.astype("datetime64[D]") + parts.get("d", parts.get("j", zero + 1)) - 1
+        days = months.astype("datetime64[D]") + next((parts[day] for day in "dej" if day in parts), zero + 1) - 1
         whole = "datetime64[Y]" if "j" in parts else "datetime64[M]"
         fits = fits & (days.astype(whole) == months.astype(whole))
-    hour, minute, second = (parts.get(field, zero) for field in "HMS")
+    hour = parts.get("H", parts.get("k", zero))
+    minute, second = (parts.get(field, zero) for field in "MS")
     fits = fits & (hour < 24) & (minute < 60) & (second < 60)
     clock = ((hour * 60 + minute) * 60 + second) * 1_000_000 + parts.get("f", zero) * 1000
     return days.astype("datetime64[us]").astype(np.int64) + clock, fits
@@ -203,13 +214,38 @@ _TEXTS = (
 )  # fmt: skip
 
 
+_DAYS = (
+    "{m}/{d}/{Y}", "{d}/{m}/{Y}", "{d}.{m}.{Y}", "{m}-{d}-{Y}", "{d}-{m}-{Y}", "{Y}/{m}/{d}", "{Y}.{m}.{d}",
+    "{m}/{d}/{y}", "{d}/{m}/{y}", "{d}.{m}.{y}", "{m}-{d}-{y}", "{d}-{m}-{y}",
+    "{d} {b} {Y}", "{d}-{b}-{Y}", "{d}/{b}/{Y}", "{d}. {b} {Y}", "{b} {d}, {Y}", "{b} {d} {Y}",
+    "{d} {B} {Y}", "{d}. {B} {Y}", "{B} {d}, {Y}", "{B} {d} {Y}",
+)  # fmt: skip
+_CLOCKS = ("", " {H}:{M}", " {H}:{M}:{S}", ", {H}:{M}", ", {H}:{M}:{S}", "T{H}:{M}:{S}")
+_DATED = re.compile(r"\d{1,4}[./ -]|[A-Za-z]{3,9} \d")
+_OF_DAYS = tuple(day + clock for day in _DAYS for clock in _CLOCKS)
+
+
 def written(texts: Sequence[str]) -> tuple[Form, I64, Bools] | None:
-    """The first form that the first of ``texts`` has: its times, and which texts have it, too; None for no such form."""
+    """The first form that the first of ``texts`` has: its times, and which texts have it, too; None for no such form.
+
+    Of days, which can be written in several ways that look alike, the one that most of them have: ``01/02/2024`` is the
+    second of January unless another row says otherwise, as for models (``analytics.models.number_formats``).
+    """
     for form in map(Form, _TEXTS):
         if texts and form.read(texts[:1])[1].all():
             us, fits = form.read(texts)
             return (Form(_spelled(form.template, texts[0])), us, fits)
-    return None
+    best: tuple[Form, I64, Bools] | None = None
+    for template in _OF_DAYS if texts and _DATED.match(texts[0]) else ():
+        for form in (Form(template), Form(_FIELD.sub(lambda f: f"{{{_LOOSE.get(f[1], f[1])}}}", template))):
+            if not form.read(texts[:1])[1].all():
+                continue
+            us, fits = form.read(texts)
+            if best is None or fits.sum() > best[2].sum():
+                best = Form(_spelled(form.template, texts[0])), us, fits
+            if fits.all():
+                return best
+    return best
 
 
 def _spelled(template: str, text: str) -> str:

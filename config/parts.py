@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors.dashboards import alert_system, insights, system_health, user_activity
-from actors.edges import channels
+from actors.dashboards import (
+    alert_system,
+    business_metrics,
+    campaign_performance,
+    forecasts,
+    insights,
+    revenue_tracking,
+    system_health,
+    user_activity,
+)
+from actors.edges.channels import part as channels
 from actors.edges.sources import clock, machine
+from actors.models import part as models
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp
 from serve.posthog import part as posthog
-from serve.sources import feed, file, http, kafka, logs, prometheus, redis, sql, websocket
+from serve.sources import campaigns, feed, file, http, kafka, logs, prometheus, redis, sql, websocket
 from serve.webhooks import part as webhooks
 from serve.website import part as website
 
@@ -19,6 +29,7 @@ BUILT_IN: tuple[Part, ...] = (
     clock.PART,
     machine.PART,
     file.PART,
+    campaigns.PART,
     prometheus.PART,
     http.PART,
     sql.PART,
@@ -35,6 +46,11 @@ BUILT_IN: tuple[Part, ...] = (
     system_health.PART,
     alert_system.PART,
     insights.PART,
+    models.PART,
+    forecasts.PART,
+    business_metrics.PART,
+    revenue_tracking.PART,
+    campaign_performance.PART,
 )
 
 

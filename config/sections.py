@@ -52,6 +52,8 @@ class Server(Section):
     cors_origins: tuple[Origin, ...] = ()
     """Sites whose pages may send events and ask with an API key, as `https://shop.example`; `*` for all. None by default."""
     max_body_bytes: int = Field(default=5_000_000, ge=1_000)
+    objective: float = Field(default=0.999, gt=0, lt=1)
+    """The share of requests that is to be good; the burn rate of `hindcast operational` is measured by it."""
     max_ahead_s: float = Field(default=600.0, ge=0, le=86_400)
     """How far ahead of this machine's clock the time of an event may be; one that is further ahead is refused."""
 

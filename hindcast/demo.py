@@ -9,11 +9,12 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import click
 import msgspec
 
+from config.complete import MODELS
 from events.errors import Rejected
 from hindcast.simulator import COURSE, SAAS
 from hindcast.simulator.history import EVENTS, WEEKS, History
@@ -33,6 +34,8 @@ class Open(Protocol):
     def create_key(self, name: str, scopes: list[str], source: str | None = None) -> str: ...
 
     def revoke_keys(self, name: str) -> None: ...
+
+    def train_in_background(self, models: Mapping[str, Mapping[str, Any]], *, after_import: bool = False) -> None: ...
 
     def wait(self) -> None: ...
 
@@ -59,6 +62,7 @@ def past_of(data: Path, seed: int, wanted: bool, *, weeks: float = WEEKS, events
 def run(system: Open, seed: int = 7, rate: float | None = None, past: History | None = None) -> None:
     """Feed a started ``system`` and wait until it ends (Ctrl-C)."""
     rate = rate or (past.rate if past else BUSY)
+    system.train_in_background({name: {} for name in MODELS}, after_import=past is not None)
     with simulator(system, seed, rate, past):
         click.echo(f"  About {rate:.3g} events a second come from {COURSE} and {SAAS}, both simulated.")
         if past:

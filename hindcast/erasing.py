@@ -63,14 +63,7 @@ def erase(
     person, a log on a server), ``Transient`` (no room: it takes as much as log and archive have), ``Corrupt``.
     """
     data = DataDir(data_dir.absolute())
-    log_in(data.path)
-    place = recorded(data.path) or Place()
-    if place.place != SQLITE:
-        raise Rejected(
-            "data_dir",
-            f"the log of {data_dir} is in {place.shown}, where nothing can be erased yet; bring it into files first: "
-            "`hindcast migrate --to sqlite`",
-        )
+    refuse_servers(data.path)
     data.claim()
     try:
         kept_streams.keep(data.path / kept_streams.FOLDER, parts())
@@ -83,6 +76,18 @@ def erase(
         if not (data.path / DRAFT / READY).exists():
             shutil.rmtree(data.path / DRAFT, ignore_errors=True)
         data.release()
+
+
+def refuse_servers(data_dir: Path) -> None:
+    """Raises ``Rejected`` where there is no log, or it is on a server."""
+    log_in(data_dir)
+    place = recorded(data_dir) or Place()
+    if place.place != SQLITE:
+        raise Rejected(
+            "data_dir",
+            f"the log of {data_dir} is in {place.shown}, where nothing can be erased yet; stop the system and bring it into "
+            "files first: `hindcast migrate --to sqlite`",
+        )
 
 
 def _erased(path: Path, subject: str, also: list[str], reference: str, tenant: str | None) -> Receipt:

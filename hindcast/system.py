@@ -6,9 +6,10 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
@@ -19,13 +20,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.edges.acknowledging import make_secret
 from actors.edges.secrets import SECRETS
+from actors.models.part import ModelsSection
 from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
 from events.catalog import Stream
-from events.errors import Rejected, Transient
+from events.errors import Corrupt, Rejected, Transient
 from events.log import LogSpec
 from hindcast import erasure_swap, kept_streams, runtime, topology, workflow
 from hindcast.added_cells import AddedCells
@@ -33,19 +36,28 @@ from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
 from hindcast.defined_sources import DefinedSources
 from hindcast.definition_warnings import definition_warnings
+from hindcast.erasing_live import Answer, Door, Wanted
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
+from hindcast.model_serving import ModelServing
+from hindcast.model_training import ended, started
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
 from hindcast.workflow import Setup, Workflow
 from serve.deployed import gateway_app, live_app
 from serve.keys import key_hash
-from serve.spec import GatewaySpec, QueryBounds
+from serve.predicting.artifacts import FOLDER as ARTIFACTS
+from serve.spec import GatewaySpec, ModelBounds, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
+    from hindcast.datasets import Dataset
     from hindcast.engine import AnalyticsEngine
     from hindcast.engine.dashboards import RealTimeDashboard
+    from hindcast.engine.predicting import PredictiveAnalytics
+    from hindcast.modelling.manager import MLModelManager
+    from hindcast.modelling.training import Run
+    from hindcast.receipts import Receipt
 
 logger = logging.getLogger(__name__)
 Placement = Literal["auto", "packed", "spread"]
@@ -90,12 +102,16 @@ class System:
         self._reconciler: Reconciler | None = None
         self._orders: Orders | None = None
         self._defined: DefinedSources | None = None
+        self._models: ModelServing | None = None
         self._hold: LogHold | None = None
         self._log_spec: LogSpec | None = None
         self._stop_asked = threading.Event()
         self._running = False
         self._port = self.settings.server.port
         self._engine: AnalyticsEngine | None = None
+        self._predictive: PredictiveAnalytics | None = None
+        self._ml: MLModelManager | None = None
+        self._trainer: subprocess.Popen[bytes] | None = None
         self._left: tuple[Stream, ...] = ()
         """The streams of plug-ins that are not there any more."""
 
@@ -133,10 +149,13 @@ class System:
             self._defined.start()
             self._deploy()
             self._await_ready()
+            self._serve_models()
         except BaseException:
             self.stop()
             raise
         self._running = True
+        if self.settings.models:
+            self.train_in_background(self.settings.models)
         return self
 
     @property
@@ -169,6 +188,7 @@ class System:
             left=self._left,
         )
         self._fleet = Fleet(spec, runtime.NAMESPACE)
+        make_secret(self.data.path / SECRETS)
         cells = topology.cells(self.settings, self.data.path, self.url)
         added = [(cell, host) for cell, host in self._added.made(parts()) if cell.name not in {c.name for c in cells}]
         self._reconciler = Reconciler(
@@ -243,7 +263,7 @@ class System:
             logger.warning("%s: %s", name, why)
 
     def _deploy(self) -> None:
-        server = self.settings.server
+        server, models = self.settings.server, topology.models(self.settings)
         spec = GatewaySpec(
             tenant=self.settings.tenant,
             hosts=self.placement.where,
@@ -254,6 +274,7 @@ class System:
             bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
+            objective=server.objective,
             queries=QueryBounds(**self.settings.queries.model_dump()),
             otlp="otlp" in {part.name for part, _ in self.settings.asked_parts()},
             routes=topology.routes(self.settings),
@@ -262,9 +283,26 @@ class System:
             secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),
             left=self._left,
+            models=None if models is None else self._bounds_of(models),
         )
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))
+
+    def _bounds_of(self, section: ModelsSection) -> ModelBounds:
+        artifacts = self.data.path / ARTIFACTS
+        return ModelBounds(artifacts, section.max_model_mb, section.max_rows, section.require_approval)
+
+    def _serve_models(self) -> None:
+        section, known = topology.models(self.settings), self._control
+        if section is not None:
+            self._models = ModelServing(
+                self._log.open(),
+                self.settings.tenant,
+                self.data.path / ARTIFACTS,
+                section,
+                lambda: known.shown("model_registry", "models")["models"],
+            )
+            self._models.start()
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_S
@@ -304,8 +342,48 @@ class System:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, asked)
-        while not self._stop_asked.wait(0.5):
-            pass
+        door = Door(self.data.path)
+        try:
+            while not self._stop_asked.wait(0.5):
+                if door.serve(self._asked_to_erase):
+                    door.close()
+                    if not self._running:
+                        raise Transient("the system did not start again after an erasure; see above", 5.0)
+                    door = Door(self.data.path)
+        finally:
+            door.close()
+
+    def erase(self, subject: str, also: Sequence[str] = (), reference: str = "", tenant: str | None = None) -> Receipt:
+        """Erase a person: the system drains and stops, log and archive are written anew, and it starts again.
+
+        See ``hindcast.erasing.erase``, which raises; whatever it raises, a system that ran starts again.
+        """
+        from hindcast.erasing import erase
+
+        ran = self._running
+        self.stop()
+        try:
+            return erase(self.data.path, subject, also, reference, tenant)
+        finally:
+            if ran:
+                self.start()
+
+    def _asked_to_erase(self, wanted: Wanted) -> Answer:
+        logger.warning("asked to erase a person: it drains, and starts again when that is done")
+        answer = Answer()
+        try:
+            from hindcast.erasing import erase
+
+            self.stop()
+            answer.receipt = erase(self.data.path, wanted.subject, wanted.also, wanted.reference, wanted.tenant)
+        except (Rejected, Transient, Corrupt) as error:
+            answer.field, answer.reason = getattr(error, "field", ""), getattr(error, "reason", str(error))
+        try:
+            self.start()
+        except (Rejected, Transient) as error:
+            logger.exception("it does not start again")
+            answer.after = str(error)
+        return answer
 
     def ask_stop(self) -> None:
         """Let ``wait`` return."""
@@ -315,7 +393,10 @@ class System:
         """Take no more requests, drain every host, end all that was started. Harmless where nothing runs."""
         import ray
 
+        self._end_trainer()
         if ray.is_initialized():
+            if self._models:
+                self._models.stop()
             runtime.stop_serve()
             if self._defined:
                 self._defined.stop()
@@ -330,7 +411,7 @@ class System:
             self._hold.end()
             runtime.forget_sockets(self.data.path)
         self._hold = self._log_spec = None
-        self._fleet = self._reconciler = self._orders = self._defined = None
+        self._fleet = self._reconciler = self._orders = self._defined = self._models = None
         self._running = False
         self.data.release()
 
@@ -376,10 +457,69 @@ class System:
             self._engine = AnalyticsEngine(self.client)
         return self._engine
 
+    def dataset(self, label: str | Mapping[str, Any], **asked: Any) -> Dataset:
+        """A table to learn from, with its leakage report: as ``Client.dataset``."""
+        with self.client as client:
+            return client.dataset(label, **asked)
+
     @property
     def dashboards(self) -> RealTimeDashboard:
         """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
         return self.engine.dashboards
+
+    def train_in_background(self, models: Mapping[str, Mapping[str, Any]], *, after_import: bool = False) -> None:
+        """Train these of the six models from the log, in a niced process, and again where that is asked for.
+
+        ``models``: settings of each one's training, by name. ``after_import``: only once a past has come in. How far it is
+        stands in the topic ``experiments``. Calling it again ends the process before.
+        """
+        if not self._running:
+            raise Transient("the system does not run; start it", 1.0)
+        self._end_trainer()
+        self._trainer = started(self.url, self.admin_key, self.data.path / ARTIFACTS, models, after_import=after_import)
+
+    def _end_trainer(self) -> None:
+        if self._trainer is not None:
+            ended(self._trainer)
+            self._trainer = None
+
+    @property
+    def ml(self) -> MLModelManager:
+        """Training, registry, deployment and monitoring of this system's models."""
+        from hindcast.modelling.manager import MLModelManager  # here: only programs that use it need what trains models
+
+        if self._ml is None or self._ml.address != self.url:
+            self._ml = MLModelManager(self.client, self.data.path / ARTIFACTS, "ray" if self._running else "auto")
+            if self.settings.ml_config:
+                self._ml.initialize(self.settings.ml_config)
+        return self._ml
+
+    def tune(self, data: Any, target: str = "", budget: str | float = "60s", name: str = "", **config: Any) -> Run:
+        """Search a model for ``data`` on Ray Tune, record every trial, and register the model where it is good enough.
+
+        ``data``: a table (then ``target`` and ``name`` are needed), or a dataset of this system. ``config``: more of
+        ``tuning.config.Config``. Raises ``WrongInput``, which names the column.
+        """
+        return self.ml.tune(data, target, budget, name, **config)
+
+    def deploy(
+        self, run: Run | str, mode: Literal["live", "canary", "shadow"] = "live", **config: Any
+    ) -> dict[str, Any]:
+        """Serve the version of a run, or one by its id: for all, for a share, or beside the champion, unseen."""
+        return self.ml.deploy(run, mode, **config)
+
+    def backtest(self, run: Run | str, months: float = 1.0) -> dict[str, Any]:
+        """What a version would have said of the predictions of the last ``months``, against what was said and what came."""
+        return self.ml.backtest(run, months)
+
+    @property
+    def predictive(self) -> PredictiveAnalytics:
+        """The six predictive models in this program: trained here, or loaded from where they are kept."""
+        from hindcast.engine.predicting import PredictiveAnalytics
+
+        if self._predictive is None:
+            self._predictive = PredictiveAnalytics()
+        return self._predictive
 
     @property
     def admin_key(self) -> str:

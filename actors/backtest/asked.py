@@ -20,7 +20,10 @@ from events.nearest import did_you_mean
 
 RULES, WATCHES = "alert_evaluator", "anomaly"
 KIND = {RULES: "rule", WATCHES: "anomaly"}
-_DECIDE = {RULES: ("threshold", "for_s", "no_data", "severity", "condition"), WATCHES: ("false_alarms_per_week",)}
+_DECIDE = {
+    RULES: ("threshold", "clear_threshold", "for_s", "keep_firing_for_s", "no_data", "severity", "condition"),
+    WATCHES: ("false_alarms_per_week",),
+}
 """What ``set`` may change."""
 assert (alerting.CELL, watching.CELL) == (RULES, WATCHES)
 
@@ -52,7 +55,8 @@ class Other(BaseModel):
 class Asked(BaseModel):
     """One backtest. Without ``rules`` (or ``anomalies``) it takes those that hold now; ``set`` changes a field of each.
 
-    ``against``: other settings; or ``live``: what really happened.
+    ``metrics``: definitions of metrics that the rules are about, and that are not there, or say something else; they are
+    counted from the log. ``against``: other settings; or ``live``: what really happened.
     """
 
     model_config = ConfigDict(
@@ -66,6 +70,7 @@ class Asked(BaseModel):
     fold: Literal["alert_evaluator", "anomaly"] = "alert_evaluator"
     rules: list[dict[str, Any]] | None = None
     anomalies: list[dict[str, Any]] | None = None
+    metrics: Annotated[list[dict[str, Any]], Field(max_length=100)] = []
     changes: Annotated[dict[str, Any], Field(alias="set", default_factory=dict[str, Any])]
     start: Annotated[datetime | None, Field(alias="from")] = None
     end: Annotated[datetime | None, Field(alias="to")] = None
@@ -141,8 +146,27 @@ def setting(
     return Setting(watches=tuple(AnomalySpec.of_said(one.spec) for one in accepted))
 
 
+_OF_RULE = tuple(name for name in Rule.__struct_fields__ if name != "channels")
+
+
 def _fields(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: spec[name] for name in ("name", "condition", "threshold", "severity", "for_s", "no_data")}
+    return {name: spec[name] for name in _OF_RULE}
+
+
+def brought(metrics: Sequence[Mapping[str, Any]], fold: str, among: Inventory) -> tuple[dict[str, Any], ...]:
+    """The metrics that have to be counted: they do not hold, or say something else. Raises ``Rejected``."""
+    if metrics and fold != RULES:
+        raise Rejected(
+            "metrics", f"are counted for rules; the fold {fold} goes by metrics that are there: define them first"
+        )
+    others = Inventory({key: spec for key, spec in among.specs.items() if key.kind == "metric"})  # nothing else changes
+    accepted = accept([Wanted("metric", None, spec) for spec in metrics], others) if metrics else []
+    for one in accepted:
+        if one.key.name.startswith("{"):
+            raise Rejected(
+                "metrics", f"{one.key.name!r} names a metric for each value; give each one that a rule needs"
+            )
+    return tuple(one.spec for one in accepted if among.specs.get(one.key) != one.spec)
 
 
 def micros(at: datetime) -> int:

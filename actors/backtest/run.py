@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,10 +13,11 @@ from pyarrow import compute
 from actors.alerts.state import Rule
 from actors.alerts.wording import Wording
 from actors.analyzers.anomaly_watch import AnomalySpec
-from actors.backtest import alerting, watching
+from actors.backtest import alerting, counting, watching
 from actors.backtest.alerting import Found
-from actors.backtest.asked import RULES, Asked, Other, Setting, setting
-from actors.definitions.inventory import Inventory
+from actors.backtest.asked import RULES, Asked, Other, Setting, brought, setting
+from actors.backtest.taken import ALL, Committed
+from actors.definitions.inventory import Inventory, Key
 from actors.definitions.then import definitions_then
 from analytics.episodes import Fit, Share, Span, a_week, fit
 from events.catalog import ALERTS, ANOMALIES
@@ -25,6 +26,12 @@ from query.as_of import iso
 from query.history import History
 
 pc: Any = compute  # its functions are made at import, where no type checker sees them
+LEAD_S = 86_400.0
+"""Rules count from so long before the span on: what has been wrong for longer fires at once, and before it."""
+AFTER_S = 3_600.0
+"""Rows may come so long after their time and their metric's lateness."""
+TURNS = tuple(f"alert.{turn}" for turn in ("pending", "calmed", "fired", "resolved", "acknowledged", "revised"))
+"""What the alerts of rules do; who is told of it is another matter."""
 SHOWN = ("time", "type", "rule", "key", "metric", "value", "threshold", "severity", "alert", "message")
 
 
@@ -37,11 +44,15 @@ class Part:
     named: frozenset[str] = frozenset()
     wording: Wording | None = None
     watches: tuple[AnomalySpec, ...] = ()
+    counted: tuple[dict[str, Any], ...] = ()
+    """Metrics that are counted for these rules; they are about no others."""
+    span: Committed = ALL
 
     def run(self, log: LogReader) -> Found:
         if self.watches:
-            return watching.flagged(log, self.tenant, self.watches)
-        return alerting.evaluated(log, self.tenant, self.groups, self.named, self.wording)
+            return watching.flagged(log, self.tenant, self.watches, self.span)
+        slices = counting.counted(log, self.tenant, self.counted, self.span) if self.counted else None
+        return alerting.evaluated(log, self.tenant, self.groups, self.named, self.wording, slices, self.span)
 
 
 Runs = Callable[[Sequence[Part]], list[Found]]
@@ -72,12 +83,16 @@ def backtest(
     """
     among = Inventory.of(definitions_then(log, tenant))
     start, end = asked.span
+    metrics = brought(asked.metrics, asked.fold, among)
+    among = among.changed({Key("metric", spec["name"]): spec for spec in metrics})
     wanted = setting(asked.fold, asked.rules, asked.anomalies, asked.changes, among)
     runs = runs or (lambda found: [part.run(log) for part in found])
     named = frozenset(name for name in among.names("metric") if not name.startswith("{"))
 
     def folded(of: Setting) -> Found:
-        return _together(runs(_divided(of, tenant, named, wording, parts)))
+        span = _committed(start, end, of, among)
+        found = runs([*_divided(of, tenant, named, wording, parts, metrics, span)])
+        return _together(found)
 
     here = folded(wanted)
     start = here.first if start is None else start
@@ -112,12 +127,39 @@ def backtest(
     }
 
 
-def _divided(of: Setting, tenant: str, named: frozenset[str], wording: Wording | None, parts: int) -> list[Part]:
-    """The work in at most ``parts`` parts; what has to be folded together stays together."""
+def _divided(
+    of: Setting,
+    tenant: str,
+    named: frozenset[str],
+    wording: Wording | None,
+    parts: int,
+    metrics: tuple[dict[str, Any], ...],
+    span: Committed,
+) -> Iterator[Part]:
+    """The work in about ``parts`` parts; what has to be folded together stays together."""
     if of.watches:
-        return [Part(tenant, watches=of.watches[i::parts]) for i in range(min(parts, len(of.watches)))]
+        for i in range(min(parts, len(of.watches))):
+            yield Part(tenant, watches=of.watches[i::parts], span=span)
+        return
+    counted = {spec["name"]: spec for spec in metrics}
     groups = sorted(alerting.grouped(of.rules, named), key=len, reverse=True)
-    return [Part(tenant, tuple(groups[i::parts]), named, wording) for i in range(min(parts, len(groups)))]
+    ours = [group for group in groups if group[0].metric in counted]
+    told = [group for group in groups if group[0].metric not in counted]
+    for i in range(min(parts, len(told))):
+        yield Part(tenant, tuple(told[i::parts]), named, wording, span=span)
+    for i in range(min(parts, len(ours))):
+        mine = tuple(ours[i::parts])
+        yield Part(tenant, mine, named, wording, counted=tuple(counted[group[0].metric] for group in mine), span=span)
+
+
+def _committed(start: int | None, end: int | None, of: Setting, among: Inventory) -> Committed:
+    """What has to be read: rules count from a while before ``start`` on, and what is late comes after ``end``."""
+    late_s = max(
+        (float(spec.get("lateness_s", 0)) for key, spec in among.specs.items() if key.kind == "metric"), default=0
+    )
+    held_s = max((rule.for_s for rule in of.rules), default=0)
+    since = None if start is None else start - int((LEAD_S + held_s) * 1e6)
+    return Committed(since, None if end is None else end + int((late_s + AFTER_S) * 1e6))
 
 
 def _together(found: Sequence[Found]) -> Found:
@@ -134,6 +176,7 @@ def _live(log: LogReader, tenant: str, fold: str, names: Sequence[str]) -> pa.Ta
         rows = pa.RecordBatch.from_arrays(batch.columns[: len(stream.schema)], schema=stream.schema)
         if fold == RULES:
             mine = pc.is_in(rows.column("rule").cast(pa.string()), pa.array(names, pa.string()))
+            mine = pc.and_(mine, pc.is_in(rows.column("type").cast(pa.string()), pa.array(TURNS)))
         else:
             metric, aggregate = (rows.column(name).cast(pa.string()) for name in ("metric", "aggregate"))
             name = pc.binary_join_element_wise(metric, aggregate, ".")

@@ -12,10 +12,11 @@ import pyarrow as pa
 from actors.columns import times
 from actors.fold import Batch
 from actors.slices import READ_BYTES, Ahead, gapless, journal_above, slices_of
+from events.archive.log import kept_from
 from events.catalog import CLOCK, CONTROL
 from events.entry import Entry
 from events.envelope import CellName
-from events.log import LogReader
+from events.log import LogReader, Source
 
 BLOCK_ROWS = 50_000
 BLOCK_SLICES = 20_000
@@ -23,25 +24,54 @@ FIRST_ROWS = 2_000
 """Of the first block: what it shows lets the next ones be folded faster."""
 
 
-def taken(log: LogReader, cell: str, streams: Collection[str]) -> Iterator[Batch]:
-    """The slices of ``streams`` that ``cell`` took in so far, in its order; a punctuation is one, too."""
-    begun = False
+class Committed(NamedTuple):
+    """Between which times of commit is read, us UTC: what was committed before, or later, cannot matter. None: all."""
+
+    since: int | None = None
+    until: int | None = None
+
+    def holds(self, at: int) -> bool:
+        return (self.since is None or at > self.since) and (self.until is None or at <= self.until)
+
+
+ALL = Committed()
+
+
+def taken(log: LogReader, cell: str, streams: Collection[str], span: Committed = ALL) -> Iterator[Batch]:
+    """The slices of ``streams`` that ``cell`` took in so far, in its order; a punctuation is one, too.
+
+    Of ``control`` all that was committed before ``span`` comes first: what somebody said then still holds.
+    """
+    first, last = (None if at is None else log.commit_at(cell, at) for at in span)
+    tenant = CellName.parse(cell).tenant
+    begun = log.last_commit(cell)[0] > 0 and bool(log.journal(cell, 0))
+    if not begun:
+        yield from by_commit(log, tenant, streams, span)
+        return
+    if first and CONTROL.name in streams:
+        yield from by_commit(log, tenant, (CONTROL.name,), Committed(until=span.since))
     ahead = Ahead(log)
-    for row in journal_above(log, cell, 0):
-        begun = True
+    for row in journal_above(log, cell, first or 0):
+        if last is not None and row.commit > last:
+            return
         if row.stream in streams:
             yield from ahead.journaled(row)
-    if not begun:
-        yield from _by_commit(log, CellName.parse(cell).tenant, streams)
 
 
-def _by_commit(log: LogReader, tenant: str, streams: Collection[str]) -> Iterator[Batch]:
+def by_commit(log: LogReader, tenant: str, streams: Collection[str], span: Committed = ALL) -> Iterator[Batch]:
+    """The slices of ``streams`` in the order in which they were committed; all of ``control``, as for ``taken``."""
+
     def entries(stream: str, producer: str) -> Iterator[Entry]:
         after, end = 0, log.head(stream, producer)
+        here = Committed(until=span.until) if stream == CONTROL.name else span
+        if here.since is not None:
+            after = _first_after(log, (stream, producer), here.since, end)
         while after < end:
             found = gapless(log, (stream, producer), after, READ_BYTES)
             for entry in found:
-                if entry.header.first < end:
+                if here.until is not None and entry.header.committed > here.until:
+                    return
+                if entry.header.first < end and here.holds(entry.header.committed):
                     yield entry
             after = found[-1].header.end if found else end
 
@@ -52,6 +82,19 @@ def _by_commit(log: LogReader, tenant: str, streams: Collection[str]) -> Iterato
     )
     for entry in in_order:
         yield from slices_of(entry, entry.header.first, entry.header.end)
+
+
+def _first_after(log: LogReader, source: Source, at: int, end: int) -> int:
+    """An offset at or before the first entry that was committed after ``at``: commits of a producer are in order."""
+    low, high = kept_from(log, source), end
+    while low < high:
+        middle = (low + high) // 2
+        entries = log.read(*source, middle, 1)
+        if entries and entries[0].header.committed > at:
+            high = middle
+        else:
+            low = middle + 1
+    return max(kept_from(log, source), low - 1)
 
 
 class Block(NamedTuple):

@@ -11,7 +11,7 @@ from pyarrow import compute
 
 from actors.analyzers.anomaly_watch import AnomalyPast, AnomalySpec
 from actors.backtest.alerting import Found
-from actors.backtest.taken import blocks, joined, taken
+from actors.backtest.taken import ALL, Committed, blocks, joined, taken
 from actors.columns import times
 from events.catalog import ANOMALIES, METRICS
 from events.log import LogReader
@@ -20,20 +20,25 @@ pc: Any = compute  # its functions are made at import, where no type checker see
 CELL = "anomaly"
 
 
-def scored(log: LogReader, tenant: str, watches: Sequence[AnomalySpec]) -> Iterator[tuple[AnomalySpec, pa.RecordBatch]]:
-    """What each watch says of each sample that the live analyzer took in: rows of ``anomalies``, in order."""
+def scored(
+    log: LogReader, tenant: str, watches: Sequence[AnomalySpec], span: Committed = ALL
+) -> Iterator[tuple[AnomalySpec, pa.RecordBatch]]:
+    """What each watch says of each sample that the live analyzer took in: rows of ``anomalies``, in order.
+
+    Of ``span`` its end counts: a watch learns from the beginning on.
+    """
     pasts = [(spec, AnomalyPast.of(spec)) for spec in watches]
-    for block in blocks(taken(log, f"{tenant}/{CELL}/0", (METRICS.name,))):
+    for block in blocks(taken(log, f"{tenant}/{CELL}/0", (METRICS.name,), Committed(until=span.until))):
         for spec, past in pasts:
             for rows in past.take(block.rows, None) if block.rows else ():
                 yield spec, rows
 
 
-def flagged(log: LogReader, tenant: str, watches: Sequence[AnomalySpec]) -> Found:
+def flagged(log: LogReader, tenant: str, watches: Sequence[AnomalySpec], span: Committed = ALL) -> Found:
     """The windows that would have been called anomalies; rows of ``anomalies``, those of one watch in order."""
     found = Found(ANOMALIES.schema.empty_table())
     kept: list[pa.RecordBatch] = []
-    for _, rows in scored(log, tenant, watches):
+    for _, rows in scored(log, tenant, watches, span):
         found.samples += rows.num_rows
         starts, ends = times(rows, "start"), times(rows, "time")
         found.first = min(found.first or int(starts.min()), int(starts.min()))

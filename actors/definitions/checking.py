@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from actors.definitions.channel import IN_CONFIGURATION, ChannelSection
+from actors.definitions.channel_section import IN_CONFIGURATION, ChannelSection
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind, kind_of
 from events.errors import Rejected

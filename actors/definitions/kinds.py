@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,21 +15,26 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
 from actors.definitions.correlation import Correlation, parted
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.feature import can_be_known, made_of, other_side, parts_are_there
+from actors.definitions.forecast import ADDED_UP, Forecast
 from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
 from actors.definitions.plan import Plan
 from actors.definitions.query import Query
+from actors.definitions.route import Inhibition, Route, refuse_cycles
 from actors.definitions.rule import Alert
 from actors.definitions.session import SessionRule
 from actors.definitions.share import Share
 from actors.definitions.source import DefinedSource, Source
 from actors.definitions.trend import Trend
 from actors.definitions.widget import Widget
-from analytics import rules, tracking
-from events.catalog import ANOMALIES, INSIGHTS
+from analytics import tracking
+from events.catalog import ANOMALIES, FORECASTS, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.business.meaning import Business
+from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
@@ -96,9 +102,29 @@ def _nothing(_: Any, __: Inventory) -> Iterator[Key]:
 
 def _counts(metric: Metric, among: Inventory) -> Iterator[Key]:
     """What makes the rows of its stream, where definitions do: a watch of such a metric would feed itself for ever."""
-    makers = {ANOMALIES.name: ("anomaly",), INSIGHTS.name: ("trend", "correlation")}
+    makers = {ANOMALIES.name: ("anomaly",), INSIGHTS.name: ("trend", "correlation"), FORECASTS.name: ("forecast",)}
     for kind in makers.get(metric.stream, ()):
         yield from (Key(kind, name) for name in sorted(among.names(kind)))
+
+
+def _foreseeable(watch: Forecast, among: Inventory) -> list[str]:
+    """Its steps are made of whole windows, of figures that can be added up."""
+    measures = _has_samples(watch.metric, watch.aggregate, among, "metric", "aggregate")
+    width = float(among.specs[Key("metric", measures[0].name)].get("width_s", 10.0))
+    if watch.step_s is None or watch.step_s == width:
+        return []
+    if round(watch.step_s * 1e6) % round(width * 1e6):
+        below = max(1, round(watch.step_s / width)) * width
+        raise Rejected(
+            "step_s", f"is {watch.step_s:g}, and windows of {width:g} s do not fit into it; {below:g} would do"
+        )
+    if watch.aggregate not in ADDED_UP:
+        raise Rejected(
+            "step_s",
+            f"is longer than a window, and {watch.aggregate} of several windows cannot be had from theirs; leave it out, "
+            f"or forecast one of {', '.join(ADDED_UP)}",
+        )
+    return []
 
 
 def _watchable(watch: Anomaly | Trend, among: Inventory) -> list[str]:
@@ -119,7 +145,7 @@ def _has_samples(metric: str, aggregate: str, among: Inventory, of_metric: str, 
     return named
 
 
-def _watches(watch: Anomaly | Trend, among: Inventory) -> Iterator[Key]:
+def _watches(watch: Anomaly | Trend | Forecast, among: Inventory) -> Iterator[Key]:
     return (Key("metric", measure.name) for measure in among.measured(watch.metric))
 
 
@@ -156,12 +182,40 @@ def _can_fire(rule: Alert, among: Inventory) -> list[str]:
         if channel not in among.channels:
             hint, known = did_you_mean(channel, among.channels), ", ".join(sorted(among.channels))
             raise Rejected("channels", f"names channel {channel!r}{hint}; channels are {known}")
-    return checking.check(rules.parse(rule.condition), rule.threshold, among.measures, among.seen)
+    condition = rule.meant
+    checking.check_clear(condition, rule.threshold, rule.clear_threshold)
+    return checking.check(condition, rule.threshold, among.measures, among.seen)
 
 
 def _judges(rule: Alert, among: Inventory) -> Iterator[Key]:
     yield from (Key("channel", name) for name in rule.channels if name in among.names("channel"))
-    yield from (Key("metric", measure.name) for measure in among.measured(rule.metric))
+    for metric in rule.metrics:
+        yield from (Key("metric", measure.name) for measure in among.measured(metric))
+
+
+def _tells(route: Route, among: Inventory) -> list[str]:
+    for channel in route.named:
+        if channel not in among.channels:
+            hint, known = did_you_mean(channel, among.channels), ", ".join(sorted(among.channels))
+            raise Rejected("channels", f"names channel {channel!r}{hint}; channels are {known}")
+    return [] if any(True for _ in route.named) else ["it names no channel, so nobody is told by it"]
+
+
+def _told_by(route: Route, among: Inventory) -> Iterator[Key]:
+    yield from (Key("channel", name) for name in dict.fromkeys(route.named) if name in among.names("channel"))
+
+
+def _no_circle(_: Inhibition, among: Inventory) -> list[str]:
+    refuse_cycles([dict(spec) for key, spec in among.specs.items() if key.kind == "inhibition"])
+    return []
+
+
+def _reads(query: Query, among: Inventory) -> list[str]:
+    from query.statements import admitted, database  # DuckDB takes its time to load
+
+    with closing(database()) as db:
+        admitted(db, query.sql)
+    return []
 
 
 def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
@@ -229,15 +283,21 @@ KINDS: Mapping[str, Kind] = {
         Kind("metric", "metrics", TypeAdapter(Metric), ("name",), _anything, _counts, _plain),
         Kind("anomaly", "anomalies", TypeAdapter(Anomaly), ("metric", "aggregate"), _watchable, _watches, _plain),
         Kind("trend", "trends", TypeAdapter(Trend), ("metric", "aggregate"), _watchable, _watches, _plain),
+        Kind("forecast", "forecasts", TypeAdapter(Forecast), ("metric", "aggregate"), _foreseeable, _watches, _plain),
         Kind("correlation", "correlations", TypeAdapter(Correlation), ("name",), _comparable, _compares, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("route", "routes", TypeAdapter(Route), ("name",), _tells, _told_by, _plain),
+        Kind("inhibition", "inhibitions", TypeAdapter(Inhibition), ("name",), _no_circle, _nothing, _plain),
         Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),
         Kind("identity", "identities", TypeAdapter(Identity), ("name",), _anything, _nothing, _plain),
         Kind("plan", "plans", TypeAdapter(Plan), ("name",), _anything, _nothing, _plain, tracking.breaks),
+        Kind("business", "businesses", TypeAdapter(Business), ("name",), _anything, _nothing, _plain),
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
         Kind("share", "shares", TypeAdapter(Share), ("id",), _shareable, _shares, _plain),
-        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
+        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _reads, _nothing, _plain),
+        Kind("feature", "features", TypeAdapter(FeatureRule), ("name",), parts_are_there, made_of, _plain),
+        Kind("label", "labels", TypeAdapter(LabelRule), ("name",), can_be_known, other_side, _plain),
         Kind("table", "tables", TypeAdapter(Pin), ("name",), _anything, _nothing, _plain),
     )
 }

@@ -13,7 +13,7 @@ from events.errors import Rejected
 from query.questions.asking import question_of
 
 WidgetType = Literal[
-    "user_activity", "system_health", "alert_system",
+    "user_activity", "system_health", "alert_system", "business_metrics", "campaign_performance", "revenue_tracking",
     "measure", "metric", "ingest", "heat", "top_events", "late_rows",
     "number", "gauge", "line", "stacked", "bar", "table", "list",
     "funnel", "retention", "heatmap", "text",

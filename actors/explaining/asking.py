@@ -9,7 +9,8 @@ from actors.slices import journal_above
 from events.log import LogReader
 from query import as_of
 from query.as_of import Moment
-from query.engine import Engine, Limits
+from query.bounds import Limits
+from query.engine import Engine
 
 Object = dict[str, Any]
 
@@ -17,14 +18,23 @@ Object = dict[str, Any]
 class Asking:
     """Answers for one tenant at one moment of the log."""
 
-    def __init__(self, log: LogReader, tenant: str, moment: Moment | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        log: LogReader,
+        tenant: str,
+        moment: Moment | None = None,
+        limits: Limits | None = None,
+        valid_at: int | None = None,
+    ) -> None:
+        """``valid_at``: only what had happened by then is looked at (us UTC), whenever it became known."""
+        self._valid_at = valid_at
         self.log = log
         self.tenant = tenant
         self.moment = moment or as_of.now(log, tenant)
         self.engine = Engine(log, limits)
 
     def ask(self, sql: str) -> list[Object]:
-        return self.engine.run(sql, tenant=self.tenant, moment=self.moment).objects()
+        return self.engine.run(sql, tenant=self.tenant, moment=self.moment, valid_at=self._valid_at).objects()
 
     def read(self, cell: str, stream: str, commit: int) -> dict[str, int]:
         """By producer of ``stream``: up to which offset the cell had read it at a commit."""

@@ -60,12 +60,15 @@ def backtest(
     """Say what alert rules would have done in the past: the same evaluator, over the log's history.
 
     RULES.yaml has `alerts:` with a list of rules, as a configuration has them (for `--fold anomaly` it has `anomalies:`);
-    without it, those that hold now. Nobody is told of anything, and nothing is written.
+    without it, those that hold now. A metric of its `metrics:` that is not there, or is defined otherwise, is counted
+    from the log. Nobody is told of anything, and nothing is written.
     """
     asked: dict[str, Any] = {"fold": fold, "start": start, "end": end, "tolerance_s": tolerance_s, "limit": limit}
     kind, section = _SECTIONS[fold]
     if file is not None:
         asked[section] = _specs(file, kind)
+        if metrics := _metrics(file):
+            asked["metrics"] = metrics
     if changes:
         asked["changes"] = dict(map(_change, changes))
     if incidents is not None:
@@ -107,6 +110,13 @@ def _specs(file: Path, kind: str) -> list[dict[str, Any]]:
         section = {"rule": "alerts", "anomaly": "anomalies"}[kind]
         raise Rejected("file", f"{file} has no `{section}:`")
     return found
+
+
+def _metrics(file: Path) -> list[dict[str, Any]]:
+    """The metrics that the file brings along."""
+    from hindcast.cli.definitions import definitions_in
+
+    return [one["spec"] for one in definitions_in(file) if one["kind"] == "metric"]
 
 
 def _change(said: str) -> tuple[str, Any]:

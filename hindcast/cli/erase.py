@@ -64,16 +64,30 @@ def erase(
     data_dir: Path,
     as_json: bool,
 ) -> None:
-    """Erase SUBJECT from a stopped system: its rows stay under a random pseudonym, what names it goes.
+    """Erase SUBJECT: its rows stay under a random pseudonym, what names it goes.
 
-    It writes log and archive anew, so it needs as much room as they have, and the next start folds everything again. A
-    signed receipt says what was touched. Exit code 1 where a name was still found afterwards.
+    A system that runs drains and stops, and starts again by itself when that is done; requests are refused meanwhile, and
+    their senders try again. Log and archive are written anew, so it needs as much room as they have, and everything is
+    folded again. A signed receipt says what was touched. Exit code 1 where a name was still found afterwards.
     """
+    from hindcast.datadir import DataDir
     from hindcast.erasing import erase as erased
+    from hindcast.erasing import names_of, refuse_servers
+    from hindcast.erasing_live import Wanted, ask
 
+    runs = DataDir(data_dir.absolute()).started() is not None
+    if runs:  # before anything stops for it
+        refuse_servers(data_dir.absolute())
+        with Target(data_dir, None, None).log() as log:
+            names_of(log, tenant_of(log, tenant), subject, also)
     if not yes:
         click.confirm("What is erased does not come back, and backups still have it. Go on?", abort=True)
-    receipt = erased(data_dir, subject, also, reference, tenant)
+    if runs:
+        note("The system drains, forgets, and starts again; until then it takes no requests …")
+        receipt = ask(data_dir.absolute(), Wanted(subject, list(also), reference, tenant))
+        note("It runs again.")
+    else:
+        receipt = erased(data_dir, subject, also, reference, tenant)
     if as_json:
         print_json(msgspec.to_builtins(receipt))
     else:

@@ -25,6 +25,10 @@ from hindcast.cli.target import Target, json_option, target_options
 @click.option(
     "--as-of", metavar="MOMENT", help="What was known then: ISO 8601, how long ago (`1h`), or an answer's token."
 )
+@click.option("--valid-at", metavar="MOMENT", help="Only what had happened by then, whenever it became known.")
+@click.option("--sql", help="A cell of a query's answer instead of a metric; with --column, and --row.")
+@click.option("--column", help="The column of that cell.")
+@click.option("--row", type=click.IntRange(0), default=0, show_default=True, help="The row of that cell.")
 @target_options
 @json_option
 def explain(
@@ -33,18 +37,29 @@ def explain(
     start: str | None,
     alert: str,
     as_of: str | None,
+    valid_at: str | None,
+    sql: str | None,
+    column: str | None,
+    row: int,
     data_dir: Path,
     address: str | None,
     key: str | None,
     as_json: bool,
 ) -> None:
     """Say where a value of METRIC comes from: its definition, the rows that sum up to it, what was corrected later."""
-    if bool(metric) == bool(alert):
-        raise click.UsageError("name a METRIC, or an alert with --alert")
+    if [bool(metric), bool(alert), bool(sql)].count(True) != 1:
+        raise click.UsageError("name a METRIC, an alert with --alert, or a cell of an answer with --sql and --column")
+    if bool(sql) != bool(column):
+        raise click.UsageError("a cell of an answer needs --sql and --column")
     with Target(data_dir, address, key).client() as client:
-        told = client.explain(metric, key=of_key, start=start, alert=alert, as_of=as_of)
+        if sql:
+            told = client.explain_cell(sql, column or "", row=row, as_of=as_of, valid_at=valid_at)
+        else:
+            told = client.explain(metric, key=of_key, start=start, alert=alert, as_of=as_of, valid_at=valid_at)
     if as_json:
         print_json(told)
+    elif told["what"] == "sql":
+        _show_cell(told)
     elif told["what"] == "alert":
         _show_alert(told)
     else:
@@ -55,6 +70,21 @@ def _defined(told: dict[str, Any]) -> None:
     said = told["definition"]
     click.echo(f"{said['kind']} {said['name']}, version {said['version']}, by {said['by']} at {said['at']}")
     click.echo(f"  {json.dumps(said['spec'], ensure_ascii=False)}")
+
+
+def _show_cell(told: dict[str, Any]) -> None:
+    click.echo(f"{told['column']} of row {told['row']} is {told['value']}")
+    ends = [[stream, producer, end] for stream, heads in told["cut"].items() for producer, end in heads.items()]
+    print_table(ends, ["stream", "producer", "read up to offset"])
+    if told["untold"]:
+        click.echo(f"Its rows cannot be told: {told['untold']}")
+        return
+    click.echo(f"It is made of {told['rows']['count']:,} rows:\n  {told['rows']['sql']}")
+    again = told["again"]
+    if again is not None:
+        click.echo(
+            "Counted again, they give the same." if again["equal"] else f"Counted again, they give {again['value']}."
+        )
 
 
 def _show_metric(told: dict[str, Any]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from analytics.kernels import F64, I64
 from hindcast.engine.processing import Processor
+
+if TYPE_CHECKING:
+    from hindcast.client import Client
 
 WIDTHS_S = (86_400, 3_600, 600, 60)
 """Of the windows in which rows are counted; the widest is taken that gives enough of them."""
@@ -21,6 +25,15 @@ MOST = 20
 """Types, the most frequent first, of which something is said."""
 ALPHA = 0.01
 """The chance to recommend something for a type that only varies by chance, before the number of types is allowed for."""
+
+
+_RECORDED = """
+    SELECT watch, metric, aggregate, coalesce(key, '') AS key, epoch_us(time) AS made_us, width_us / 1e6 AS width_s, level,
+      n AS windows, message, epoch_us(start) AS time_us, expected, lower, upper
+    FROM (SELECT *, max(row_offset) FILTER (WHERE type = 'forecast.withdrawn') OVER one AS gone, max(time) OVER one AS newest
+          FROM forecasts WINDOW one AS (PARTITION BY watch))
+    WHERE type = 'forecast.made' AND time = newest AND row_offset > coalesce(gone, -1)
+    ORDER BY watch, key, step"""
 
 
 class Analyzer(Protocol):
@@ -42,12 +55,19 @@ class DescriptiveAnalyzer:
 
 
 class PredictiveAnalyzer:
-    """What comes next, by type: the number of rows in each of the next windows, with its band."""
+    """What comes next, by type: the number of rows in each of the next windows, with its band.
+
+    ``recorded`` answers the forecasts that the system itself has made of its metrics (see ``recorded_forecasts``).
+    """
+
+    def __init__(self, recorded: Callable[[], list[dict[str, Any]]] = list) -> None:
+        self._recorded = recorded
 
     def analyze(self, data: pa.Table) -> dict[str, Any]:
-        """``{types: {type: {status, width_s, windows, forecast: [{time_us, expected, lower, upper}]}}}``.
+        """``{types: {type: {status, width_s, windows, forecast: [{time_us, expected, lower, upper}]}}, metrics: […]}``.
 
-        ``status`` is ``ready`` or ``not enough data``. The band is meant to hold 80 % of the outcomes.
+        ``status`` is ``ready`` or ``not enough data``. The band is meant to hold 80 % of the outcomes. ``metrics`` has the
+        newest recorded forecast of each series that is watched, over the whole log.
         """
         from analytics.forecast.engine import forecast  # here: statsforecast takes more than a second to import
 
@@ -70,7 +90,27 @@ class PredictiveAnalyzer:
                     ],
                 }
             found[type] = said
-        return {"types": found}
+        return {"types": found, "metrics": self._recorded()}
+
+
+def recorded_forecasts(client: Client) -> list[dict[str, Any]]:
+    """The newest forecast of each series, as definitions of the kind ``forecast`` have them made and recorded.
+
+    ``{metric, aggregate, key, made_us, width_s, level, windows, message, forecast: [{time_us, expected, lower, upper}]}``.
+    """
+    rows = client.query(_RECORDED)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        said = found.setdefault(
+            (row["watch"], row["key"]),
+            {
+                name: row[name]
+                for name in ("metric", "aggregate", "key", "made_us", "width_s", "level", "windows", "message")
+            }
+            | {"forecast": []},
+        )
+        said["forecast"].append({name: row[name] for name in ("time_us", "expected", "lower", "upper")})
+    return [*found.values()]
 
 
 class PrescriptiveAnalyzer:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from events.errors import Rejected
 from events.nearest import did_you_mean
-from hindcast.engine.analyzers import Analyzer, DescriptiveAnalyzer, PredictiveAnalyzer, PrescriptiveAnalyzer
+from hindcast.engine.analyzers import (
+    Analyzer,
+    DescriptiveAnalyzer,
+    PredictiveAnalyzer,
+    PrescriptiveAnalyzer,
+    recorded_forecasts,
+)
 from hindcast.engine.collecting import GROUPS, ROWS, Collected, SourceStatus, collect, streams_of
 from hindcast.engine.dashboards import RealTimeDashboard
 from hindcast.engine.merging import DataMerger
@@ -88,7 +94,7 @@ class AnalyticsEngine:
         processor = _known("processing_mode", processing_mode, self.processors)
         analyzers: dict[str, Analyzer] = {
             "descriptive": DescriptiveAnalyzer(processor),
-            "predictive": PredictiveAnalyzer(),
+            "predictive": PredictiveAnalyzer(lambda: recorded_forecasts(self.client)),
             "prescriptive": PrescriptiveAnalyzer(),
         }
         analyzer = _known("analysis", analysis, analyzers)

@@ -14,7 +14,7 @@ from actors.definitions.checking import Wanted
 from actors.definitions.inventory import Key
 from actors.definitions.kinds import kind_of
 from serve.defining import Change, Definition, Difference, define, found, remove, warned
-from serve.gateway import Gateway, gateway_of, principal
+from serve.gateway import gateway_of, principal
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS, Missing
 from serve.routes.read import sql_answer
@@ -116,7 +116,7 @@ async def versions(
     await gateway.access.refresh()
     if itself := gateway.access.definitions.get(Key(kind, f"{name}/versions").text):
         return Definition.model_validate(itself)  # its name ends like this address
-    told = await _versions(gateway, Key(kind_of(kind).name, name))
+    told = await _versions(request, Key(kind_of(kind).name, name))
     for asked, field in ((first, "from"), (to, "to")):
         if asked is not None and asked not in {version.version for version in told}:
             listed = ", ".join(str(version.version) for version in told)
@@ -131,7 +131,7 @@ async def versions(
     return Versions(versions=chosen)
 
 
-async def _versions(gateway: Gateway, key: Key) -> list[Version]:
+async def _versions(request: Request, key: Key) -> list[Version]:
     """Every version that the log has. Raises ``Missing`` where there never was one."""
     types = [key.kind + ledger.DEFINED, key.kind + ledger.REMOVED, *(("rule.created", "rule.deleted"))]
     if key.kind != "rule":
@@ -140,9 +140,9 @@ async def _versions(gateway: Gateway, key: Key) -> list[Version]:
     subject = key.name.replace("'", "''").replace("\0", "")
     sql = f"""SELECT type, data, epoch("time") AS at, row_offset FROM control
       WHERE subject = '{subject}' AND type IN ({listed}) ORDER BY row_offset LIMIT {MOST}"""
-    answer = await sql_answer(gateway, sql, MOST, commands=True)
+    answer = await sql_answer(request, sql, MOST, commands=True)
     if not answer.rows:
-        found(gateway, key)
+        found(gateway_of(request), key)
     return [
         Version.model_validate(ledger.entry_of(type_, key.name, json.loads(data), at, offset))
         for type_, data, at, offset in answer.rows

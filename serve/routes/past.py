@@ -7,7 +7,7 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from actors.alerts.wording import Wording
 from actors.backtest.asked import Asked
@@ -15,8 +15,8 @@ from events.errors import Overloaded, Rejected
 from query import as_of as moments
 from serve.gateway import gateway_of, principal
 from serve.ingest.money import CURRENCY_EXPONENT
-from serve.moments import AsOf, asked
-from serve.parameters import known_parameters, seconds_since
+from serve.moments import AsOf, ValidAt, asked
+from serve.parameters import NO_HINDSIGHT, known_parameters, seconds_since
 from serve.problems import REFUSALS
 from serve.routes.read import sql_answer
 
@@ -82,7 +82,7 @@ async def past(request: Request) -> Past:
     now_us = time.time_ns() // 1000
     since = moments.iso((now_us // 1_000_000 - REACHES_S) // DAY_S * DAY_S * 1_000_000)
     earliest = f"SELECT min(time) FROM user_interactions WHERE time >= '{since}'"
-    ((happened,),) = (await sql_answer(gateway, earliest, None)).rows
+    ((happened,),) = (await sql_answer(request, earliest, None)).rows
     known_us = await asyncio.to_thread(moments.first_commit, gateway.log, gateway.spec.tenant)
     return Past(
         known_since=None if known_us is None else moments.iso(known_us),
@@ -114,6 +114,44 @@ async def backtest(request: Request, asked: Asked) -> dict[str, Any]:
         return await asyncio.to_thread(run)
 
 
+class Cell(BaseModel):
+    """``row`` counts from 0. ``as_of``: the one of the answer, so that it is the same answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sql: Annotated[str, Field(min_length=1, max_length=100_000)]
+    row: Annotated[int, Field(ge=0)] = 0
+    column: Annotated[str, Field(max_length=1_000)]
+    as_of: Annotated[str | None, Field(max_length=100_000)] = None
+    valid_at: Annotated[str | None, Field(max_length=100)] = None
+
+
+@router.post("/v1/explain", response_model=dict[str, Any])
+async def explain_cell(request: Request, cell: Cell) -> dict[str, Any]:
+    """Where a cell of a query's answer comes from: the statement, how far each stream was read, and the rows behind it.
+
+    Of a statement that joins or nests, `untold` says why its rows cannot be told.
+    """
+    who = await principal(request, "query")
+    gateway = gateway_of(request)
+    about = await asked(gateway, cell.as_of, cell.valid_at)
+
+    def work(stop: Any) -> dict[str, Any]:
+        from actors.explaining.sql import SqlExplainer
+
+        explainer = SqlExplainer(
+            gateway.log,
+            gateway.spec.tenant,
+            about.moment,
+            about.valid_at,
+            commands=who.may("admin"),
+            limits=gateway.queries.limits,
+        )
+        return explainer.cell(cell.sql, cell.row, cell.column, stop)
+
+    return await gateway.queries.run(request, work)
+
+
 @router.get("/v1/explain", response_model=dict[str, Any])
 async def explain(
     request: Request,
@@ -122,6 +160,7 @@ async def explain(
     start: Annotated[str, Query(description="Of the window; without it, the newest")] = "",
     alert: str = "",
     as_of: AsOf = "",
+    valid_at: ValidAt = "",
 ) -> dict[str, Any]:
     """Where a value of a metric comes from: its definition and version, the rows that sum up to it, and what came later.
 
@@ -131,7 +170,9 @@ async def explain(
     gateway = gateway_of(request)
     if bool(metric) == bool(alert):
         raise Rejected("metric", "name a metric (with key and start, if you like), or an alert, and not both")
-    about = await asked(gateway, as_of)
+    if alert and valid_at:
+        raise Rejected("valid_at", f"does not go with an alert: {NO_HINDSIGHT['alerts']}")
+    about = await asked(gateway, as_of, valid_at)
     start_us = round(seconds_since(start, about.now_s, "start") * 1e6) if start else None
 
     def run() -> dict[str, Any]:
@@ -140,6 +181,7 @@ async def explain(
 
         if alert:
             return AlertExplainer(gateway.log, gateway.spec.tenant, about.moment).alert(alert)
-        return MetricExplainer(gateway.log, gateway.spec.tenant, about.moment).metric(metric, key, start_us)
+        explainer = MetricExplainer(gateway.log, gateway.spec.tenant, about.moment, valid_at=about.valid_at)
+        return explainer.metric(metric, key, start_us)
 
     return await asyncio.to_thread(run)

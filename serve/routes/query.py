@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from events.errors import Rejected
-from query.engine import Answer
+from query.answers import Answer
 from query.rows import as_csv, in_pieces
 from serve.gateway import gateway_of, principal
 from serve.moments import asked

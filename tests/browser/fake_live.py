@@ -28,7 +28,7 @@ from actors.definitions.kinds import KINDS
 from config.settings import Settings
 from events.catalog import STREAMS
 from events.errors import Rejected
-from query.engine import columns_of
+from events.tables import columns_of
 from query.rows import as_csv
 
 BUILT = Path(__file__).resolve().parents[2] / "serve" / "ui"
@@ -517,6 +517,16 @@ class FakeLive:
             if name == "user_interactions":
                 rows = [row for row in self.events if row["offset"] >= int(asked["after"])][-1:]
             return JSONResponse({"stream": name, "rows": rows, "next": {}})
+
+        @app.get("/v1/metrics/range")
+        async def metric_range(request: Request) -> Response:
+            params = request.query_params
+            self.asked.append(("/v1/metrics/range", {**params, "metric": params.getlist("metric")}))
+            answer = self.answers.get("FROM metrics_latest", [])
+            if isinstance(answer, int):
+                error = {"field": "", "reason": "the query took more than 30 s", "ref": "7f3a"}
+                return JSONResponse({"error": error}, status_code=answer)
+            return JSONResponse({"rows": answer})
 
         @app.post("/v1/query")
         async def query(request: Request) -> Response:

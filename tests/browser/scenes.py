@@ -142,6 +142,7 @@ def busy(now: float | None = None) -> list[FakeTopic]:
         FakeTopic("ingest", "append", columns(now, {"rate": (1240, 60), "lag": (12, 1.2)}), cap=CAP),
         FakeTopic("alerts", "upsert", {row["id"]: row for row in alerts}),
         FakeTopic("insights", "upsert", insights(now)),
+        FakeTopic("forecasts", "upsert", forecasts(now)),
         FakeTopic("late_rows", "upsert", {}),
     ]
 
@@ -172,6 +173,28 @@ def insights(now: float) -> dict[str, Any]:
               "message": "events.count and api_errors.count move together (coefficient 0.72); api_errors.count follows "
               "events.count by 20 s"},
         "d": {**trend, "status": "learning", "t": now, "metric": "trials", "n": 7, "message": "not enough data"},
+    }  # fmt: skip
+
+
+def forecasts(now: float) -> dict[str, Any]:
+    """One of events by the hour, and a metric of which too little is known."""
+    hour = now // 3600 * 3600
+    nothing = {"level": 80.0, "made": now - 300, "width": 3600.0, "error": None, "naive_error": None}
+    nothing |= {name: [] for name in ("past", "known", "t", "expected", "lower", "upper")}
+    course = [40.0 + 20 * math.sin(n / 4) for n in range(72)]
+    return {
+        "events.count\t": {
+            **nothing, "watch": "events.count", "metric": "events", "aggregate": "count", "key": "", "n": 1344,
+            "message": "events.count: 52 expected next, 41 to 63; 12 % more over the next 24 h than over the last",
+            "error": 3.2, "naive_error": 4.0,
+            "past": [hour - 3600 * (48 - n) for n in range(48)], "known": course[:48],
+            "t": [hour + 3600 * n for n in range(24)], "expected": course[48:],
+            "lower": [value - 8 for value in course[48:]], "upper": [value + 8 for value in course[48:]],
+        },
+        "trials.count\t": {
+            **nothing, "watch": "trials.count", "metric": "trials", "aggregate": "count", "key": "", "n": 7,
+            "message": "no forecast: 7 steps are known, at least 24 are needed",
+        },
     }  # fmt: skip
 
 
@@ -284,6 +307,7 @@ def first_start() -> list[FakeTopic]:
         FakeTopic("ingest", "append", {"t": [], "rate": [], "lag": []}, cap=CAP),
         FakeTopic("alerts", "upsert", {}),
         FakeTopic("insights", "upsert", {}),
+        FakeTopic("forecasts", "upsert", {}),
         FakeTopic("late_rows", "upsert", {}),
     ]
 

@@ -232,6 +232,20 @@ def test_insights_say_what_moves_and_lead_to_what_it_rests_on(visit: Visit) -> N
     expect(page.get_by_text("Nothing moves beyond chance")).to_be_visible()
 
 
+def test_forecasts_say_what_comes_next_with_a_chart_and_what_is_missing(visit: Visit) -> None:
+    fake = server()
+    page = visit(fake, path="/#/insights")
+    live(page)
+    found = page.get_by_role("list", name="Forecasts").get_by_role("listitem")
+    expect(found).to_have_count(2)
+    expect(found.first).to_contain_text("52 expected next, 41 to 63")
+    expect(found.first).to_contain_text("off by 3.2 on average so far (−20.0 % beside the last season again)")
+    expect(found.first.get_by_role("application", name="Forecast of events.count")).to_be_visible()
+    expect(found.last).to_contain_text("7 steps are known")
+    fake.push("forecasts", {"events.count\t": None, "trials.count\t": None})
+    expect(page.get_by_text("Nothing is forecast yet")).to_be_visible()
+
+
 # -- every page ----------------------------------------------------------------------------------------------------------
 
 

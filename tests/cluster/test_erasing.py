@@ -67,3 +67,23 @@ def test_a_system_goes_on_without_the_person(up: Callable[..., Running], tmp_pat
     again.until(lambda: again.sql(FIGURES)[0][0], figures[0][0] + 1)
     again.stop()
     assert remains(again.data, who) == []
+
+
+def test_a_system_that_runs_forgets_and_starts_again_by_itself(up: Callable[..., Running], tmp_path: Path) -> None:
+    system = up()
+    events = [event(subject=f"u{k % 50}", data={"revenue": 5, "currency": "CLP"}) for k in range(500)]
+    events[7] = event(subject=ADA, data={"email": MAIL, "note": SECRET, "revenue": 5, "currency": "CLP"})
+    system.post("/v1/events", json=events, headers=BATCH).raise_for_status()
+    system.until(lambda: system.sql(f"SELECT count(*) FROM metrics WHERE key = '{ADA}'")[0][0])
+    figures, pid = system.sql(FIGURES), system.process.pid
+    nobody = run(system, "erase", "nobody-of-that-name", "--yes", code=2)
+    assert "there is no row of this subject" in nobody.stderr
+    told = run(system, "erase", ADA, "--also", SECRET, "--yes", "--json")
+    assert json.loads(told.stdout)["left"] == []
+    assert remains(system.data, Identifiers([ADA, MAIL, SECRET])) == []
+    assert system.process.poll() is None and system.process.pid == pid, "the same program goes on"
+    system.until(lambda: system.sql(FIGURES), figures)
+    system.post("/v1/events", json=[event(subject="u1")], headers=BATCH).raise_for_status()
+    system.until(lambda: system.sql(FIGURES)[0][0], figures[0][0] + 1)
+    assert json.loads(run(system, "verify", "--json").stdout)["ok"]
+    system.stop()

@@ -12,7 +12,7 @@ from actors.collectors.push import user_interactions
 from actors.edges.sources.idleness import IDLE_US, IdleProducers, idle_producers
 from actors.topology import Surroundings
 from events.catalog import USER_INTERACTIONS, rows
-from events.memory_log import MemoryLog
+from events.memory_log import MemoryLog, MemorySpec
 from tests.laws.oracle import History
 
 SECOND = 1_000_000
@@ -123,7 +123,7 @@ def test_its_cell_records_who_idles_and_nothing_else() -> None:
 
     def nothing() -> None: ...
 
-    around = Surroundings(world.log, "g", lambda: BEGIN + int(world.now * SECOND), nothing, nothing)
+    around = Surroundings(world.log, "g", lambda: BEGIN + int(world.now * SECOND), nothing, nothing, MemorySpec("idle"))
     worker: Any = spec.drive.worker(cell, around)
 
     def looks_at(second: float) -> list[tuple[Any, ...]]:

@@ -9,10 +9,13 @@ import pytest
 
 from actors.alerts.state import Rule
 from actors.analyzers.anomaly_watch import AnomalySpec
-from actors.backtest import alerting, taken
+from actors.backtest import alerting, run, taken
 from actors.backtest.asked import Asked
 from actors.backtest.run import backtest
 from actors.backtest.watching import scored
+from events.errors import Rejected
+from query.as_of import iso
+from tests.laws.feeds import BASE_US
 from tests.laws.systems import RULES, WATCHES, System
 
 COLUMNS = ("type", "alert", "rule", "severity", "metric", "key", "value", "threshold", "message", "by")
@@ -110,3 +113,65 @@ def test_divided_work_gives_the_same_answer() -> None:
 
     assert backtest(system.log, "t", asked, parts=3, runs=runs) == backtest(system.log, "t", asked)
     assert ways == [3, 3]
+
+
+BROUGHT = {"name": "happened", "stream": "user_interactions", "width_s": 10, "lateness_s": 30, "sketches": False}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_metric_that_is_brought_along_is_counted_as_it_would_have_been(seed: int) -> None:
+    system = System(seed, 1)
+    system.lives(120)
+    rule = {**RULES[0], "name": "many", "condition": "happened.count > threshold"}
+    answer = backtest(system.log, "t", Asked.model_validate({"rules": [rule], "metrics": [BROUGHT], "limit": 100_000}))
+    live = sorted((row for row in system.live("alerts") if row["rule"] == "many"), key=lambda row: row["time"])
+
+    def turns(found: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+        return [(row["type"], row["value"], row["threshold"]) for row in found]
+
+    assert turns(answer["timeline"]) == turns(live)
+    assert answer["pages"] == answer["difference"]["both"] > 0
+    assert answer["samples"] > 0
+
+
+def test_a_metric_that_is_brought_along_takes_the_place_of_one_of_its_name() -> None:
+    system = System(1, 1)
+    system.lives(120)
+    rule = {"name": "any", "condition": "orders.count > threshold", "threshold": 0}
+    other = {"name": "orders", "stream": "user_interactions", "types": ["nothing.such"]}
+    asked = {"rules": [rule], "metrics": [other]}
+    assert backtest(system.log, "t", Asked.model_validate({"rules": [rule]}))["pages"] > 0
+    assert backtest(system.log, "t", Asked.model_validate(asked))["pages"] == 0
+
+
+def test_metrics_that_cannot_be_counted_are_refused() -> None:
+    system = System(1, 1)
+    family = {"name": "{type}", "stream": "user_interactions"}
+    with pytest.raises(Rejected, match="names a metric for each value"):
+        backtest(system.log, "t", Asked.model_validate({"metrics": [family]}))
+    with pytest.raises(Rejected, match="define them first"):
+        backtest(system.log, "t", Asked.model_validate({"fold": "anomaly", "metrics": [BROUGHT]}))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("metrics", [[], [BROUGHT]], ids=["told", "counted"])
+def test_only_what_can_matter_to_a_span_is_read_and_the_answer_is_the_same(seed: int, metrics: list[Any]) -> None:
+    """A span that begins and ends within a life: rows of before and after are not looked at, turns are as they were."""
+    system = System(seed, 1)
+    system.lives(400)
+    rules = [{**RULES[0], "condition": "happened.count > threshold"} if metrics else dict(RULES[0])]
+    begun, ended = BASE_US, system.now
+    start, end = begun + (ended - begun) * 6 // 10, begun + (ended - begun) * 8 // 10
+    asked = {"rules": rules, "metrics": metrics, "limit": 100_000}
+    within = {**asked, "from": iso(start), "to": iso(end)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "LEAD_S", 1_200.0)
+        patch.setattr(run, "AFTER_S", 800.0)
+        found = backtest(system.log, "t", Asked.model_validate(within))
+    every = backtest(system.log, "t", Asked.model_validate(asked))
+    assert 0 < found["samples"] < every["samples"]
+    wanted = [turn for turn in every["timeline"] if iso(start) <= turn["time"] <= iso(end)]
+    shown = ("time", "type", "value")
+    assert [[turn[name] for name in shown] for turn in found["timeline"]] == [
+        [t[name] for name in shown] for t in wanted
+    ]

@@ -26,6 +26,7 @@ class LookingBack:
         *,
         fold: Literal["alert_evaluator", "anomaly"] = "alert_evaluator",
         anomalies: Sequence[Event] | None = None,
+        metrics: Sequence[Event] = (),
         changes: Event | None = None,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
@@ -36,11 +37,19 @@ class LookingBack:
     ) -> Call[Backtest]:
         """Say what these alert rules (or, with the fold ``anomaly``, these watches) would have done in the past.
 
-        Without any it takes those that hold now; ``changes`` sets a field of each of them. ``incidents``: spans (``from``,
+        Without any it takes those that hold now; ``metrics`` that are not there, or are defined otherwise, are counted from
+        the log; ``changes`` sets a field of each of them. ``incidents``: spans (``from``,
         ``to``) in which something was really wrong. ``against``: other ``rules``, ``anomalies`` or ``set`` to compare
         with, or what really happened. Nobody is told of anything. Raises ``ApiError``.
         """
-        asked = {"fold": fold, "rules": rules, "anomalies": anomalies, "set": changes, "from": moment(start)}
+        asked = {
+            "fold": fold,
+            "rules": rules,
+            "anomalies": anomalies,
+            "metrics": list(metrics),
+            "set": changes,
+            "from": moment(start),
+        }
         asked |= {"to": moment(end), "incidents": [{**i, **_ends(i)} for i in incidents], "tolerance_s": tolerance_s}
         said = {name: value for name, value in asked.items() if value not in (None, [])}
         body = encoded({**said, "against": against, "limit": limit})
@@ -60,6 +69,7 @@ class LookingBack:
         start: datetime | str | None = None,
         alert: str = "",
         as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
     ) -> Call[dict[str, Any]]:
         """Say where a value of a metric comes from: its definition and version, and the rows that sum up to it.
 
@@ -73,7 +83,25 @@ class LookingBack:
             said["alert"] = alert
         if start:
             said["start"] = str(moment(start))
-        return Call("GET", "/v1/explain", json_of, params={**said, **then(as_of)})
+        return Call("GET", "/v1/explain", json_of, params={**said, **then(as_of, valid_at)})
+
+    @operation()
+    def explain_cell(
+        self,
+        sql: str,
+        column: str,
+        *,
+        row: int = 0,
+        as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
+    ) -> Call[dict[str, Any]]:
+        """Say where a cell of the answer to ``sql`` comes from: how far each stream was read, and the rows behind it.
+
+        ``row`` counts from 0; ``as_of`` the token of the answer, so that it is the same one. ``rows`` has the SQL that lists
+        them, ``again`` what they give anew; where they cannot be told, ``untold`` says why. Raises ``ApiError``.
+        """
+        said = {"sql": sql, "column": column, "row": row, **then(as_of, valid_at)}
+        return Call("POST", "/v1/explain", json_of, content=encoded(said))
 
     @operation()
     def table(

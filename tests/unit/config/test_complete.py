@@ -33,7 +33,6 @@ def test_named_streams_get_the_metrics_of_the_base_preset() -> None:
     assert [source.name for source in settings.asked_sources()] == ["machine"]
     assert settings.alerts[0].severity == "medium"
     assert settings.dashboards[0].widgets[0].type == "alert_system"
-    assert settings.planned == ()
 
 
 def test_a_stream_may_bring_its_own_metrics() -> None:
@@ -56,9 +55,9 @@ def test_sources_that_are_not_named_are_off_and_options_reach_them() -> None:
     assert [(s.name, s.section.model_dump()["every_s"]) for s in settings.asked_sources()] == [("machine", 5)]
 
 
-def test_models_are_kept_and_reported_as_planned() -> None:
+def test_models_are_asked_for_by_name() -> None:
     settings = Settings.from_complete(complete(models=["churn_prediction"], ml_config={"budget_s": 60}))
-    assert settings.planned == ("models.churn_prediction", "ml_config")
+    assert settings.models == {"churn_prediction": {}}
     assert settings.ml_config == {"budget_s": 60}
 
 
@@ -76,6 +75,7 @@ def test_models_are_kept_and_reported_as_planned() -> None:
         ({"alerts": [RULE | {"channels": ["sms"]}]}, "names channel 'sms'; channels are dashboard"),
         ({"alerts": [{k: v for k, v in RULE.items() if k != "threshold"}]}, "alerts[0].threshold"),
         ({"dashboards": [{"id": "x", "name": "X", "widgets": [{"id": "a", "type": "pie"}]}]}, "user_activity"),
+        ({"models": ["churn"]}, "models are user_retention, conversion_prediction"),
         ({"dashbords": []}, "keys there are alerts"),
         ({"streams": ["user_interactions"]}, "is about 'cpu.percent', which is no metric"),
     ],

@@ -102,3 +102,15 @@ def test_pages_meet_incidents_that_they_overlap() -> None:
     assert found.delay_us == 5.0
     assert fit([], [Span(0, 1)]).precision.value is None
     assert fit([Span(0, 1)], []).recall.value is None
+
+
+def test_a_file_may_bring_the_metric_that_its_rules_are_about(lived: tuple[Path, System], tmp_path: Path) -> None:
+    metric = {"name": "placed", "stream": "user_interactions", "types": ["order.placed"]}
+    rule = {"name": "any", "condition": "placed.count > threshold", "threshold": 0}
+    file = tmp_path / "rules.yaml"
+    file.write_text(yaml.safe_dump({"metrics": [metric], "alerts": [rule]}))
+    answer = json.loads(run(lived, str(file), "--json").stdout)
+    assert answer["pages"] > 0 and answer["rules"][0]["rule"] == "any"
+    file.write_text(yaml.safe_dump({"alerts": [rule]}))
+    refused = CliRunner().invoke(main, ["backtest", str(file), "--data-dir", str(lived[0])])
+    assert refused.exit_code and "'placed', which is no metric" in refused.output

@@ -24,6 +24,9 @@ export const TYPES: readonly TypeInfo[] = [
 
 /** Views that come with the system: nothing is chosen for them. */
 export const VIEWS: readonly { type: string; name: string }[] = [
+  { type: "business_metrics", name: "The business" },
+  { type: "revenue_tracking", name: "Revenue" },
+  { type: "campaign_performance", name: "Campaigns" },
   { type: "user_activity", name: "Activity over time" },
   { type: "top_events", name: "What happens most" },
   { type: "heat", name: "The week by hour" },

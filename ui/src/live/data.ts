@@ -71,6 +71,30 @@ export type Finding = {
   message: string;
 };
 
+/**
+ * The newest forecast of one series: `t` has the start of each step ahead, `past` that of those it looked back on, the newest
+ * ones. None where too little is known, which `message` says. `made` and times in unix seconds, `width` in seconds.
+ */
+export type Forecast = {
+  watch: string;
+  metric: string;
+  aggregate: string;
+  key: string;
+  made: number;
+  width: number;
+  level: number | null;
+  n: number;
+  message: string;
+  error: number | null;
+  naive_error: number | null;
+  past: number[];
+  known: (number | null)[];
+  t: number[];
+  expected: number[];
+  lower: number[];
+  upper: number[];
+};
+
 export type Severity = "critical" | "high" | "medium" | "low";
 
 export type Alert = {
@@ -103,6 +127,7 @@ export type TopicData = {
   /** By metric. */
   late_rows: Record<string, TooLate>;
   insights: Record<string, Finding>;
+  forecasts: Record<string, Forecast>;
 };
 
 /** The topics that this page knows by name; a dashboard may name others, which are drawn by their policy. */

@@ -3,6 +3,7 @@ import { definitionsTopic } from "../definitions";
 import { count, dayAndMinute, duration, signedPercent } from "../format";
 import { useTopic } from "../ask/useTopic";
 import type { Finding } from "../live/data";
+import { Forecasts } from "./Forecasts";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { href } from "../router";
@@ -47,6 +48,7 @@ export function InsightsPage() {
           </span>
         </section>
       )}
+      <Forecasts />
     </>
   );
 }

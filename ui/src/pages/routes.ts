@@ -31,6 +31,10 @@ const SettingsPage = lazily<PageProps>("Settings", () => import("./SettingsPage"
 export type Captured = Record<string, string>;
 type PageProps = { captured: Captured };
 
+type Shown = { captured: Captured };
+const ExecutivePage = lazily<Shown>("Executive", () => import("./ExecutivePage").then(({ ExecutivePage }) => ExecutivePage));
+const OperationsPage = lazily<Shown>("Operations", () => import("./OperationsPage").then(({ OperationsPage }) => OperationsPage));
+
 /**
  * A page and the addresses that lead to it. A part of `pattern` that begins with a colon takes any text and hands it to
  * the page by that name: `events/:id`. `range` says whether the page's figures answer the range of the top bar: all of
@@ -64,6 +68,8 @@ export const routes: readonly Route[] = [
   { pattern: "rotate", title: () => "In turn", crumb: "Dashboards one after the other", range: "some", page: RotatePage, home: "" },
   { pattern: "settings", title: () => "Settings", crumb: "Keys, links, channels", range: "none", page: SettingsPage, home: "settings" },
   { pattern: "dashboards/:id", ...dashboard, crumb: "Dashboard", home: "dashboards" },
+  { pattern: "executive", title: () => "Executive", crumb: "How the business does, and what moved it", range: "some", page: ExecutivePage, home: "executive" },
+  { pattern: "operations", title: () => "Operations", crumb: "How the system does, now", range: "none", page: OperationsPage, home: "operations" },
   { pattern: "events", title: () => "Events", crumb: "As they come in", range: "answers", page: EventsPage, home: "events" },
   { pattern: "events/:id", title: () => "Event", crumb: "One event", range: "answers", page: EventPage, home: "events" },
   { pattern: "users/:subject", title: ({ subject }) => subject ?? "", crumb: "A user's timeline", range: "answers", page: UserPage, home: "events" },
@@ -129,6 +135,13 @@ export const rail = computed<RailGroup[]>(() => {
         here: at("dashboards") && here?.captured.id === name,
         tab: i === 0,
       })), ...(moment.value === null ? [{ title: "New dashboard", link: href(["new-dashboard"]), icon: "plus" as const, here: at("new-dashboard") }] : [])],
+    },
+    {
+      title: "Manage",
+      links: [
+        { title: "Executive", link: href(["executive"]), icon: "chart", here: at("executive") },
+        { title: "Operations", link: href(["operations"]), icon: "layers", here: at("operations") },
+      ],
     },
     {
       title: "Explore",

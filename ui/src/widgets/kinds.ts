@@ -1,6 +1,7 @@
 import { activityKind } from "./Activity";
 import { alertsKind } from "./Alerts";
 import { barKind } from "./Bar";
+import { businessKind, campaignKind, revenueKind } from "./Business";
 import { heatKind } from "./Heat";
 import { ingestKind } from "./Ingest";
 import type { Kind } from "./kind";
@@ -30,6 +31,9 @@ const kinds: readonly Kind[] = [
   healthKind,
   heatKind,
   topEventsKind,
+  businessKind,
+  revenueKind,
+  campaignKind,
   numberKind,
   gaugeKind,
   lineKind,
