@@ -26,6 +26,7 @@ from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
+from events.archive.store import Store, describe
 from events.catalog import Stream
 from events.errors import Corrupt, Rejected, Transient
 from events.log import LogSpec
@@ -50,6 +51,7 @@ from serve.spec import GatewaySpec, ModelBounds, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
+    from hindcast.client.business_answers import ExecutiveSummary, OperationalMetrics
     from hindcast.datasets import Dataset
     from hindcast.engine import AnalyticsEngine
     from hindcast.engine.dashboards import RealTimeDashboard
@@ -125,6 +127,7 @@ class System(Modelled):
             hold = self._hold = LogHold(wanted(self.settings.log, self.data.path), self.data)
             self.data.keep_partitions(self.settings.log.partitions, hold.exists)
             self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
+            self._describe_store()
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
             self._log_spec = with_archive(hold.take(), self.data.path)
@@ -244,6 +247,18 @@ class System(Modelled):
             logger.error("plug-in %s does not come up; everything else runs: %s", part, why)
             parts().fails(part, Transient(why))
             placement.give_up(part)
+
+    def _describe_store(self) -> None:
+        """Say in the archive's folder what its object store is. One that is not configured any more may still have files
+        that are nowhere else, so it is left there."""
+        store = self.settings.archive.store
+        if store is None:
+            return
+        keys = {name: f"../{SECRETS}/{said.removeprefix('file:')}" if said else "" for name, said in
+                (("access_key", store.access_key), ("secret_key", store.secret_key))}  # fmt: skip
+        keep = None if store.keep_gb is None else int(store.keep_gb * 1e9)
+        described = Store(store.url, store.endpoint, store.region, **keys, keep_bytes=keep)
+        describe(self.data.path / erasure_swap.ARCHIVE, described)
 
     def _tell_configuration(self) -> None:
         """Make the configured key and definitions known, and say of those that hold which of them may be a mistake."""
@@ -459,6 +474,16 @@ class System(Modelled):
         with self.client as client:
             return client.dataset(label, **asked)
 
+    def generate_executive_summary(self, time_period: str = "30d", **asked: Any) -> ExecutiveSummary:
+        """How a business does: as ``Client.generate_executive_summary``."""
+        with self.client as client:
+            return client.generate_executive_summary(time_period, **asked)
+
+    def generate_operational_metrics(self, window: str = "1h", **asked: Any) -> OperationalMetrics:
+        """How this system does: as ``Client.generate_operational_metrics``."""
+        with self.client as client:
+            return client.generate_operational_metrics(window, **asked)
+
     @property
     def dashboards(self) -> RealTimeDashboard:
         """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
@@ -466,11 +491,17 @@ class System(Modelled):
 
     @property
     def predictive(self) -> PredictiveAnalytics:
-        """The six predictive models in this program: trained here, or loaded from where they are kept."""
-        from hindcast.engine.predicting import PredictiveAnalytics
+        """The six predictive models in this program: the champions of the registry, and those that are trained here.
+
+        ``take_champions`` on it takes newer ones.
+        """
+        from hindcast.engine.predicting import PredictiveAnalytics  # here: only programs that use it need the models
 
         if self._predictive is None:
-            self._predictive = PredictiveAnalytics()
+            made = PredictiveAnalytics()
+            with self.client as client:
+                made.take_champions(client, self.data.path / ARTIFACTS)
+            self._predictive = made
         return self._predictive
 
     @property

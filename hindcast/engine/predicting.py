@@ -14,6 +14,9 @@ from events.errors import Rejected
 from events.nearest import did_you_mean
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hindcast.client import Client
     from tuning.models import Trained
 
 ENGINEERS = ("user_features", "behavioral_features", "temporal_features", "contextual_features")
@@ -74,6 +77,23 @@ class PredictiveAnalytics:
         self.settings: dict[str, dict[str, Any]] = {}
         for name, model in (models or {}).items():
             self.use(name, model)
+
+    def take_champions(self, client: Client, folder: Path) -> list[str]:
+        """Use the champion of each of the six in a system's registry whose file is in ``folder``; answers their names.
+
+        Those that the registry does not have stay what they are. Raises ``Untrusted`` for a file that was tampered with.
+        """
+        from serve.predicting.artifacts import Artifacts
+
+        found: list[str] = []
+        for name in {summary["name"] for summary in client.models()} & set(MODELS):
+            known = client.model(name)
+            number = known["aliases"].get("champion")
+            version = next((one for one in known["versions"] if one.get("number") == number), None)
+            if version is not None and "sha256" in version:
+                self.use(name, Artifacts(folder).model(version["sha256"]))
+                found.append(name)
+        return sorted(found)
 
     # -- models ----------------------------------------------------------------------------------------------------
 

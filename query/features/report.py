@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import rankdata
 
 from analytics.features.kernel import Happened, Points, counts
 from analytics.features.plan import Events, Plan
@@ -132,7 +131,8 @@ def _area(values: F64, positive: Bools) -> float:
     p = int(ours.sum())
     if min(p, n - p) < FEW:
         return 0.5
-    ranks = rankdata(values[there])
+    _, which, counts = np.unique(values[there], return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[which.reshape(-1)]
     return float((ranks[ours].sum() - p * (p + 1) / 2) / (p * (n - p)))
 
 

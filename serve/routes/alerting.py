@@ -266,7 +266,7 @@ async def test_channel(request: Request, name: str) -> Tried:
     deadline = time.monotonic() + TRY_S
     while time.monotonic() < deadline:
         found = await sql_answer(
-            gateway,
+            request,
             f"SELECT type, error FROM notifications WHERE idempotency_key = '{key.replace(chr(39), chr(39) * 2)}'",
             1,
         )

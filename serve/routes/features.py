@@ -125,7 +125,13 @@ async def dataset(request: Request, wanted: WantedDataset) -> Response:
     about = await asked(gateway, said.as_of)
     moment = about.moment or await asyncio.to_thread(moments.now, gateway.log, gateway.spec.tenant)
     deed = partial(
-        deeds.dataset, asked=said, label=label, features=rules, moment=moment, now_us=round(about.now_s * 1e6)
+        deeds.dataset,
+        asked=said,
+        label=label,
+        features=rules,
+        moment=moment,
+        now_us=round(about.now_s * 1e6),
+        folds=featuring.folds(rules),
     )
     limits = replace(LIMITS, memory_bytes=gateway.queries.limits.memory_bytes)
     made = await gateway.queries.run(request, lambda stop: gateway.apart.do(deed, stop, limits))
