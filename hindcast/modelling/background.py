@@ -41,7 +41,7 @@ class Background:
         self._settings = settings
         self._artifacts = artifacts
         self._parent = parent
-        self._due = dict.fromkeys(settings, 0.0)
+        self.due = dict.fromkeys(settings, 0.0)
         """When each model is tried next (monotonic)."""
         self._seen: dict[str, str] = {}
         self._settle_at = 0.0
@@ -58,25 +58,26 @@ class Background:
     def run(self) -> None:
         """Until the process that started it has gone."""
         known = {one["name"] for one in self._client.models()}
-        for name in known & self._due.keys():
-            del self._due[name]
+        for name in known & self.due.keys():
+            del self.due[name]
         self._seen = self._requests()
         while self._there():
-            name = next((n for n, at in self._due.items() if at <= time.monotonic()), None)
+            name = next((n for n, at in self.due.items() if at <= time.monotonic()), None)
             if name is None:
-                self._look()
-                time.sleep(LOOK_S if not self._due else 2.0)
+                self.look()
+                time.sleep(LOOK_S if not self.due else 2.0)
             else:
-                self._train(name)
+                self.train(name)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """What came of predictions, and what is to be trained again."""
         if time.monotonic() >= self._settle_at:
             self._settle_at = time.monotonic() + SETTLE_S
             self._settle()
         asked = self._requests()
         for name, at in asked.items():
             if self._seen.get(name) != at and name in self._settings:
-                self._due[name] = 0.0
+                self.due[name] = 0.0
         self._seen = asked
 
     def _settle(self) -> None:
@@ -99,7 +100,8 @@ class Background:
     def _requests(self) -> dict[str, str]:
         return {row["subject"]: str(row["at"]) for row in self._client.query(ASKED)}
 
-    def _train(self, name: str) -> None:
+    def train(self, name: str) -> None:
+        """Train a model; serve it where nothing better is there. Where the log has too little yet, later."""
         from analytics.models.schema import WrongInput
         from events.errors import Rejected, Transient
         from hindcast.client import ApiError
@@ -111,9 +113,9 @@ class Background:
             run = train_named(self._client, name, settings, artifacts=self._artifacts)
         except (WrongInput, ApiError, Rejected, Transient) as error:
             logger.warning("%s is not trained: %s", name, error)
-            self._due[name] = time.monotonic() + AGAIN_S
+            self.due[name] = time.monotonic() + AGAIN_S
             return
-        del self._due[name]
+        del self.due[name]
         if run.may_take_over:
             self._client.promote_model(name, str(run.number), reason=run.contest.reason if run.contest else "the first")
             self._client.deploy_model_version(name, config=deploy)
