@@ -1,4 +1,4 @@
-"""The background: what is trained is deployed where it is better, what cannot be yet is tried again, what is asked for is."""
+"""The background: what is trained is served where it is better, what cannot be yet is tried again, and what is asked for."""
 
 from __future__ import annotations
 
