@@ -26,9 +26,13 @@ export async function get<T>(path: string, params: Record<string, string | numbe
 /** `type` is DuckDB's name of it, such as `BIGINT`. */
 export type Result = { columns: { name: string; type: string }[]; rows: unknown[][]; truncated: boolean; elapsed_ms: number; as_of: string };
 
-/** One SQL statement over the streams, at the moment of the page. `signal` gives it up. Throws `AskError`. */
-export const sql = (statement: string, limit: number, signal?: AbortSignal) =>
-  answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit, ...asked() }), signal }));
+/** One SQL statement over the streams, at the moment of the page, or `as_of` another one. `signal` gives it up. Throws `AskError`. */
+export const sql = (statement: string, limit: number, signal?: AbortSignal, as_of?: string) =>
+  answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit, ...asked(), ...(as_of ? { as_of } : {}) }), signal }));
+
+/** Where a cell of an answer comes from. Throws `AskError`. */
+export const explainCell = <T>({ as_of, ...cell }: { sql: string; row: number; column: string; as_of: string }) =>
+  post<T>("/v1/explain", { ...cell, ...asked(), ...(as_of ? { as_of } : {}) });
 
 /** The answer to a statement in another form, and whether rows were cut off. Throws `AskError`. */
 export const fileOf = (statement: string, accept: string, as_of: string) => {
