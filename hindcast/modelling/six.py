@@ -167,8 +167,8 @@ def _predicted(model: Any, columns: Mapping[str, Any]) -> Any:
 
 
 def _contest(client: Client, name: str, trained: Any, found: Lesson, artifacts: Path | None) -> Contest | None:
-    """Against the champion. Where the rows have a time, on the newest of them, which the new one was judged by and not fitted
-    to; else by the score that each has on its own holdout."""
+    """Against the champion. Where the rows have a time, on the newest of them, which the new one was judged by and not
+    fitted to; else by the score that each has on its own holdout."""
     listed = [one for one in client.models() if one["name"] == name]
     if not listed or listed[0]["champion"] is None:
         return None
