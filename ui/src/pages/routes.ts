@@ -19,6 +19,11 @@ import { StreamPage } from "./StreamPage";
 import { TopicPage } from "./TopicPage";
 import { UserPage } from "./UserPage";
 
+const RulesPage = lazily<Shown>("Rules", () => import("../watch/RulesPage").then(({ RulesPage }) => RulesPage));
+const RuleEditor = lazily<{ captured: { name?: string } }>("the rule", () => import("../watch/RuleEditor").then(({ RuleEditor }) => RuleEditor));
+const SilencesPage = lazily<Shown>("Silences", () => import("../watch/SilencesPage").then(({ SilencesPage }) => SilencesPage));
+const ChannelsPage = lazily<Shown>("Channels", () => import("../watch/ChannelsPage").then(({ ChannelsPage }) => ChannelsPage));
+
 export type Captured = Record<string, string>;
 
 type Shown = { captured: Captured };
@@ -65,6 +70,11 @@ export const routes: readonly Route[] = [
   { pattern: "sources", title: () => "Sources", crumb: "What is read, and what could not be taken", range: "none", page: SourcesPage, home: "sources" },
   { pattern: "definitions", title: () => "Definitions", crumb: "What is declared, and by whom", range: "none", page: DefinitionsPage, home: "definitions" },
   { pattern: "definitions/:kind/:name", title: ({ name }) => name ?? "", crumb: "Definition", range: "none", page: DefinitionPage, home: "definitions" },
+  { pattern: "rules", title: () => "Rules", crumb: "What is watched", range: "none", page: RulesPage, home: "alerts" },
+  { pattern: "rule", title: () => "New rule", crumb: "What it would have done", range: "none", page: RuleEditor, home: "alerts" },
+  { pattern: "rule/:name", title: ({ name }) => name ?? "", crumb: "Rule", range: "none", page: RuleEditor, home: "alerts" },
+  { pattern: "silences", title: () => "Silences", crumb: "Nobody is told of these", range: "none", page: SilencesPage, home: "alerts" },
+  { pattern: "channels", title: () => "Channels", crumb: "How people are told", range: "none", page: ChannelsPage, home: "alerts" },
   { pattern: "alerts", title: () => "Alerts", ...alerts },
   { pattern: "alerts/:id", title: () => "Alert", ...alerts },
   { pattern: "alert/:id", title: () => "Alert", ...alerts }, // as notifications link to it
