@@ -31,6 +31,8 @@ class Featured(NamedTuple):
     at: int
     features: dict[str, Any]
     source: Literal["live", "log"]
+    heard: int
+    """When the newest row that the live state has was received, us UTC; 0 where there is none, or it was not asked."""
 
 
 def specs(gateway: Gateway, kind: str = FEATURE) -> Mapping[str, Mapping[str, Any]]:
@@ -61,9 +63,10 @@ async def live(
         from_log = {subject: await then(gateway, request, subject, rules, None, at) for subject in ordered}
     for n, subject in enumerate(subjects):
         if subject in from_log:
-            found.append(Featured(subject, at, from_log[subject], "log"))
+            found.append(Featured(subject, at, from_log[subject], "log", told.heard))
         else:
-            found.append(Featured(subject, at, {name: column[n] for name, column in told.columns.items()}, "live"))
+            columns = {name: column[n] for name, column in told.columns.items()}
+            found.append(Featured(subject, at, columns, "live", told.heard))
     return found
 
 

@@ -195,6 +195,17 @@ class FeatureKeeper:
             max((kept.group.heard for kept in state.saved.kept if kept.group.rows), default=0),
         )
 
+    def notes(self, state: State) -> list[str]:
+        """What is kept, and what is not any more."""
+        kept = [one.group for one in state.saved.kept]
+        subjects, dropped = sum(len(group.packed) for group in kept), sum(len(group.dropped) for group in kept)
+        if not dropped:
+            return []
+        size = sum(group.size for group in kept) / 1e6
+        return [
+            f"{subjects:,} subjects are kept in {size:.0f} MB; features of {dropped:,} others are worked out from the log"
+        ]
+
     # -- snapshots -----------------------------------------------------------------------------------------------
 
     def dump(self, state: State) -> bytes:

@@ -24,13 +24,18 @@ class Report:
     """Made of one dataset."""
 
     def __init__(
-        self, label: LabelRule, features: Sequence[FeatureRule], excluded: Mapping[str, int], moments: I64, as_of: str
+        self,
+        label: LabelRule,
+        features: Sequence[FeatureRule],
+        excluded: Mapping[str, int],
+        moments: I64,
+        span: tuple[int, int],
     ) -> None:
         self._label, self._features = label, features
-        self._excluded, self._moments, self._as_of = excluded, moments, as_of
+        self._excluded, self._moments, self._span = excluded, moments, span
 
     def of(self, table: pa.Table, happened: Mapping[Events, Happened], plan: Plan, points: Points) -> dict[str, Any]:
-        """Plain values: ``rows, subjects, moments, label, refused, knows_the_label, coverage, excluded, warnings``."""
+        """Plain values: ``rows, subjects, moments, label, refused, knows_the_label, coverage, excluded, events, …``."""
         y = table["label"].to_numpy()
         knows = list(self._knowing(table, y))
         coverage = {
@@ -48,7 +53,7 @@ class Report:
             "coverage": coverage,
             "constant": constant,
             "excluded": dict(self._excluded),
-            "as_of": self._as_of,
+            "events": {"from": iso(self._span[0]), "until": iso(self._span[1])},
             "warnings": list(self._warnings(y, knows, coverage, constant)),
         }
 
