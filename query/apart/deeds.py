@@ -19,6 +19,7 @@ from query.engine import Engine
 from query.features.asked import DatasetAsked
 from query.features.dataset import MadeDataset, features_of_one, make
 from query.features.schema import FeatureRule, LabelRule
+from query.forms import Written, written
 from query.history import Cut
 from query.learning import learned
 from query.operations.dashboard import Operated, operated_of
@@ -66,6 +67,11 @@ def statement(
         valid_at=when.valid_at,
     ) as session:
         return session.run(sql, parameters, rows)
+
+
+def statement_in(desk: Desk, form: str, sql: str, **how: Any) -> Written:
+    """The answer to one statement as it is sent."""
+    return written(statement(desk, sql, **how), form)
 
 
 def statements(desk: Desk, asked: Sequence[tuple[str, Mapping[str, Any] | None]]) -> list[Answer]:
