@@ -136,10 +136,8 @@ def test_the_champions_of_a_registry_are_taken_from_their_files(tmp_path: Path) 
         def model(self, name: str) -> dict[str, Any]:
             assert name == "churn_prediction"
             first, second = kept
-            return {
-                "aliases": {"champion": 1},
-                "versions": [{"number": 2, "sha256": second}, {"number": 1, "sha256": first}],
-            }
+            versions = [{"number": 2, "sha256": second}, {"number": 1, "sha256": first}]
+            return {"aliases": {"champion": 1}, "versions": versions}
 
     files = Artifacts(tmp_path)
     other = replace(churn().model, label=Label("churn", "otherwise", "auc", 7.0))
