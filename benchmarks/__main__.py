@@ -31,6 +31,7 @@ SCRIPTS = (
     "definitions",
     "recovery",
     "archive 3500000",
+    "backtest",
     "forecast_speed",
     "correlation speed",
     "commands",
