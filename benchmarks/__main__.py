@@ -33,6 +33,7 @@ SCRIPTS = (
     "archive 3500000",
     "apart",
     "rollups",
+    "backtest",
     "forecast_speed",
     "correlation speed",
     "commands",
