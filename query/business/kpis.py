@@ -117,7 +117,7 @@ def _figures(found: Gathered, span: str) -> dict[str, dict[str, Any]]:
     parts = {
         "frequency": Rate(people.active_days, people.active * days),
         "breadth": Rate(people.kinds_used, people.active * offered),
-        "return": Rate(people.stayed, found.people.spans["previous"].active) if span == "current" else None,
+        "return": Rate(people.stayed, people.earlier) if span in found.reading.earlier else None,
     }
     score = engagement_score({part: None if rate is None else rate.value for part, rate in parts.items()})
     worth = lifetime_value(

@@ -47,8 +47,12 @@ class Period:
     @property
     def previous(self) -> tuple[int, int]:
         """The span before it of the same length, by the wall clock of the zone."""
+        return self.back(1), self.since_us
+
+    def back(self, times: int) -> int:
+        """Where so many spans of the same length before it begin, by the wall clock of the zone."""
         begin, end = self.local(self.since_us), self.local(self.until_us)
-        return self.utc(begin - (end - begin)), self.since_us
+        return self.utc(begin - (end - begin) * times)
 
     @property
     def year_before(self) -> tuple[int, int]:

@@ -39,6 +39,11 @@ class Reading:
             "year_before": self.period.year_before,
         }
         period = self.period
+        self.earlier = {
+            "current": self.spans["previous"],
+            "previous": (period.back(2), self.spans["previous"][0]),
+        }
+        """The spans before, from which people may come back."""
         self.span = Span(period.history_us, period.until_us, period.until_us, period.zone, period.zone_name)
 
     def run(self, text: str) -> list[dict[str, Any]]:
@@ -75,7 +80,7 @@ class Reading:
 
     def looked_at(self, time: str = "time") -> str:
         """The condition that a row can matter to any figure of users: of the history, of a year before, or of churn."""
-        first = min(self.spans["previous"][0], self.period.history_us)
+        first = min(self.earlier["previous"][0], self.period.history_us)
         inactive = self.business.churn
         if isinstance(inactive, Inactivity):
             first = min(first, self.spans["previous"][0] - inactive.days * DAY_US)

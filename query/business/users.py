@@ -19,8 +19,10 @@ class People:
     converted: int = 0
     at_start: int = 0
     left: int = 0
+    earlier: int = 0
+    """Who was active in the span before it …"""
     stayed: int = 0
-    """Active ones that were active in the span before, too; of the current span only."""
+    """… and of these, who was active again."""
 
 
 @dataclass
@@ -58,7 +60,7 @@ def counted(reading: Reading) -> Counted:
         elif what == "churn":
             people.at_start, people.left = n, m
         elif what == "stayed":
-            people.stayed = n
+            people.stayed, people.earlier = n, m
     return found
 
 
@@ -69,7 +71,8 @@ def _statement(reading: Reading) -> str:
         for i, kind in enumerate(b.kinds_offered)
     )
     learn = reading.match(b.churn.events, "churn.events") if isinstance(b.churn, Inactivity) else "false"
-    edges = sorted({point for span in spans.values() for point in span} | _churn_edges(reading))
+    every = (*spans.values(), *reading.earlier.values())
+    edges = sorted({point for span in every for point in span} | _churn_edges(reading))
     piece = " ".join(f"WHEN time < {reading.at(edge)} THEN {i}" for i, edge in enumerate(edges))
     places = {edge: i for i, edge in enumerate(edges)}
 
@@ -95,9 +98,10 @@ def _statement(reading: Reading) -> str:
                 parts.append(f"""SELECT 'by {i}', '{name}', NULL, v, count(*) FILTER (a), count(*) FILTER (e),
                   count(*) FILTER (e AND c) FROM (SELECT u, bool_or(active) AS a, bool_or(eligible) AS e,
                   bool_or(converted) AS c FROM did WHERE {here} GROUP BY u) LEFT JOIN who_{i} USING (u) GROUP BY v""")
-    now, before = inside(*spans["current"]), inside(*spans["previous"])
-    parts.append(f"""SELECT 'stayed', 'current', NULL, NULL, count(*), NULL, NULL FROM (
-      SELECT u FROM did WHERE active GROUP BY u HAVING bool_or({now}) AND bool_or({before}))""")
+    for name, earlier in reading.earlier.items():
+        parts.append(f"""SELECT 'stayed', '{name}', NULL, NULL, count(*) FILTER (again), count(*), NULL FROM (
+          SELECT u, bool_or({inside(*spans[name])}) AS again FROM did WHERE active GROUP BY u
+          HAVING bool_or({inside(*earlier)}))""")
     return f"""WITH did AS MATERIALIZED (
         SELECT {reading.user} AS u, {reading.bucket()} AS key, {reading.day()} AS day,
           CASE {piece} ELSE {len(edges)} END AS e,

@@ -99,6 +99,18 @@ def test_a_summary_of_a_past_moment_says_what_it_said_then(shop: Firm) -> None:
     assert again == then
 
 
+def test_engagement_is_known_of_the_span_before_too(shop: Firm) -> None:
+    shop.happened(("ann", "use", "2026-05-12"), ("eve", "use", "2026-05-13"))
+    said = shop.summary()
+    engagement = said["kpis"]["engagement"]
+    assert engagement["parts"]["return"] == {"value": 0.0, "numerator": 0, "denominator": 1}
+    # Of ann and eve in the span before the last, ann came back; she was there on 1 of 7 days, with 1 of 3 kinds.
+    assert engagement["previous"] == pytest.approx(0.4 / 7 + 0.3 / 3 + 0.3 / 2)
+    assert said["trends"]["engagement"]["growth_rate"] == pytest.approx(
+        engagement["score"] / engagement["previous"] - 1
+    )
+
+
 def test_a_base_of_zero_has_no_growth(tmp_path: Path) -> None:
     shop = firm(tmp_path)
     shop.happened(("a", "paid", "2026-05-30", 100, "EUR"), ("a", "use", "2026-05-30"))
