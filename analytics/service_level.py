@@ -93,8 +93,13 @@ class ServiceLevel:
                 times[place] = times.get(place, 0) + n
             for kind, n in minute.kinds.items():
                 kinds[kind] = kinds.get(kind, 0) + n
-        total = [sum(getattr(minute, name) for minute in found) for name in ("good", "refused", "failed")]
-        return Counts(*total, {name: _quantile(times, q) for name, q in QUANTILES.items()}, kinds)
+        return Counts(
+            sum(minute.good for minute in found),
+            sum(minute.refused for minute in found),
+            sum(minute.failed for minute in found),
+            {name: _quantile(times, q) for name, q in QUANTILES.items()},
+            kinds,
+        )
 
     def burn_rates(self, now_s: float, objective: float) -> dict[str, float | None]:
         """By window."""

@@ -20,7 +20,7 @@ from actors.models import part as models
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp
 from serve.posthog import part as posthog
-from serve.sources import feed, file, http, kafka, logs, prometheus, redis, sql, websocket
+from serve.sources import campaigns, feed, file, http, kafka, logs, prometheus, redis, sql, websocket
 from serve.webhooks import part as webhooks
 from serve.website import part as website
 
@@ -29,6 +29,7 @@ BUILT_IN: tuple[Part, ...] = (
     clock.PART,
     machine.PART,
     file.PART,
+    campaigns.PART,
     prometheus.PART,
     http.PART,
     sql.PART,

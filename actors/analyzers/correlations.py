@@ -17,7 +17,7 @@ from actors.analyzers.findings import LETS_GO, PARTS, Finding, Said, commands, f
 from actors.analyzers.recent import Closing, Recent, Sample, read
 from actors.definitions.correlation import parted
 from actors.fold import Batch, Outputs
-from events.catalog import CONTROL, INSIGHTS, METRICS
+from events.catalog import CONTROL, INSIGHTS, METRICS, PAST_METRICS
 
 
 class CorrelationWatch(msgspec.Struct):
@@ -45,11 +45,11 @@ State = dict[str, CorrelationWatch]
 
 @dataclass(frozen=True)
 class CorrelationAnalyzer:
-    """The fold: ``control`` says what is watched, ``metrics`` what happens, ``insights`` is what is found."""
+    """The fold: ``control`` says what is watched, ``metrics`` and ``past_metrics`` what happened; it finds ``insights``."""
 
     name: str = "correlations"
-    version: int = 1
-    reads: tuple[str, ...] = (CONTROL.name, METRICS.name)
+    version: int = 2
+    reads: tuple[str, ...] = (CONTROL.name, METRICS.name, PAST_METRICS.name)
     writes: tuple[str, ...] = (INSIGHTS.name,)
 
     def initial(self) -> State:

@@ -1,7 +1,8 @@
 """The newest closed windows of series that a watch looks at, as even columns: what trends and correlations are judged on.
 
 A window without rows counts as what ``window.closed`` says of silence: zero for counts and sums, nothing for means.
-Revisions replace what they revise as long as the window is among the newest.
+Revisions replace what they revise as long as the window is among the newest; so does a window that was counted anew after an
+import (``past_metrics``), which is closed for good by then.
 """
 
 from __future__ import annotations
@@ -48,8 +49,10 @@ class Closing:
 
 
 def read(batch: Batch, wanted: Mapping[str, Set[str]]) -> Iterator[Sample | Closing]:
-    """What a batch of ``metrics`` says of the metrics ``wanted``, each with its aggregates, in order; of closings, also
-    those of families such as ``{type}``, which any of them may be of."""
+    """What a batch of ``metrics``, or of ``past_metrics``, says of the metrics ``wanted``, each with its aggregates.
+
+    In order; of closings, also those of families such as ``{type}``, which any of them may be of.
+    """
     table = batch.table
     if not batch.rows or not wanted:
         return
@@ -110,6 +113,9 @@ class Recent(msgspec.Struct):
                 return
             held = self.keys[sample.key] = {}
         held[sample.start] = sample.values[self.aggregate]
+        if not self.closed_to and len(held) > 2 * self.windows:  # an import's windows, before any of ours has closed
+            for start in sorted(held)[: -self.windows]:
+                del held[start]
 
     def close(self, closing: Closing) -> bool:
         """Whether ``closing`` is of this metric and closes something new."""

@@ -29,7 +29,7 @@ from actors.analyzers.findings import (
 from actors.analyzers.recent import MOST_KEYS, Closing, Recent, Sample, read
 from actors.fold import Batch, Outputs
 from analytics.kernels import F64
-from events.catalog import CONTROL, INSIGHTS, METRICS
+from events.catalog import CONTROL, INSIGHTS, METRICS, PAST_METRICS
 
 LEAST = 16
 """Windows without which nothing is said."""
@@ -60,11 +60,11 @@ State = dict[str, TrendWatch]
 
 @dataclass(frozen=True)
 class TrendAnalyzer:
-    """The fold: ``control`` says what is watched, ``metrics`` what happens, ``insights`` is what is found."""
+    """The fold: ``control`` says what is watched, ``metrics`` and ``past_metrics`` what happened; it finds ``insights``."""
 
     name: str = "trends"
-    version: int = 1
-    reads: tuple[str, ...] = (CONTROL.name, METRICS.name)
+    version: int = 2
+    reads: tuple[str, ...] = (CONTROL.name, METRICS.name, PAST_METRICS.name)
     writes: tuple[str, ...] = (INSIGHTS.name,)
 
     def initial(self) -> State:

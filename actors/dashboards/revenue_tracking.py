@@ -104,7 +104,7 @@ def _of_currency(sums: Sums, currency: str, names: set[str], edges: tuple[int, i
 
     paid, n = sums.between(since, end, f"paid\t{currency}"), sums.between(since, end, f"n\t{currency}")
     by = [key for key in names if key.startswith(f"by\t{currency}\t")]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"value": key.split("\t", 2)[2], "v": sums.between(since, end, key), "prev": sums.between(before, since, key)}
         for key in by
     ]

@@ -47,22 +47,24 @@ class Reader:
         self._names = set(batch.schema.names)
         self._json = [name for name in JSON_COLUMNS if name in self._names]
         self._columns: dict[str, list[Any]] = {}
-        self._parsed: dict[tuple[str, int], Any] = {}
+        self._objects: dict[str, list[dict[str, Any] | None]] = {}
+        self._every = np.arange(batch.num_rows)
 
     def hits(self, events: Events) -> Hits:
         """The rows that are of ``events``."""
         rows = np.flatnonzero(self._of_types(events.types))
-        if events.where and len(rows):
-            keep = [all(self._holds(c, row) for c in events.where) for row in rows.tolist()]
-            rows = rows[np.array(keep, bool)]
+        for condition in events.where:
+            if len(rows):
+                rows = rows[np.array(self._hold(condition, rows), bool)]
         if events.taken == "nothing":
             return Hits(rows, None)
         if events.taken == "number":
             numbers = self._numbers(events.of, rows)
             there = np.isfinite(numbers) & (np.abs(numbers) < 2.0**62)
             return Hits(rows[there], numbers[there])
-        value = self.number if events.number else self._scalar if events.taken == "value" else self.text
-        found = [value(events.of, row) for row in rows.tolist()]
+        said = self._values(events.of, rows)
+        take = _number if events.number else _scalar if events.taken == "value" else _text
+        found = [take(one) for one in said]
         there = np.array([one is not None for one in found], bool)
         kept = [one for one in found if one is not None]
         if events.taken == "identity":
@@ -76,8 +78,7 @@ class Reader:
             if not pa.types.is_dictionary(column.type):
                 column = column.cast(pa.string()).dictionary_encode()
         else:
-            found = [self.text(key, row) for row in range(self._batch.num_rows)]
-            column = pa.array(found, pa.string()).dictionary_encode()
+            column = pa.array([_text(one) for one in self._values(key, self._every)], pa.string()).dictionary_encode()
         names = ["" if name is None else str(name) for name in column.dictionary.to_pylist()]
         codes = column.indices
         codes = (codes.fill_null(len(names)) if codes.null_count else codes).to_numpy(zero_copy_only=False)
@@ -113,69 +114,75 @@ class Reader:
             found = self._columns[name] = column.to_pylist()
         return found
 
-    def _property(self, name: str, row: int) -> Any:
-        column, dot, rest = name.partition(".")
-        if not (dot and rest and column in self._json):
+    def _values(self, name: str, rows: I64) -> list[Any]:
+        """The values of a column or property at ``rows``; None where there is none."""
+        if name in self._names:
+            column = self._column(name)
+            return [column[row] for row in rows.tolist()]
+        of, dot, rest = name.partition(".")
+        if not (dot and rest and of in self._json):
             if not self._json:
-                return None
-            column, rest = self._json[0], name
-        place = (column, row)
-        if place in self._parsed:
-            said = self._parsed[place]
-        else:
-            said = self._parsed[place] = _object(self._column(column)[row])
-        found = said.get(rest)
-        if found is None and "." in rest:
-            found = said
-            for part in rest.split("."):
-                found = found.get(part) if isinstance(found, dict) else None
+                return [None] * len(rows)
+            of, rest = self._json[0], name
+        objects = self._parsed(of, rows)
+        found = [one.get(rest) for one in objects]
+        if "." in rest:
+            path = rest.split(".")
+            return [_along(one, path) if value is None else value for one, value in zip(objects, found, strict=True)]
         return found
 
-    def _scalar(self, name: str, row: int) -> Any:
-        """A text, number or truth; what is none of these as JSON."""
-        found = self._column(name)[row] if name in self._names else self._property(name, row)
-        if isinstance(found, float) and not math.isfinite(found):
-            return None
-        if isinstance(found, str):
-            return found[:LONGEST]
-        return found if found is None or isinstance(found, (bool, int, float)) else _text(found)
-
-    def text(self, name: str, row: int) -> str | None:
-        """The value as a text; None where there is none."""
-        found = self._column(name)[row] if name in self._names else self._property(name, row)
-        return found if found is None or isinstance(found, str) else _text(found)
-
-    def number(self, name: str, row: int) -> float | None:
-        """The value as a finite number; None where it is none."""
-        return _number(self._column(name)[row] if name in self._names else self._property(name, row))
+    def _parsed(self, column: str, rows: I64) -> list[dict[str, Any]]:
+        known = self._objects.get(column)
+        if known is None:
+            known = self._objects[column] = [None] * self._batch.num_rows
+        said, found = self._column(column), list[dict[str, Any]]()
+        for row in rows.tolist():
+            one = known[row]
+            if one is None:
+                one = known[row] = _object(said[row])
+            found.append(one)
+        return found
 
     def _numbers(self, name: str, rows: I64) -> F64:
         if name in self._names:
             column = self._batch.column(name)
             if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
                 return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)[rows]
-        found = [self.number(name, row) for row in rows.tolist()]
+        found = [_number(one) for one in self._values(name, rows)]
         return np.array([math.nan if one is None else one for one in found], np.float64)
 
-    def _holds(self, condition: Condition, row: int) -> bool:
+    def _hold(self, condition: Condition, rows: I64) -> list[bool]:
+        """Whether a condition holds, for each of the rows."""
         name, op, values = condition
+        said = self._values(name, rows)
         if op in ("exists", "missing"):
-            return (self.text(name, row) is not None) == (op == "exists")
+            there = op == "exists"
+            return [(_text(one) is not None) == there for one in said]
         if op in _COMPARE:
-            number = self.number(name, row)
-            return number is not None and _COMPARE[op](number, float(values[0]))
+            compare, bound = _COMPARE[op], float(values[0])
+            return [number is not None and compare(number, bound) for number in map(_number, said)]
         if op == "contains":
-            text = self.text(name, row)
-            return text is not None and str(values[0]) in text
-        same = any(self._same(name, value, row) for value in values)
-        return not same if op in ("!=", "not in") else same
+            part = str(values[0])
+            return [text is not None and part in text for text in map(_text, said)]
+        wanted = [_as_asked(value) for value in values]
+        turned = op in ("!=", "not in")
+        return [any(same(one) for same in wanted) != turned for one in said]
 
-    def _same(self, name: str, value: Any, row: int) -> bool:
-        if isinstance(value, bool):
-            return self.text(name, row) == ("true" if value else "false")
-        if isinstance(value, (int, float)):
-            return self.number(name, row) == value
-        return self.text(name, row) == value
+
+def _as_asked(value: Any) -> Callable[[Any], bool]:
+    """Whether what is said is that value: a number as a number, a truth or a text as a text."""
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+        return lambda said: _text(said) == text
+    if isinstance(value, (int, float)):
+        return lambda said: _number(said) == value
+    return lambda said: _text(said) == value
+
+
+def _along(said: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        said = said.get(part) if isinstance(said, dict) else None
+    return said
 
 
 def identity_of(text: str) -> int:
@@ -191,13 +198,26 @@ def _object(said: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _text(value: Any) -> str:
+def _scalar(value: Any) -> Any:
+    """A text, number or truth; what is none of these as JSON."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return value[:LONGEST]
+    return value if value is None or isinstance(value, (bool, int, float)) else _text(value)
+
+
+def _text(value: Any) -> str | None:
+    """The value as a text; None where there is none."""
+    if value is None or isinstance(value, str):
+        return value
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return orjson.dumps(value).decode()
 
 
 def _number(value: Any) -> float | None:
+    """The value as a finite number; None where it is none."""
     if value is None or isinstance(value, bool):
         return None
     try:

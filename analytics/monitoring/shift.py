@@ -33,7 +33,9 @@ def shifts(
 ) -> tuple[Shift, ...]:
     """The columns of ``counts`` (bins as in ``profile``), the most surely shifted first. ``rate``: of false discoveries."""
     found = [(name, *_compared(profile[name]["counts"], seen)) for name, seen in counts.items() if name in profile]
-    tested = sorted((one for one in found if one[1] is not None), key=lambda one: (one[1], one[0]))
+    tested = sorted(
+        ((name, p, distance) for name, p, distance in found if p is not None), key=lambda one: (one[1], one[0])
+    )
     limit = -1
     for rank, (_, p, _) in enumerate(tested):
         if p <= rate * (rank + 1) / len(tested):

@@ -28,6 +28,7 @@ from hindcast.cli.placement import move
 from hindcast.cli.plan import plan
 from hindcast.cli.questions import questions
 from hindcast.cli.read import query, streams, tail
+from hindcast.cli.report import report
 from hindcast.cli.rules import rules
 from hindcast.cli.run import demo, down, up
 from hindcast.cli.send import send
@@ -66,7 +67,7 @@ def main() -> None:
 
 main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
 main.add_group("Events in and out of it:", send, import_, tail, streams, sources, query, questions, dead_letters)
-main.add_group("Read how it all does:", summary, operational)
+main.add_group("Read how it all does:", summary, operational, report)
 main.add_group("Watch what comes:", alerts, rules, notifications)
 main.add_group("Show it:", annotations, shares)
 main.add_group("People and their data:", identities, export_subject, erase)

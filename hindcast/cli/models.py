@@ -53,7 +53,8 @@ def train(
     """
     from analytics.models.schema import WrongInput
     from events.errors import Rejected
-    from hindcast.modelling.training import Wanted, train_named, train_table
+    from hindcast.modelling.six import train_named
+    from hindcast.modelling.training import Wanted, train_table
 
     place = Target(data_dir, address, key)
     artifacts = None if address else data_dir / "artifacts"
@@ -66,8 +67,8 @@ def train(
                 wanted = Wanted(called, target, budget, trials, time_col, min_score)
                 run = train_table(client, wanted, Path(what), artifacts=artifacts, watch=watch)
             if deploy and run.may_take_over:
-                client.deploy_model_version(run.name, str(run.number))
-                client.promote_model(run.name, str(run.number), reason="it was trained, and is better")
+                client.promote_model(run.name, str(run.number), reason="it was trained, and nothing better is there")
+                client.deploy_model_version(run.name)
     except WrongInput as error:
         raise Rejected(f"column {error.column!r}" if error.column else "", error.reason) from None
     if as_json:

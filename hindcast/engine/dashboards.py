@@ -34,6 +34,9 @@ VIEWS: Mapping[str, str] = {
     "system_health": "system_health",
     "alert_system": "alerts",
     "late_rows": "late_rows",
+    "business_metrics": "business_metrics",
+    "campaign_performance": "campaign_performance",
+    "revenue_tracking": "revenue_tracking",
 }
 """The live topic of each type with a view of its own."""
 

@@ -10,6 +10,7 @@ from events.errors import Rejected
 from events.log import LogReader
 from query import as_of
 from query.as_of import Moment
+from query.bounds import Limits, Stop
 from query.business.advice import generate_recommendations
 from query.business.comparing import ComparisonEngine
 from query.business.drivers import tree
@@ -18,7 +19,7 @@ from query.business.meaning import Business
 from query.business.money import Amounts
 from query.business.periods import period_of
 from query.business.trends import KpiTrendAnalyzer
-from query.engine import Engine, Limits, Stop
+from query.engine import Engine
 from query.questions.expressions import refuse_unknown, unseen
 from query.questions.schema import Match
 

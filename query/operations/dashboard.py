@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from analytics.service_level import MINUTES, ServiceLevel, trend_of
 from events.errors import Rejected
 from events.log import LogReader
-from query.engine import Engine, Stop
+from query.bounds import Stop
+from query.engine import Engine
 from query.moments import length_s
 from query.operations.machine import SystemMonitor
 from query.operations.services import MOST, ErrorTracker, PerformanceTracker, performance
@@ -19,24 +20,49 @@ LONGEST_S = MINUTES * 60 / 2
 SPARK = 12
 
 
+class Operated(NamedTuple):
+    """What the log says: of the machines, of each service, and of the errors in logs."""
+
+    health: dict[str, Any]
+    services: dict[str, dict[str, Any]]
+    errors: dict[str, Any]
+
+
+def operated_of(
+    log: LogReader,
+    tenant: str,
+    network: Mapping[str, float | None],
+    since_us: int,
+    until_us: int,
+    objective: float,
+    stop: Stop | None = None,
+) -> Operated:
+    """Read it, of ``[since_us, until_us)`` in us UTC. ``network``: probes, as ``SystemMonitor`` takes them."""
+    with Engine(log).open(tenant=tenant, commands=False, stop=stop) as session:
+        return Operated(
+            SystemMonitor(session, network).get_health_metrics(since_us, until_us),
+            PerformanceTracker(session, objective).get_performance_metrics(since_us, until_us),
+            ErrorTracker(session).get_error_summary(since_us, until_us),
+        )
+
+
+Read = Callable[[int, int], Operated]
+"""Reads the log of a span in us UTC, here or in another process."""
+
+
 @dataclass(frozen=True)
 class OperationalDashboard:
-    """``own``: what this process has answered. ``network``: probes, as ``SystemMonitor`` takes them."""
+    """``own``: what this process has answered, since ``started_s``."""
 
-    log: LogReader
-    tenant: str
     own: ServiceLevel
     started_s: float
-    network: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     alerts: Sequence[Mapping[str, Any]] = ()
 
     def get_active_alerts(self) -> list[dict[str, Any]]:
         """Those that are pending or firing."""
         return [dict(alert) for alert in self.alerts if alert["state"] in ("pending", "firing")]
 
-    def generate_operational_metrics(
-        self, window: str, now_s: float, objective: float, stop: Stop | None = None
-    ) -> dict[str, Any]:
+    def generate_operational_metrics(self, window: str, now_s: float, objective: float, read: Read) -> dict[str, Any]:
         """``{system_health, performance, errors, alerts}`` of the newest ``window`` (``15m``, ``1h``; up to 6 h), and
         ``services``: the same of every service whose measurements come in. ``performance.error_rate`` and
         ``errors.error_rate`` are one figure. Raises ``Rejected``.
@@ -48,10 +74,7 @@ class OperationalDashboard:
             raise Rejected("objective", f"must be between 0 and 1, such as 0.999; got {objective:g}")
         until = round(now_s * 1e6)
         since = until - round(window_s * 1e6)
-        with Engine(self.log).open(tenant=self.tenant, commands=False, stop=stop) as session:
-            health = SystemMonitor(session, self.network).get_health_metrics(since, until)
-            services = PerformanceTracker(session, objective).get_performance_metrics(since, until)
-            logged = ErrorTracker(session).get_error_summary(since, until)
+        health, services, logged = read(since, until)
         ours = self.own.counts(now_s, window_s)
         lived_s = max(1.0, min(window_s, now_s - self.started_s))
         requests = ours.valid + ours.refused
@@ -79,7 +102,7 @@ class OperationalDashboard:
         """Our own failed requests, and what the logs of all services say."""
         now, before = self.own.counts(now_s, window_s), self.own.counts(now_s - window_s, window_s)
         steps = [self.own.counts(now_s - (SPARK - 1 - i) * window_s / SPARK, window_s / SPARK) for i in range(SPARK)]
-        own = [
+        own: list[dict[str, Any]] = [
             {
                 "service": OURS,
                 "fingerprint": kind,

@@ -61,10 +61,10 @@ def main(path: str, sha256: str) -> None:
     file = Path(path)
     try:
         said = facts(Artifacts(file.parent).model(sha256))
-    except ValueError as error:  # Untrusted, and what a damaged file raises
-        said = {"error": str(error)}
     except Rejected as error:
         said = {"error": error.reason}
+    except ValueError as error:  # Untrusted, and what a damaged file raises
+        said = {"error": str(error)}
     sys.stdout.write(json.dumps(said, default=str))
 
 

@@ -100,7 +100,7 @@ async def list_annotations(
     await principal(request, "query")
     now = time.time()
     span = {"since": seconds_since(since, now), "until": seconds_since(until, now, "until") if until else 4e9}
-    return Annotations(annotations=await _held(gateway_of(request), limit=limit, **span))
+    return Annotations(annotations=await _held(request, limit=limit, **span))
 
 
 @router.delete("/v1/annotations/{id}", status_code=204)
@@ -108,7 +108,7 @@ async def remove_annotation(request: Request, id: str) -> Response:
     """Take an annotation back; what it said stays in the stream."""
     await principal(request, "control")
     gateway = gateway_of(request)
-    known = next((one for one in await _held(gateway, 0, 4e9, MOST) if one.id == id), None)
+    known = next((one for one in await _held(request, 0, 4e9, MOST) if one.id == id), None)
     if known is None:
         raise Missing("id", f"there is no annotation {id!r}")
     await _tell(gateway, REMOVED, known, known.time)
@@ -130,8 +130,8 @@ def _seconds(said: float | str | None, now: float, field: str) -> float:
     return seconds_since(str(said), now, field)
 
 
-async def _held(gateway: Gateway, since: float, until: float, limit: int) -> list[Annotation]:
-    answer = await sql_answer(gateway, HELD.format(since=since, until=until, limit=limit), limit)
+async def _held(request: Request, since: float, until: float, limit: int) -> list[Annotation]:
+    answer = await sql_answer(request, HELD.format(since=since, until=until, limit=limit), limit)
     told = (dict(zip(COLUMNS, row, strict=True)) for row in answer.rows)
     return [Annotation.model_validate({k: v for k, v in one.items() if v is not None}) for one in told]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,9 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from actors.definitions.then import definitions_then
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.apart import deeds
 from query.as_of import Moment
 from query.business.meaning import Business
-from query.business.summary import LIMITS, ExecutiveDashboard
+from query.business.summary import LIMITS
 from serve.gateway import Gateway, gateway_of, principal
 from serve.ingest.money import CURRENCY_EXPONENT
 from serve.moments import AsOf, ValidAt, asked
@@ -91,19 +93,17 @@ async def executive(
     entry = _chosen(held, business)
     spec = Business.model_validate(entry["spec"])
     limits = replace(LIMITS, memory_bytes=gateway.queries.limits.memory_bytes)
-    dashboard = ExecutiveDashboard(gateway.log, gateway.spec.tenant, spec, CURRENCY_EXPONENT, limits)
-    said = await gateway.queries.run(
-        request,
-        lambda stop: dashboard.generate_executive_summary(
-            period,
-            about.now_s,
-            zone=zone,
-            currency=currency or None,
-            moment=about.moment,
-            valid_at=about.valid_at,
-            stop=stop,
-        ),
+    deed = partial(
+        deeds.summary,
+        business=spec,
+        digits=CURRENCY_EXPONENT,
+        time_period=period,
+        now=about.now_s,
+        zone=zone,
+        currency=currency or None,
+        when=deeds.When(about.moment, about.valid_at),
     )
+    said = await gateway.queries.run(request, lambda stop: gateway.apart.do(deed, stop, limits))
     told = {name: entry.get(name) for name in ("kind", "name", "spec", "version", "owner", "by", "at")}
     named = [{k: str(one["spec"].get(k) or one["name"]) for k in ("name", "title", "domain")} for one in held.values()]
     return {**said, "definition": told, "businesses": named}

@@ -31,7 +31,14 @@ TOLD = ("experiment.", "trial.", "model.registered", "model.refused")
 class Registered(BaseModel):
     """``version`` is the experiment that made it. A ``score`` that is not above ``threshold`` is refused."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        json_schema_extra={
+            "examples": [{"sha256": "0" * 64, "version": "run-1", "metric": "auc", "score": 0.81, "threshold": 0.7}]
+        },
+    )
 
     sha256: str
     version: Annotated[str, Field(min_length=1, max_length=200)]
@@ -62,7 +69,7 @@ class Kept(BaseModel):
 
 
 class Version(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 2}]})
 
     version: Asked = CHAMPION
     alias: Name = CHAMPION
@@ -72,12 +79,14 @@ class Version(BaseModel):
 class Deploy(Deployment):
     """``version``: of the short form (``mode``, ``share``); left out where ``variants`` are given."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2, "mode": "canary", "share": 0.1}]})
+
     version: Asked = CHAMPION
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
 class Reason(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "slower than before"}]})
 
     reason: Annotated[str, Field(max_length=500)] = ""
 
@@ -94,7 +103,10 @@ class Told(BaseModel):
 
 
 class Facts(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"events": [{"type": "experiment.started", "experiment": "run-1"}]}]},
+    )
 
     events: Annotated[list[Told], Field(max_length=MOST_FACTS)]
 

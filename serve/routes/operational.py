@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
-from query.operations.dashboard import OperationalDashboard
+from query.apart import deeds
+from query.bounds import Stop
+from query.operations.dashboard import Operated, OperationalDashboard
 from serve import cluster
 from serve.gateway import Gateway, gateway_of, principal
 from serve.parameters import known_parameters
@@ -89,18 +92,18 @@ async def operational(
     network, cells, alerts = await asyncio.gather(
         cluster.round_trips(targets), gateway.hosts.health(), shown_or_none(gateway, "alerts")
     )
-    dashboard = OperationalDashboard(
-        gateway.log,
-        gateway.spec.tenant,
-        request.app.state.service_level,
-        gateway.started,
-        network,
-        list((alerts or {}).values()),
-    )
+    open_ = list((alerts or {}).values())
+    dashboard = OperationalDashboard(request.app.state.service_level, gateway.started, open_)
     wanted = gateway.spec.objective if objective is None else objective
-    said = await gateway.queries.run(
-        request, lambda stop: dashboard.generate_operational_metrics(window, time.time(), wanted, stop)
-    )
+
+    def work(stop: Stop) -> dict[str, Any]:
+        def read(since_us: int, until_us: int) -> Operated:
+            return gateway.apart.do(partial(deeds.operated, network=network, since_us=since_us, until_us=until_us,
+                                            objective=wanted), stop)  # fmt: skip
+
+        return dashboard.generate_operational_metrics(window, time.time(), wanted, read)
+
+    said = await gateway.queries.run(request, work)
     hosted = [h._asdict() | {"host": gateway.hosts.where.cells.get(h.cell, "")} for h in cells]
     told = ("cell", "host", "state", "detail", "rows_behind", "commit", "stale")
     return {**said, "hindcast": {

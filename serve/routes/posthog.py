@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from events.errors import Overloaded, Transient
+from events.errors import Overloaded, Rejected, Transient
 from serve.access import Denied
 from serve.gateway import bearer, gateway_of, principal
 from serve.interactions import Receipt, now_us
@@ -25,6 +25,8 @@ _SCHEMA: dict[str, Any] = {
 }
 EVENTS = ("batch", "capture", "e", "i/v0/e", "i/v0/ai/batch", "track", "engage")
 """The paths that take events: newer SDKs use the first ones, older ones the last."""
+_PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
+"""An image of one transparent dot."""
 
 
 class Told(Receipt):
@@ -46,17 +48,31 @@ def _events_route(path: str) -> None:
         include_in_schema=path == "/batch/",
     )
     async def events(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        gateway = gateway_of(request)
-        try:
-            found = await _posted(request)
-            who = await principal(request, "ingest", _key(request, found))
-            sent_ms = request.query_params.get("sent_at") or request.query_params.get("_") or ""
-            ahead_us = gateway.spec.max_ahead_us
-            decoded = decode(found, now_us(), who.source, ahead_us, request_name(request), sent_ms)
-            receipt = await gateway.interactions.take(decoded)
-        except Overloaded as error:  # posthog-js drops what is answered with 429, and sends again after a 503
-            raise Transient(error.reason, error.retry_after_s) from error
+        return receipt_response({"status": "Ok", **await _taken(request, await _posted(request))}, 200)
+
+    @router.get(path, include_in_schema=False)
+    async def pixel(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Events in the address, as images and old browsers send them: ``?data=`` with JSON, or that in base64."""
+        limit = gateway_of(request).spec.max_body_bytes
+        said = request.query_params.get("data")
+        if said is None:
+            raise Rejected("data", "is required in the address: an event as JSON, or that in base64; or POST it")
+        receipt = await _taken(request, posted(unpacked(said.encode(), "", "", limit)))
+        if request.query_params.get("img"):
+            return Response(_PIXEL, media_type="image/gif", headers={"cache-control": "no-store"})
         return receipt_response({"status": "Ok", **receipt}, 200)
+
+
+async def _taken(request: Request, found: Posted) -> Receipt:
+    gateway = gateway_of(request)
+    try:
+        who = await principal(request, "ingest", _key(request, found))
+        sent_ms = request.query_params.get("sent_at") or request.query_params.get("_") or ""
+        ahead_us = gateway.spec.max_ahead_us
+        decoded = decode(found, now_us(), who.source, ahead_us, request_name(request), sent_ms)
+        return await gateway.interactions.take(decoded)
+    except Overloaded as error:  # posthog-js drops what is answered with 429, and sends again after a 503
+        raise Transient(error.reason, error.retry_after_s) from error
 
 
 def _flags_route(path: str, also: dict[str, Any]) -> None:

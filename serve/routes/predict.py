@@ -11,17 +11,18 @@ import pyarrow as pa
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.models.monitor import ALERT
+from actors.models.monitor import ALERT, RAISED, alarm
 from actors.models.registry import CHAMPION
 from events.catalog import PREDICTIONS, rows
 from events.errors import Rejected
-from serve.gateway import Gateway, gateway_of, principal
+from serve.gateway import gateway_of, principal
 from serve.model_asking import Body, question_of
 from serve.model_telling import Fact, number_of, predictor_of, tell
 from serve.parameters import known_parameters
 from serve.predicting.door import Predicted
 from serve.predicting.monitoring import monitored
 from serve.problems import REFUSALS
+from serve.routes.commands import command
 from serve.routes.plain import described
 from serve.routes.read import sql_answer
 
@@ -46,7 +47,9 @@ class Outcome(BaseModel):
 class NewData(BaseModel):
     """``target``: the column with outcomes, where it is not called as the label is."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"rows": [{"plan": "pro", "logins_30d": 4, "churned": "no"}]}]}
+    )
 
     rows: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100_000)]
     target: Annotated[str, Field(max_length=200)] = ""
@@ -67,7 +70,10 @@ class Monitored(BaseModel):
 
 
 class Outcomes(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"outcomes": [{"prediction": "6af21a1f8b48462b-0", "outcome": True}]}]},
+    )
 
     outcomes: Annotated[list[Outcome], Field(min_length=1, max_length=MOST_OUTCOMES)]
 
@@ -155,7 +161,7 @@ async def monitor(request: Request, name: str, wanted: NewData, version: str = C
     assert bounds is not None
     model = await predictor.model(name)
     about = model["versions"][number_of(model, version) - 1]
-    profile = await _profile(gateway, name, about)
+    profile = await _profile(request, name, about)
     question = {"folder": str(bounds.artifacts), "version": {**about, "profile": profile}, "rows": wanted.rows}
     found = await monitored({**question, "target": wanted.target or about["label"]["name"]})
     if found["degraded"]:
@@ -164,14 +170,16 @@ async def monitor(request: Request, name: str, wanted: NewData, version: str = C
         alert = {"type": ALERT, "model_id": about["model_id"], "metrics": metrics, "severity": "high"}
         told = {**alert, "number": about["number"], "reason": found["reason"]}
         await tell(gateway, [Fact("model.degraded", name, told)], who.name)
+        said = alarm(name, about["number"], alert, found["reason"], ("dashboard",))
+        await command(gateway, RAISED, ALERT, said)
         found["alert"] = alert
     return found
 
 
-async def _profile(gateway: Gateway, name: str, version: Mapping[str, Any]) -> dict[str, Any]:
+async def _profile(request: Request, name: str, version: Mapping[str, Any]) -> dict[str, Any]:
     """The profile of a version's training rows, which only its event has."""
     sql = f"SELECT data FROM models WHERE type = 'version.registered' AND subject = '{name}' ORDER BY time"
-    for (data,) in (await sql_answer(gateway, sql, None)).rows:
+    for (data,) in (await sql_answer(request, sql, None)).rows:
         said = orjson.loads(data)
         if (said["version"], said["sha256"]) == (version["version"], version["sha256"]):
             return said.get("profile") or {}

@@ -45,6 +45,9 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "system_health": ("system_health",),
     "alert_system": ("alerts",),
     "late_rows": ("late_rows",),
+    "business_metrics": ("business_metrics",),
+    "campaign_performance": ("campaign_performance",),
+    "revenue_tracking": ("revenue_tracking",),
 }
 """The topics that widgets with a view of their own follow."""
 

@@ -40,7 +40,7 @@ FIRM = Business.model_validate(SPEC).model_dump(mode="json")
 
 def happened(*events: tuple[Any, ...], source: str = "web") -> Word:
     """Events: (seconds after the beginning, user, type, amount, currency, properties)."""
-    full = [(*event, *(None,) * (6 - len(event))) for event in events]
+    full: list[tuple[Any, ...]] = [(*event, *(None,) * (6 - len(event))) for event in events]
     return lambda story: story.rows(
         "user_interactions",
         time=[BEGIN + int(e[0] * SECOND) for e in full],

@@ -64,6 +64,20 @@ def windows(metric: str, counts: Iterable[Any], cause: str = "t/control/0:1") ->
     return happens
 
 
+def imported(metric: str, counts: Sequence[int], cause: str = "t/control/0:1") -> Word:
+    """Windows that an import brought: counted anew after it, those before what comes next, the newest first."""
+
+    def happens(story: Story) -> None:
+        begin = story.now or BEGIN
+        story.now = begin + len(counts) * WINDOW
+        for n, count in reversed([*enumerate(counts)]):
+            window = {"metric": metric, "source": metric, "start": begin + n * WINDOW, "width_us": WINDOW, "key": ""}
+            window |= {"time": begin + (n + 1) * WINDOW, "count": int(count), "revision": 0, "cause": cause}
+            story.rows("past_metrics", type="metric.sampled", subject="past", **window)
+
+    return happens
+
+
 def together(values: dict[str, Sequence[float]], cause: str = "t/control/0:1") -> Word:
     """Several metrics side by side."""
 
@@ -112,6 +126,18 @@ def test_a_metric_that_rises_is_said_to_rise_once_and_by_how_much() -> None:
     assert 0.1 < told["change"] < 0.8
     assert "events.count rises by" in told["message"] and told["message"].endswith(" min")
     assert statuses(story).count("rising") == 1
+
+
+def test_what_was_imported_counts_as_what_came_live_does() -> None:
+    counts = rising(60, 60)
+    story = given(TrendAnalyzer()).when(trend(), imported("events", counts[:55]), windows("events", counts[55:]))
+    assert last(story)["status"] == "rising" and last(story)["n"] >= 56
+    much = [*noise(400), *counts]
+    story = given(TrendAnalyzer()).when(trend(), imported("events", much[:455]), windows("events", much[455:]))
+    assert last(story)["n"] == 60, "of a long past the newest windows count, as of any other"
+    old = imported("events", counts[:55], "t/control/0:0")
+    story = given(TrendAnalyzer()).when(trend(), windows("events", counts[55:]), old)
+    assert "rising" not in statuses(story), "of a definition that holds no more"
 
 
 def test_noise_is_steady_and_few_windows_are_not_enough() -> None:

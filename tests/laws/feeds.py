@@ -55,6 +55,11 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("late_rows", "metrics"): (["events"], ["events", "revenue"]),
     ("metrics", "width_us"): (10_000_000,),
     ("metrics", "revision"): (0, 0, 0, 1),
+    ("past_metrics", "type"): ("metric.sampled",),
+    ("past_metrics", "source"): ("events", "{type}"),
+    ("past_metrics", "metric"): ("events", "events", *GAUGES),
+    ("past_metrics", "key"): ("a", "b", ""),
+    ("past_metrics", "width_us"): (10_000_000,),
     ("anomalies", "metric"): ("events", *GAUGES),
     ("forecasts", "type"): (
         "forecast.known",

@@ -193,8 +193,8 @@ FOLDS: list[Case] = [
     ),
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
     Case(lambda: RollupAnalyzer(16), feeds("metrics", "past_metrics", entries=30)),
-    Case(TrendAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
-    Case(CorrelationAnalyzer, feeds("control", "metrics", entries=30, most_rows=30)),
+    Case(TrendAnalyzer, feeds("control", "metrics", "past_metrics", entries=30, most_rows=30)),
+    Case(CorrelationAnalyzer, feeds("control", "metrics", "past_metrics", entries=30, most_rows=30)),
     Case(
         SessionAnalyzer,
         feeds("control", "user_interactions", "website_analytics", "idle_producers", "clock", entries=40, most_rows=20),

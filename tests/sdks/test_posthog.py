@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, sync_playwright
 from posthog import Posthog
@@ -202,3 +204,22 @@ def test_a_browser_that_is_asked_to_wait_sends_again(page: Page, site: Site, tmp
         page.evaluate("() => { window.posthog.capture('order paid') }")
         until(lambda: [row["type"] for row in door.rows] == ["order paid"])
     assert door.pushes == [1, 1]
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["JSON", "base64"])
+def test_an_event_in_the_address_of_an_image_is_the_same_event(door: Door, packed: bool) -> None:
+    """As PostHog documents it for e-mails, and as its script falls back to where it may not post."""
+    event = {"event": "email opened", "properties": {"distinct_id": "u1", "token": "wk_shop", "note": "a+b & ü"}}
+    text = json.dumps(event)
+    data = base64.b64encode(text.encode()).decode() if packed else text
+    answer = httpx.get(f"{door.url}/e/", params={"data": data, "ip": "1", "img": "1"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/gif")
+    assert answer.content.startswith(b"GIF89a")
+    (row,) = door.rows
+    assert (row["type"], row["subject"], said(row)["note"]) == ("email opened", "u1", "a+b & ü")
+    told = httpx.get(f"{door.url}/capture", params={"data": data}).json()
+    assert (told["status"], told["accepted"]) == ("Ok", 1)
+    nobodys = json.dumps({**event, "properties": {"distinct_id": "u1", "token": "wk_none"}})
+    refused = httpx.get(f"{door.url}/e/", params={"data": nobodys})
+    assert refused.status_code == 401, refused.text
+    assert httpx.get(f"{door.url}/e/").status_code == 400

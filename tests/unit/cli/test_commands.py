@@ -324,6 +324,7 @@ def test_help_groups_its_commands_and_leaves_none_out() -> None:
         "Definitions of all kinds:",
         "Analyse a file, without a system:",
         "Find a model for a table, and use it:",
+        "Models of a system:",
     ]
     listed = [line.split()[0] for line in lines if line.startswith("    ") and line[4:5].strip()]
     assert "Tab completion" in shown

@@ -40,14 +40,33 @@ export function askMetric(metric: string, range: Range, versus: Versus, points =
   });
 }
 
+export type AskedSpan = { from: number; to: number; back: number; bucket: number };
+
+/** The ends of a range, its buckets, and how far back what it is compared with begins. */
+export function spanOf(range: Range, versus: Versus, points: number): AskedSpan {
+  const { from: first, to } = ends(range);
+  const edge = edgeOf(range);
+  const from = Math.floor(first / edge) * edge;
+  const bucket = Math.max(10, Math.ceil((to - from) / points / edge) * edge);
+  return { from, to, back: shiftBack(range, versus) ?? 0, bucket };
+}
+
+/** Of a long range the buckets begin with whole hours, for which the server has figures ready; in seconds. */
+const edgeOf = (range: Range) => (range.seconds >= LONG ? 3_600 : 1);
+
+/** The answer of one metric, of the rows of several. */
+export function metricAnswer(rows: unknown[][], metric: string, range: Range, { from, to, back, bucket }: AskedSpan, points: number): MetricAnswer {
+  const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
+  const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));
+  return { series: seriesOf(rows, metric), from, to, back, bucket, closed };
+}
+
 async function send(group: string) {
   const { range, versus, points, asked } = waiting.get(group)!;
   waiting.delete(group);
-  const { from: first, to } = ends(range);
-  const edge = range.seconds >= LONG ? 3_600 : 1;
-  const from = Math.floor(first / edge) * edge;
-  const bucket = Math.max(10, Math.ceil((to - from) / points / edge) * edge);
-  const back = shiftBack(range, versus) ?? 0;
+  const span = spanOf(range, versus, points);
+  const { from, to, back, bucket } = span;
+  const edge = edgeOf(range);
   const names = [...new Set(asked.map(({ metric }) => metric))];
   const start = from - back;
   const rolledUp = () =>
@@ -70,11 +89,7 @@ async function send(group: string) {
     GROUP BY ALL ORDER BY metric, key, is_now, place`;
   try {
     const { rows } = await (edge > 1 ? rolledUp() : sql(statement, MOST_ROWS));
-    for (const { metric, resolve } of asked) {
-      const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
-      const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));
-      resolve({ series: seriesOf(rows, metric), from, to, back, bucket, closed });
-    }
+    for (const { metric, resolve } of asked) resolve(metricAnswer(rows, metric, range, span, points));
   } catch (error) {
     for (const { reject } of asked) reject(error);
   }

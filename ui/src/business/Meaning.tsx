@@ -2,19 +2,19 @@ import { useEffect, useRef } from "preact/hooks";
 import { between } from "../behind";
 import { count, dayAndMinute, secondsOf } from "../format";
 import { href } from "../router";
-import { changed, figureOf, KPIS, percent, said, type Summary } from "./summary";
+import { changed, figureOf, KPIS, percent, said, type Behind, type Summary } from "./summary";
 
 /** What a KPI means, by which version of its definition, what it is made of, and where its events are. */
 export function Meaning({ name, summary, close }: { name: string; summary: Summary; close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
-  const { kpis, trends, currency, period, comparisons, business, definition } = summary;
+  const { kpis, trends, currency, period, comparisons, business, drivers } = summary;
   const kpi = kpis[name]!;
   const trend = trends[name]!;
   const meant = kpi.definition;
   const value = figureOf(kpi);
   const span = between(secondsOf(period.since), secondsOf(period.until));
-  const types = definition.spec.revenue?.event ?? [];
+  const types = typesBehind(name, drivers);
   return (
     <dialog ref={dialog} class="drawer" aria-label={`${KPIS[name]!.title}: what it means`} onClose={close}>
       <header>
@@ -74,8 +74,9 @@ export function Meaning({ name, summary, close }: { name: string; summary: Summa
             <Fact title="Trend">{`${trend.trend}, ${trend.test}, p ${trend.p_value?.toPrecision(2)}, ${count(trend.n)} whole ${period.grain}s`}</Fact>
           )}
         </dl>
-        {name === "revenue" && (
-          <p>
+        {types.length > 0 && <h3>Its events</h3>}
+        {types.length > 0 && (
+          <p class="behind-types">
             {types.map((type) => (
               <a key={type} class="button small" href={href(["events"], { type, ...span })}>
                 {type}
@@ -87,6 +88,21 @@ export function Meaning({ name, summary, close }: { name: string; summary: Summa
       </div>
     </dialog>
   );
+}
+
+/** The types of events that a KPI counts. */
+function typesBehind(name: string, drivers: Summary["drivers"]): string[] {
+  const behind: Behind[] =
+    name === "revenue" || name === "arpu"
+      ? [drivers.revenue.behind]
+      : name === "users" || name === "engagement"
+        ? [drivers.users.behind]
+        : name === "conversion"
+          ? drivers.conversion.children.map((child) => child.behind)
+          : name === "churn" || name === "ltv"
+            ? drivers.churn.children.map((child) => child.behind)
+            : [];
+  return [...new Set(behind.flatMap((one) => one?.question.series.flatMap(({ event }) => event ?? []) ?? []))];
 }
 
 function Fact({ title, children }: { title: string; children: preact.ComponentChildren }) {

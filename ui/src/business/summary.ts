@@ -32,6 +32,7 @@ export type Segment = { by: string; of: string; revenue: Sums; users?: Sums; new
 export type Mover = { kind: string; label: string; amount: number; users: number; top: { user: string | null; before: number; now: number }[] };
 export type Factor = Compared & { kind: string; label: string; amount: number | null };
 export type Advice = { category: string; priority: string; recommendation: string; expected_impact: string; impact_basis: string; evidence: Record<string, unknown> };
+export type Behind = { question: { series: { event?: string[] }[] } } | null;
 export type Span = { since: string; until: string; complete: boolean };
 
 export type Summary = {
@@ -43,7 +44,13 @@ export type Summary = {
   kpis: Record<string, Kpi>;
   trends: Record<string, Trend>;
   comparisons: { previous: Span; year_before: Span; segments: Record<string, Segment> };
-  drivers: { revenue: Compared & { children: Mover[] }; factors: { change: number; children: Factor[] } };
+  drivers: {
+    revenue: Compared & { children: Mover[]; behind: Behind };
+    factors: { change: number; children: Factor[] };
+    users: { behind: Behind };
+    conversion: { children: { label: string; behind: Behind }[] };
+    churn: { children: { label: string; behind: Behind }[] };
+  };
   recommendations: Advice[];
   warnings: string[];
   definition: { spec: { revenue?: { event: string[] | null } } & Record<string, unknown>; version: number; owner: string; at: number };

@@ -6,9 +6,9 @@ import { KpiTile } from "../business/KpiTile";
 import { sinceLastLook } from "../business/lastLook";
 import { Meaning } from "../business/Meaning";
 import { Moved } from "../business/Moved";
-import { askSummary, KPIS, percent, periodOf, said, type Summary } from "../business/summary";
+import { askSummary, KPIS, periodOf, said, type Summary } from "../business/summary";
 import { Lines } from "../charts/Lines";
-import { dayAndMinute, secondsOf } from "../format";
+import { dayAndMinute, minorUnits, secondsOf } from "../format";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { range, utc } from "../range";
@@ -47,12 +47,12 @@ export function ExecutivePage() {
         )}
         {found && <Covered summary={found} />}
       </div>
-      {found?.warnings.map((warning) => (
-        <section key={warning} class="strip-note calm" aria-label="Worth knowing">
+      {found && found.warnings.length > 0 && (
+        <section class="strip-note calm" aria-label="Worth knowing">
           <Icon name="clock" />
-          <span>{warning}</span>
+          <span>{found.warnings.join(". ")}</span>
         </section>
-      ))}
+      )}
       <div class="kpis">
         {Object.keys(KPIS).map((name) => (
           <KpiTile key={name} name={name} topic={summary} open={setOpened} />
@@ -99,18 +99,20 @@ function ahead({ trends, currency, period }: Summary): string {
   if (!forecast || forecast.status !== "ready") return "too little history for a forecast";
   const [expected, lower, upper] = [forecast.expected, forecast.lower, forecast.upper].map((value) => said("revenue", value, currency));
   const what = forecast.of === "period" ? `up to ${dayAndMinute(secondsOf(forecast.until))}` : `for the next ${period.said}`;
-  return `${expected} expected ${what}, ${percent(forecast.level)} between ${lower} and ${upper}`;
+  return `${expected} expected ${what}, ${Math.round(forecast.level * 100)}\u202f% between ${lower} and ${upper}`;
 }
 
 function Revenue({ summary }: { summary: Summary }) {
   const { history } = summary.trends.revenue!;
   const times = useMemo(() => history.map(({ at }) => secondsOf(at)), [history]);
   const lines = useMemo(() => {
-    const write = (value: number) => said("revenue", value, summary.currency);
-    return [
-      { name: `Revenue a ${summary.period.grain}`, values: history.map(({ value, complete }) => (complete ? value : null)), write },
-      { name: "not whole yet", values: history.map(({ value, complete }, i) => (!complete || history[i + 1]?.complete === false ? value : null)), dashed: true, write },
-    ];
+    const minor = minorUnits(summary.currency);
+    const write = (value: number) => said("revenue", value * minor, summary.currency);
+    const values = history.map(({ value }) => (value === null ? null : value / minor));
+    const whole = history.map(({ complete }, i) => (complete ? values[i]! : null));
+    const open = history.map(({ complete }, i) => (!complete || history[i + 1]?.complete === false ? values[i]! : null));
+    const name = `Revenue a ${summary.period.grain}`;
+    return history.every(({ complete }) => complete) ? [{ name, values: whole, write }] : [{ name, values: whole, write }, { name: "not whole yet", values: open, dashed: true, write }];
   }, [history]);
-  return <Lines times={times} lines={lines} label="Revenue over time, in minor units" />;
+  return <Lines times={times} lines={lines} label="Revenue over time" />;
 }

@@ -78,7 +78,7 @@ function Tiles({ now }: { now: View<Operational> }) {
     <div class="kpis">
       {tile("Availability", ({ performance: { availability } }) => ({
         value: share(availability.value, 3),
-        below: availability.burn_rate === null ? empty("no request yet") : empty(`burn rate ${figure(availability.burn_rate)} of ${share(availability.objective, 1)}`),
+        below: availability.burn_rate === null ? empty("no request yet") : empty(`burn rate ${figure(availability.burn_rate)}, objective ${share(availability.objective, 1)}`),
       }))}
       {tile("Response time, p95", ({ performance: { response_time: time } }) => ({
         value: ms(time.p95),
@@ -125,7 +125,7 @@ const errorColumns: Column<Found>[] = [
   { title: "Count", numeric: true, cell: (row) => count(row.count) },
   { title: "Before", numeric: true, roomy: true, cell: (row) => count(row.before) },
   { title: "Trend", cell: ({ trend }) => trends[trend] ?? trend },
-  { title: "", roomy: true, cell: ({ spark, message }) => <Spark values={spark} label={`${message}: trend`} /> },
+  { title: "Over time", roomy: true, cell: ({ spark, message }) => <Spark values={spark} label={`${message}: trend`} /> },
 ];
 
 function Errors({ now, window }: { now: View<Operational>; window: string }) {
@@ -142,7 +142,7 @@ function Errors({ now, window }: { now: View<Operational>; window: string }) {
         </Empty>
       }
     >
-      {({ errors }) => <DataTable label="Errors" columns={errorColumns} rows={errors.top_errors} rowKey={({ service, fingerprint }) => `${service} ${fingerprint}`} />}
+      {({ errors }) => <DataTable label="Kinds of errors" columns={errorColumns} rows={errors.top_errors} rowKey={({ service, fingerprint }) => `${service} ${fingerprint}`} />}
     </Panel>
   );
 }
@@ -164,7 +164,7 @@ function Alerts({ now }: { now: View<Operational> }) {
     >
       {({ alerts }) => (
         <DataTable
-          label="Alerts"
+          label="Open alerts"
           columns={[
             { title: "Alert", wide: true, cell: ({ id, title, detail }) => (
               <a class="cell-link" href={href(["alerts", id])}>
@@ -202,7 +202,7 @@ function Services({ now }: { now: View<Operational> }) {
     >
       {({ services }) => (
         <DataTable
-          label="Your services"
+          label="Services and their requests"
           columns={[
             { title: "Service", cell: ({ name }) => <a href={href(["streams", "api_metrics"])}>{name}</a> },
             { title: "Requests/s", numeric: true, cell: ({ performance }) => (performance.throughput === null ? "–" : figure(Number(performance.throughput.toPrecision(3)))) },

@@ -4,6 +4,7 @@ import { Spark } from "../charts/Spark";
 import { Explained } from "../explain/Number";
 import type { Why } from "../explain/why";
 import type { View } from "../live/topic";
+import { shared } from "../shared/mode";
 import { staleness } from "../panel/Panel";
 
 export type Figure = {
@@ -63,7 +64,7 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
     );
   }
   const { value, why, shown, aside, below, trend, note } = figure(data);
-  const leads = behind?.(data);
+  const leads = shared ? undefined : behind?.(data);
   return (
     <section class={stale ? "tile stale" : "tile"} aria-label={title}>
       <div class="tile-title" title={topic.stale.value || undefined}>
@@ -71,7 +72,7 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
         {note && <small>{note}</small>}
       </div>
       <div class="tile-value">
-        <span>{why ? <Explained why={why}>{value}</Explained> : shown ? shown(value) : value}</span>
+        <span>{why && !shared ? <Explained why={why}>{value}</Explained> : shown ? shown(value) : value}</span>
         {aside && <small title={aside.whole}>{aside.text}</small>}
       </div>
       <div class="tile-below">{below}</div>

@@ -6,7 +6,10 @@ import { heatKind } from "./Heat";
 import { ingestKind } from "./Ingest";
 import type { Kind } from "./kind";
 import { lateRowsKind } from "./LateRows";
-import { lineKind } from "./Line";
+import { funnelKind, retentionKind } from "./Asked";
+import { gaugeKind } from "./Gauge";
+import { heatmapKind } from "./Heatmap";
+import { lineKind, stackedKind } from "./Line";
 import { listKind } from "./List";
 import { measureKind } from "./Measure";
 import { metricKind } from "./Metric";
@@ -32,7 +35,12 @@ const kinds: readonly Kind[] = [
   revenueKind,
   campaignKind,
   numberKind,
+  gaugeKind,
   lineKind,
+  stackedKind,
+  funnelKind,
+  retentionKind,
+  heatmapKind,
   barKind,
   tableKind,
   listKind,

@@ -34,7 +34,7 @@ class Firm(Shop):
     left out."""
 
     def happened(self, *events: tuple[Any, ...]) -> None:
-        full = [(*event, *(None,) * (6 - len(event))) for event in events]
+        full: list[tuple[Any, ...]] = [(*event, *(None,) * (6 - len(event))) for event in events]
         self.columns(
             len(full),
             subject=[e[0] for e in full],

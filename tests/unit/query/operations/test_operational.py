@@ -13,7 +13,7 @@ from analytics.service_level import ServiceLevel, burn_rate, histogram_quantile,
 from events.catalog import SYSTEM_METRICS
 from events.collected import API_METRICS, SYSTEM_LOGS
 from events.errors import Rejected
-from query.operations.dashboard import OperationalDashboard
+from query.operations.dashboard import OperationalDashboard, operated_of
 from serve.cluster import round_trips
 from serve.measuring import Measuring
 from tests.unit.query.questions.words import Shop
@@ -28,9 +28,21 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path / "log", NOW)
 
 
-def asked(shop: Shop, own: ServiceLevel | None = None, window: str = "1h", objective: float = 0.99, **more: Any) -> Any:
-    dashboard = OperationalDashboard(shop.log, "shop", own or ServiceLevel(), NOW - 10_000, **more)
-    return dashboard.generate_operational_metrics(window, NOW, objective)
+def asked(
+    shop: Shop,
+    own: ServiceLevel | None = None,
+    window: str = "1h",
+    objective: float = 0.99,
+    network: dict[str, float | None] | None = None,
+    alerts: list[dict[str, Any]] | None = None,
+) -> Any:
+    dashboard = OperationalDashboard(own or ServiceLevel(), NOW - 10_000, alerts or [])
+    return dashboard.generate_operational_metrics(
+        window,
+        NOW,
+        objective,
+        lambda since, until: operated_of(shop.log, "shop", network or {}, since, until, objective),
+    )
 
 
 def served(*answers: tuple[float, float, int]) -> ServiceLevel:
@@ -138,8 +150,16 @@ def test_only_alerts_that_are_open_are_there(shop: Shop) -> None:
     assert [alert["id"] for alert in asked(shop, alerts=alerts)["alerts"]] == ["0", "2"]
 
 
-@pytest.mark.parametrize(("window", "objective", "field"), [("1s", 0.9, "window"), ("7h", 0.9, "window"), ("x", 0.9, "window"),
-                                                            ("1h", 1.0, "objective"), ("1h", 0.0, "objective")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("window", "objective", "field"),
+    [
+        ("1s", 0.9, "window"),
+        ("7h", 0.9, "window"),
+        ("x", 0.9, "window"),
+        ("1h", 1.0, "objective"),
+        ("1h", 0.0, "objective"),
+    ],
+)
 def test_what_cannot_be_asked_is_refused_with_the_field(shop: Shop, window: str, objective: float, field: str) -> None:
     with pytest.raises(Rejected) as error:
         asked(shop, window=window, objective=objective)
