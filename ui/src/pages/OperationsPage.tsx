@@ -41,7 +41,7 @@ const EVERY = 10_000;
 const percentOf = (value: number | null) => (value === null ? "–" : withUnit(value.toFixed(1), "%"));
 const share = (value: number | null, digits = 2) => (value === null ? "–" : withUnit((value * 100).toFixed(digits), "%"));
 const ms = (value: number | null) => (value === null ? "–" : withUnit(value < 10 ? value.toFixed(2) : count(value), "ms"));
-const empty = (text: string) => <span class="versus">{text}</span>;
+const empty = (text: string) => <span class="versus wrap">{text}</span>;
 
 /** How the system does, for who is on call: this machine, requests and their errors, alerts, cells, and your own services. */
 export function OperationsPage() {

@@ -115,6 +115,6 @@ function CampaignPerformance({ title }: Props) {
 
 const kind = (type: string, title: string, component: Kind["component"], w: number): Kind => ({ type, title: () => title, reads: null, place: { w, height: 302 }, component });
 
-export const businessKind = kind("business_metrics", "Business metrics", BusinessMetrics, 6);
-export const revenueKind = kind("revenue_tracking", "Revenue", RevenueTracking, 6);
+export const businessKind = kind("business_metrics", "Business metrics", BusinessMetrics, 5);
+export const revenueKind = kind("revenue_tracking", "Revenue", RevenueTracking, 7);
 export const campaignKind = kind("campaign_performance", "Campaigns", CampaignPerformance, 12);
