@@ -74,9 +74,12 @@ class Comparison:
     def verdicts(self, columns: Mapping[str, F64], threshold: float) -> I8:
         """int8[n] of ``Verdict``. ``columns`` maps aggregates to float64[n]."""
         values, bound = columns[self.aggregate], threshold if self.bound is None else self.bound
-        holds = _COMPARE[self.op](values, bound)
-        found = np.where(holds, Verdict.BREACHED, Verdict.FINE)
-        return np.where(np.isnan(values), Verdict.UNKNOWN, found).astype(np.int8)
+        holds: np.ndarray = _COMPARE[self.op](values, bound)
+        found: I8 = np.left_shift(holds.view(np.int8), 1)  # FINE or BREACHED, without an array of wider numbers between
+        unknown = np.isnan(values)
+        if unknown.any():
+            found[unknown] = Verdict.UNKNOWN
+        return found
 
     def verdict(self, figures: Mapping[str, float], threshold: float) -> Verdict:
         """As ``verdicts``, of one sample; a figure that is not there is unknown."""
@@ -98,6 +101,8 @@ class Condition:
 
     def verdicts(self, columns: Mapping[str, F64], threshold: float) -> I8:
         """int8[n] of ``Verdict``: what the condition says of each sample."""
+        if len(self.alternatives) == 1 and len(self.alternatives[0]) == 1:
+            return self.shown.verdicts(columns, threshold)
         every = [[c.verdicts(columns, threshold) for c in comparisons] for comparisons in self.alternatives]
         return np.maximum.reduce([np.minimum.reduce(verdicts) for verdicts in every])
 

@@ -24,10 +24,18 @@ MatcherText = Annotated[str, StringConstraints(max_length=300), AfterValidator(_
 Matchers = Annotated[tuple[MatcherText, ...], Field(max_length=matching.MOST)]
 
 
-class Branch(Section):
-    """A route within a route. What it does not say, it has from the one around it."""
+class Matching(Section):
+    """Which alerts a route is about."""
 
     match: Matchers = ()
+    go_on: bool = False
+    """Whether the branches after this one are looked at, too."""
+    routes: Annotated[tuple[Branch, ...], Field(max_length=50)] = ()
+
+
+class Branch(Matching):
+    """A route within a route. What it does not say, it has from the one around it."""
+
     channels: Annotated[tuple[Word, ...], Field(max_length=20)] | None = None
     group_by: Annotated[tuple[Label, ...], Field(max_length=20)] | None = None
     """Alerts of which these labels are equal are told together; without any, all of the route are."""
@@ -40,12 +48,9 @@ class Branch(Section):
     escalate_after_s: Seconds | None = None
     """After how long an alert that nobody has acknowledged is told to ``escalate_to``; 0: never."""
     escalate_to: Annotated[tuple[Word, ...], Field(max_length=20)] | None = None
-    go_on: bool = False
-    """Whether the branches after this one are looked at, too."""
-    routes: Annotated[tuple[Branch, ...], Field(max_length=50)] = ()
 
 
-class Route(Branch):
+class Route(Matching):
     """A tree of routes: an alert goes to the deepest branches that match it. Every tree that matches takes part."""
 
     name: Word
@@ -79,11 +84,11 @@ class Inhibition(Section):
     equal: Annotated[tuple[Label, ...], Field(max_length=20)] = ()
 
 
-def _depth(branch: Branch) -> int:
+def _depth(branch: Branch | Route) -> int:
     return 1 + max((_depth(inner) for inner in branch.routes), default=0)
 
 
-def _named(branch: Branch) -> Iterator[str]:
+def _named(branch: Branch | Route) -> Iterator[str]:
     yield from branch.channels or ()
     yield from branch.escalate_to or ()
     for inner in branch.routes:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import nan
 from typing import TYPE_CHECKING, Any
 
-from analytics.rules import Condition, Verdict, parse
+from analytics.expressions import Joint, read
+from analytics.rules import Condition, Verdict
 from events.errors import Rejected
-from events.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from hindcast.client import Client
@@ -35,9 +36,8 @@ class AlertRule:
 
     def generate_message(self, data: Mapping[str, Any]) -> str:
         """What people read of figures that meet the condition: each figure of it, and the threshold."""
-        condition = parse(self.condition)
-        found = _figures(condition, data)
-        shown = ", ".join(f"{condition.metric}.{name} is {value:g}" for name, value in sorted(found.items()))
+        found = _figures(read(self.condition), data)
+        shown = ", ".join(f"{name} is {value:g}" for name, value in sorted(found.items()))
         return f"{self.id}: {shown or 'no figure of it is there'}, threshold {self.threshold:g}"
 
 
@@ -104,8 +104,16 @@ class AlertSystem:
     def evaluate_condition(self, condition: str, data: Mapping[str, Any], threshold: float = 0.0) -> bool:
         """Whether a condition holds for figures such as ``{"cpu.percent.mean": 95}``. One that needs a figure which is not
         there does not hold. Raises ``analytics.rules.ParseError``; nothing is ever evaluated as code."""
-        parsed = parse(condition)
-        return parsed.verdict(_figures(parsed, data), threshold) is Verdict.BREACHED
+        parsed = read(condition)
+        figures = _figures(parsed, data)
+        if isinstance(parsed, Joint):
+            known = [
+                nan if one.over_us or one.back_us else figures.get(f"{one.metric}.{one.aggregate}", nan)
+                for one in parsed.series
+            ]
+            return parsed.verdict(known, threshold) is Verdict.BREACHED
+        mine = {name.rpartition(".")[2]: value for name, value in figures.items()}
+        return parsed.verdict(mine, threshold) is Verdict.BREACHED
 
     def check_alerts(self, data: Mapping[str, Any], *, of_key: str | None = None) -> list[Alert]:
         """Hold every rule against figures. What is met is logged, then sent; met again, it is the same alert."""
@@ -150,16 +158,20 @@ def _rule(said: Mapping[str, Any], warnings: Sequence[str] = ()) -> AlertRule:
     )
 
 
-def _figures(condition: Condition, data: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of the condition's metric, by aggregate. Raises ``Rejected`` for one that is no number."""
-    nested = data.get(condition.metric, {})
+def _figures(condition: Condition | Joint, data: Mapping[str, Any]) -> dict[str, float]:
+    """The figures that the condition is about, by ``metric.aggregate``. Raises ``Rejected`` for one that is no number."""
+    if isinstance(condition, Joint):
+        wanted = [(one.metric, one.aggregate) for one in condition.series]
+    else:
+        wanted = [(condition.metric, aggregate) for aggregate in sorted(condition.aggregates)]
     found: dict[str, float] = {}
-    for aggregate in condition.aggregates:
-        name = f"{condition.metric}.{aggregate}"
-        value = data.get(name, nested.get(aggregate) if isinstance(nested, Mapping) else None)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    for metric, aggregate in wanted:
+        name = f"{metric}.{aggregate}"
+        nested: Any = data.get(metric, {})
+        value: Any = data.get(name, nested.get(aggregate) if isinstance(nested, Mapping) else None)  # pyright: ignore[reportUnknownMemberType]
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Rejected(name, f"must be a number, got {str(value)[:40]!r}{did_you_mean(name, data)}")  # pyright: ignore[reportUnknownArgumentType]
-        found[aggregate] = float(value)
+            raise Rejected(name, f"must be a number, got {str(value)[:40]!r}")
+        found[name] = float(value)
     return found

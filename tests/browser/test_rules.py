@@ -52,7 +52,7 @@ def test_a_rule_is_written_beside_what_it_would_have_done(visit: Visit) -> None:
     form.get_by_label("Name").fill("Orders fail")
     form.get_by_label("Condition").fill("errors.count / orders.count > threshold")
     preview = page.get_by_role("region", name="What it would have done")
-    expect(preview).to_contain_text("It would have fired 2 times, 1 pages a week")
+    expect(preview).to_contain_text("It would have fired 2 times, 1 page a week")
     expect(preview.locator("tbody tr")).to_have_count(2)
     form.get_by_role("button", name="Propose a threshold").click()
     expect(form.get_by_label("Threshold", exact=True)).to_have_value("42")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors.dashboards.alert_system import AlertSystem
 from hindcast.testing.story import given
-from tests.folds.words import alert, passes, shows_alert, shows_no_alert
+from tests.folds.words import alert, command, passes, shows_alert, shows_no_alert
 
 DAY = 86_400
 
@@ -50,3 +50,18 @@ def test_who_follows_is_told_what_changed_and_what_is_gone() -> None:
     story.when(alert("calmed", "a"))
     assert story.changes() == {"alerts": {"a": None}}
     assert story.changes() == {}
+
+
+def test_why_nobody_is_told_of_it_stands_with_the_alert() -> None:
+    story = given(AlertSystem()).when(alert("fired"), alert("quiet"))
+    story.then(shows_alert(state="firing", note="cpu is 95 %"))
+
+
+def test_silences_are_shown_until_they_end() -> None:
+    story = given(AlertSystem()).when(
+        command("silence.created", "s1", matchers=['rule="busy"'], by="ada", until_us=5e6)
+    )
+    shown = story.view("silences")["s1"]
+    assert (shown["matchers"], shown["by"], shown["until"]) == (['rule="busy"'], "ada", 5.0)
+    story.rows("alerts", type="silence.ended", alert="s1", time=1)
+    assert dict(story.view("silences")) == {}

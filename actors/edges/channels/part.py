@@ -90,9 +90,9 @@ def channel_of(section: ChannelSection, secrets: Path, guard: Guard | None = Non
 
 
 def _guarded(channel: Any, guard: Guard | None) -> Channel:
-    if guard is not None and is_dataclass(channel) and "guard" in {field.name for field in fields(channel)}:
-        return replace(channel, guard=guard)  # pyright: ignore[reportArgumentType, reportReturnType]
-    return channel
+    guarded = is_dataclass(channel) and "guard" in {field.name for field in fields(channel)}
+    found: Any = channel
+    return replace(found, guard=guard) if guarded and guard is not None else found
 
 
 def _secret(section: ChannelSection, field: str, folder: Path) -> str:

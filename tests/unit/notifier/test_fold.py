@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from actors.notifier import RULE, Notifier, Outcome
+from actors.notifier import RULE, Notifier, Outcome, conversation_of
 from hindcast.testing.story import Story, given
 
 SECOND = 1_000_000
@@ -88,3 +88,16 @@ def test_the_alert_about_a_channel_can_be_acknowledged() -> None:
     story.then("alerts", alert=alert).then("outbox", channel=["dashboard", "pager"]).then("notifications", attempts=1)
     story.rows("control", type="alert.acknowledged", subject=["other", alert], data='{"by": "ada"}', time=9)
     story.then("alerts", type="alert.acknowledged", alert=alert, by="ada", key="ops").then_nothing()
+
+
+def test_a_thread_that_a_message_began_is_kept_for_what_follows_of_the_alert() -> None:
+    story = told(start("k1", "k2"), Outcome("k1", "sent", 5, reference="1717.1"))
+    story.then("conversations", type="conversation.begun", channel="ops", subject="a1", reference="1717.1")
+    story.then("notifications", type="notification.sent")
+    assert story.fold.load(story._stored).conversations == {conversation_of("ops", "a1"): "1717.1"}
+    told(story, Outcome("k2", "sent", 6)).then("notifications", type="notification.sent").then_nothing()
+
+
+def test_a_trial_that_fails_is_no_alert_about_the_channel() -> None:
+    story = told(start("test:1:ops"), Outcome("test:1:ops", "failed", 5, "HTTP 500"))
+    story.then("notifications", type="notification.failed", error="HTTP 500").then_nothing()

@@ -21,7 +21,7 @@ export function ChannelsPage() {
       <Panel title="Channels" topic={definitionsTopic} shape="rows" note="how people are told" isEmpty={() => false} empty={null}>
         {() => (
           <DataTable
-            label="Channels"
+            label="Channels by name"
             rows={channels}
             rowKey={({ name }) => name}
             columns={[
@@ -31,7 +31,7 @@ export function ChannelsPage() {
               },
               { title: "Kind", cell: ({ spec }) => String(spec.kind) },
               { title: "Where", wide: true, roomy: true, cell: ({ spec }) => where(spec) },
-              { title: "", cell: ({ name }) => <Try name={name} /> },
+              { title: "Try it out", cell: ({ name }) => <Try name={name} /> },
             ]}
           />
         )}

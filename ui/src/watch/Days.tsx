@@ -5,7 +5,7 @@ const OFFICE: Active = { days: DAYS.slice(0, 5), from: "08:00", to: "18:00", tim
 /** The hours in which a rule is judged. */
 export function Days({ active, change }: { active: Active | null; change: (active: Active | null) => void }) {
   return (
-    <fieldset class="wide">
+    <fieldset class="across">
       <legend>Hours</legend>
       <label>
         <input type="checkbox" checked={active !== null} onChange={({ currentTarget }) => change(currentTarget.checked ? OFFICE : null)} />

@@ -57,16 +57,16 @@ export function RuleEditor({ captured }: { captured: { name?: string } }) {
           </header>
           <div class="panel-body rule-fields">
             {!captured.name && (
-              <label class="field wide">
+              <label class="field across">
                 <span>Name</span>
                 <input required maxLength={200} autocomplete="off" value={rule.name} onInput={(event) => change({ name: event.currentTarget.value })} />
               </label>
             )}
-            <label class="field wide">
+            <label class="field across">
               <span>Condition</span>
               <textarea required rows={2} spellcheck={false} aria-describedby="condition-help" value={rule.condition} onInput={(event) => change({ condition: event.currentTarget.value })} />
             </label>
-            <p id="condition-help" class="quiet wide">
+            <p id="condition-help" class="quiet across">
               <code>errors.count / requests.count &gt; threshold</code>, <code>orders.count[1h] vs 1w &lt; -0.3</code>, joined by <code>and</code>, <code>or</code>
             </p>
             <label class="field">
@@ -101,7 +101,7 @@ export function RuleEditor({ captured }: { captured: { name?: string } }) {
                 <option value="fire">it fires</option>
               </select>
             </label>
-            <fieldset class="wide">
+            <fieldset class="across">
               <legend>Tell</legend>
               {channels.map((channel) => (
                 <label key={channel}>
@@ -116,11 +116,11 @@ export function RuleEditor({ captured }: { captured: { name?: string } }) {
                 </label>
               ))}
             </fieldset>
-            <label class="field wide">
+            <label class="field across">
               <span>Labels</span>
               <input placeholder="team=shop, dc=zrh" spellcheck={false} autocomplete="off" value={labels} onInput={(event) => setLabels(event.currentTarget.value)} />
             </label>
-            <label class="field wide">
+            <label class="field across">
               <span>A hint for whoever reads it</span>
               <input
                 placeholder="{{ value | round(1) }} on {{ key }}: look at the payment provider"
@@ -131,16 +131,16 @@ export function RuleEditor({ captured }: { captured: { name?: string } }) {
                 }}
               />
             </label>
-            <label class="field wide">
+            <label class="field across">
               <span>Runbook</span>
               <input type="url" placeholder="https://…" value={rule.runbook} onInput={(event) => change({ runbook: event.currentTarget.value })} />
             </label>
             <Days active={rule.active} change={(active) => change({ active })} />
             <Budget rule={rule} attempt={attempt} propose={(threshold) => change({ threshold, clear_threshold: null })} />
-            <p class="complaint wide" role="alert">
+            <p class="complaint across" role="alert">
               {complaint}
             </p>
-            <div class="choices wide">
+            <div class="choices across">
               {held && !ofFile && (
                 <button type="button" class="button danger" disabled={busy} onClick={() => attempt(async () => (await drop(captured.name!), notify(`${captured.name} is deleted.`), go(href(["rules"]))))}>
                   Delete
@@ -177,7 +177,7 @@ function Budget({ rule, attempt, propose }: { rule: RuleSpec; attempt: (work: ()
       setSaid(`Threshold ${found.threshold}: ${found.pages} pages in all of history.`);
     });
   return (
-    <div class="budget wide">
+    <div class="budget across">
       <label>
         At most <input type="number" min={0} step="any" aria-label="Pages a week" value={pages} onInput={(event) => setPages(event.currentTarget.valueAsNumber || 0)} /> pages a week
       </label>

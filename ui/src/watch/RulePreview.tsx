@@ -54,7 +54,7 @@ function verdict(found: Preview): string {
   if (found.samples === 0) return "There are no samples of this metric in these days.";
   if (found.pages === 0) return "It would not have fired.";
   const often = found.pages === 1 ? "once" : `${count(found.pages)} times`;
-  const weekly = found.pages_per_week === null ? "" : `, ${figure(found.pages_per_week)} pages a week`;
+  const weekly = found.pages_per_week === null ? "" : `, ${figure(found.pages_per_week)} ${found.pages_per_week === 1 ? "page" : "pages"} a week`;
   return `It would have fired ${often}${weekly}; for ${duration(found.firing_s)} in all.`;
 }
 

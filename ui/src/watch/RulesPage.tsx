@@ -38,7 +38,7 @@ export function RulesPage() {
       >
         {() => (
           <DataTable
-            label="Rules"
+            label="Rules by name"
             rows={rules.sort((a, b) => a.name.localeCompare(b.name))}
             rowKey={({ name }) => name}
             columns={[

@@ -45,7 +45,7 @@ export function SilencesPage() {
               { title: "Until", cell: ({ until }) => (until === null ? "resolved" : dayAndMinute(until)) },
               { title: "By", roomy: true, cell: ({ by }) => by },
               {
-                title: "",
+                title: "End it",
                 cell: ({ id, matchers }) => (
                   <button type="button" class="button small" onClick={() => end(id)}>
                     End <span class="unseen">the silence of {matchers.join(", ")}</span>
