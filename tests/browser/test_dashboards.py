@@ -1,4 +1,4 @@
-"""A dashboard made by hand: widgets added, dragged, resized, undone, saved; conflicts, versions, links, and who reads them."""
+"""A dashboard made by hand: widgets added, dragged, resized, undone, saved; conflicts, versions, links and their readers."""
 
 from __future__ import annotations
 
@@ -127,11 +127,11 @@ def test_a_dashboard_is_made_moved_undone_and_saved_by_hand(visit: Visit) -> Non
     page = visit(fake, path="/#/new-dashboard")
     page.get_by_role("button", name="Add widget").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Number").click()
-    page.get_by_label("Title").fill("Money")
-    page.get_by_label("Metric").select_option("revenue")
+    page.get_by_label("Title", exact=True).fill("Money")
+    page.get_by_label("Metric", exact=True).select_option("revenue")
     page.get_by_role("button", name="Add widget").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Text").click()
-    page.get_by_label("Title").fill("Notes")
+    page.get_by_label("Title", exact=True).fill("Notes")
     expect(frame(page, "Notes")).to_be_visible()
     moved = frame(page, "Notes")
     moved.focus()
@@ -255,8 +255,8 @@ def test_a_link_is_made_listed_and_revoked(visit: Visit) -> None:
     page.get_by_role("button", name="Share").click()
     page.get_by_label("For whom").fill("The board")
     page.get_by_text("Only some rows").click()
-    page.get_by_label("Property").fill("plan")
-    page.get_by_label("Value").fill("pro")
+    page.get_by_label("Property", exact=True).fill("plan")
+    page.get_by_label("Value", exact=True).fill("pro")
     page.get_by_role("button", name="Make a link").click()
     expect(page.get_by_label("The link")).to_have_value(_with("/shared/hcs_token"))
     assert fake.shares[0]["filter"] == {"plan": "pro"} and fake.shares[0]["expires"] > time.time() + 6 * 86_400
