@@ -211,7 +211,7 @@ def test_an_earlier_version_is_compared_and_brought_back(visit: Visit) -> None:
     page = visit(fake, path="/#/dashboards/wall/edit")
     page.get_by_role("button", name="Versions").click()
     expect(page.get_by_role("dialog")).to_contain_text("by grace")
-    page.get_by_role("dialog").get_by_role("button", name="Bring back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Bring back").last.click()
     expect(page.get_by_label("Name of the dashboard")).to_have_value("As it was")
     page.get_by_role("button", name="Discard").click()
     page.get_by_role("button", name="Discard").last.click()
@@ -237,7 +237,7 @@ def test_questions_and_queries_are_drawn_and_filtered(visit: Visit) -> None:
     expect(panel(page, "To a purchase")).to_contain_text("200 of 400 went all the way")
     expect(panel(page, "Slow pages").locator("tbody tr").first).to_contain_text("/checkout")
     expect(panel(page, "Pages by hour").locator("table.matrix tbody tr")).to_have_count(2)
-    page.get_by_label("Plan").select_option("pro")
+    page.get_by_role("form", name="Filters").get_by_label("Plan").select_option("pro")
     eventually(
         lambda: any(
             {"name": "plan", "value": "pro"} in q.get("where", []) for path, q in fake.asked if path == "/v1/questions"

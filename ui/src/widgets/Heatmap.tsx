@@ -84,7 +84,9 @@ function Matrix({ title, across, down, values, options }: Cells & { title: strin
       <table class="matrix">
         <thead>
           <tr>
-            <th scope="col" />
+            <th scope="col">
+              <span class="unseen">Rows</span>
+            </th>
             {across.map((name) => (
               <th key={name} scope="col" class="numeric">
                 {name}
