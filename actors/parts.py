@@ -23,6 +23,7 @@ from actors.definitions.source import SOURCE_SECTIONS
 from actors.pulling import Pull
 from actors.source import Source
 from actors.topology import CellSpec
+from analytics.features.plan import FOLDS, FeatureFold
 from events import catalog
 from events.errors import Rejected
 
@@ -159,6 +160,9 @@ class Part:
     """A configuration document (``metrics``, ``anomalies``, ``alerts``, ``dashboards``, ``cohorts``): what holds unless the
     user's has a definition of the same name."""
 
+    features: Mapping[str, Callable[[], FeatureFold]] = field(default_factory=dict[str, Callable[[], FeatureFold]])
+    """Folds for features, by the name that a definition's ``fold`` says; see ``analytics.features.plan.FeatureFold``."""
+
     def router(self) -> APIRouter | None:
         """The router that ``routes`` names, imported here."""
         return router_at(self.routes) if self.routes else None
@@ -281,6 +285,9 @@ def _refuse_known(part: Part, others: Sequence[Part]) -> None:
     for kind in part.sources:
         if kind.name in taken:
             raise Rejected("sources", f"there is a kind of source {kind.name!r} already; give this one another name")
+    for name, fold in part.features.items():
+        if FOLDS.get(name, fold) != fold:
+            raise Rejected("features", f"there is a fold {name!r} already; give this one another name")
     for channel in part.channels:
         if SECTIONS.get(channel.name, channel.section) != channel.section:
             raise Rejected(
@@ -293,6 +300,7 @@ def _join(part: Part) -> None:
         catalog.join(stream)
     for source in part.sources:
         SOURCE_SECTIONS[source.name] = source.section
+    FOLDS.update(part.features)
     for kind in part.channels:
         SECTIONS[kind.name] = kind.section
         CHANNEL_KINDS[kind.name] = kind

@@ -31,6 +31,8 @@ SCRIPTS = (
     "definitions",
     "recovery",
     "archive 3500000",
+    "apart",
+    "rollups",
     "forecast_speed",
     "correlation speed",
     "commands",

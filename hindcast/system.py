@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
+from events.archive.store import Store, describe
 from events.catalog import Stream
 from events.errors import Corrupt, Rejected, Transient
 from events.log import LogSpec
@@ -40,7 +40,7 @@ from hindcast.erasing_live import Answer, Door, Wanted
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
 from hindcast.model_serving import ModelServing
-from hindcast.model_training import ended, started
+from hindcast.modelled import Modelled
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
 from hindcast.workflow import Setup, Workflow
@@ -51,12 +51,11 @@ from serve.spec import GatewaySpec, ModelBounds, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
+    from hindcast.client.business_answers import ExecutiveSummary, OperationalMetrics
     from hindcast.datasets import Dataset
     from hindcast.engine import AnalyticsEngine
     from hindcast.engine.dashboards import RealTimeDashboard
     from hindcast.engine.predicting import PredictiveAnalytics
-    from hindcast.modelling.manager import MLModelManager
-    from hindcast.modelling.training import Run
     from hindcast.receipts import Receipt
 
 logger = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ START_S = 180.0
 STOP_S = 30.0
 
 
-class System:
+class System(Modelled):
     """A running system on this machine.
 
     >>> with System("demo", data_dir="data") as system:  # doctest: +SKIP
@@ -110,8 +109,6 @@ class System:
         self._port = self.settings.server.port
         self._engine: AnalyticsEngine | None = None
         self._predictive: PredictiveAnalytics | None = None
-        self._ml: MLModelManager | None = None
-        self._trainer: subprocess.Popen[bytes] | None = None
         self._left: tuple[Stream, ...] = ()
         """The streams of plug-ins that are not there any more."""
 
@@ -130,6 +127,7 @@ class System:
             hold = self._hold = LogHold(wanted(self.settings.log, self.data.path), self.data)
             self.data.keep_partitions(self.settings.log.partitions, hold.exists)
             self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
+            self._describe_store()
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
             self._log_spec = with_archive(hold.take(), self.data.path)
@@ -249,6 +247,18 @@ class System:
             logger.error("plug-in %s does not come up; everything else runs: %s", part, why)
             parts().fails(part, Transient(why))
             placement.give_up(part)
+
+    def _describe_store(self) -> None:
+        """Say in the archive's folder what its object store is. One that is not configured any more may still have files
+        that are nowhere else, so it is left there."""
+        store = self.settings.archive.store
+        if store is None:
+            return
+        keys = {name: f"../{SECRETS}/{said.removeprefix('file:')}" if said else "" for name, said in
+                (("access_key", store.access_key), ("secret_key", store.secret_key))}  # fmt: skip
+        keep = None if store.keep_gb is None else int(store.keep_gb * 1e9)
+        described = Store(store.url, store.endpoint, store.region, **keys, keep_bytes=keep)
+        describe(self.data.path / erasure_swap.ARCHIVE, described)
 
     def _tell_configuration(self) -> None:
         """Make the configured key and definitions known, and say of those that hold which of them may be a mistake."""
@@ -431,6 +441,8 @@ class System:
         ``config``, before anything is touched.
         """
         wanted = Settings.from_complete({"data_dir": str(self.settings.data_dir), **config}).replaced(**self._arguments)
+        if wanted.ml_config:
+            workflow.check_ml_config(wanted.ml_config)
         if not self._running or wanted != self.settings:
             self.stop()
             self.settings, self.data = wanted, DataDir(wanted.data_dir.absolute())
@@ -462,63 +474,34 @@ class System:
         with self.client as client:
             return client.dataset(label, **asked)
 
+    def generate_executive_summary(self, time_period: str = "30d", **asked: Any) -> ExecutiveSummary:
+        """How a business does: as ``Client.generate_executive_summary``."""
+        with self.client as client:
+            return client.generate_executive_summary(time_period, **asked)
+
+    def generate_operational_metrics(self, window: str = "1h", **asked: Any) -> OperationalMetrics:
+        """How this system does: as ``Client.generate_operational_metrics``."""
+        with self.client as client:
+            return client.generate_operational_metrics(window, **asked)
+
     @property
     def dashboards(self) -> RealTimeDashboard:
         """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
         return self.engine.dashboards
 
-    def train_in_background(self, models: Mapping[str, Mapping[str, Any]], *, after_import: bool = False) -> None:
-        """Train these of the six models from the log, in a niced process, and again where that is asked for.
-
-        ``models``: settings of each one's training, by name. ``after_import``: only once a past has come in. How far it is
-        stands in the topic ``experiments``. Calling it again ends the process before.
-        """
-        if not self._running:
-            raise Transient("the system does not run; start it", 1.0)
-        self._end_trainer()
-        self._trainer = started(self.url, self.admin_key, self.data.path / ARTIFACTS, models, after_import=after_import)
-
-    def _end_trainer(self) -> None:
-        if self._trainer is not None:
-            ended(self._trainer)
-            self._trainer = None
-
-    @property
-    def ml(self) -> MLModelManager:
-        """Training, registry, deployment and monitoring of this system's models."""
-        from hindcast.modelling.manager import MLModelManager  # here: only programs that use it need what trains models
-
-        if self._ml is None or self._ml.address != self.url:
-            self._ml = MLModelManager(self.client, self.data.path / ARTIFACTS, "ray" if self._running else "auto")
-            if self.settings.ml_config:
-                self._ml.initialize(self.settings.ml_config)
-        return self._ml
-
-    def tune(self, data: Any, target: str = "", budget: str | float = "60s", name: str = "", **config: Any) -> Run:
-        """Search a model for ``data`` on Ray Tune, record every trial, and register the model where it is good enough.
-
-        ``data``: a table (then ``target`` and ``name`` are needed), or a dataset of this system. ``config``: more of
-        ``tuning.config.Config``. Raises ``WrongInput``, which names the column.
-        """
-        return self.ml.tune(data, target, budget, name, **config)
-
-    def deploy(
-        self, run: Run | str, mode: Literal["live", "canary", "shadow"] = "live", **config: Any
-    ) -> dict[str, Any]:
-        """Serve the version of a run, or one by its id: for all, for a share, or beside the champion, unseen."""
-        return self.ml.deploy(run, mode, **config)
-
-    def backtest(self, run: Run | str, months: float = 1.0) -> dict[str, Any]:
-        """What a version would have said of the predictions of the last ``months``, against what was said and what came."""
-        return self.ml.backtest(run, months)
-
     @property
     def predictive(self) -> PredictiveAnalytics:
-        """The six predictive models in this program: trained here, or loaded from where they are kept."""
-        from hindcast.engine.predicting import PredictiveAnalytics
+        """The six predictive models in this program: the champions of the registry, and those that are trained here.
+
+        ``take_champions`` on it takes newer ones.
+        """
+        from hindcast.engine.predicting import PredictiveAnalytics  # here: only programs that use it need the models
 
         if self._predictive is None:
-            self._predictive = PredictiveAnalytics()
+            made = PredictiveAnalytics()
+            with self.client as client:
+                made.take_champions(client, self.data.path / ARTIFACTS)
+            self._predictive = made
         return self._predictive
 
     @property

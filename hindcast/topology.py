@@ -101,7 +101,13 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
             )
             for stream, bound in kept.retention.items()
         }
-        bounds = ArchiveBounds(kept.segment_rows, trim=kept.trim, hot_s=kept.hot_h * 3600, retention=retention)
+        bounds = ArchiveBounds(
+            kept.segment_rows,
+            trim=kept.trim,
+            hot_s=kept.hot_h * 3600,
+            retention=retention,
+            store=kept.store is not None,
+        )
         quiet = CellSpec("edges", Backfill(), tenant)
         beside = quiet.name  # hardly ever at work: no process more where each cell has its own
         core.append(CellSpec("edges", Archiver(), tenant, Archive(bounds), beside=beside))

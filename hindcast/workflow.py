@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from events.errors import Transient
+from events.errors import Rejected, Transient
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -61,6 +61,17 @@ class Workflow(TypedDict):
     alerts: list[dict[str, Any]]
     ml_predictions: dict[str, Any]
     timestamp: datetime
+
+
+def check_ml_config(ml_config: Mapping[str, Any]) -> None:
+    """Raises ``Rejected`` for a setting that no training has."""
+    from analytics.models.schema import WrongInput
+    from tuning.config import Config  # here: most programs train nothing
+
+    try:
+        Config.of({"target": "any", **{name: value for name, value in ml_config.items() if name != "use_auto_ml"}})
+    except WrongInput as error:
+        raise Rejected("ml_config", error.reason) from None
 
 
 def described(settings: Settings, client: Client) -> Setup:

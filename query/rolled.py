@@ -24,6 +24,8 @@ from query.views import LATEST, TOLD
 pc: Any = compute  # its functions are made at import, where no type checker sees them
 MOST_PLACES = 10_000
 _OF = (METRICS.name, PAST_METRICS.name)
+_COARSEST = ROLLUPS[max(ROLLUPS)].name
+"""Every block has rows in each of the streams; in this one the fewest."""
 _FIGURES = """sum(count)::BIGINT AS count, sum(sum) AS sum, min(min) AS min, max(max) AS max,
   max(distinct_count) AS distinct_count"""
 WINDOWS = f"""SELECT metric, coalesce(key, '') AS key, (epoch_us(start) - $since) // $bucket AS place, {_FIGURES}
@@ -92,7 +94,7 @@ def ranged(session: Session, asked: Range) -> Ranged:
     if level_us is None:
         return from_windows(session, asked)
     level = ROLLUPS[level_us].name
-    covered = _covered(session, level)
+    covered = _covered(session)
     if not covered:
         return from_windows(session, asked)
     for stream in _OF:
@@ -100,10 +102,10 @@ def ranged(session: Session, asked: Range) -> Ranged:
         session.add_rest(f"rest_of_{stream}", stream, {p: covered.get((stream, p), 0) for p in heads})
     rows = [{"of_stream": s, "of_producer": p, "upto": until} for (s, p), until in covered.items()]
     session.add("covered", pa.Table.from_pylist(rows))
-    newest = session.run(_newest(level)).table
+    newest = session.run(_newest()).table
     session.add("newest", newest)
     ragged = {"ragged": asked.until_us // level_us * level_us if asked.until_us % level_us else None}
-    found = session.run(_pieces(level, level_us), {k: about[k] for k in ("since", "until", "metrics")} | ragged)
+    found = session.run(_pieces(asked, level_us), {k: about[k] for k in ("since", "until", "metrics")} | ragged)
     if found.truncated:
         return from_windows(session, asked)
     pieces = found.table
@@ -126,9 +128,9 @@ def from_windows(session: Session, asked: Range) -> Ranged:
     return Ranged(session.run(WINDOWS, asked.parameters), "", 0)
 
 
-def _covered(session: Session, level: str) -> Mapping[tuple[str, str], int]:
+def _covered(session: Session) -> Mapping[tuple[str, str], int]:
     """By (stream, producer) up to which place it is rolled up, of what lies within the cut."""
-    blocks = session.run(f"SELECT DISTINCT of_stream::VARCHAR, of_producer::VARCHAR, until FROM {level}")
+    blocks = session.run(f"SELECT DISTINCT of_stream::VARCHAR, of_producer::VARCHAR, until FROM {_COARSEST}")
     found: dict[tuple[str, str], int] = {}
     for stream, producer, until in blocks.rows():
         if until <= session.heads(stream).get(producer, 0):
@@ -136,8 +138,8 @@ def _covered(session: Session, level: str) -> Mapping[tuple[str, str], int]:
     return found if not blocks.truncated else {}
 
 
-def _rows(level: str) -> str:
-    """The roll-ups within the cut, and every sample that is not rolled up."""
+def _rows(level: str, within: str = "") -> str:
+    """The roll-ups within the cut (and ``within``), and every sample that is not rolled up."""
     rest = " UNION ALL ".join(
         f"SELECT source, {TOLD} AS told, metric, key, width_us, start, count, sum, min, max, distinct_count, "
         f"{str(stream == PAST_METRICS.name).lower()} AS past, revision, row_offset FROM rest_of_{stream} "
@@ -145,22 +147,24 @@ def _rows(level: str) -> str:
         for stream in _OF
     )
     return f"""rolled AS (
-      SELECT r.*, {TOLD} AS told FROM {level} r JOIN covered c USING (of_stream, of_producer) WHERE r.until <= c.upto
+      SELECT r.*, {TOLD} AS told FROM {level} r JOIN covered c USING (of_stream, of_producer) WHERE r.until <= c.upto{within}
     ), rest AS ({rest})"""
 
 
-def _newest(level: str) -> str:
+def _newest() -> str:
     """By definition the place of the event that said it last."""
-    return f"""WITH {_rows(level)} SELECT source, max(told) AS told
+    return f"""WITH {_rows(_COARSEST)} SELECT source, max(told) AS told
       FROM (SELECT source, told FROM rolled UNION ALL SELECT source, told FROM rest) GROUP BY source"""
 
 
-def _pieces(level: str, level_us: int) -> str:
+def _pieces(asked: Range, level_us: int) -> str:
     """By series and bucket of the roll-ups its figures, and whether its windows have to be read ``again``."""
+    after, upto = iso(asked.since_us), iso(asked.until_us + level_us)
+    about = f" AND r.time > TIMESTAMPTZ '{after}' AND r.time <= TIMESTAMPTZ '{upto}'"  # spares files
     bucket = f"epoch_us(start) // {level_us} * {level_us}"
     within = "list_contains($metrics, metric) AND epoch_us(start) >= $since AND epoch_us(start) < $until"
     held = "source IS NOT DISTINCT FROM (newest.source) AND every.told = newest.told"
-    return f"""WITH {_rows(level)}, latest AS (
+    return f"""WITH {_rows(ROLLUPS[level_us].name, about)}, latest AS (
         SELECT every.* FROM rest every SEMI JOIN newest ON every.{held} WHERE {within}
         QUALIFY 1 = row_number() OVER (
           PARTITION BY metric, key, start, width_us ORDER BY past DESC, revision DESC, row_offset DESC

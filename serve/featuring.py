@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from fastapi import Request
 
 from actors.definitions.feature import FEATURE
+from analytics.features.plan import FOLDS, FeatureFold
 from events.errors import Rejected
 from query import as_of as moments
 from query.apart import deeds
@@ -31,6 +31,8 @@ class Featured(NamedTuple):
     at: int
     features: dict[str, Any]
     source: Literal["live", "log"]
+    heard: int
+    """When the newest row that the live state has was received, us UTC; 0 where there is none, or it was not asked."""
 
 
 def specs(gateway: Gateway, kind: str = FEATURE) -> Mapping[str, Mapping[str, Any]]:
@@ -61,9 +63,10 @@ async def live(
         from_log = {subject: await then(gateway, request, subject, rules, None, at) for subject in ordered}
     for n, subject in enumerate(subjects):
         if subject in from_log:
-            found.append(Featured(subject, at, from_log[subject], "log"))
+            found.append(Featured(subject, at, from_log[subject], "log", told.heard))
         else:
-            found.append(Featured(subject, at, {name: column[n] for name, column in told.columns.items()}, "live"))
+            columns = {name: column[n] for name, column in told.columns.items()}
+            found.append(Featured(subject, at, columns, "live", told.heard))
     return found
 
 
@@ -73,9 +76,20 @@ async def then(
     """The features of a subject at ``at`` (us UTC), as of the moment that is asked about, from the log."""
     moment = about.moment if about is not None else None
     moment = moment or await asyncio.to_thread(moments.now, gateway.log, gateway.spec.tenant)
-    deed = partial(deeds.features_then, subject=subject, features=tuple(rules), moment=moment, at_us=at)
+    deed = partial(
+        deeds.features_then, subject=subject, features=tuple(rules), moment=moment, at_us=at, folds=folds(rules)
+    )
     return await gateway.queries.run(request, lambda stop: gateway.apart.do(deed, stop))
 
 
-def now_us() -> int:
-    return time.time_ns() // 1000
+def folds(rules: Sequence[FeatureRule]) -> dict[str, Callable[[], FeatureFold]]:
+    """The folds of plug-ins that these features need. Raises ``Rejected`` for one that nobody brings any more."""
+    found: dict[str, Callable[[], FeatureFold]] = {}
+    for rule in rules:
+        if rule.fold is not None and rule.fold not in FOLDS:
+            raise Rejected(
+                "features", f"{rule.name} needs the fold {rule.fold!r}, whose plug-in is not there; leave it out"
+            )
+        if rule.fold is not None:
+            found[rule.fold] = FOLDS[rule.fold]
+    return found

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from actors.analyzers.held import Joining
 from analytics.features.live import Group, Live
-from analytics.features.plan import Events, Plan, plan_of
+from analytics.features.plan import FOLDS, Events, Plan, plan_of
 from events.errors import Rejected
 from query.features.planning import plan, spec_of
 from query.features.schema import FeatureRule
@@ -127,4 +127,4 @@ def _rule(spec: Mapping[str, Any]) -> FeatureRule | None:
         spec_of(rule)
     except ValidationError:
         return None
-    return rule
+    return rule if rule.fold is None or rule.fold in FOLDS else None

@@ -112,10 +112,10 @@ class FeatureKeeper:
             elif said["type"] != REMOVED or state.saved.specs.pop(said["subject"], None) is None:
                 continue
             state.changed()
-            asked += self._arrange(state, batch.first + row)
+            asked += self._arrange(state, said["subject"], batch.first + row)
         return asked
 
-    def _arrange(self, state: State, version: int) -> list[PastRequest]:
+    def _arrange(self, state: State, name: str, version: int) -> list[PastRequest]:
         """Slots for the kinds of events that the features need, and no others."""
         spans = state.plan.spans
         asked: list[PastRequest] = []
@@ -131,18 +131,22 @@ class FeatureKeeper:
         there = {slot.kind for *_, slot in state.slots()}
         for kind, span in spans.items():
             if kind not in there:
-                asked += self._add(state, kind, span, version)
+                asked += self._add(state, kind, span, name, version)
         state.changed()
         return asked
 
-    def _add(self, state: State, kind: Events, span: int | None, version: int) -> list[PastRequest]:
+    def _add(self, state: State, kind: Events, span: int | None, name: str, version: int) -> list[PastRequest]:
         kept = next((one for one in state.saved.kept if (one.stream, one.key) == (kind.stream, kind.key)), None)
         if kept is None:
             kept = Kept(kind.stream, kind.key)
             state.saved.kept.append(kept)
         free = next((i for i, slot in enumerate(kept.slots) if slot is None), len(kept.slots))
         cut = {producer: end for producer, end in state.saved.places.get(kind.stream, {}).items() if end}
-        slot = Slot(kind, span, f"{len(state.saved.specs)}.{free}@{version}", version)
+        if any(slot.joining is not None and slot.name == name for *_, slot in state.slots()):
+            name = (
+                f"{name}@{version}.{free}"  # the past that this feature wanted before goes on, for another one needs it
+            )
+        slot = Slot(kind, span, name, version)
         kept.slots[free : free + 1] = [slot]
         if not cut:
             return []
@@ -190,6 +194,17 @@ class FeatureKeeper:
             [spec.name for spec in plan.specs if spec.name in lacking],
             max((kept.group.heard for kept in state.saved.kept if kept.group.rows), default=0),
         )
+
+    def notes(self, state: State) -> list[str]:
+        """What is kept, and what is not any more."""
+        kept = [one.group for one in state.saved.kept]
+        subjects, dropped = sum(len(group.packed) for group in kept), sum(len(group.dropped) for group in kept)
+        if not dropped:
+            return []
+        size = sum(group.size for group in kept) / 1e6
+        return [
+            f"{subjects:,} subjects are kept in {size:.0f} MB; features of {dropped:,} others are worked out from the log"
+        ]
 
     # -- snapshots -----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
@@ -199,8 +198,15 @@ def _turns(fold: str, table: pa.Table, start: int, end: int) -> list[dict[str, A
         rows = table.select([name for name in SHOWN if name != "time"]).to_pylist()
         found = [{**row, "at": int(when)} for row, when in zip(rows, at, strict=True)]
     kept = [turn for turn in found if start <= turn["at"] <= end]
-    order = np.argsort([turn["at"] for turn in kept], kind="stable")
-    return [kept[place] for place in order]
+    return sorted(kept, key=lambda turn: (turn["at"], turn["rule"], turn["key"] or ""))
+
+
+def pages_of(turns: pa.Table, start: int, end: int) -> dict[str, int]:
+    """How often each rule would have called somebody; ``turns``: rows of ``alerts``."""
+    counts: dict[str, int] = {}
+    for page in _pages(_turns(RULES, turns, start, end), end):
+        counts[page.rule] = counts.get(page.rule, 0) + 1
+    return counts
 
 
 def _pages(turns: Sequence[Mapping[str, Any]], end: int) -> list[Page]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from actors.definitions.inventory import Inventory, Key
+from analytics.features.plan import FOLDS
 from events.errors import Rejected
 from events.nearest import did_you_mean
 from query.features.schema import FeatureRule, LabelRule
@@ -14,7 +15,10 @@ FEATURE, LABEL = "feature", "label"
 
 
 def parts_are_there(rule: FeatureRule, among: Inventory) -> list[str]:
-    """Raises ``Rejected`` for an expression over what is not defined, or over a text."""
+    """Raises ``Rejected`` for an expression over what is not defined, or over a text, and for a fold that nobody brings."""
+    if rule.fold is not None and rule.fold not in FOLDS:
+        listed = ", ".join(sorted(FOLDS)) or "none: a plug-in brings them"
+        raise Rejected("fold", f"there is no fold {rule.fold!r}{did_you_mean(rule.fold, FOLDS)}; there are {listed}")
     known = among.names(FEATURE)
     for name in rule.needs:
         if name not in known:

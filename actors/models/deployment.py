@@ -61,6 +61,8 @@ class Watch(Section):
     """The false-discovery rate of one comparison, over all features and the predictions."""
     score_drop: float = Field(default=0.05, gt=0, le=1)
     """A fall of the score on known outcomes by more than that, and more than chance, is degradation."""
+    channels: tuple[Annotated[str, Field(max_length=64)], ...] = ("dashboard",)
+    """Who is told of degradation."""
     retrain: bool = False
     """Whether degradation asks for another training."""
     cool_down_s: float = Field(default=86_400.0, ge=0, le=366 * 86_400)

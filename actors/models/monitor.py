@@ -17,10 +17,12 @@ from actors.fold import Batch, Outputs, Topic
 from actors.models.deployment import RollBack, Watch, rules_of
 from actors.models.health import SCORED, Health, quantile_of
 from actors.models.registry import Deployed, Model, ModelRegistry
-from events.catalog import MODELS, PREDICTIONS, rows
+from events.catalog import CONTROL, MODELS, PREDICTIONS, Stream, rows
 
 TOPIC = "model_health"
-ALERT = "model_performance_degradation"
+ALERT, RAISED = "model_performance_degradation", "alert.raised"
+STANDS_S = 86_400.0
+"""An alert that is not said again for so long ends."""
 COLUMNS = (
     *("id", "type", "subject", "cause", "time", "model", "version", "shadow", "value", "label"),
     *("low", "high", "features", "latency_us"),
@@ -43,17 +45,18 @@ class State(msgspec.Struct):
 
 
 Said = tuple[str, str, dict[str, Any]]
-"""Type, model and data of what it has to say."""
+"""Type, subject and data of what it has to say."""
 
 
 @dataclass
 class ModelMonitor:
-    """The fold over ``predictions`` and ``models``; what it says goes to ``models``."""
+    """The fold over ``predictions`` and ``models``. What it says goes to ``models``; alerts, as programs send them, to
+    ``control``."""
 
     name: str = "model_monitor"
     version: int = 1
     reads: tuple[str, ...] = (MODELS.name, PREDICTIONS.name)
-    writes: tuple[str, ...] = (MODELS.name,)
+    writes: tuple[str, ...] = (MODELS.name, CONTROL.name)
     topics: Sequence[Topic] = (Topic(TOPIC, "upsert"),)
     _registry: ModelRegistry = field(default_factory=ModelRegistry, repr=False)
     _touched: set[str] = field(default_factory=set[str], repr=False)
@@ -74,8 +77,10 @@ class ModelMonitor:
             for place, row in enumerate(batch.table.select(COLUMNS).to_pylist()):
                 said += [(place, told) for told in self._answer(state, row)]
         outputs = Outputs()
-        if said:
-            outputs.emit(MODELS.name, _rows(batch, said))
+        for stream in (MODELS, CONTROL):
+            mine = [one for one in said if (one[1][0] == RAISED) == (stream is CONTROL)]
+            if mine:
+                outputs.emit(stream.name, _rows(batch, stream, mine))
         return state, outputs
 
     # -- deployments -----------------------------------------------------------------------------------------------
@@ -142,7 +147,7 @@ class ModelMonitor:
         if why and not health.tripped:
             health.tripped = why
             yield "deployment.rolled_back", name, {"numbers": [health.number], "reason": why, "by": self.name}
-            yield _degraded(name, health, {"errors": errors, "latency_p95_ms": p95}, why)
+            yield from _degraded(name, health, {"errors": errors, "latency_p95_ms": p95}, why, watched)
 
     def _drift(self, name: str, watched: Watched, watch: Watch, health: Health, at: float) -> Iterator[Said]:
         window = health.judge_window(at, watch.alarm_rate)
@@ -166,9 +171,11 @@ class ModelMonitor:
             health.tripped = why
             yield "deployment.rolled_back", name, {"numbers": [health.number], "reason": why, "by": self.name}
         worse, health.degraded = health.degraded, fell and score < before - watch.score_drop
+        if worse and not health.degraded:
+            yield RAISED, ALERT, {"status": "resolved", "key": f"{name}:{health.number}"}
         if health.degraded:
             if not worse:
-                yield _degraded(name, health, metrics, why)
+                yield from _degraded(name, health, metrics, why, watched)
             yield from self._retrain(name, watched, watch, at, why)
 
     def _retrain(self, name: str, watched: Watched, watch: Watch, at: float, why: str) -> Iterator[Said]:
@@ -206,10 +213,25 @@ def _health(version: Mapping[str, Any]) -> Health:
     )
 
 
-def _degraded(name: str, health: Health, metrics: dict[str, Any], why: str) -> Said:
-    """The alert of the specification, as an event."""
+def _degraded(name: str, health: Health, metrics: dict[str, Any], why: str, watched: Watched) -> Iterator[Said]:
+    """The alert of the specification, as a fact about the model and as an alert that is sent."""
     alert = {"type": ALERT, "model_id": health.model_id, "metrics": metrics, "severity": "high"}
-    return "model.degraded", name, {**alert, "number": health.number, "reason": why}
+    yield "model.degraded", name, {**alert, "number": health.number, "reason": why}
+    yield RAISED, ALERT, alarm(name, health.number, alert, why, watched.watch.get("channels", ("dashboard",)))
+
+
+def alarm(name: str, number: int, alert: Mapping[str, Any], why: str, channels: Sequence[str]) -> dict[str, Any]:
+    """The data of ``alert.raised`` for a model that fares badly; there is one alert for each version."""
+    return {
+        "status": "firing",
+        "severity": alert["severity"],
+        "key": f"{name}:{number}",
+        "message": f"{name}, version {number}: {why}",
+        "channels": list(channels),
+        "resolve_after_s": STANDS_S,
+        "data": {"model": name, "model_id": alert["model_id"], "metrics": alert["metrics"]},
+        "by": "model_monitor",
+    }
 
 
 def _shown(watched: Watched) -> dict[str, Any]:
@@ -244,7 +266,7 @@ def _of_version(health: Health) -> dict[str, Any]:
     }
 
 
-def _rows(batch: Batch, said: Sequence[tuple[int, Said]]) -> pa.RecordBatch:
+def _rows(batch: Batch, stream: Stream, said: Sequence[tuple[int, Said]]) -> pa.RecordBatch:
     """What is said, at the time of the row that made it so."""
     table = batch.table
     at = pa.array([place for place, _ in said])
@@ -258,4 +280,4 @@ def _rows(batch: Batch, said: Sequence[tuple[int, Said]]) -> pa.RecordBatch:
         "received": table.column("received").take(at),
         "cause": [f"{batch.producer}:{batch.first + place}" for place, _ in said],
     }
-    return rows(MODELS, columns, len(said))
+    return rows(stream, columns, len(said))

@@ -20,6 +20,8 @@ from analytics.kernels import F64, I64, Bools
 
 DAY_US = 86_400_000_000
 MOST_DISTINCT = 1_000
+MOST_PLACES = 8_000_000
+"""Subjects times moments up to which places are looked up in a table."""
 Column = Any
 """float64[n] with NaN for null, or a list of values."""
 
@@ -54,14 +56,24 @@ class Points:
         self._moments = np.unique(at)
         self._of_one = len(self._moments) + 1
         self._keys = self.subject * self._of_one + np.searchsorted(self._moments, self.at)
+        self._size = (int(self.subject[-1]) + 1) * self._of_one if self.n else 0
+        self._before: I64 | None = None
+        if 0 < self._size <= MOST_PLACES:
+            self._before = np.concatenate(([0], np.cumsum(np.bincount(self._keys, minlength=self._size))))
 
     def first(self, subject: I64, us: I64) -> I64:
         """int64[m]: the place of the first point of the subject that is not before ``us``, or where its points end."""
-        return np.searchsorted(self._keys, subject * self._of_one + np.searchsorted(self._moments, us))
+        return self._place(subject * self._of_one + np.searchsorted(self._moments, us))
 
     def end(self, subject: I64) -> I64:
         """int64[m]: where the points of the subject end."""
-        return np.searchsorted(self._keys, (subject + 1) * self._of_one)
+        return self._place((subject + 1) * self._of_one)
+
+    def _place(self, keys: I64) -> I64:
+        """How many points have a lesser key: looked up where there is room for a table of all keys, else searched for."""
+        if self._before is None:
+            return np.searchsorted(self._keys, keys)
+        return self._before[np.minimum(keys, self._size)]
 
     def back(self, column: Any) -> Any:
         """A column in the order in which the points were given."""

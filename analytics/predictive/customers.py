@@ -121,11 +121,8 @@ class CustomerValueModel(PredictiveModel):
         """Purchases, revenue and the probability of any purchase, for rows as ``matrix`` makes them."""
         expected, worth, some = x[:, -3].astype(np.float64), x[:, -2].astype(np.float64), x[:, -1].astype(np.float64)
         odds = some / (1 - some) * self.again.factor(x)
-        return (
-            expected * self.purchases.factor(x),
-            expected * worth * self.revenue.factor(x),
-            odds / (1 + odds),
-        )
+        purchases = expected * self.purchases.factor(x)
+        return purchases, pooled(purchases * worth, expected * worth * self.revenue.factor(x)), odds / (1 + odds)
 
     def matrix(self, columns: Arrays) -> npt.NDArray[np.float32]:
         values: dict[str, F64] = {}
@@ -162,6 +159,11 @@ class CustomerValueModel(PredictiveModel):
         x = self.matrix(columns)[:, : len(names)].astype(np.float64)
         why = shapley(predict, x, self.background[:, : len(names)].astype(np.float64))
         return [{n: float(v) for n, v in zip(names, row, strict=True)} for row in why.values]
+
+
+def pooled(by_purchases: F64, at_once: F64) -> F64:
+    """Revenue by two ways, purchases times worth and revenue at once: their geometric mean, which errs less than either."""
+    return np.sqrt(by_purchases * at_once)
 
 
 def expectations(values: dict[str, F64], buying: Buying, spending: Spending, horizon: float) -> npt.NDArray[np.float32]:

@@ -48,3 +48,20 @@ class Silence(TypedDict):
     comment: str
     t: float
     until: float | None
+
+
+class Proposal(TypedDict):
+    threshold: float
+    pages: int
+    pages_per_week: float | None
+
+
+class TunedRule(TypedDict):
+    """``threshold``: the one that calls as often as it may and no more; None where none does."""
+
+    rule: str
+    pages_per_week: float
+    samples: int
+    threshold: float | None
+    pages: int | None
+    proposals: list[Proposal]

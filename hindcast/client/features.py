@@ -13,3 +13,5 @@ class Featured(TypedDict):
     features: dict[str, Any]
     source: Literal["live", "log"]
     """Whether they were kept live, or worked out from the log."""
+    heard: str | None
+    """When the newest event was received that the live state has."""

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any
 
+from analytics.features.engineers import (
+    BehavioralFeatureEngineer,
+    ContextualFeatureEngineer,
+    FeatureEngineer,
+    TemporalFeatureEngineer,
+    UserFeatureEngineer,
+)
 from analytics.models.schema import WrongInput
 from analytics.predictive import MODELS, PredictiveModel
 from analytics.predictive.campaign import CampaignPerformanceModel
@@ -12,50 +19,23 @@ from analytics.predictive.recommendations import campaign_recommendations, reten
 from analytics.predictive.scenarios import scenarios
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from hindcast.engine.predicted import Campaign, Engineer, Retention
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hindcast.client import Client
     from tuning.models import Trained
 
-ENGINEERS = ("user_features", "behavioral_features", "temporal_features", "contextual_features")
+ENGINEERS: Mapping[str, type[FeatureEngineer]] = {
+    "user_features": UserFeatureEngineer,
+    "behavioral_features": BehavioralFeatureEngineer,
+    "temporal_features": TemporalFeatureEngineer,
+    "contextual_features": ContextualFeatureEngineer,
+}
+"""Makers of the features of each name space, unless others are given."""
 ALL = 1_000
 """Cases of which ``run_all_analyses`` tells the predictions, at most; the figures over them are of all."""
-
-
-class Engineer(Protocol):
-    """Makes features of what is known of one case."""
-
-    def engineer(self, data: Any) -> dict[str, Any]:
-        """Features by name, each in its name space."""
-        ...
-
-
-class Retention(TypedDict):
-    """What ``predict_user_retention`` answers."""
-
-    retention_probability: float
-    feature_importance: dict[str, float]
-    """What each feature adds to this user's probability, the largest first."""
-    global_importance: dict[str, float]
-    confidence_interval: dict[str, float]
-    """``{low, high, level}`` of this user's probability."""
-    confidence: dict[str, Any]
-    """What such intervals are worth: ``{level, coverage, width, rows}``, measured."""
-    recommendations: list[dict[str, Any]]
-    alternative_scenarios: list[dict[str, Any]]
-    horizon_days: float | None
-
-
-class Campaign(TypedDict):
-    """What ``predict_campaign_performance`` answers."""
-
-    predictions: dict[str, float | None]
-    """``reach, engagement, conversions, cost_per_acquisition``."""
-    intervals: dict[str, dict[str, float | None]]
-    """Of each prediction ``{low, high, level}``; no upper end of a cost where no conversion may come."""
-    recommendations: list[dict[str, Any]]
-    confidence_scores: dict[str, Any]
-    alternative_scenarios: list[dict[str, Any]]
-    feature_importance: dict[str, float]
 
 
 class PredictiveAnalytics:
@@ -70,10 +50,28 @@ class PredictiveAnalytics:
         feature_engineers: Mapping[str, Engineer] | None = None,
     ) -> None:
         self.models: dict[str, PredictiveModel] = {}
-        self.feature_engineers: dict[str, Engineer] = dict(feature_engineers or {})
+        made: dict[str, Engineer] = {name: engineer() for name, engineer in ENGINEERS.items()}
+        self.feature_engineers = made | dict(feature_engineers or {})
         self.settings: dict[str, dict[str, Any]] = {}
         for name, model in (models or {}).items():
             self.use(name, model)
+
+    def take_champions(self, client: Client, folder: Path) -> list[str]:
+        """Use the champion of each of the six in a system's registry whose file is in ``folder``; answers their names.
+
+        Those that the registry does not have stay what they are. Raises ``Untrusted`` for a file that was tampered with.
+        """
+        from serve.predicting.artifacts import Artifacts
+
+        found: list[str] = []
+        for name in {summary["name"] for summary in client.models()} & set(MODELS):
+            known = client.model(name)
+            number = known["aliases"].get("champion")
+            version = next((one for one in known["versions"] if one.get("number") == number), None)
+            if version is not None and "sha256" in version:
+                self.use(name, Artifacts(folder).model(version["sha256"]))
+                found.append(name)
+        return sorted(found)
 
     # -- models ----------------------------------------------------------------------------------------------------
 
@@ -137,10 +135,11 @@ class PredictiveAnalytics:
     def predict_user_retention(self, user_data: Mapping[str, Any]) -> Retention:
         """How likely this user stays within the horizon, how sure that is, why, and what to do about it.
 
-        ``user_data`` has the features of the model, or what the engineers of user and behavioral features make them of.
+        ``user_data`` has the features of the model, or what the engineers make them of: ``events``, ``at``, and what is
+        known of the user.
         """
         model = self._model("user_retention")
-        case = self._features(model, user_data, ("user_features", "behavioral_features"))
+        case = self._features(model, user_data, tuple(ENGINEERS))
         said = model.predict(case)
         why = model.get_feature_importance(case)
         other = scenarios(model, case)  # pyright: ignore[reportArgumentType]
@@ -173,7 +172,7 @@ class PredictiveAnalytics:
     def predict_campaign_performance(self, campaign_data: Mapping[str, Any]) -> Campaign:
         """What a campaign will bring, how sure that is, and what else could be tried with it."""
         model = self._campaigns
-        case = self._features(model, campaign_data, ("contextual_features",))
+        case = self._features(model, campaign_data, ("contextual_features", "temporal_features"))
         said = model.predict(case)
         names = ("reach", "engagement", "conversions", "cost_per_acquisition")
         predictions = {name: said[name] for name in names}
@@ -275,7 +274,7 @@ class PredictiveAnalytics:
         wanted = {one.name for one in model.inputs}
         found = {name: value for name, value in data.items() if name in wanted}
         for name in engineers:
-            if name in self.feature_engineers and wanted - set(found):
+            if wanted - set(found):
                 made = self.feature_engineers[name].engineer(data)
                 found |= {key: value for key, value in made.items() if key in wanted and key not in found}
         return found

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 NICE = 15
 LOOK_S = 20.0
+SETTLE_S = 600.0
 AGAIN_S = 30.0
 """After a training that found too little in the log."""
 IMPORTED = "SELECT count(*) AS n FROM imports WHERE type = 'import.finished'"
@@ -43,6 +44,7 @@ class Background:
         self._due = dict.fromkeys(settings, 0.0)
         """When each model is tried next (monotonic)."""
         self._seen: dict[str, str] = {}
+        self._settle_at = 0.0
 
     def await_import(self) -> None:
         """Until a past has come in, at most for so long: half of it would teach half of the truth."""
@@ -68,11 +70,31 @@ class Background:
                 self._train(name)
 
     def _look(self) -> None:
+        if time.monotonic() >= self._settle_at:
+            self._settle_at = time.monotonic() + SETTLE_S
+            self._settle()
         asked = self._requests()
         for name, at in asked.items():
             if self._seen.get(name) != at and name in self._settings:
                 self._due[name] = 0.0
         self._seen = asked
+
+    def _settle(self) -> None:
+        """Record what came of predictions about people whose horizon is over."""
+        from hindcast.client import ApiError
+        from hindcast.modelling.outcomes import settle
+        from hindcast.modelling.recipes import PEOPLE
+
+        for one in self._client.models():
+            if one["name"] not in PEOPLE or one["champion"] is None:
+                continue
+            version: Any = self._client.model(one["name"])["versions"][one["champion"] - 1]
+            days = version["label"]["horizon_days"]
+            if days:
+                try:
+                    settle(self._client, one["name"], days)
+                except ApiError as error:
+                    logger.warning("what came of %s is not known yet: %s", one["name"], error)
 
     def _requests(self) -> dict[str, str]:
         return {row["subject"]: str(row["at"]) for row in self._client.query(ASKED)}

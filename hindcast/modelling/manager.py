@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from actors.models.deployment import Deployment
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from hindcast.workflow import check_ml_config
 from tuning.pipeline import Automated, run_automated_ml
 
 if TYPE_CHECKING:
@@ -62,11 +63,9 @@ class MLModelManager:
     def initialize(self, ml_config: Mapping[str, Any]) -> None:
         """Settings that each training takes unless it says otherwise: those of ``tuning.config.Config``.
 
-        Raises ``WrongInput`` for one that there is not.
+        Raises ``Rejected`` for one that there is not.
         """
-        from tuning.config import Config
-
-        Config.of({"target": "any", **{name: value for name, value in ml_config.items() if name != "use_auto_ml"}})
+        check_ml_config(ml_config)
         self.config = dict(ml_config)
 
     # -- training --------------------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from hindcast.client import Client
 
 PEOPLE = ("churn_prediction", "user_retention", "conversion_prediction")
-EVERY = "7d"
-"""Moments of the past that datasets are made of."""
+EVERY = {"conversion_prediction": "1d"}
+"""Moments of the past that datasets are made of, where that is not once a week: who may convert is soon decided."""
+WEEK = "7d"
 MOST_ROWS = 60_000
 REVENUE = """
 SELECT time, amount / 100.0 AS amount, subject AS customer FROM user_interactions
@@ -82,7 +83,7 @@ def lesson(client: Client, name: str, settings: Mapping[str, Any]) -> Lesson:
 def _of_people(client: Client, name: str, settings: Mapping[str, Any], own: Mapping[str, Any]) -> Lesson:
     asked = {key: settings[key] for key in ("horizon", "since") if key in settings}
     label = "churn_prediction" if name == "user_retention" and "label" not in settings else settings.get("label", name)
-    data = client.dataset(label, every=settings.get("every", EVERY), sample=MOST_ROWS, **asked)
+    data = client.dataset(label, every=settings.get("every", EVERY.get(name, WEEK)), sample=MOST_ROWS, **asked)
     days = _days(str(data.report["label"]["horizon"]))
     wanted = {"target": "label", "positive": 1, "time_col": "at", "ignore": ["key"], "horizon_days": days}
     rest = {key: value for key, value in own.items() if key != "label"}

@@ -127,7 +127,7 @@ def _registered(
     number = model_id = fought = None
     if trained.registered:
         columns = {n: v for n, v in arrays_of(found.table).items() if n in {one.name for one in model.inputs}}
-        fought = _contest(client, name, trained, artifacts)
+        fought = _contest(client, name, trained, found, artifacts)
         about = {**found.about, "rows": model.evidence.trained_on}
         about |= {"contest": fought.told()} if fought else {}
         one = Candidate(
@@ -166,17 +166,35 @@ def _predicted(model: Any, columns: Mapping[str, Any]) -> Any:
     return answers(facts(model), said, model.evidence.level).values
 
 
-def _contest(client: Client, name: str, trained: Any, artifacts: Path | None) -> Contest | None:
-    """Against the champion on the holdout of the new one; by their scores on their own holdouts where there is none."""
-    found = [one for one in client.models() if one["name"] == name]
-    if not found or found[0]["champion"] is None:
+def _contest(client: Client, name: str, trained: Any, found: Lesson, artifacts: Path | None) -> Contest | None:
+    """Against the champion. Where the rows have a time, on the newest of them, which the new one was judged by and not
+    fitted to; else by the score that each has on its own holdout."""
+    listed = [one for one in client.models() if one["name"] == name]
+    if not listed or listed[0]["champion"] is None:
         return None
-    number, before = found[0]["champion"], found[0]["score"]
+    number = listed[0]["champion"]
     mine = {"metric": trained.model.label.metric, "score": trained.score}
-    held = getattr(trained, "holdout", None)
-    if held is not None and artifacts is not None:
+    newest = _newest(found, trained.model.evidence.rows)
+    if newest is not None and artifacts is not None:
         version: Any = client.model(name)["versions"][number - 1]
-        columns, truth = held
-        theirs = scored(Artifacts(artifacts).model(version["sha256"]), columns, truth)
-        return verdict(number, len(truth), scored(trained.model, columns, truth), theirs)
-    return verdict(number, trained.model.evidence.rows, mine, {"metric": found[0]["metric"], "score": before})
+        columns, truth = newest
+        champion = Artifacts(artifacts).model(version["sha256"])
+        came = 1.0 - truth if name == "user_retention" else truth
+        try:
+            return verdict(number, len(truth), mine, scored(champion, columns, came))
+        except WrongInput as error:
+            reason = f"the champion cannot answer the newest rows: {error}"
+            return Contest(number, mine["metric"], len(truth), trained.score, None, True, reason)
+    theirs = {"metric": listed[0]["metric"], "score": listed[0]["score"]}
+    return verdict(number, trained.model.evidence.rows, mine, theirs)
+
+
+def _newest(found: Lesson, rows: int) -> tuple[dict[str, Any], Any] | None:
+    """The newest rows as columns, and their labels; None where no column orders them."""
+    time, target = found.settings.get("time_col"), found.settings.get("target")
+    if not time or not target or not rows:
+        return None
+    columns = arrays_of(found.table)
+    some = np.argsort(columns[str(time)], kind="stable")[-rows:]
+    newest = {name: values[some] for name, values in columns.items()}
+    return newest, newest[str(target)].astype(np.float64)

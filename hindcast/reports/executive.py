@@ -126,11 +126,11 @@ def _amounts(row: Mapping[str, Any], said: Mapping[str, Any], write: Writing) ->
 
 def _drivers(said: Mapping[str, Any], write: Writing) -> Section:
     revenue = said["drivers"]["revenue"]
-    rows = [["Before", "", write.figure("revenue", revenue["before"], said)]]
+    rows: list[list[str]] = [["Before", "", write.figure("revenue", revenue["before"], said)]]
     for child in revenue["children"]:
         amount = write.figure("revenue", child["amount"], said)
         signed = f"+{amount}" if child["amount"] > 0 else amount
-        rows.append([MOVERS.get(child["kind"], child["kind"]), write.number(child["users"]), signed])
+        rows.append([MOVERS.get(child["kind"], str(child["kind"])), write.number(child["users"]), signed])
     rows.append(["Now", "", write.figure("revenue", revenue["now"], said)])
     return Section("Revenue, by what drives it", table=Table(["", "Users", "Amount"], rows))
 

@@ -3,10 +3,11 @@ needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from analytics.features.plan import FOLDS, FeatureFold
 from query import as_of
 from query.answers import Answer
 from query.apart.desk import Desk
@@ -18,6 +19,7 @@ from query.engine import Engine
 from query.features.asked import DatasetAsked
 from query.features.dataset import MadeDataset, features_of_one, make
 from query.features.schema import FeatureRule, LabelRule
+from query.forms import Written, written
 from query.history import Cut
 from query.learning import learned
 from query.operations.dashboard import Operated, operated_of
@@ -65,6 +67,11 @@ def statement(
         valid_at=when.valid_at,
     ) as session:
         return session.run(sql, parameters, rows)
+
+
+def statement_in(desk: Desk, form: str, sql: str, **how: Any) -> Written:
+    """The answer to one statement as it is sent."""
+    return written(statement(desk, sql, **how), form)
 
 
 def statements(desk: Desk, asked: Sequence[tuple[str, Mapping[str, Any] | None]]) -> list[Answer]:
@@ -149,16 +156,29 @@ def table(desk: Desk, asked: Table, now_us: int, moment: Moment) -> Made:
 
 
 def dataset(
-    desk: Desk, asked: DatasetAsked, label: LabelRule, features: Sequence[FeatureRule], moment: Moment, now_us: int
+    desk: Desk,
+    asked: DatasetAsked,
+    label: LabelRule,
+    features: Sequence[FeatureRule],
+    moment: Moment,
+    now_us: int,
+    folds: Mapping[str, Callable[[], FeatureFold]],
 ) -> MadeDataset:
-    """A dataset: subjects at moments, their features then, and what became of them."""
+    """A dataset: subjects at moments, their features then, and what became of them. ``folds``: those of plug-ins."""
+    FOLDS.update(folds)
     return make(desk.log, desk.tenant, asked, label, features, moment, now_us, partial(_look, desk))
 
 
 def features_then(
-    desk: Desk, subject: str, features: Sequence[FeatureRule], moment: Moment, at_us: int
+    desk: Desk,
+    subject: str,
+    features: Sequence[FeatureRule],
+    moment: Moment,
+    at_us: int,
+    folds: Mapping[str, Callable[[], FeatureFold]],
 ) -> dict[str, Any]:
-    """The features of one subject at a moment, worked out from the log."""
+    """The features of one subject at a moment, worked out from the log. ``folds``: those of plug-ins."""
+    FOLDS.update(folds)
     return features_of_one(desk.log, desk.tenant, subject, features, moment, at_us, partial(_look, desk))
 
 

@@ -86,7 +86,7 @@ def _factors(found: Gathered) -> dict[str, Any]:
         parts = whole_parts(raw, change)
     named = (
         ("users", "Active users", users),
-        ("conversion", "Paying, of them", shares),
+        ("conversion", "Users who pay, for each active one", shares),
         ("value", "Paid by each", values),
     )
     return {

@@ -73,7 +73,8 @@ def make(
     look()
     outcome = _outcome(gathered.happened, after, label, rows)
     table = _table(gathered, rows, outcome, label, columns)
-    found = report.Report(label, features, rows.excluded, moments, iso(now_us))
+    span = gathered.span or (0, 0)
+    found = report.Report(label, features, rows.excluded, moments, span)
     said = found.of(table, gathered.happened, plan, points)
     inline = label.model_dump(mode="json"), [feature.model_dump(mode="json") for feature in features]
     again = {"label": inline[0], "features": inline[1], "at": [iso(int(at)) for at in moments], "sample": asked.sample}

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import rankdata
 
 from analytics.features.kernel import Happened, Points, counts
 from analytics.features.plan import Events, Plan
@@ -25,13 +24,18 @@ class Report:
     """Made of one dataset."""
 
     def __init__(
-        self, label: LabelRule, features: Sequence[FeatureRule], excluded: Mapping[str, int], moments: I64, as_of: str
+        self,
+        label: LabelRule,
+        features: Sequence[FeatureRule],
+        excluded: Mapping[str, int],
+        moments: I64,
+        span: tuple[int, int],
     ) -> None:
         self._label, self._features = label, features
-        self._excluded, self._moments, self._as_of = excluded, moments, as_of
+        self._excluded, self._moments, self._span = excluded, moments, span
 
     def of(self, table: pa.Table, happened: Mapping[Events, Happened], plan: Plan, points: Points) -> dict[str, Any]:
-        """Plain values: ``rows, subjects, moments, label, refused, knows_the_label, coverage, excluded, warnings``."""
+        """Plain values: ``rows, subjects, moments, label, refused, knows_the_label, coverage, excluded, events, …``."""
         y = table["label"].to_numpy()
         knows = list(self._knowing(table, y))
         coverage = {
@@ -49,7 +53,7 @@ class Report:
             "coverage": coverage,
             "constant": constant,
             "excluded": dict(self._excluded),
-            "as_of": self._as_of,
+            "events": {"from": iso(self._span[0]), "until": iso(self._span[1])},
             "warnings": list(self._warnings(y, knows, coverage, constant)),
         }
 
@@ -132,7 +136,8 @@ def _area(values: F64, positive: Bools) -> float:
     p = int(ours.sum())
     if min(p, n - p) < FEW:
         return 0.5
-    ranks = rankdata(values[there])
+    _, which, counts = np.unique(values[there], return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[which.reshape(-1)]
     return float((ranks[ours].sum() - p * (p + 1) / 2) / (p * (n - p)))
 
 

@@ -19,8 +19,7 @@ from events.catalog import CONTROL
 from events.errors import Rejected
 from events.log import LogReader
 from query import as_of
-from query.answers import Answer
-from query.apart.deeds import When, question, statement
+from query.apart.deeds import When, question, statement, statement_in
 from query.apart.desk import Doer, Here
 from query.as_of import Moment
 from query.bounds import Limits, Stop
@@ -92,21 +91,28 @@ class AnalyticsOptimizer:
         stop: Stop | None = None,
         moment: Moment | None = None,
         valid_at: int | None = None,
+        form: str | None = None,
     ) -> Optimized:
-        """The answer to SQL, an ``Answer``. What is not of the query itself is as for ``Engine.run``."""
+        """The answer to SQL: an ``Answer``, or where a ``form`` is named, what is ``Written`` in it.
+
+        What is not of the query itself is as for ``Engine.run``.
+        """
         started = perf_counter()
         moment = moment or as_of.now(self._log, self._tenant)
         history = History(self._log, self._tenant, commands=commands, moment=moment)
         analysis = self._analyser.analyze_query(sql, history, stop)
         cut = {n: dict(history.heads(n)) for n in analysis.depends if commands or n != CONTROL.name}
         when = When(moment, valid_at, cut)
-        key = ("sql", self._tenant, commands, rows, valid_at, analysis.normal, _frozen(cut))
+        key = ("sql", self._tenant, form, commands, rows, valid_at, analysis.normal, _frozen(cut))
         size = analysis.rows if data_size is None else data_size
 
         def run(partitions: int) -> tuple[Any, int]:
-            deed = partial(statement, sql=sql, when=when, rows=rows, commands=commands, partitions=partitions)
-            answer: Answer = self._doer.do(deed, stop)
-            return answer, answer.table.nbytes + sys.getsizeof(answer)
+            how: dict[str, Any] = {"when": when, "rows": rows, "commands": commands, "partitions": partitions}
+            if form is None:
+                answer = self._doer.do(partial(statement, sql=sql, **how), stop)
+                return answer, answer.table.nbytes + sys.getsizeof(answer)
+            ready = self._doer.do(partial(statement_in, form=form, sql=sql, **how), stop)
+            return ready, len(ready.content) + sys.getsizeof(ready)
 
         indexes = self._indexes.optimize_indexes(analysis, history)
         found = self._answered(key if analysis.repeatable else None, size, analysis, indexes, started, run)

@@ -66,7 +66,7 @@ def _read(request: Request, token: str) -> Acknowledgement | HTMLResponse:
 async def _used(request: Request, found: Acknowledgement) -> bool:
     """Whether the log has an acknowledgement by this link."""
     sql = f"SELECT 1 FROM control WHERE type = 'alert.acknowledged' AND id = '{found.once}'"
-    answer = await asyncio.wait_for(sql_answer(gateway_of(request), sql, 1, commands=True), 20.0)
+    answer = await asyncio.wait_for(sql_answer(request, sql, 1, commands=True), 20.0)
     return bool(answer.rows)
 
 

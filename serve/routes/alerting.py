@@ -69,6 +69,8 @@ class SentAlert(BaseModel):
 class Check(BaseModel):
     """Figures at hand: ``{"cpu.percent.mean": 95}``, or nested, ``{"cpu.percent": {"mean": 95}}``."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": {"events.count": 12}}]})
+
     data: Annotated[dict[str, Any], Field(max_length=MOST_FIGURES)]
     key: Label = ""
     """Whose figures these are; a rule about one key looks only at that one's."""
@@ -91,6 +93,10 @@ class Checked(BaseModel):
 
 class Sending(BaseModel):
     """A message for channels: an alert, or anything with a ``title`` or a ``message``."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"alert": {"title": "Hello", "message": "a word"}, "channels": ["dashboard"]}]}
+    )
 
     alert: Annotated[dict[str, Any], Field(min_length=1, max_length=100)]
     channels: Annotated[list[str], Field(min_length=1, max_length=20)]
@@ -266,7 +272,7 @@ async def test_channel(request: Request, name: str) -> Tried:
     deadline = time.monotonic() + TRY_S
     while time.monotonic() < deadline:
         found = await sql_answer(
-            gateway,
+            request,
             f"SELECT type, error FROM notifications WHERE idempotency_key = '{key.replace(chr(39), chr(39) * 2)}'",
             1,
         )

@@ -43,6 +43,8 @@ class Featured(BaseModel):
     at: str
     features: dict[str, Any]
     source: Literal["live", "log"]
+    heard: str | None
+    """When the newest event was received that the live state has; a state that lags is behind."""
 
 
 class Several(BaseModel):
@@ -93,7 +95,7 @@ async def features(
         rules = features_of(names, featuring.specs(gateway))
         at = round(about.now_s * 1e6)
         found = featuring.Featured(
-            subject, at, await featuring.then(gateway, request, subject, rules, about, at), "log"
+            subject, at, await featuring.then(gateway, request, subject, rules, about, at), "log", 0
         )
     else:
         (found,) = await featuring.live(gateway, request, [subject], names)
@@ -109,7 +111,7 @@ async def several(request: Request, wanted: Several) -> Response:
 
 
 def _told(one: featuring.Featured) -> dict[str, Any]:
-    return {**one._asdict(), "at": iso(one.at)}
+    return {**one._asdict(), "at": iso(one.at), "heard": iso(one.heard) if one.heard > 0 else None}
 
 
 @router.post("/v1/datasets", response_model=Dataset, responses=FORMS)
@@ -125,7 +127,13 @@ async def dataset(request: Request, wanted: WantedDataset) -> Response:
     about = await asked(gateway, said.as_of)
     moment = about.moment or await asyncio.to_thread(moments.now, gateway.log, gateway.spec.tenant)
     deed = partial(
-        deeds.dataset, asked=said, label=label, features=rules, moment=moment, now_us=round(about.now_s * 1e6)
+        deeds.dataset,
+        asked=said,
+        label=label,
+        features=rules,
+        moment=moment,
+        now_us=round(about.now_s * 1e6),
+        folds=featuring.folds(rules),
     )
     limits = replace(LIMITS, memory_bytes=gateway.queries.limits.memory_bytes)
     made = await gateway.queries.run(request, lambda stop: gateway.apart.do(deed, stop, limits))

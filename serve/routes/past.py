@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from actors.alerts.wording import Wording
 from actors.backtest.asked import Asked
+from actors.backtest.budget import Budget
 from events.errors import Overloaded, Rejected
 from query import as_of as moments
 from serve.gateway import gateway_of, principal
@@ -91,6 +92,27 @@ async def past(request: Request) -> Past:
     )
 
 
+class Proposal(BaseModel):
+    threshold: float
+    pages: int
+    pages_per_week: float | None
+
+
+class Tuned(BaseModel):
+    """``threshold``: the one that calls as often as it may and no more; null where none of them does."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    rule: str
+    pages_per_week: float
+    start: Annotated[str, Field(alias="from")]
+    end: Annotated[str, Field(alias="to")]
+    samples: int
+    threshold: float | None
+    pages: int | None
+    proposals: list[Proposal]
+
+
 @router.post("/v1/backtest", response_model=Backtest)
 async def backtest(request: Request, asked: Asked) -> dict[str, Any]:
     """What alert rules, or anomaly watches, would have done in the past. Nothing is written, and nobody is told.
@@ -109,6 +131,26 @@ async def backtest(request: Request, asked: Asked) -> dict[str, Any]:
         parts, runs = tasks.shared_out(gateway.spec.log, gateway.log)
         wording = Wording({}, CURRENCY_EXPONENT)
         return backtest(gateway.log, gateway.spec.tenant, asked, wording=wording, parts=parts, runs=runs)
+
+    async with _one_at_a_time:
+        return await asyncio.to_thread(run)
+
+
+@router.post("/v1/backtest/tune", response_model=Tuned)
+async def tune(request: Request, budget: Budget) -> dict[str, Any]:
+    """The threshold with which a rule would have called somebody at most so often a week, from history.
+
+    Takes its turn with backtests: while one runs it is 429.
+    """
+    await principal(request, "query")
+    gateway = gateway_of(request)
+    if _one_at_a_time.locked():
+        raise Overloaded("a backtest is running already; try again when it is done", 5.0)
+
+    def run() -> dict[str, Any]:
+        from actors.backtest.tuning import tuned
+
+        return tuned(gateway.log, gateway.spec.tenant, budget)
 
     async with _one_at_a_time:
         return await asyncio.to_thread(run)

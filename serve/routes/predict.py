@@ -11,7 +11,7 @@ import pyarrow as pa
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.models.monitor import ALERT
+from actors.models.monitor import ALERT, RAISED, alarm
 from actors.models.registry import CHAMPION
 from events.catalog import PREDICTIONS, rows
 from events.errors import Rejected
@@ -22,6 +22,7 @@ from serve.parameters import known_parameters
 from serve.predicting.door import Predicted
 from serve.predicting.monitoring import monitored
 from serve.problems import REFUSALS
+from serve.routes.commands import command
 from serve.routes.plain import described
 from serve.routes.read import sql_answer
 
@@ -169,6 +170,8 @@ async def monitor(request: Request, name: str, wanted: NewData, version: str = C
         alert = {"type": ALERT, "model_id": about["model_id"], "metrics": metrics, "severity": "high"}
         told = {**alert, "number": about["number"], "reason": found["reason"]}
         await tell(gateway, [Fact("model.degraded", name, told)], who.name)
+        said = alarm(name, about["number"], alert, found["reason"], ("dashboard",))
+        await command(gateway, RAISED, ALERT, said)
         found["alert"] = alert
     return found
 

@@ -20,6 +20,7 @@ from query.as_of import Moment
 from query.bounds import Stop
 from query.history import History
 from query.rows import as_objects
+from query.views import latest
 from serve.gateway import Gateway, gateway_of, principal
 from serve.moments import Asked, AsOf, ValidAt, asked
 from serve.parameters import known_parameters, seconds_since
@@ -34,7 +35,7 @@ Since = Annotated[
 LATEST = """
 SELECT metric, key, start, width_us / 1e6 AS width_s, count, sum, mean, min, max, p50, p95, p99,
   distinct_count AS "distinct", revision
-FROM metrics_latest
+FROM ({samples}) latest
 WHERE ({metric} = '' OR metric = {metric}) AND ({key} = '' OR key = {key}) AND epoch(start) >= {since}
 ORDER BY start DESC, metric, key LIMIT {limit}
 """
@@ -198,7 +199,8 @@ async def metrics(
     gateway = gateway_of(request)
     about = await asked(gateway, as_of, valid_at)
     start = seconds_since(since, about.now_s) if since else 0.0
-    sql = LATEST.format(metric=_literal(metric), key=_literal(key), since=start, limit=limit)
+    samples = latest(f"time > TIMESTAMPTZ '{moments.iso(int(start * 1e6))}'" if start else "")
+    sql = LATEST.format(samples=samples, metric=_literal(metric), key=_literal(key), since=start, limit=limit)
     result = await sql_answer(request, sql, limit, about=about)
     if metric and not result.rows:
         if about.moment is not None:

@@ -21,6 +21,7 @@ from query import as_of as moments
 from query.answers import Answer, Column
 from query.apart import deeds
 from query.bounds import Stop
+from query.forms import ARROW, CSV, JSON, WRITERS
 from query.point_in_time.making import LIMITS, Made, table_of
 from query.point_in_time.saved import Pin, State
 from query.point_in_time.schema import Table
@@ -30,7 +31,7 @@ from serve.gateway import Gateway, gateway_of, principal
 from serve.moments import Asked, asked
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS, Failure
-from serve.routes.query import ARROW, CSV, JSON, WRITERS, form_of
+from serve.routes.query import form_of
 
 router = APIRouter(tags=["tables"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
 KIND = "table"

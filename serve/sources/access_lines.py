@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from serve.sources.agents import is_bot
 from serve.sources.gathered import Gathered, as_json
 from serve.sources.when import read_time
 
@@ -42,6 +43,8 @@ class AccessLines:
         path, _, query = target.partition("?")
         more = {"query": query, "protocol": protocol, "user": _plain(found["user"]), "vhost": found["vhost"]}
         more["rest"] = found["rest"].strip()
+        agent = _plain(found["agent"])
+        flags = {"bot": True} if agent and is_bot(agent) else {}
         gathered.add(
             type="page.requested",
             time=time,
@@ -51,8 +54,8 @@ class AccessLines:
             status=int(found["status"]) if found["status"] != "-" else None,
             bytes=int(found["bytes"]) if found["bytes"] != "-" else 0,
             referrer=_plain(found["referrer"]),
-            agent=_plain(found["agent"]),
-            properties=as_json({name: value for name, value in more.items() if value}),
+            agent=agent,
+            properties=as_json({name: value for name, value in more.items() if value} | flags),
         )
 
 

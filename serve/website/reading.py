@@ -11,6 +11,7 @@ from events.collected import WEBSITE_ANALYTICS
 from events.errors import Rejected
 from serve.ingest.bodies import within
 from serve.ingest.contract import ID_LENGTH, NAME_LENGTH
+from serve.sources.agents import is_bot
 from serve.sources.gathered import Gathered, as_json
 
 MOST_BYTES = 65_536
@@ -64,6 +65,8 @@ def read(item: dict[str, Any], source: str, visitor: str, agent: str, received_u
     campaign = {name: value[:_TEXT] for name, value in parse_qsl(url.query) if name in _KEPT}
     more: dict[str, Any] = {"host": url.netloc, "title": text(item, "title"), **campaign}
     properties = {**{name: value for name, value in more.items() if value}, **(cast("dict[str, Any]", data) or {})}
+    if agent and is_bot(agent[:_TEXT]):
+        properties["bot"] = True
     gathered = Gathered(WEBSITE_ANALYTICS, source, received_us)
     gathered.add(
         id=id,

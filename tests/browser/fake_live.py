@@ -504,6 +504,12 @@ class FakeLive:
                 return JSONResponse({"error": error}, status_code=400)
             return JSONResponse(told)
 
+        @app.post("/v1/explain")
+        async def explain_cell(request: Request) -> JSONResponse:
+            asked = await request.json()
+            self.asked.append(("/v1/explain", asked))
+            return JSONResponse(self.explained[asked["column"]])
+
         @app.get("/v1/streams")
         async def streams() -> JSONResponse:
             told = [(name, STREAMS[name].about, columns_of(name).names) for name in STREAMS]

@@ -19,9 +19,10 @@ from query.operations.dashboard import Operated, OperationalDashboard, operated_
 from tests.unit.query.business.words import firm
 
 from .conftest import Visit
-from .fake_live import FakeLive
+from .fake_live import FakeLive, FakeTopic
 from .looking import live
 from .scenes import server
+from .test_accessibility import AXE, violations
 
 pytestmark = pytest.mark.slow
 
@@ -152,3 +153,42 @@ def test_who_is_on_call_sees_what_fails_and_which_cell_is_behind(visit: Visit, t
     page.get_by_role("button", name="last 15m").click()
     expect(page.get_by_role("button", name="last 15m")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than a phone"
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed; in ui/: npm ci")
+@pytest.mark.parametrize(("theme", "size"), [("dark", (1440, 900)), ("light", (390, 844))], ids=["desk", "phone"])
+@pytest.mark.parametrize("way", ["executive", "operations"])
+def test_nothing_keeps_anybody_from_reading_them(
+    visit: Visit, tmp_path: Path, way: str, theme: str, size: tuple[int, int]
+) -> None:
+    page = visit(answering(tmp_path, []), path=f"/#/{way}", theme=theme, size=size)
+    expect(page.locator(".tile-value").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert violations(page) == []
+    if way == "executive":
+        page.locator('.tile[aria-label="Revenue"]').get_by_role("button").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert violations(page) == []
+
+
+def test_the_live_views_of_the_business_follow_its_topics(visit: Visit) -> None:
+    figure = {"v": 1_240_000, "prev": 1_000_000, "now": 5_000, "spark": [1, 2, 3]}
+    few = {"v": 40, "prev": 50, "now": 2, "spark": [3, 2, 1]}
+    metrics = {"title": "The firm", "active_users": few, "eligible": few, "converted": few,
+               "revenue": {"EUR": figure}, "spend": {}}  # fmt: skip
+    euros = {**figure, "payments": 7, "average": 176_357, "refunded": 0, "hours": [{"t": 1.0, "v": 5}, {"t": 2.0, "v": 6}],
+             "by": [{"value": "pro", "v": 1_000_000, "prev": 0}]}  # fmt: skip
+    campaign = {"campaign": "spring", "sent": 1_000, "opened": 250, "clicked": 25, "converted": 5, "open_rate": 0.25,
+                "click_rate": 0.1, "spend": {"EUR": 10_000}, "cost_per_acquisition": {"EUR": 2_000.0}, "t": 1.0}  # fmt: skip
+    fake = server()
+    for name, data in (("business_metrics", metrics), ("revenue_tracking", {"title": "The firm", "segment": "plan",
+                       "currencies": {"EUR": euros}}), ("campaign_performance", {"title": "The firm", "rows": [campaign],
+                       "campaigns": 1})):  # fmt: skip
+        fake.topics[name] = FakeTopic(name, "upsert", {"firm": data})
+    page = visit(fake, path="/#/dashboards/business")
+    expect(page.get_by_role("row", name="Revenue, The firm")).to_contain_text("€12,400")
+    expect(page.get_by_role("row", name="Revenue, The firm")).to_contain_text("+24.0\u202f%")
+    expect(page.get_by_role("row", name="The firm, EUR")).to_contain_text("pro: €10,000")
+    expect(page.get_by_role("row", name="spring")).to_contain_text("25.0\u202f%")
+    fake.push("business_metrics", {"firm": {**metrics, "revenue": {"EUR": {**figure, "v": 2_000_000}}}})
+    expect(page.get_by_role("row", name="Revenue, The firm")).to_contain_text("€20,000")

@@ -51,6 +51,34 @@ def test_a_statement_is_run_by_its_keys_and_its_rows_are_a_table(visit: Visit) -
     assert statements(fake) == [BY_TYPE]
 
 
+def test_a_number_of_an_answer_says_which_rows_it_is_made_of(visit: Visit) -> None:
+    fake = asking()
+    rows = "SELECT * FROM user_interactions WHERE CAST(type AS VARCHAR) = 'Email Opened'"
+    fake.answers[rows] = [["e7", "Email Opened"]]
+    fake.columns[rows] = [("id", "VARCHAR"), ("type", "VARCHAR")]
+    told = {
+        "value": -3,
+        "as_of": "token",
+        "cut": {"user_interactions": {"main/user_interactions/0": 12}},
+        "untold": None,
+    }
+    fake.explained["n"] = {**told, "rows": {"sql": rows, "count": 1}, "again": {"value": -3, "equal": True}}
+    page = visit(fake, path="/#/sql")
+    live(page)
+    editor(page).fill(BY_TYPE)
+    editor(page).press("Control+Enter")
+    page.get_by_role("region", name="Rows of the result").get_by_role("button", name="−3").click()
+    why = page.get_by_role("dialog", name="Where this number comes from")
+    expect(why).to_contain_text("Counted again from its 1 rows: the same")
+    expect(why).to_contain_text("main/user_interactions/0, below offset 12")
+    expect(why.get_by_role("region", name="Rows behind the number")).to_contain_text("e7")
+    asked = next(body for path, body in fake.asked if path == "/v1/explain")
+    assert (asked["sql"], asked["row"], asked["column"]) == (BY_TYPE, 1, "n")
+    fake.explained["n"] = {**told, "rows": None, "again": None, "untold": "it looks across rows (OVER)"}
+    page.reload()
+    expect(why).to_contain_text("Its rows cannot be told: it looks across rows (OVER)")
+
+
 def test_tables_and_then_their_columns_are_suggested_and_taken_by_keys(visit: Visit) -> None:
     page = visit(asking(), path="/#/sql")
     live(page)

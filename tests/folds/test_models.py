@@ -132,6 +132,10 @@ def test_a_version_that_fails_is_taken_back_once() -> None:
     assert kinds == ["monitoring.started", "deployment.rolled_back", "model.degraded"]
     told = dict(events(story))
     assert told["deployment.rolled_back"]["numbers"] == [2]
+    (sent,) = story.emitted("control")
+    said = json.loads(sent["data"])
+    assert (sent["type"], sent["subject"], said["key"]) == ("alert.raised", "model_performance_degradation", "churn:2")
+    assert (said["severity"], said["status"], said["data"]["model_id"]) == ("high", "firing", "m2")
     alert = told["model.degraded"]
     assert (alert["type"], alert["severity"], alert["model_id"]) == ("model_performance_degradation", "high", "m2")
 
@@ -175,6 +179,8 @@ def test_a_score_that_falls_on_known_outcomes_is_degradation() -> None:
     story.when(outcomes(good=False), outcomes(good=False))
     kinds = [kind for kind, _ in events(story)]
     assert kinds == ["monitoring.started", "model.degraded"]
+    story.when(outcomes(good=True))
+    assert [json.loads(row["data"])["status"] for row in story.emitted("control")] == ["firing", "resolved"]
 
 
 # -- experiments -------------------------------------------------------------------------------------------------------

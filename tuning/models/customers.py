@@ -18,6 +18,7 @@ from analytics.predictive.customers import (
     bought_between,
     customers_at,
     expectations,
+    pooled,
 )
 from analytics.predictive.model import LEVEL, Evidence, Label
 from tuning.data.tables import as_columns
@@ -79,7 +80,7 @@ def train_customer_value(
     groups = np.unique(np.concatenate([part[3] for part in parts]), return_inverse=True)[1]
     fold = np.random.default_rng(seed).permutation(int(groups.max()) + 1)[groups] % _FOLDS
     fitted = {kind: _corrected(kind, x, truth[kind], fold, seed) for kind in _KINDS}
-    crossed = fitted["revenue"][1]
+    crossed = pooled(fitted["purchases"][1] * x[:, -2].astype(np.float64), fitted["revenue"][1])
     newest = np.arange(len(x)) < len(parts[0][0])
     intervals = Intervals().fit(None, np.log1p(crossed[newest]), np.log1p(truth["revenue"][newest]), seed=seed)
     buying, spending = _stochastic(today)

@@ -28,7 +28,7 @@ from tuning.pipeline import Result, Watch, fit_table
 P = TypeVar("P", bound=ProbabilityModel)
 THRESHOLD = 0.7
 """Area under the ROC curve that a model must be above to be registered, unless told otherwise."""
-_GROUPED_ROWS = 100_000
+_GROUPED_ROWS, _PERIOD_ROWS = 100_000, 400
 
 
 def train_churn_prediction(data: Any, **wanted: Any) -> Trained[ChurnPredictionModel]:
@@ -91,8 +91,8 @@ def train_probability(
     result = fit_table(columns, Config.of(config), watch)
     classes = result.model.classes
     chosen = _positive(target, positive, classes)
-    groups, held = _groups(result, seed)
-    rates = RateIntervals.fit(groups)
+    periods, held = _groups(result, seed)
+    rates = _widest(periods)
     judged = make(label, result.outcome.judged, chosen, rates)
     _, (low, high) = judged.with_interval(result.outcome.prepared.x[result.outcome.prepared.split.holdout], LEVEL)
     evidence = evidence_of(result, coverage=rates.coverage(held, LEVEL), width=float((high - low).mean()))
@@ -100,6 +100,11 @@ def train_probability(
         f"Intervals hold the rate among like cases: tested on {len(held.rows)} groups of holdout rows, "
         f"of {int(np.median(held.rows))} rows each in the middle."
     )
+    if time_col is not None:
+        rates = _widest([*periods, held])
+        evidence.notes.append(
+            "In time order intervals are as wide as the worst period asks for, the held-out one included."
+        )
     numbers = [c.name for c in result.model.schema.used if c.kind == "number"]
     typed = {name: next(c for c in result.model.schema.used if c.name == name).read(columns[name]) for name in numbers}
     model = make(
@@ -135,13 +140,22 @@ def _positive(target: str, wanted: Any, classes: list[str]) -> str:
     return told
 
 
-def _groups(result: Result, seed: int) -> tuple[Groups, Groups]:
-    """Of rows that the judged recipe was cross-validated on, and of the holdout."""
+def _groups(result: Result, seed: int) -> tuple[list[Groups], Groups]:
+    """Of rows that the judged recipe was cross-validated on, in time order of each period by itself; and of the holdout."""
     outcome = result.outcome
     p, trials = outcome.prepared, outcome.trials
     seen = outcome.judged.ensemble.calibration(mean_cross_validated([(trials, outcome.weights)]))[:, 0]
-    rows = np.random.default_rng(seed).permutation(len(seen))[:_GROUPED_ROWS]
     x = p.x.astype(np.float64)
-    groups = groups_of(x[trials.judged[rows]], seen[rows], trials.y[rows], seed=seed)
+    some = np.random.default_rng(seed).permutation(len(seen))[:_GROUPED_ROWS]
+    part = trials.parts.part[trials.judged]
+    periods = [some]
+    if p.times is not None:
+        periods = [rows for k in trials.parts.splits if len(rows := some[part[some] == k]) >= _PERIOD_ROWS] or periods
+    found = [groups_of(x[trials.judged[rows]], seen[rows], trials.y[rows], seed=seed) for rows in periods]
     held = groups_of(x[p.split.holdout], outcome.holdout[:, 1], p.y[p.split.holdout], seed=seed)
-    return groups, held
+    return found, held
+
+
+def _widest(periods: Sequence[Groups]) -> RateIntervals:
+    """Fitted to the period in which the probabilities were least sure: a world that changes will change again."""
+    return min((RateIntervals.fit(groups) for groups in periods), key=lambda rates: rates.cases(LEVEL))

@@ -8,6 +8,7 @@ import pytest
 
 from config.settings import Settings
 from events.errors import Rejected
+from hindcast.workflow import check_ml_config
 
 RULE = {"name": "hot", "condition": "cpu.percent.mean > threshold", "threshold": 80, "channels": ["dashboard"]}
 
@@ -59,6 +60,12 @@ def test_models_are_asked_for_by_name() -> None:
     settings = Settings.from_complete(complete(models=["churn_prediction"], ml_config={"budget_s": 60}))
     assert settings.models == {"churn_prediction": {}}
     assert settings.ml_config == {"budget_s": 60}
+
+
+def test_a_setting_that_no_training_has_is_refused() -> None:
+    check_ml_config({"use_auto_ml": True, "budget_s": 60})
+    with pytest.raises(Rejected, match="config has no 'budget'"):
+        check_ml_config({"budget": 60})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from analytics.predictive import MODELS, UserRetentionModel
@@ -89,6 +90,19 @@ def test_engineers_make_what_the_data_does_not_have() -> None:
     made.feature_engineers["behavioral_features"] = Sessions()
     said = made.predict_user_retention({**rest, "visits": ["monday"]})
     assert said["retention_probability"] == made.predict_user_retention(USER)["retention_probability"]
+
+
+def test_events_of_a_user_become_features() -> None:
+    table, p = users(900, 1)
+    rng = np.random.default_rng(3)
+    table = {"behavioral.events_7d": table["behavioral.sessions_7d"], "user.plan": table["user.plan"]}
+    table["gone"] = np.where(rng.random(900) < p, "yes", "no").astype(object)
+    made = PredictiveAnalytics()
+    made.train("user_retention", table, target="gone", horizon_days=30, workers=1)
+    events = [{"type": "page.viewed", "time": f"2026-03-0{day}T10:00:00Z"} for day in (1, 2, 3)]
+    said = made.predict_user_retention({"plan": "free", "events": events, "at": "2026-03-04T00:00:00Z"})
+    asked = made.models["user_retention"].predict({"behavioral.events_7d": 3.0, "user.plan": "free"})
+    assert said["retention_probability"] == asked["prediction"]
 
 
 def test_all_models_are_asked_and_one_that_fails_leaves_the_others() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics.features import kernel
 from analytics.features.exact import lanes, number
 from analytics.features.kernel import DAY_US, Happened, Points, features
 from analytics.features.plan import FOLDS, Events, Spec, plan_of
@@ -131,6 +132,20 @@ def test_every_aggregate_is_what_a_loop_finds(events: list[One], points: list[tu
                 assert one == expected
             else:
                 assert one == pytest.approx(expected, rel=1e-12, abs=1e-7), spec.name
+
+
+def test_places_are_the_same_looked_up_and_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(3)
+    subjects, ats = chance.integers(0, 50, 200), chance.integers(0, 30, 200)
+    events = Happened(
+        chance.integers(0, 60, 3_000), *(chance.integers(-5, 40, 3_000) for _ in range(2)), np.arange(3_000)
+    )
+    plan = plan_of([spec for spec in SPECS if spec.events == TIMES])
+    looked_up = features(plan, {TIMES: events}, Points(subjects, ats))
+    monkeypatch.setattr(kernel, "MOST_PLACES", 0)
+    searched = features(plan, {TIMES: events}, Points(subjects, ats))
+    for name, column in looked_up.items():
+        np.testing.assert_array_equal(column, searched[name], name)
 
 
 def test_the_moment_itself_and_ratios() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from events.errors import Rejected
+from hindcast.engine import AnalyticsEngine
 from hindcast.reports import ReportGenerator
 from hindcast.reports import printing as on_paper
 from hindcast.reports.board import field_at, rows_of
@@ -143,3 +144,10 @@ def test_rows_are_lists_objects_by_key_and_columns() -> None:
     ]
     assert list(rows_of({"t": [1, 2], "v": [3, 4]})) == [{"t": 1, "v": 3}, {"t": 2, "v": 4}]
     assert (field_at({"a": {"b": [1, 5]}}, "a.b"), field_at({"a": 1}, "a.b")) == (5, None)
+
+
+def test_the_engine_shows_by_dashboards_reports_and_alerts(shop: Firm) -> None:
+    shown = AnalyticsEngine(Client(shop)).visualizers  # pyright: ignore[reportArgumentType]
+    assert list(shown) == ["dashboards", "reports", "alerts"]
+    reports = shown["reports"]
+    assert isinstance(reports, ReportGenerator) and reports.generate("executive", period="7d").format == "html"

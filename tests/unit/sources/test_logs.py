@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import os
 import re
@@ -21,6 +22,7 @@ from actors.source import Source
 from events.collected import SYSTEM_LOGS
 from hindcast.testing import keeps_the_source_rules
 from serve.sources.logs import PART
+from serve.website.reading import read
 from tests.running import free_port
 
 NOW = 1_795_495_200_000_000  # 2026-11-24T04:40:00Z
@@ -211,6 +213,27 @@ def test_access_logs(tmp_path: Path) -> None:
     assert (third["subject"], third["path"], third["agent"]) == ("2001:db8::1", '/a"b', "x \xc3")
     assert (fourth["method"], fourth["status"]) == (None, 400)
     assert len(followed.refused) == 2
+
+
+@pytest.mark.parametrize(
+    ("agent", "bot"),
+    [
+        ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", True),
+        (
+            "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+            True,
+        ),
+        ("curl/8.9.1", True),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0", False),
+        ("-", False),
+    ],
+)
+def test_who_says_that_it_is_no_persons_browser_is_marked(tmp_path: Path, agent: str, bot: bool) -> None:
+    (tmp_path / "access.log").write_text(COMBINED.rpartition(' "')[0] + f' "{agent}"\n')
+    (row,) = Followed(tmp_path / "access.log", ACCESS).rows()
+    assert json.loads(row["properties"]).get("bot", False) is bot
+    seen = read({"type": "page.viewed", "id": "1", "url": "https://a.example/"}, "site", "v", agent, NOW)
+    assert json.loads(seen.batch().to_pylist()[0]["properties"]).get("bot", False) is bot
 
 
 def test_lines_made_to_take_long_are_refused_soon(tmp_path: Path) -> None:

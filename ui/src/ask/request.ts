@@ -35,11 +35,21 @@ export const spanned = (statement: string, { from, to }: { from: number; to: num
   statement.replaceAll("$since", `to_timestamp(${from})`).replaceAll("$until", `to_timestamp(${to})`);
 
 /**
- * One SQL statement over the streams, at the moment of the page. `signal` gives it up; `over` is the range that `$since` and `$until`
- * in it stand for. Throws `AskError`.
+ * One SQL statement over the streams, at the moment of the page, or `as_of` another one. `signal` gives it up; `over` is the range that
+ * `$since` and `$until` in it stand for. Throws `AskError`.
  */
-export const sql = (statement: string, limit: number, signal?: AbortSignal, over?: { from: number; to: number }) =>
-  answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: over ? spanned(statement, over) : statement, limit, ...asked() }), signal }));
+export const sql = (statement: string, limit: number, signal?: AbortSignal, over?: { from: number; to: number }, as_of?: string) =>
+  answered<Result>(() =>
+    fetch("/v1/query", {
+      method: "POST",
+      ...json({ sql: over ? spanned(statement, over) : statement, limit, ...asked(), ...(as_of ? { as_of } : {}) }),
+      signal,
+    }),
+  );
+
+/** Where a cell of an answer comes from. Throws `AskError`. */
+export const explainCell = <T>({ as_of, ...cell }: { sql: string; row: number; column: string; as_of: string }) =>
+  post<T>("/v1/explain", { ...cell, ...asked(), ...(as_of ? { as_of } : {}) });
 
 /** The answer to a statement in another form, and whether rows were cut off. Throws `AskError`. */
 export const fileOf = (statement: string, accept: string, as_of: string) => {

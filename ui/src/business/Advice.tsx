@@ -2,7 +2,7 @@ import { count, figure } from "../format";
 import type { View } from "../live/topic";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
-import type { Advice as One, Summary } from "./summary";
+import { percent, said, type Advice as One, type Summary } from "./summary";
 
 const marks: Record<string, string> = { High: "◆", Medium: "▲", Low: "●" };
 
@@ -21,12 +21,12 @@ export function Advice({ topic }: { topic: View<Summary> }) {
         </Empty>
       }
     >
-      {({ recommendations }) => (
+      {({ recommendations, currency }) => (
         <ul class="advice" tabIndex={0} aria-label="Recommendations">
           {[...recommendations]
             .sort((a, b) => order.indexOf(a.priority) - order.indexOf(b.priority))
             .map((one) => (
-              <Item key={one.category + one.recommendation} one={one} />
+              <Item key={one.category + one.recommendation} one={one} currency={currency} />
             ))}
         </ul>
       )}
@@ -34,7 +34,7 @@ export function Advice({ topic }: { topic: View<Summary> }) {
   );
 }
 
-function Item({ one }: { one: One }) {
+function Item({ one, currency }: { one: One; currency: string }) {
   const measured = one.impact_basis === "measured";
   return (
     <li>
@@ -49,16 +49,34 @@ function Item({ one }: { one: One }) {
             {measured ? "measured here" : "rule of thumb"}
           </span>
         </p>
-        <small>{evidence(one.evidence)}</small>
+        <small>{evidence(one, currency)}</small>
       </div>
     </li>
   );
 }
 
+/** What of the evidence is money, and what a fraction, by the kind of advice. */
+const AMOUNTS: Record<string, readonly string[]> = {
+  "Revenue Growth": ["now", "before"],
+  "Revenue by segment": ["now", "before", "change"],
+  "Acquisition cost": ["cac", "cac_elsewhere", "spend"],
+};
+const FRACTIONS: Record<string, readonly string[]> = {
+  "Revenue Growth": ["growth_rate", "threshold"],
+  "Revenue by segment": ["of_all_before"],
+  Conversion: ["now", "before"],
+  Churn: ["now", "before"],
+};
+
 /** The numbers of the evidence in one line. */
-function evidence(facts: Record<string, unknown>): string {
-  const written = Object.entries(facts)
+function evidence({ category, evidence }: One, currency: string): string {
+  const write = (name: string, value: number) => {
+    if (AMOUNTS[category]?.includes(name)) return said("revenue", value, currency);
+    if (FRACTIONS[category]?.includes(name)) return percent(value);
+    return name.startsWith("n") ? count(value) : figure(value);
+  };
+  return Object.entries(evidence)
     .filter(([, value]) => typeof value === "number" || typeof value === "string")
-    .map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "number" ? (name === "n" ? count(value) : figure(value)) : String(value)}`);
-  return written.join(" · ");
+    .map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "number" ? write(name, value) : String(value)}`)
+    .join(" · ");
 }

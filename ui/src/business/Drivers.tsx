@@ -29,7 +29,7 @@ export function Drivers({ topic }: { topic: View<Summary> }) {
       }
     >
       {({ drivers, currency }) => (
-        <div class="drivers" tabIndex={0} role="region" aria-label="Revenue, by what drives it">
+        <div class="drivers" tabIndex={0} role="region" aria-label="Kinds of customers, and factors">
           <Sum title="Before" amount={said("revenue", drivers.revenue.before, currency)} />
           {drivers.revenue.children.map((mover) => (
             <Branch key={mover.kind} mover={mover} currency={currency} />

@@ -51,7 +51,7 @@ export function Moved({ topic }: { topic: View<Summary> }) {
           { title: "Before", numeric: true, roomy: true, cell: ({ before }) => write(before) },
           { title: "Now", numeric: true, cell: ({ now }) => write(now) },
           { title: "Change", numeric: true, cell: ({ change }) => (what === "revenue" ? changed(change ?? 0, currency) : `${(change ?? 0) > 0 ? "+" : ""}${count(change ?? 0)}`) },
-          { title: "", roomy: true, cell: ({ change, value }) => (value === "All" ? null : <Bar share={(change ?? 0) / largest} />) },
+          { title: "Share", roomy: true, cell: ({ change, value }) => (value === "All" ? null : <Bar share={(change ?? 0) / largest} />) },
           { title: "Growth", numeric: true, roomy: true, cell: ({ growth }) => grown(growth) },
         ];
         return <DataTable label={`What moved ${words[what].toLowerCase()}, by ${name}`} columns={columns} rows={[...sums!.rows, total]} rowKey={({ value, other }) => (other ? " others" : (value ?? " "))} />;

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { AlertExplained } from "./AlertExplained";
+import { CellExplained } from "./CellExplained";
 import { MeasureExplained } from "./MeasureExplained";
 import { SpanExplained } from "./SpanExplained";
 import { closeExplanation, why, type Why } from "./why";
@@ -35,6 +36,7 @@ export function ExplainPanel() {
 }
 
 function Explanation({ asked }: { asked: Why }) {
+  if ("sql" in asked) return <CellExplained asked={asked} />;
   if ("alert" in asked) return <AlertExplained alert={asked.alert} />;
   if ("measure" in asked) return <MeasureExplained asked={asked} />;
   if ("aggregate" in asked) return <SpanExplained asked={asked} />;

@@ -63,12 +63,12 @@ export function DefinedBy({ definition }: { definition: Defined }) {
 
 export type Producer = { producer: string; rows: number; first: number; last: number };
 
-type RowsProps = { statement: string; total: number; producers: Producer[]; /** The page that has them, too. */ page?: Behind };
+type RowsProps = { statement: string; total: number; producers: Producer[]; /** The page that has them, too. */ page?: Behind; /** The moment that they are asked at; none: the page's. */ as_of?: string };
 
 /** The rows behind a figure: the first of them, their places in the log, and the question that lists them all. */
-export function RowsBehind({ statement, total, producers, page }: RowsProps) {
+export function RowsBehind({ statement, total, producers, page, as_of }: RowsProps) {
   const answer = useAnswer(statement, async () => {
-    const { columns, rows } = await sql(statement, FIRST);
+    const { columns, rows } = await sql(statement, FIRST, undefined, undefined, as_of);
     return rows.map((row): Row => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])));
   });
   return (

@@ -16,9 +16,12 @@ export type OfAlert = { alert: string };
 /** A figure of user activity; without `from` and `to`, of all that the log has. */
 export type OfMeasure = { measure: MeasureName; from?: number; to?: number; value: number };
 
+/** A cell of the answer to a statement; `row` counts from 0. `as_of`: the answer's own, so that it is the same answer. */
+export type OfCell = { sql: string; row: number; column: string; as_of: string };
+
 export type MeasureName = "active_users" | "events_per_minute" | "events_total" | "rejected";
 
-export type Why = OfWindow | OfSpan | OfAlert | OfMeasure;
+export type Why = OfWindow | OfSpan | OfAlert | OfMeasure | OfCell;
 
 /** The number that the address asks to be explained. */
 export const why = computed<Why | null>(() => {

@@ -47,12 +47,12 @@ export function ExecutivePage() {
         )}
         {found && <Covered summary={found} />}
       </div>
-      {found?.warnings.map((warning) => (
-        <section key={warning} class="strip-note calm" aria-label="Worth knowing">
+      {found && found.warnings.length > 0 && (
+        <section class="strip-note calm" aria-label="Worth knowing">
           <Icon name="clock" />
-          <span>{warning}</span>
+          <span>{found.warnings.join(". ")}</span>
         </section>
-      ))}
+      )}
       <div class="kpis">
         {Object.keys(KPIS).map((name) => (
           <KpiTile key={name} name={name} topic={summary} open={setOpened} />

@@ -41,7 +41,7 @@ const EVERY = 10_000;
 const percentOf = (value: number | null) => (value === null ? "–" : withUnit(value.toFixed(1), "%"));
 const share = (value: number | null, digits = 2) => (value === null ? "–" : withUnit((value * 100).toFixed(digits), "%"));
 const ms = (value: number | null) => (value === null ? "–" : withUnit(value < 10 ? value.toFixed(2) : count(value), "ms"));
-const empty = (text: string) => <span class="versus">{text}</span>;
+const empty = (text: string) => <span class="versus wrap">{text}</span>;
 
 /** How the system does, for who is on call: this machine, requests and their errors, alerts, cells, and your own services. */
 export function OperationsPage() {
@@ -125,7 +125,7 @@ const errorColumns: Column<Found>[] = [
   { title: "Count", numeric: true, cell: (row) => count(row.count) },
   { title: "Before", numeric: true, roomy: true, cell: (row) => count(row.before) },
   { title: "Trend", cell: ({ trend }) => trends[trend] ?? trend },
-  { title: "", roomy: true, cell: ({ spark, message }) => <Spark values={spark} label={`${message}: trend`} /> },
+  { title: "Over time", roomy: true, cell: ({ spark, message }) => <Spark values={spark} label={`${message}: trend`} /> },
 ];
 
 function Errors({ now, window }: { now: View<Operational>; window: string }) {
@@ -142,7 +142,7 @@ function Errors({ now, window }: { now: View<Operational>; window: string }) {
         </Empty>
       }
     >
-      {({ errors }) => <DataTable label="Errors" columns={errorColumns} rows={errors.top_errors} rowKey={({ service, fingerprint }) => `${service} ${fingerprint}`} />}
+      {({ errors }) => <DataTable label="Kinds of errors" columns={errorColumns} rows={errors.top_errors} rowKey={({ service, fingerprint }) => `${service} ${fingerprint}`} />}
     </Panel>
   );
 }
@@ -164,7 +164,7 @@ function Alerts({ now }: { now: View<Operational> }) {
     >
       {({ alerts }) => (
         <DataTable
-          label="Alerts"
+          label="Open alerts"
           columns={[
             { title: "Alert", wide: true, cell: ({ id, title, detail }) => (
               <a class="cell-link" href={href(["alerts", id])}>
@@ -202,7 +202,7 @@ function Services({ now }: { now: View<Operational> }) {
     >
       {({ services }) => (
         <DataTable
-          label="Your services"
+          label="Services and their requests"
           columns={[
             { title: "Service", cell: ({ name }) => <a href={href(["streams", "api_metrics"])}>{name}</a> },
             { title: "Requests/s", numeric: true, cell: ({ performance }) => (performance.throughput === null ? "–" : figure(Number(performance.throughput.toPrecision(3)))) },

@@ -23,17 +23,19 @@ import { TopicPage } from "./TopicPage";
 import { UserPage } from "./UserPage";
 
 const HomePage = lazily<PageProps>("Home", () => import("./HomePage").then(({ HomePage }) => HomePage));
+const ExecutivePage = lazily<PageProps>("Executive", () => import("./ExecutivePage").then(({ ExecutivePage }) => ExecutivePage));
+const OperationsPage = lazily<PageProps>("Operations", () => import("./OperationsPage").then(({ OperationsPage }) => OperationsPage));
 const ModelsPage = lazily<PageProps>("Models", () => import("../models/ModelsPage").then(({ ModelsPage }) => ModelsPage));
 const ModelPage = lazily<PageProps>("the model", () => import("../models/ModelPage").then(({ ModelPage }) => ModelPage));
 const ExperimentPage = lazily<PageProps>("the training run", () => import("../models/ExperimentPage").then(({ ExperimentPage }) => ExperimentPage));
 const SettingsPage = lazily<PageProps>("Settings", () => import("./SettingsPage").then(({ SettingsPage }) => SettingsPage));
+const RulesPage = lazily<PageProps>("Rules", () => import("../watch/RulesPage").then(({ RulesPage }) => RulesPage));
+const RuleEditor = lazily<{ captured: { name?: string } }>("the rule", () => import("../watch/RuleEditor").then(({ RuleEditor }) => RuleEditor));
+const SilencesPage = lazily<PageProps>("Silences", () => import("../watch/SilencesPage").then(({ SilencesPage }) => SilencesPage));
+const ChannelsPage = lazily<PageProps>("Channels", () => import("../watch/ChannelsPage").then(({ ChannelsPage }) => ChannelsPage));
 
 export type Captured = Record<string, string>;
 type PageProps = { captured: Captured };
-
-type Shown = { captured: Captured };
-const ExecutivePage = lazily<Shown>("Executive", () => import("./ExecutivePage").then(({ ExecutivePage }) => ExecutivePage));
-const OperationsPage = lazily<Shown>("Operations", () => import("./OperationsPage").then(({ OperationsPage }) => OperationsPage));
 
 /**
  * A page and the addresses that lead to it. A part of `pattern` that begins with a colon takes any text and hands it to
@@ -83,6 +85,11 @@ export const routes: readonly Route[] = [
   { pattern: "sources", title: () => "Sources", crumb: "What is read, and what could not be taken", range: "none", page: SourcesPage, home: "sources" },
   { pattern: "definitions", title: () => "Definitions", crumb: "What is declared, and by whom", range: "none", page: DefinitionsPage, home: "definitions" },
   { pattern: "definitions/:kind/:name", title: ({ name }) => name ?? "", crumb: "Definition", range: "none", page: DefinitionPage, home: "definitions" },
+  { pattern: "rules", title: () => "Rules", crumb: "What is watched", range: "none", page: RulesPage, home: "alerts" },
+  { pattern: "rule", title: () => "New rule", crumb: "What it would have done", range: "none", page: RuleEditor, home: "alerts" },
+  { pattern: "rule/:name", title: ({ name }) => name ?? "", crumb: "Rule", range: "none", page: RuleEditor, home: "alerts" },
+  { pattern: "silences", title: () => "Silences", crumb: "Nobody is told of these", range: "none", page: SilencesPage, home: "alerts" },
+  { pattern: "channels", title: () => "Channels", crumb: "How people are told", range: "none", page: ChannelsPage, home: "alerts" },
   { pattern: "alerts", title: () => "Alerts", ...alerts },
   { pattern: "alerts/:id", title: () => "Alert", ...alerts },
   { pattern: "alert/:id", title: () => "Alert", ...alerts }, // as notifications link to it

@@ -2,6 +2,7 @@ import { useMemo } from "preact/hooks";
 import type { Result } from "../ask/request";
 import type { Answer } from "../ask/useAnswer";
 import { Lines } from "../charts/Lines";
+import { Explained } from "../explain/Number";
 import { count, dayAndMinute, figure } from "../format";
 import { moment } from "../moment";
 import { DataTable, type Column } from "../panel/DataTable";
@@ -61,7 +62,7 @@ export function ResultPanel({ answer, statement, name }: { answer: Answer<Result
           </Empty>
         }
       >
-        {(result) => (drawn && drawing ? <Drawn drawing={drawing} /> : <ResultTable result={result} />)}
+        {(result) => (drawn && drawing ? <Drawn drawing={drawing} /> : <ResultTable result={result} statement={statement} />)}
       </Panel>
     </div>
   );
@@ -81,12 +82,18 @@ function Drawn({ drawing }: { drawing: NonNullable<ReturnType<typeof drawingOf>>
 
 type Row = { i: number; values: unknown[] };
 
-function ResultTable({ result }: { result: Result }) {
+/** A number says where it comes from when it is clicked. */
+function ResultTable({ result, statement }: { result: Result; statement: string }) {
   const columns = result.columns.map(
     ({ name, type }, place): Column<Row> => ({
       title: name,
       numeric: result.rows.some((row) => typeof row[place] === "number"),
-      cell: ({ values }) => <span class="long" title={type}>{written(values[place])}</span>,
+      cell: ({ i, values }) =>
+        typeof values[place] === "number" ? (
+          <Explained why={{ sql: statement, row: i, column: name, as_of: result.as_of }}>{written(values[place])}</Explained>
+        ) : (
+          <span class="long" title={type}>{written(values[place])}</span>
+        ),
     }),
   );
   const rows = result.rows.slice(0, SHOWN).map((values, i) => ({ i, values }));

@@ -33,9 +33,9 @@ type Line = { business: string; title: string; write: (value: number) => string;
 const lines: Column<Line>[] = [
   { title: "Figure", cell: ({ title }) => title },
   { title: "24 h", numeric: true, cell: ({ figure: { v }, write }) => write(v) },
-  { title: "", numeric: true, roomy: true, cell: ({ figure: { v, prev }, better }) => <Change now={v} before={prev} better={better} /> },
+  { title: "Change", numeric: true, roomy: true, cell: ({ figure: { v, prev }, better }) => <Change now={v} before={prev} better={better} /> },
   { title: "This hour", numeric: true, cell: ({ figure: { now }, write }) => write(now) },
-  { title: "", roomy: true, cell: ({ figure: { spark }, title }) => spark && <Spark values={spark} label={`${title}: trend`} /> },
+  { title: "Trend", roomy: true, cell: ({ figure: { spark }, title }) => spark && <Spark values={spark} label={`${title}: trend`} /> },
 ];
 
 /** Revenue, users and conversions of each business, live. */
@@ -57,7 +57,7 @@ function BusinessMetrics({ title }: Props) {
       isEmpty={() => rows.length === 0}
       empty={<Nothing what="business" />}
     >
-      {() => <DataTable label={title} columns={lines} rows={rows} rowKey={({ business, title, write }) => `${business} ${title} ${write(1)}`} />}
+      {() => <DataTable label={`${title}: rows`} columns={lines} rows={rows} rowKey={({ business, title, write }) => `${business} ${title} ${write(1)}`} />}
     </Panel>
   );
 }
@@ -67,7 +67,7 @@ type Taken = { business: string; code: string; said: Currency; of: string };
 const taken: Column<Taken>[] = [
   { title: "Business", cell: ({ of, code }) => `${of}, ${code}` },
   { title: "24 h", numeric: true, cell: ({ said, code }) => money(said.v, code) },
-  { title: "", numeric: true, roomy: true, cell: ({ said: { v, prev } }) => <Change now={v} before={prev} better="higher" /> },
+  { title: "Change", numeric: true, roomy: true, cell: ({ said: { v, prev } }) => <Change now={v} before={prev} better="higher" /> },
   { title: "Payments", numeric: true, cell: ({ said }) => compact(said.payments) },
   { title: "Average", numeric: true, roomy: true, cell: ({ said, code }) => (said.average === null ? "–" : money(said.average, code)) },
   { title: "48 h", roomy: true, cell: ({ said, of }) => <Spark values={said.hours.map(({ v }) => v)} label={`Revenue of ${of} by the hour`} /> },
@@ -81,7 +81,7 @@ function RevenueTracking({ title }: Props) {
   const rows = Object.entries(data).flatMap(([business, { title: of, currencies }]) => Object.entries(currencies).map(([code, said]): Taken => ({ business, code, said, of })));
   return (
     <Panel title={title} topic={topic} shape="rows" note="last 24 whole hours, less what was paid back" isEmpty={() => rows.length === 0} empty={<Nothing what="revenue" />}>
-      {() => <DataTable label={title} columns={taken} rows={rows} rowKey={({ business, code }) => `${business} ${code}`} />}
+      {() => <DataTable label={`${title}: rows`} columns={taken} rows={rows} rowKey={({ business, code }) => `${business} ${code}`} />}
     </Panel>
   );
 }
@@ -108,13 +108,13 @@ function CampaignPerformance({ title }: Props) {
   const rows = Object.values(data).flatMap(({ title: of, rows }) => rows.map((row) => ({ ...row, of })));
   return (
     <Panel title={title} topic={topic} shape="rows" note="all so far, the newest first" isEmpty={() => rows.length === 0} empty={<Nothing what="campaign" />}>
-      {() => <DataTable label={title} columns={campaigns} rows={rows} rowKey={({ of, campaign }) => `${of} ${campaign}`} />}
+      {() => <DataTable label={`${title}: rows`} columns={campaigns} rows={rows} rowKey={({ of, campaign }) => `${of} ${campaign}`} />}
     </Panel>
   );
 }
 
 const kind = (type: string, title: string, component: Kind["component"], w: number): Kind => ({ type, title: () => title, reads: null, place: { w, height: 302 }, component });
 
-export const businessKind = kind("business_metrics", "Business metrics", BusinessMetrics, 6);
-export const revenueKind = kind("revenue_tracking", "Revenue", RevenueTracking, 6);
+export const businessKind = kind("business_metrics", "Business metrics", BusinessMetrics, 5);
+export const revenueKind = kind("revenue_tracking", "Revenue", RevenueTracking, 7);
 export const campaignKind = kind("campaign_performance", "Campaigns", CampaignPerformance, 12);
