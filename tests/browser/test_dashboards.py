@@ -258,7 +258,7 @@ def test_a_link_is_made_listed_and_revoked(visit: Visit) -> None:
     page.get_by_label("Property", exact=True).fill("plan")
     page.get_by_label("Value", exact=True).fill("pro")
     page.get_by_role("button", name="Make a link").click()
-    expect(page.get_by_label("The link")).to_have_value(_with("/shared/hcs_token"))
+    expect(page.get_by_label("The link", exact=True)).to_have_value(_with("/shared/hcs_token"))
     assert fake.shares[0]["filter"] == {"plan": "pro"} and fake.shares[0]["expires"] > time.time() + 6 * 86_400
     page.get_by_role("button", name="Revoke the link The board").click()
     eventually(lambda: fake.shares == [])
