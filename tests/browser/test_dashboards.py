@@ -1,4 +1,4 @@
-"""A dashboard made by hand: widgets added, dragged, resized, undone, saved; conflicts, versions, links, and who reads them."""
+"""A dashboard made by hand: widgets added, dragged, resized, undone, saved; conflicts, versions, links and their readers."""
 
 from __future__ import annotations
 
@@ -127,11 +127,11 @@ def test_a_dashboard_is_made_moved_undone_and_saved_by_hand(visit: Visit) -> Non
     page = visit(fake, path="/#/new-dashboard")
     page.get_by_role("button", name="Add widget").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Number").click()
-    page.get_by_label("Title").fill("Money")
-    page.get_by_label("Metric").select_option("revenue")
+    page.get_by_label("Title", exact=True).fill("Money")
+    page.get_by_label("Metric", exact=True).select_option("revenue")
     page.get_by_role("button", name="Add widget").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Text").click()
-    page.get_by_label("Title").fill("Notes")
+    page.get_by_label("Title", exact=True).fill("Notes")
     expect(frame(page, "Notes")).to_be_visible()
     moved = frame(page, "Notes")
     moved.focus()
@@ -211,7 +211,7 @@ def test_an_earlier_version_is_compared_and_brought_back(visit: Visit) -> None:
     page = visit(fake, path="/#/dashboards/wall/edit")
     page.get_by_role("button", name="Versions").click()
     expect(page.get_by_role("dialog")).to_contain_text("by grace")
-    page.get_by_role("dialog").get_by_role("button", name="Bring back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Bring back").last.click()
     expect(page.get_by_label("Name of the dashboard")).to_have_value("As it was")
     page.get_by_role("button", name="Discard").click()
     page.get_by_role("button", name="Discard").last.click()
@@ -237,7 +237,7 @@ def test_questions_and_queries_are_drawn_and_filtered(visit: Visit) -> None:
     expect(panel(page, "To a purchase")).to_contain_text("200 of 400 went all the way")
     expect(panel(page, "Slow pages").locator("tbody tr").first).to_contain_text("/checkout")
     expect(panel(page, "Pages by hour").locator("table.matrix tbody tr")).to_have_count(2)
-    page.get_by_label("Plan").select_option("pro")
+    page.get_by_role("form", name="Filters").get_by_label("Plan").select_option("pro")
     eventually(
         lambda: any(
             {"name": "plan", "value": "pro"} in q.get("where", []) for path, q in fake.asked if path == "/v1/questions"
@@ -255,10 +255,10 @@ def test_a_link_is_made_listed_and_revoked(visit: Visit) -> None:
     page.get_by_role("button", name="Share").click()
     page.get_by_label("For whom").fill("The board")
     page.get_by_text("Only some rows").click()
-    page.get_by_label("Property").fill("plan")
-    page.get_by_label("Value").fill("pro")
+    page.get_by_label("Property", exact=True).fill("plan")
+    page.get_by_label("Value", exact=True).fill("pro")
     page.get_by_role("button", name="Make a link").click()
-    expect(page.get_by_label("The link")).to_have_value(_with("/shared/hcs_token"))
+    expect(page.get_by_label("The link", exact=True)).to_have_value(_with("/shared/hcs_token"))
     assert fake.shares[0]["filter"] == {"plan": "pro"} and fake.shares[0]["expires"] > time.time() + 6 * 86_400
     page.get_by_role("button", name="Revoke the link The board").click()
     eventually(lambda: fake.shares == [])

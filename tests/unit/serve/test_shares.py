@@ -15,10 +15,11 @@ from serve.access import Denied
 from serve.page import POLICY
 from serve.sharing import opened, secret_of, signed, system_secret
 from tests.unit.query.point_in_time.words import BEGIN, DAY_US, Event, put_events
-from tests.unit.serve import test_definitions
-from tests.unit.serve.test_tables import PRODUCER, log  # noqa: F401
+from tests.unit.serve import test_definitions, test_tables
+from tests.unit.serve.test_tables import PRODUCER
 
 http = test_definitions.http
+log = test_tables.log
 error = test_definitions.error
 WIDGETS: list[dict[str, Any]] = [
     {"id": "who", "type": "number", "question": {"ask": "users"}},
@@ -58,7 +59,7 @@ def asked(http: TestClient, made: dict[str, Any], widget: str, **over: Any) -> A
     return http.post("/v1/shared/answer", json={**OVER, "widget": widget, **over}, headers=bearing(made))
 
 
-def test_a_link_shows_its_dashboard_and_the_figures_of_its_widgets(shop: TestClient, log: Any) -> None:  # noqa: F811
+def test_a_link_shows_its_dashboard_and_the_figures_of_its_widgets(shop: TestClient, log: Any) -> None:
     put_events(log, PRODUCER, [Event("c2", BEGIN, BEGIN, "order", 5, None, None, "", 0)], BEGIN)
     made = share(shop, title="For the board")
     view = shop.get("/v1/shared", headers=bearing(made)).json()
@@ -76,7 +77,7 @@ def test_a_link_shows_its_dashboard_and_the_figures_of_its_widgets(shop: TestCli
     assert page.headers["content-security-policy"] == POLICY
 
 
-def test_a_filter_that_the_link_fixes_cannot_be_lifted(shop: TestClient, log: Any) -> None:  # noqa: F811
+def test_a_filter_that_the_link_fixes_cannot_be_lifted(shop: TestClient, log: Any) -> None:
     put_events(log, PRODUCER, [Event("c2", BEGIN, BEGIN, "order", 5, None, None, "", 0)], BEGIN)
     made = share(shop, filter={"subject": "c2"})
     assert asked(shop, made, "who").json()["total"] == 1
@@ -127,7 +128,7 @@ def test_a_link_that_was_changed_expired_or_revoked_opens_nothing(shop: TestClie
     assert shop.delete(f"/v1/shares/{made['id']}").status_code == 404
 
 
-def test_a_site_signs_narrower_links_for_its_own_readers(shop: TestClient, log: Any) -> None:  # noqa: F811
+def test_a_site_signs_narrower_links_for_its_own_readers(shop: TestClient, log: Any) -> None:
     made = share(shop, origins=["https://shop.example"])
     secret = shop.get(f"/v1/shares/{made['id']}/secret").json()["secret"]
     own = signed(secret, {"share": made["id"], "exp": time.time() + 60, "filter": {"subject": "c1"}})

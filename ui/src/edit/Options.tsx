@@ -165,7 +165,7 @@ export function Select({ title, value, choices, choose }: SelectProps) {
   return (
     <label class="field">
       <span>{title}</span>
-      <select value={value} onChange={(event) => choose(event.currentTarget.value)}>
+      <select aria-label={title} value={value} onChange={(event) => choose(event.currentTarget.value)}>
         {Object.entries(choices).map(([name, text]) => (
           <option key={name} value={name}>
             {text}

@@ -24,7 +24,7 @@ export function ModelsPage() {
         empty={
           <Empty title="No model yet">
             <span>Train one of a table; its trials are shown here as they come:</span>
-            <pre class="one-command">hindcast train customers.csv --target churned --name churn --deploy</pre>
+            <pre class="one-command" tabIndex={0} aria-label="Command that trains a model">hindcast train customers.csv --target churned --name churn --deploy</pre>
           </Empty>
         }
       >

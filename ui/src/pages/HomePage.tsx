@@ -88,10 +88,8 @@ function Sentences({ told: { sentences, quiet } }: { told: Told }) {
             {MARKS[mood]}
           </span>
           <div>
-            <a href={link}>
-              <span class="unseen">{WORDS[mood]}: </span>
-              {says}
-            </a>
+            <span class="unseen">{WORDS[mood]}: </span>
+            <a href={link}>{says}</a>
             {detail && <p>{detail}</p>}
           </div>
         </li>

@@ -22,7 +22,7 @@ export function DataTable<Row>({ label, columns, rows, rowKey }: Props<Row>) {
           <tr>
             {columns.map((column, i) => (
               <th key={i} scope="col" class={style(column)}>
-                {column.title}
+                {column.title || <span class="unseen">What can be done</span>}
               </th>
             ))}
           </tr>

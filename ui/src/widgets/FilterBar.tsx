@@ -22,7 +22,7 @@ export function FilterBar({ filters }: { filters: FilterSpec[] }) {
         <label key={field}>
           <span>{title ?? inWords(field)}</span>
           {values && values.length > 0 ? (
-            <select value={chosen[field] ?? ""} onChange={(event) => put(field, event.currentTarget.value)}>
+            <select aria-label={title ?? inWords(field)} value={chosen[field] ?? ""} onChange={(event) => put(field, event.currentTarget.value)}>
               <option value="">all</option>
               {values.map((value) => (
                 <option key={value} value={value}>

@@ -80,11 +80,13 @@ function cellsOf(rows: Row[], { x = "", label = "", value = "" }: WidgetOptions)
 function Matrix({ title, across, down, values, options }: Cells & { title: string; options: WidgetOptions }) {
   const clamp = clampAt([...values.values()]);
   return (
-    <div class="table" tabIndex={0} role="region" aria-label={title}>
+    <div class="table" tabIndex={0} role="region" aria-label={`Values of ${title}`}>
       <table class="matrix">
         <thead>
           <tr>
-            <th scope="col" />
+            <th scope="col">
+              <span class="unseen">Rows</span>
+            </th>
             {across.map((name) => (
               <th key={name} scope="col" class="numeric">
                 {name}
