@@ -5,8 +5,9 @@ import { get, quoted, sql } from "./request";
 
 /** Points of a trend over the range. */
 export const POINTS = 30;
-/** Ranges of so many seconds begin at a whole hour: then the server has their buckets rolled up. */
-const LONG = 7 * 86_400;
+/** Ranges of so many seconds begin at a whole minute, or a whole hour: then the server has their buckets rolled up. */
+const LONG = 86_400;
+const VERY_LONG = 7 * LONG;
 /** Seconds after its end within which a window closes and its sample is there. */
 const SETTLES = 30;
 /** Series of one metric that are kept apart, the largest first; the others are left out of the answer. */
@@ -44,7 +45,7 @@ async function send(group: string) {
   const { range, versus, points, asked } = waiting.get(group)!;
   waiting.delete(group);
   const { from: first, to } = ends(range);
-  const edge = range.seconds >= LONG ? 3_600 : 1;
+  const edge = range.seconds >= VERY_LONG ? 3_600 : range.seconds >= LONG ? 60 : 1;
   const from = Math.floor(first / edge) * edge;
   const bucket = Math.max(10, Math.ceil((to - from) / points / edge) * edge);
   const back = shiftBack(range, versus) ?? 0;
