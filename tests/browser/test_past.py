@@ -79,12 +79,12 @@ def test_every_page_asks_about_the_moment(visit: Visit, how: str) -> None:
     fake = lived()
     page = visit(fake, path=f"/#/dashboards/overview?{how}={AT}&tz=utc&range=24h")
     expect(sign(page)).to_be_visible()
-    eventually(lambda: len(of_moment(fake, "/v1/query")) >= 3)
+    eventually(lambda: len([*of_moment(fake, "/v1/query"), *of_moment(fake, "/v1/metrics/range")]) >= 3)
     for path in ("metrics/revenue", "events", "alerts", "users/ada", "streams/dead_letters", "sql"):
         page.goto(page.url.split("#")[0] + f"#/{path}?{how}={AT}&tz=utc&range=24h")
         expect(sign(page)).to_be_visible()
         page.wait_for_load_state("networkidle")
-    for asked in of_moment(fake, "/v1/query"):
+    for asked in [*of_moment(fake, "/v1/query"), *of_moment(fake, "/v1/metrics/range")]:
         assert asked.get(how) == ISO, asked
     for path in ("/v1/interactions", "/v1/streams/dead_letters"):
         for asked in of_moment(fake, path):

@@ -57,6 +57,8 @@ def test_over_a_long_range_every_panel_names_it(visit: Visit) -> None:
     asked = [asked["sql"] for path, asked in fake.asked if path == "/v1/query"]
     assert len([sql for sql in asked if "GROUPING SETS" in sql]) == 1  # the chart and the tiles share one question
     assert fake.subscriptions("activity_series") == []  # what is not shown is not followed
+    ranges = [asked for path, asked in fake.asked if path == "/v1/metrics/range"]
+    assert {(int(asked["since"]) % 3_600, int(asked["bucket"]) % 3_600) for asked in ranges} == {(0, 0)}  # rolled up
 
 
 def test_compared_with_nothing_no_widget_compares(visit: Visit) -> None:

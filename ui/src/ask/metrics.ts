@@ -5,8 +5,9 @@ import { get, quoted, sql } from "./request";
 
 /** Points of a trend over the range. */
 export const POINTS = 30;
-/** Ranges of so many seconds begin at a whole hour: then the server has their buckets rolled up. */
-const LONG = 7 * 86_400;
+/** Ranges of so many seconds begin at a whole minute, or a whole hour: then the server has their buckets rolled up. */
+const LONG = 86_400;
+const VERY_LONG = 7 * LONG;
 /** Seconds after its end within which a window closes and its sample is there. */
 const SETTLES = 30;
 /** Series of one metric that are kept apart, the largest first; the others are left out of the answer. */
@@ -51,8 +52,8 @@ export function spanOf(range: Range, versus: Versus, points: number): AskedSpan 
   return { from, to, back: shiftBack(range, versus) ?? 0, bucket };
 }
 
-/** Of a long range the buckets begin with whole hours, for which the server has figures ready; in seconds. */
-const edgeOf = (range: Range) => (range.seconds >= LONG ? 3_600 : 1);
+/** Of a long range the buckets begin with whole minutes or hours, for which the server has figures ready; in seconds. */
+const edgeOf = (range: Range) => (range.seconds >= VERY_LONG ? 3_600 : range.seconds >= LONG ? 60 : 1);
 
 /** The answer of one metric, of the rows of several. */
 export function metricAnswer(rows: unknown[][], metric: string, range: Range, { from, to, back, bucket }: AskedSpan, points: number): MetricAnswer {
