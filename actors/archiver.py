@@ -40,6 +40,8 @@ class ArchiveBounds:
     """How long the log has what it may forget."""
     retention: Mapping[str, Retention] = field(default_factory=dict[str, Retention])
     """By stream; it needs ``trim``."""
+    store: bool = False
+    """Whether the archive has an object store, which is to have every file."""
 
 
 class State(msgspec.Struct):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors import parts
 from actors.admission import Admission
@@ -27,9 +27,12 @@ from actors.looking_back import view_at
 from actors.packing import unpack
 from actors.topology import CellSpec, HostMap, HostSpec, Surroundings
 from actors.views import Frame, Place
-from actors.workers import Health, StreamWorker, Worker
+from actors.workers import Health, StreamWorker, Telling, Worker
 from events import catalog
 from events.errors import Elsewhere, Overloaded, Rejected, Transient
+
+if TYPE_CHECKING:
+    from actors.analyzers.features import Told
 
 logger = logging.getLogger(__name__)
 READY_S = 30.0
@@ -206,6 +209,18 @@ class Host:
             return await asyncio.to_thread(view_at, self._log, cell, deepcopy(fold), topic, commit)
         finally:
             self._looking_back -= 1
+
+    async def features(
+        self, cell: str, subjects: Sequence[str], names: Sequence[str] | None = None
+    ) -> tuple[int, Told]:
+        """The features of ``subjects`` now, and the moment (us UTC); ``names``: only these. See ``Telling``.
+
+        Raises ``Elsewhere`` (not here), ``Rejected`` or ``Transient``.
+        """
+        worker = self._workers.get(cell)
+        if not isinstance(worker, Telling):
+            raise Elsewhere(f"{cell} does not run on host {self._spec.name}", 0.1)
+        return worker.tell(subjects, names)
 
     async def followers(self) -> list[Followed]:
         """Who follows this host's topics, and how they fare."""

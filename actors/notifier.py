@@ -17,12 +17,16 @@ import xxhash
 
 from actors.columns import times
 from actors.fold import NONE, Batch, Outputs
-from events.catalog import ALERTS, CONTROL, DELIVERIES, NOTIFICATIONS, OUTBOX, STREAMS, rows
+from events.catalog import ALERTS, CONTROL, CONVERSATIONS, DELIVERIES, NOTIFICATIONS, OUTBOX, STREAMS, rows
 
 KEPT = 10_000
 """Dead letters that can be sent again: the newest ones."""
 RULE = "Channel does not deliver"
 """The rule of the alerts that the notifier raises about its own channels; their key is the channel."""
+
+
+TEST = "test:"
+"""How the keys of messages begin that try a channel out: they are tried once, and raise no alert."""
 
 
 class Message(msgspec.Struct):
@@ -50,6 +54,12 @@ class State(msgspec.Struct):
     configuration's."""
     held: dict[str, int] = {}
     """Channels that asked to be left alone until then, us."""
+    conversations: dict[str, str] = {}
+    """The threads of the newest alerts, by channel and alert (``conversation_of``)."""
+
+
+def conversation_of(channel: str, alert: str) -> str:
+    return f"{channel}\0{alert}"
 
 
 class Outcome(NamedTuple):
@@ -62,6 +72,8 @@ class Outcome(NamedTuple):
     due: int = 0
     hold: bool = False
     """The receiver asked for no request before ``due``."""
+    reference: str | None = None
+    """The thread that the message began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class Notifier:
     name: str = "notifier"
     version: int = 4
     reads: tuple[str, ...] = (OUTBOX.name, CONTROL.name)
-    writes: tuple[str, ...] = (NOTIFICATIONS.name, DELIVERIES.name, ALERTS.name, OUTBOX.name)
+    writes: tuple[str, ...] = (NOTIFICATIONS.name, DELIVERIES.name, ALERTS.name, OUTBOX.name, CONVERSATIONS.name)
 
     def initial(self) -> State:
         return State()
@@ -90,12 +102,15 @@ class Notifier:
 
     def _commands(self, state: State, table: pa.RecordBatch) -> Outputs:
         told: list[dict[str, Any]] = []
+        asked: list[dict[str, Any]] = []
         at = times(table, "time").tolist()
         for i, row in enumerate(table.select(["type", "subject", "data"]).to_pylist()):
             if row["type"] == "channel.defined":
                 state.channels[row["subject"]] = json.loads(row["data"])["spec"]
             elif row["type"] == "channel.removed":
                 state.channels.pop(row["subject"], None)
+            elif row["type"] == "notification.asked":
+                asked += _asked(row["subject"], json.loads(row["data"]), at[i])
             if row["type"] == "notification.resent" and row["subject"] in state.dead:
                 message = state.dead.pop(row["subject"])
                 state.owed[row["subject"]] = Message(message.channel, message.alert, message.body, at[i])
@@ -109,6 +124,8 @@ class Notifier:
         outputs = Outputs()
         if told:
             outputs.emit(ALERTS.name, _table(ALERTS.name, told))
+        if asked:
+            outputs.emit(OUTBOX.name, _table(OUTBOX.name, asked))
         return outputs
 
     def settle(self, state: State, outcomes: Sequence[Outcome]) -> tuple[State, Outputs, None]:
@@ -124,6 +141,10 @@ class Notifier:
                 )
                 continue
             told[NOTIFICATIONS.name].append({**row, "type": f"notification.{outcome.kind}"})
+            if outcome.reference:
+                told[CONVERSATIONS.name].append(
+                    {**_envelope(outcome, message), "type": "conversation.begun", "reference": outcome.reference}
+                )
             for alert in _turn(down, outcome, message):
                 told[ALERTS.name].append(alert)
                 told[OUTBOX.name] += self._effects(alert, down, state.channels)
@@ -191,6 +212,11 @@ class Notifier:
                     message.tries, message.tried, message.due = row["attempts"], at[i], due[i]
                 if row["hold"]:
                     state.held[row["channel"]] = due[i]
+        elif stream == CONVERSATIONS.name:
+            for row in table.select(["subject", "channel", "reference"]).to_pylist():
+                state.conversations[conversation_of(row["channel"], row["subject"])] = row["reference"]
+                if len(state.conversations) > KEPT:
+                    del state.conversations[next(iter(state.conversations))]
         elif stream == ALERTS.name:
             for row in table.select(["type", "alert", "key"]).to_pylist():
                 if row["type"] == "alert.fired":
@@ -205,10 +231,27 @@ class Notifier:
         return msgspec.msgpack.decode(data, type=State)
 
 
+def _asked(key: str, data: Mapping[str, Any], at: int) -> list[dict[str, Any]]:
+    """The messages that somebody asked for, one a channel; ``key`` names them together."""
+    return [
+        {
+            "type": "notification.requested",
+            "subject": str(data.get("alert", "")) or key,
+            "time": at,
+            "partition_key": channel,
+            "channel": channel,
+            "idempotency_key": f"{key}:{channel}",
+            "body": json.dumps(data["body"], sort_keys=True),
+        }
+        for channel in dict.fromkeys(data["channels"])
+    ]
+
+
 def _turn(down: dict[str, str], outcome: Outcome, message: Message) -> Iterator[dict[str, Any]]:
     """The alert that ``outcome`` raises or ends; ``down`` is changed with it."""
     channel = message.channel
-    if outcome.kind == "failed" and channel not in down:
+    tried_out = outcome.key.startswith(TEST)  # whoever does so looks at what comes of it
+    if outcome.kind == "failed" and channel not in down and not tried_out:
         alert = down[channel] = xxhash.xxh3_64_hexdigest(f"channel\0{channel}\0{outcome.at}".encode())
         why = f"{channel} gave up a message after {message.tries + 1} attempts: {outcome.error}"
         yield _alert(
@@ -236,13 +279,19 @@ def _alert(type_: str, alert: str, channel: str, at: int, message: str, by: str 
     }
 
 
-def _row(outcome: Outcome, message: Message) -> dict[str, Any]:
+def _envelope(outcome: Outcome, message: Message) -> dict[str, Any]:
     return {
         "subject": message.alert,
         "time": outcome.at,
         "received": outcome.at,
         "partition_key": message.channel,
         "channel": message.channel,
+    }
+
+
+def _row(outcome: Outcome, message: Message) -> dict[str, Any]:
+    return {
+        **_envelope(outcome, message),
         "idempotency_key": outcome.key,
         "attempts": message.tries + 1,
         "error": outcome.error,

@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from actors.collectors.pull import PullCollector
-from actors.definitions.channel import SECTIONS, ChannelSection
+from actors.definitions.channel import SECTIONS
+from actors.definitions.channel_section import ChannelSection
 from actors.definitions.schema import Section, Word
 from actors.definitions.source import SOURCE_SECTIONS
 from actors.pulling import Pull
 from actors.source import Source
 from actors.topology import CellSpec
+from analytics.features.plan import FOLDS, FeatureFold
 from events import catalog
 from events.errors import Rejected
 
@@ -105,7 +107,17 @@ class Channel(Protocol):
     """A way by which people are told: at least once, with a key that makes repeats harmless."""
 
     def send(self, key: str, body: str) -> None:
-        """Deliver ``body`` (JSON). Raises ``actors.edges.channels.Undelivered``; whatever else it raises is tried again."""
+        """Deliver ``body`` (JSON). Raises ``actors.edges.channels.undelivered.Undelivered``; whatever else it raises is
+        tried again."""
+        ...
+
+
+@runtime_checkable
+class Conversation(Channel, Protocol):
+    """A channel in which what follows of an alert can be said as an answer to what was said first."""
+
+    def send_in(self, key: str, body: str, thread: str | None) -> str | None:
+        """As ``send``, in ``thread`` where there is one. Answers the thread that it began, where it began one."""
         ...
 
 
@@ -147,6 +159,9 @@ class Part:
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """A configuration document (``metrics``, ``anomalies``, ``alerts``, ``dashboards``, ``cohorts``): what holds unless the
     user's has a definition of the same name."""
+
+    features: Mapping[str, Callable[[], FeatureFold]] = field(default_factory=dict[str, Callable[[], FeatureFold]])
+    """Folds for features, by the name that a definition's ``fold`` says; see ``analytics.features.plan.FeatureFold``."""
 
     def router(self) -> APIRouter | None:
         """The router that ``routes`` names, imported here."""
@@ -270,6 +285,9 @@ def _refuse_known(part: Part, others: Sequence[Part]) -> None:
     for kind in part.sources:
         if kind.name in taken:
             raise Rejected("sources", f"there is a kind of source {kind.name!r} already; give this one another name")
+    for name, fold in part.features.items():
+        if FOLDS.get(name, fold) != fold:
+            raise Rejected("features", f"there is a fold {name!r} already; give this one another name")
     for channel in part.channels:
         if SECTIONS.get(channel.name, channel.section) != channel.section:
             raise Rejected(
@@ -282,6 +300,7 @@ def _join(part: Part) -> None:
         catalog.join(stream)
     for source in part.sources:
         SOURCE_SECTIONS[source.name] = source.section
+    FOLDS.update(part.features)
     for kind in part.channels:
         SECTIONS[kind.name] = kind.section
         CHANNEL_KINDS[kind.name] = kind

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from actors.cell import AnyCell
 from actors.fold import Noted, Viewed
@@ -20,6 +20,9 @@ from actors.source import SourceHealth
 from actors.views import Frame, Place, Views
 from events.errors import Corrupt, Fenced, Transient
 from events.log import LogReader
+
+if TYPE_CHECKING:
+    from actors.analyzers.features import Told
 
 logger = logging.getLogger(__name__)
 WAIT_S = 1.0
@@ -210,6 +213,16 @@ class Worker:
         self.state, self.detail = state, detail
         self.settled.set()
         self.failed(detail or state)
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A worker whose fold tells the features of subjects."""
+
+    def tell(self, subjects: Sequence[str], names: Sequence[str] | None) -> tuple[int, Told]:
+        """The moment (us UTC) and the features of ``subjects`` then; ``names``: only these. Raises ``Rejected``,
+        ``Transient``."""
+        ...
 
 
 class StreamWorker(Worker):

@@ -32,6 +32,8 @@ SCRIPTS = (
     "recovery",
     "archive 3500000",
     "backtest",
+    "apart",
+    "rollups",
     "forecast_speed",
     "correlation speed",
     "commands",

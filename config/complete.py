@@ -12,6 +12,7 @@ from typing import Any
 from config.parts import parts
 from events.catalog import STREAMS
 from events.errors import Rejected
+from events.nearest import did_you_mean
 
 DATA_SOURCES: Mapping[str, str] = {
     "user_interactions": "the products' events, pushed over HTTP",
@@ -25,6 +26,15 @@ DATA_SOURCES: Mapping[str, str] = {
     "website_analytics": "access logs that are followed",
 }
 """What may be asked for. The first two need nothing said; of the others it is said how they are fetched."""
+MODELS: Mapping[str, str] = {
+    "user_retention": "whether somebody goes on",
+    "conversion_prediction": "whether somebody converts",
+    "churn_prediction": "whether somebody leaves",
+    "revenue_forecasting": "revenue to come",
+    "campaign_performance": "what a campaign brings",
+    "content_optimization": "which variant works, and for whom",
+}
+"""The models that are trained from the events of a system."""
 PUSHED, POLLED = "user_interactions", "system_metrics"
 
 
@@ -35,7 +45,8 @@ def from_complete(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[st
       ``user_interactions`` and ``system_metrics`` say how they are fetched (``{"system_logs": {"kind": "logs", …}}``);
     - ``streams``: names (they get the metrics and anomalies of ``base``), or a mapping of names to
       ``{"metrics": […], "anomalies": […]}``;
-    - ``models``, ``ml_config``: kept for what is planned, and reported by ``Settings.planned``;
+    - ``models``: names of ``MODELS``, each with settings of its training; they are trained in the background;
+    - ``ml_config``: settings of every training;
     - ``dashboards``, ``alerts``: as in ``Settings``.
     """
     document = {key: value for key, value in config.items() if key not in ("data_sources", "streams", "models")}
@@ -63,6 +74,11 @@ def from_complete(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[st
         anomalies += wanted.get("anomalies", [a for a in base["anomalies"] if a["metric"] in names])
     document["metrics"], document["anomalies"] = metrics, anomalies
     document["models"] = _named("models", config.get("models", {}))
+    for name in document["models"]:
+        if name not in MODELS:
+            raise Rejected(
+                "models", f"there is no model {name!r}{did_you_mean(name, MODELS)}; models are {', '.join(MODELS)}"
+            )
     return document
 
 

@@ -16,9 +16,10 @@ _HERE = Path(__file__).parent
 _IDENTITY = {"metrics": ("name",), "anomalies": ("metric", "aggregate"), "trends": ("metric", "aggregate"),
              "forecasts": ("metric", "aggregate"),
              "correlations": ("name",), "alerts": ("name",), "channels": ("name",), "dashboards": ("id",),
-              "saved_queries": ("name",), "cohorts": ("name",), "sessions": ("name",),
+              "saved_queries": ("name",), "businesses": ("name",), "cohorts": ("name",), "sessions": ("name",),
               "identities": ("name",), "plans": ("name",), "tables": ("name",),
-              "defined_sources": ("name",)}  # fmt: skip
+              "features": ("name",), "labels": ("name",), "routes": ("name",), "inhibitions": ("name",),
+              "defined_sources": ("name",), "shares": ("id",)}  # fmt: skip
 LISTS = frozenset(_IDENTITY)
 """Sections that are lists of named things."""
 _DEFAULTS = {"aggregate": "count"}

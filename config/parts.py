@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors.dashboards import alert_system, forecasts, insights, system_health, user_activity
-from actors.edges import channels
+from actors.dashboards import (
+    alert_system,
+    business_metrics,
+    campaign_performance,
+    forecasts,
+    insights,
+    revenue_tracking,
+    system_health,
+    user_activity,
+)
+from actors.edges.channels import part as channels
 from actors.edges.sources import clock, machine
+from actors.models import part as models
 from actors.parts import Part, Parts, installed
 from serve.otlp import part as otlp
 from serve.posthog import part as posthog
@@ -36,7 +46,11 @@ BUILT_IN: tuple[Part, ...] = (
     system_health.PART,
     alert_system.PART,
     insights.PART,
+    models.PART,
     forecasts.PART,
+    business_metrics.PART,
+    revenue_tracking.PART,
+    campaign_performance.PART,
 )
 
 

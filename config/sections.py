@@ -27,6 +27,7 @@ FORGETTABLE = (
     *(CLOCK.name, DEAD_LETTERS.name, QUARANTINE.name),
 )
 """Streams of which old rows may go. The others say what holds now: definitions, keys, alerts, what is owed to people."""
+_IN_A_FILE = r"^(file:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$"
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s:\[\]]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -52,6 +53,8 @@ class Server(Section):
     cors_origins: tuple[Origin, ...] = ()
     """Sites whose pages may send events and ask with an API key, as `https://shop.example`; `*` for all. None by default."""
     max_body_bytes: int = Field(default=5_000_000, ge=1_000)
+    objective: float = Field(default=0.999, gt=0, lt=1)
+    """The share of requests that is to be good; the burn rate of `hindcast operational` is measured by it."""
     max_ahead_s: float = Field(default=600.0, ge=0, le=86_400)
     """How far ahead of this machine's clock the time of an event may be; one that is further ahead is refused."""
 
@@ -106,6 +109,27 @@ class Retention(Section):
         return self
 
 
+class ObjectStore(Section):
+    """An S3-compatible server that keeps every file of the archive, too."""
+
+    url: str = Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/[^/\s]+)*$")
+    """``s3://BUCKET`` or ``s3://BUCKET/FOLDER``; the bucket has to be there."""
+    endpoint: str = Field(default="", pattern=r"^(https?://[^/\s]+)?$")
+    """``https://HOST:PORT`` of a server that is not Amazon's."""
+    region: str = Field(default="us-east-1", min_length=1, max_length=64)
+    access_key: str = Field(default="", pattern=_IN_A_FILE)
+    """``file:NAME``, in ``secrets/`` of the data directory; without it the usual places of AWS are looked at."""
+    secret_key: str = Field(default="", pattern=_IN_A_FILE)
+    keep_gb: float | None = Field(default=None, ge=0)
+    """GB of files that stay on the disk, the newest; all without it. What is needed again is fetched."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.access_key) != bool(self.secret_key):
+            raise ValueError("access_key and secret_key belong together: name both, or none")
+        return self
+
+
 class ArchiveSection(Section):
     """When cold events go from the log into Parquet files. The archive lies in `archive/` of the data directory."""
 
@@ -118,9 +142,12 @@ class ArchiveSection(Section):
     """How many hours the log has it nevertheless."""
     retention: dict[str, Retention] = Field(default_factory=dict[str, Retention])
     """By stream, what is kept; all of what is not named."""
+    store: ObjectStore | None = None
 
     @model_validator(mode="after")
     def _can_forget(self) -> Self:
+        if self.store is not None and self.store.keep_gb is not None and self.retention:
+            raise ValueError("store.keep_gb and retention: choose one; what is dropped has to be on the disk")
         for stream in self.retention:
             if stream not in FORGETTABLE:
                 raise ValueError(

@@ -27,9 +27,11 @@ from actors.definitions.kinds import KINDS
 from actors.definitions.metric import Metric
 from actors.definitions.plan import Plan
 from actors.definitions.query import Query
+from actors.definitions.route import Inhibition, Route
 from actors.definitions.rule import Alert
 from actors.definitions.schema import Word
 from actors.definitions.session import SessionRule
+from actors.definitions.share import Share
 from actors.definitions.source import Source
 from actors.definitions.trend import Trend
 from actors.ledger import FILE, OLD_CONFIGURATION
@@ -40,6 +42,8 @@ from config.complete import from_complete
 from config.explain import refuse
 from config.sections import ArchiveSection, Collectors, Fetching, LogBounds, Queries, Server
 from events.errors import Rejected
+from query.business.meaning import Business
+from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
 
@@ -71,6 +75,8 @@ class Document(BaseModel):
     anomalies: tuple[Anomaly, ...] = ()
     alerts: tuple[Alert, ...] = ()
     channels: tuple[Channel, ...] = ()
+    routes: tuple[Route, ...] = ()
+    inhibitions: tuple[Inhibition, ...] = ()
     dashboards: tuple[Dashboard, ...] = ()
     saved_queries: tuple[Query, ...] = ()
     defined_sources: tuple[Source, ...] = ()
@@ -78,13 +84,17 @@ class Document(BaseModel):
     trends: tuple[Trend, ...] = ()
     correlations: tuple[Correlation, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
+    businesses: tuple[Business, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
     sessions: tuple[SessionRule, ...] = ()
     identities: tuple[Identity, ...] = ()
     plans: tuple[Plan, ...] = ()
     tables: tuple[Pin, ...] = ()
+    features: tuple[FeatureRule, ...] = ()
+    labels: tuple[LabelRule, ...] = ()
+    shares: tuple[Share, ...] = ()
     models: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
-    """Kept for the models that are planned; see ``Settings.planned``."""
+    """The models that are trained from the events, by name, each with settings of its training."""
     ml_config: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
@@ -201,12 +211,6 @@ class Settings(BaseSettings, Document):  # pyright: ignore[reportIncompatibleVar
     def owner_of(self, key: Key) -> str:
         """``file:<name>`` of the file that declares a definition; ``file:configuration`` where no file does."""
         return self._owners.get(key.text, OLD_CONFIGURATION)
-
-    @property
-    def planned(self) -> tuple[str, ...]:
-        """What was asked for and is kept, but is not built yet."""
-        models = tuple(f"models.{name}" for name in self.models)
-        return (*models, "ml_config") if self.ml_config else models
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

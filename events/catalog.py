@@ -59,6 +59,37 @@ PAST_METRICS = stream_of(
     "They stand for the samples of these windows in `metrics`; `metrics_latest` has both.",
     *[*METRICS.schema][len(ENVELOPE) :],
 )
+
+
+def _rollup(name: str, what: str) -> Stream:
+    return stream_of(
+        name,
+        f"metric.rolled: windows of one metric and key by {what}, of one block of `of_stream` that ends at place `until` of "
+        "`of_producer`. Rows of one bucket add up; GET /v1/metrics/range does it.",
+        pa.field("metric", LABEL),
+        pa.field("key", LABEL),
+        pa.field("start", TIME),  # of the bucket, in UTC; `time` is its end
+        pa.field("of_width_us", pa.int64()),  # of the windows
+        pa.field("windows", pa.int64()),
+        pa.field("first_start", TIME),  # of the first window that is in it, and of the last one
+        pa.field("last_start", TIME),
+        pa.field("count", pa.int64()),
+        pa.field("sum", pa.float64()),
+        pa.field("min", pa.float64()),
+        pa.field("max", pa.float64()),
+        pa.field("distinct_count", pa.int64()),  # the greatest of a window
+        pa.field("of_stream", LABEL),
+        pa.field("of_producer", LABEL),
+        pa.field("until", pa.int64()),
+    )
+
+
+ROLLUPS = {
+    60_000_000: _rollup("metrics_1m", "minute"),
+    3_600_000_000: _rollup("metrics_1h", "hour"),
+    86_400_000_000: _rollup("metrics_1d", "day"),
+}
+"""By width of a bucket, in us."""
 IMPORTS = stream_of(
     "imports",
     "import.finished: all rows of an import are in the log. `subject` is the import, made of the files' content.",
@@ -114,6 +145,18 @@ INSIGHTS = stream_of(
     pa.field("p_value", pa.float64()),
     pa.field("n", pa.int64()),
     pa.field("message", pa.string()),
+)
+ANNOTATIONS = stream_of(
+    "annotations",
+    "annotation.added: what happened at a time (until `end`), for charts to show: a release, a campaign, an incident. "
+    "annotation.removed: it is shown no more. `subject` is the annotation; the newest row of it counts.",
+    pa.field("title", pa.string()),
+    pa.field("kind", LABEL),
+    pa.field("about", pa.string()),
+    pa.field("link", pa.string()),
+    pa.field("end", TIME),  # null: a moment
+    pa.field("dashboard", LABEL),  # null: of all
+    pa.field("author", LABEL),
 )
 FORECASTS = stream_of(
     "forecasts",
@@ -210,6 +253,12 @@ DELIVERIES = stream_of(
     pa.field("due", TIME),
     pa.field("hold", pa.bool_()),  # the receiver asked for this: nothing goes to the channel before `due`
 )
+CONVERSATIONS = stream_of(
+    "conversations",
+    "conversation.begun: the first message about `subject` on a channel that has threads; `reference` names its thread.",
+    pa.field("channel", LABEL),
+    pa.field("reference", pa.string()),
+)
 CONTROL = stream_of(
     "control",
     "Commands that were accepted: rules, keys, acknowledgements; `data` is a JSON object.",
@@ -276,6 +325,31 @@ PASTS = stream_of(
     pa.field("data", pa.string()),
     pa.field("payload", pa.binary()),
 )
+MODELS = stream_of(
+    "models",
+    "The life of models: experiment.… and trial.… of each training run (`subject`: the experiment), version.registered, "
+    "version.approved, alias.moved, deployment.changed, deployment.removed, deployment.rolled_back, monitoring.started, "
+    "model.degraded, training.requested (`subject`: the model). `data` is a JSON object.",
+    pa.field("data", pa.string()),
+)
+PREDICTIONS = stream_of(
+    "predictions",
+    "prediction.made | prediction.failed: one row that a model was asked about (`subject`: whom it is about). "
+    "outcome.recorded: what came of it (`value`), joined by `cause`, the id of a prediction, or by `subject`.",
+    pa.field("model", LABEL),
+    pa.field("version", pa.int32()),
+    pa.field("variant", LABEL),
+    pa.field("shadow", pa.bool_()),  # nobody was answered with it
+    pa.field("value", pa.float64()),  # predicted, or the probability of the second class; of an outcome: what came
+    pa.field("label", LABEL),  # the most probable class; of an outcome: the class that came
+    pa.field("low", pa.float64()),
+    pa.field("high", pa.float64()),
+    pa.field("features", pa.string()),  # JSON object: what the model was shown
+    pa.field("feature_cut", pa.string()),  # the moment that features of the log are of
+    pa.field("latency_us", pa.int64()),
+    pa.field("weight", pa.float64()),  # how many rows of the request this one stands for
+    pa.field("error", pa.string()),
+)
 BACKSTAGE = (PAST_REQUESTS.name, PASTS.name, IDLE_PRODUCERS.name)
 """Streams by which cells talk to each other; nothing can be defined on them."""
 
@@ -286,10 +360,12 @@ _known: dict[str, Stream] = {
         SYSTEM_METRICS,
         METRICS,
         PAST_METRICS,
+        *ROLLUPS.values(),
         IMPORTS,
         LATE_ROWS,
         ANOMALIES,
         INSIGHTS,
+        ANNOTATIONS,
         FORECASTS,
         SESSIONS,
         IDENTITIES,
@@ -297,6 +373,7 @@ _known: dict[str, Stream] = {
         OUTBOX,
         NOTIFICATIONS,
         DELIVERIES,
+        CONVERSATIONS,
         CONTROL,
         CLOCK,
         IDLE_PRODUCERS,
@@ -305,6 +382,8 @@ _known: dict[str, Stream] = {
         PAST_REQUESTS,
         PASTS,
         SEGMENTS,
+        MODELS,
+        PREDICTIONS,
         *COLLECTED,
     )
 }

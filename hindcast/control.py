@@ -46,16 +46,20 @@ class Control:
 
         Raises ``Transient`` where it has nothing to show (it is halted, or folds its history anew).
         """
+        return self.shown("directory", *topics)
+
+    def shown(self, fold: str, *topics: str) -> dict[str, dict[str, Any]]:
+        """What ``topics`` of a fold show now. Raises ``Transient`` where it has nothing to show."""
         import ray
 
         found: dict[str, dict[str, Any]] = {}
-        host = self._host_of(f"{self._tenant}/directory/0")
+        host = self._host_of(f"{self._tenant}/{fold}/0")
         deadline = time.monotonic() + DIRECTORY_S
         while found.keys() != set(topics):
             asked = host.changes.remote(self._tenant, {t: None for t in topics if t not in found}, 1.0)
             found |= {frame.topic: dict(frame.data) for frame in ray.get(asked, timeout=TIMEOUT_S)}
             if time.monotonic() > deadline:
-                raise Transient("the directory does not answer")
+                raise Transient(f"the {fold} does not answer")
         return found
 
     def tell(self, source: str, *commands: Command) -> None:

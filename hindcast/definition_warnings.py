@@ -10,7 +10,8 @@ from actors.definitions.dashboard import Dashboard
 from actors.definitions.inventory import Inventory
 from actors.definitions.kinds import KINDS
 from actors.gauges import UNITS
-from analytics.rules import ParseError, parse
+from analytics.expressions import Joint, read
+from analytics.rules import ParseError
 from config.settings import Settings
 from events.errors import Rejected
 from events.log import LogSpec
@@ -44,10 +45,11 @@ def definition_warnings(
 def _of_rule(settings: Settings, rule: Mapping[str, Any], among: Inventory) -> Iterator[str]:
     kinds = {source.kind.name for source in settings.asked_sources()}
     try:
-        condition = parse(rule["condition"])
+        condition = read(rule["condition"])
         yield from check(condition, rule["threshold"], among.measures, among.seen)
     except (Rejected, ParseError) as error:
         yield f"can never fire: {error}"
     else:
-        if condition.metric in UNITS and "machine" not in kinds:
-            yield f"can never fire: nothing measures {condition.metric}; see `sources.machine.enabled`"
+        metrics = condition.metrics if isinstance(condition, Joint) else (condition.metric,)
+        if "machine" not in kinds and (unmeasured := [metric for metric in metrics if metric in UNITS]):
+            yield f"can never fire: nothing measures {unmeasured[0]}; see `sources.machine.enabled`"

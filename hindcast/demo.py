@@ -9,16 +9,22 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import click
 import msgspec
 
+from config.complete import MODELS
 from events.errors import Rejected
 from hindcast.simulator import COURSE, SAAS
 from hindcast.simulator.history import EVENTS, WEEKS, History
 
 STOP_S = 8.0
+BY_CHANCE = 0.5
+TRAINED = {
+    name: {"min_score_threshold": BY_CHANCE} for name in ("churn_prediction", "user_retention", "conversion_prediction")
+}
+"""Simulated people are hard to foresee: a model of them is shown as soon as it is better than chance, with its score."""
 BUSY = 40.0
 """Events a second of a demo without a past."""
 RECORD = "demo-past.json"
@@ -33,6 +39,8 @@ class Open(Protocol):
     def create_key(self, name: str, scopes: list[str], source: str | None = None) -> str: ...
 
     def revoke_keys(self, name: str) -> None: ...
+
+    def train_in_background(self, models: Mapping[str, Mapping[str, Any]], *, after_import: bool = False) -> None: ...
 
     def wait(self) -> None: ...
 
@@ -59,6 +67,7 @@ def past_of(data: Path, seed: int, wanted: bool, *, weeks: float = WEEKS, events
 def run(system: Open, seed: int = 7, rate: float | None = None, past: History | None = None) -> None:
     """Feed a started ``system`` and wait until it ends (Ctrl-C)."""
     rate = rate or (past.rate if past else BUSY)
+    system.train_in_background({name: TRAINED.get(name, {}) for name in MODELS}, after_import=past is not None)
     with simulator(system, seed, rate, past):
         click.echo(f"  About {rate:.3g} events a second come from {COURSE} and {SAAS}, both simulated.")
         if past:

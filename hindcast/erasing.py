@@ -24,7 +24,7 @@ from config.parts import parts
 from events.archive.segments import Segment
 from events.catalog import CONTROL, STREAMS, USER_INTERACTIONS, rows
 from events.entry import encode
-from events.erasure.archive import renewed, rewrite
+from events.erasure.archive import forget_elsewhere, renewed, rewrite
 from events.erasure.identifiers import EMAIL, Identifiers
 from events.erasure.log import Touched, without
 from events.erasure.rows import mentions, owned
@@ -137,6 +137,7 @@ def _erased(path: Path, subject: str, also: list[str], reference: str, tenant: s
         left=(*left, *elsewhere),
         not_searched=(*NOT_SEARCHED, *_short(who)),
     ).signed(path)
+    forget_elsewhere(path / ARCHIVE, changed)
     (draft / READY).write_bytes(msgspec.json.encode(receipt))
     os.sync()
     completed(path)

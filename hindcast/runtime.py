@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from actors.cores import usable_cores
+from actors.models.deployment import Autoscaling
+from actors.models.part import ModelsSection
 from events import runtime_folder
 from hindcast import ray_footprint
 
@@ -22,6 +24,7 @@ WAITING = Path(__file__).with_name("waiting.html")
 """What a browser is shown before the system answers."""
 SESSIONS_KEPT = 2
 """Of Ray's session folders, for their logs."""
+MODELS_APP = "models"
 PORTS = 100
 """Ports above the public one that Serve's proxy and replicas may take, on loopback."""
 
@@ -263,6 +266,53 @@ def deploy(apps: dict[str, tuple[Callable[[], Any], str]], replicas: int) -> Non
             )
         )
     serve.run_many(targets)
+
+
+def deploy_models(artifacts: Path, section: ModelsSection, wanted: Autoscaling) -> None:
+    """Serve the models in ``artifacts`` to the gateways, and to nobody else: it has no route."""
+    from ray import serve
+
+    class Models:
+        """``serve.predicting.replica.ModelServer`` as a Serve deployment, imported in the replica alone."""
+
+        def __init__(self, folder: str, most: int) -> None:
+            keep_replica_on_loopback()
+            from serve.predicting.replica import ModelServer
+
+            server = ModelServer(folder, most)
+            self.predict, self.explain, self.warm = server.predict, server.explain, server.warm
+
+    deployment = serve.deployment(
+        name=MODELS_APP,
+        max_ongoing_requests=64,
+        ray_actor_options={"num_cpus": 0},
+        autoscaling_config={
+            "min_replicas": wanted.min_replicas,
+            "initial_replicas": max(1, wanted.min_replicas),
+            "max_replicas": wanted.max_replicas,
+            "target_ongoing_requests": wanted.target_ongoing_requests,
+            "upscale_delay_s": 2.0,
+            "downscale_delay_s": 60.0,
+            "downscale_to_zero_delay_s": section.keep_alive_s,
+        },
+        health_check_period_s=1.0,
+        health_check_timeout_s=10.0,
+        graceful_shutdown_timeout_s=5.0,
+        graceful_shutdown_wait_loop_s=0.1,
+    )(Models)
+    serve.run(
+        deployment.bind(str(artifacts), section.models_per_replica),
+        name=MODELS_APP,
+        route_prefix=None,
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},
+    )
+
+
+def end_models() -> None:
+    """Let the replicas that hold models go."""
+    from ray import serve
+
+    serve.delete(MODELS_APP)
 
 
 def keep_replica_on_loopback() -> None:

@@ -19,11 +19,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import httpx
 
 from actors.cores import usable_cores
+from actors.edges.acknowledging import make_secret
 from actors.edges.secrets import SECRETS
+from actors.models.part import ModelsSection
 from actors.placement import host_named
 from actors.topology import HostSpec
 from config.parts import parts
 from config.settings import Settings
+from events.archive.store import Store, describe
 from events.catalog import Stream
 from events.errors import Corrupt, Rejected, Transient
 from events.log import LogSpec
@@ -36,16 +39,23 @@ from hindcast.definition_warnings import definition_warnings
 from hindcast.erasing_live import Answer, Door, Wanted
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
+from hindcast.model_serving import ModelServing
+from hindcast.modelled import Modelled
 from hindcast.orders import Orders
 from hindcast.placement import Reconciler
 from hindcast.workflow import Setup, Workflow
 from serve.deployed import gateway_app, live_app
 from serve.keys import key_hash
-from serve.spec import GatewaySpec, QueryBounds
+from serve.predicting.artifacts import FOLDER as ARTIFACTS
+from serve.spec import GatewaySpec, ModelBounds, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
+    from hindcast.client.business_answers import ExecutiveSummary, OperationalMetrics
+    from hindcast.datasets import Dataset
     from hindcast.engine import AnalyticsEngine
+    from hindcast.engine.dashboards import RealTimeDashboard
+    from hindcast.engine.predicting import PredictiveAnalytics
     from hindcast.receipts import Receipt
 
 logger = logging.getLogger(__name__)
@@ -55,7 +65,7 @@ START_S = 180.0
 STOP_S = 30.0
 
 
-class System:
+class System(Modelled):
     """A running system on this machine.
 
     >>> with System("demo", data_dir="data") as system:  # doctest: +SKIP
@@ -91,12 +101,14 @@ class System:
         self._reconciler: Reconciler | None = None
         self._orders: Orders | None = None
         self._defined: DefinedSources | None = None
+        self._models: ModelServing | None = None
         self._hold: LogHold | None = None
         self._log_spec: LogSpec | None = None
         self._stop_asked = threading.Event()
         self._running = False
         self._port = self.settings.server.port
         self._engine: AnalyticsEngine | None = None
+        self._predictive: PredictiveAnalytics | None = None
         self._left: tuple[Stream, ...] = ()
         """The streams of plug-ins that are not there any more."""
 
@@ -115,6 +127,7 @@ class System:
             hold = self._hold = LogHold(wanted(self.settings.log, self.data.path), self.data)
             self.data.keep_partitions(self.settings.log.partitions, hold.exists)
             self._left = kept_streams.keep(self.data.path / kept_streams.FOLDER, parts())
+            self._describe_store()
             runtime.end_leftovers(self.data.path)
             port = self._free_port()
             self._log_spec = with_archive(hold.take(), self.data.path)
@@ -134,10 +147,13 @@ class System:
             self._defined.start()
             self._deploy()
             self._await_ready()
+            self._serve_models()
         except BaseException:
             self.stop()
             raise
         self._running = True
+        if self.settings.models:
+            self.train_in_background(self.settings.models)
         return self
 
     @property
@@ -170,6 +186,7 @@ class System:
             left=self._left,
         )
         self._fleet = Fleet(spec, runtime.NAMESPACE)
+        make_secret(self.data.path / SECRETS)
         cells = topology.cells(self.settings, self.data.path, self.url)
         added = [(cell, host) for cell, host in self._added.made(parts()) if cell.name not in {c.name for c in cells}]
         self._reconciler = Reconciler(
@@ -231,6 +248,18 @@ class System:
             parts().fails(part, Transient(why))
             placement.give_up(part)
 
+    def _describe_store(self) -> None:
+        """Say in the archive's folder what its object store is. One that is not configured any more may still have files
+        that are nowhere else, so it is left there."""
+        store = self.settings.archive.store
+        if store is None:
+            return
+        keys = {name: f"../{SECRETS}/{said.removeprefix('file:')}" if said else "" for name, said in
+                (("access_key", store.access_key), ("secret_key", store.secret_key))}  # fmt: skip
+        keep = None if store.keep_gb is None else int(store.keep_gb * 1e9)
+        described = Store(store.url, store.endpoint, store.region, **keys, keep_bytes=keep)
+        describe(self.data.path / erasure_swap.ARCHIVE, described)
+
     def _tell_configuration(self) -> None:
         """Make the configured key and definitions known, and say of those that hold which of them may be a mistake."""
         try:
@@ -244,7 +273,7 @@ class System:
             logger.warning("%s: %s", name, why)
 
     def _deploy(self) -> None:
-        server = self.settings.server
+        server, models = self.settings.server, topology.models(self.settings)
         spec = GatewaySpec(
             tenant=self.settings.tenant,
             hosts=self.placement.where,
@@ -255,6 +284,7 @@ class System:
             bound_s=self.settings.collectors.bound_s,
             max_body_bytes=server.max_body_bytes,
             max_ahead_us=int(server.max_ahead_s * 1e6),
+            objective=server.objective,
             queries=QueryBounds(**self.settings.queries.model_dump()),
             otlp="otlp" in {part.name for part, _ in self.settings.asked_parts()},
             routes=topology.routes(self.settings),
@@ -263,9 +293,26 @@ class System:
             secrets=self.data.path / SECRETS,
             plug_ins=tuple(parts().plug_ins.values()),
             left=self._left,
+            models=None if models is None else self._bounds_of(models),
         )
         apps = {"live": (partial(live_app, spec), "/live"), "gateway": (partial(gateway_app, spec), "/")}
         runtime.deploy(apps, topology.gateways(usable_cores()))
+
+    def _bounds_of(self, section: ModelsSection) -> ModelBounds:
+        artifacts = self.data.path / ARTIFACTS
+        return ModelBounds(artifacts, section.max_model_mb, section.max_rows, section.require_approval)
+
+    def _serve_models(self) -> None:
+        section, known = topology.models(self.settings), self._control
+        if section is not None:
+            self._models = ModelServing(
+                self._log.open(),
+                self.settings.tenant,
+                self.data.path / ARTIFACTS,
+                section,
+                lambda: known.shown("model_registry", "models")["models"],
+            )
+            self._models.start()
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_S
@@ -356,7 +403,10 @@ class System:
         """Take no more requests, drain every host, end all that was started. Harmless where nothing runs."""
         import ray
 
+        self._end_trainer()
         if ray.is_initialized():
+            if self._models:
+                self._models.stop()
             runtime.stop_serve()
             if self._defined:
                 self._defined.stop()
@@ -371,7 +421,7 @@ class System:
             self._hold.end()
             runtime.forget_sockets(self.data.path)
         self._hold = self._log_spec = None
-        self._fleet = self._reconciler = self._orders = self._defined = None
+        self._fleet = self._reconciler = self._orders = self._defined = self._models = None
         self._running = False
         self.data.release()
 
@@ -391,6 +441,8 @@ class System:
         ``config``, before anything is touched.
         """
         wanted = Settings.from_complete({"data_dir": str(self.settings.data_dir), **config}).replaced(**self._arguments)
+        if wanted.ml_config:
+            workflow.check_ml_config(wanted.ml_config)
         if not self._running or wanted != self.settings:
             self.stop()
             self.settings, self.data = wanted, DataDir(wanted.data_dir.absolute())
@@ -416,6 +468,41 @@ class System:
         if self._engine is None or self._engine.client.address.rstrip("/") != self.url:
             self._engine = AnalyticsEngine(self.client)
         return self._engine
+
+    def dataset(self, label: str | Mapping[str, Any], **asked: Any) -> Dataset:
+        """A table to learn from, with its leakage report: as ``Client.dataset``."""
+        with self.client as client:
+            return client.dataset(label, **asked)
+
+    def generate_executive_summary(self, time_period: str = "30d", **asked: Any) -> ExecutiveSummary:
+        """How a business does: as ``Client.generate_executive_summary``."""
+        with self.client as client:
+            return client.generate_executive_summary(time_period, **asked)
+
+    def generate_operational_metrics(self, window: str = "1h", **asked: Any) -> OperationalMetrics:
+        """How this system does: as ``Client.generate_operational_metrics``."""
+        with self.client as client:
+            return client.generate_operational_metrics(window, **asked)
+
+    @property
+    def dashboards(self) -> RealTimeDashboard:
+        """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
+        return self.engine.dashboards
+
+    @property
+    def predictive(self) -> PredictiveAnalytics:
+        """The six predictive models in this program: the champions of the registry, and those that are trained here.
+
+        ``take_champions`` on it takes newer ones.
+        """
+        from hindcast.engine.predicting import PredictiveAnalytics  # here: only programs that use it need the models
+
+        if self._predictive is None:
+            made = PredictiveAnalytics()
+            with self.client as client:
+                made.take_champions(client, self.data.path / ARTIFACTS)
+            self._predictive = made
+        return self._predictive
 
     @property
     def admin_key(self) -> str:

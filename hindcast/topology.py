@@ -11,20 +11,24 @@ from actors.alerts.wording import Wording
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.anomaly_watch import AnomalySpec
 from actors.analyzers.correlations import CorrelationAnalyzer
+from actors.analyzers.features import FeatureKeeper
 from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metric_series import MetricSpec
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.rollups import RollupAnalyzer
 from actors.analyzers.sessions import SessionAnalyzer
 from actors.analyzers.trends import TrendAnalyzer
 from actors.archiver import ArchiveBounds, Archiver, Retention
 from actors.backfill import Backfill
 from actors.collectors.imports import ImportCollector
-from actors.collectors.push import control, user_interactions
+from actors.collectors.push import annotations, control, user_interactions
 from actors.definitions.anomaly import Anomaly
 from actors.directory import Directory
 from actors.edges.archive import Archive
-from actors.edges.channels import DashboardChannel, channel_of
+from actors.edges.channels.dashboard import DashboardNotifier
+from actors.edges.channels.part import channel_of
 from actors.edges.delivery import Notify
+from actors.edges.features import ServeFeatures
 from actors.edges.fold_pasts import FoldPasts
 from actors.edges.foresee import Foresee
 from actors.edges.intake import Importing, Push
@@ -32,6 +36,7 @@ from actors.edges.retell import Retell
 from actors.edges.secrets import SECRETS
 from actors.edges.sources.idleness import idle_producers
 from actors.forecasting import Forecasting
+from actors.models.part import ModelsSection
 from actors.notifier import Notifier
 from actors.parts import Channel, Within
 from actors.retelling import Retelling
@@ -64,17 +69,21 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     bound_us = int(settings.collectors.bound_s * SECOND)
     interactions = user_interactions(bound_us, settings.collectors.dedup_window)
     notified = channels(settings, data / SECRETS)
+    notify = Notify(notified, data / SECRETS, settings.fetching.allow_private)
     doors = [CellSpec("collectors", interactions, tenant, Push(), p) for p in range(settings.log.partitions)]
     expected = {USER_INTERACTIONS.name: tuple(door.name for door in doors)} if len(doors) > 1 else {}
     core = [
         *doors,
-        CellSpec("collectors", control(), tenant, Push(guarded=False)),
+        commands := CellSpec("collectors", control(), tenant, Push(guarded=False)),
+        CellSpec("collectors", annotations(), tenant, Push(guarded=False), beside=commands.name),
         CellSpec("collectors", ImportCollector(), tenant, Importing(), beside=doors[0].name),
         CellSpec("analyzers", MetricsAnalyzer(former=metrics, expected=expected), tenant),
         watching := CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),
+        CellSpec("analyzers", RollupAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", TrendAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", CorrelationAnalyzer(), tenant, beside=watching.name),
         CellSpec("analyzers", IdentityAnalyzer(), tenant, beside=watching.name),
+        CellSpec("analyzers", FeatureKeeper(), tenant, ServeFeatures(), beside=watching.name),
         CellSpec("analyzers", SessionAnalyzer(expected), tenant, beside=watching.name),
         CellSpec("alerts", AlertEvaluator(bound_us, _wording(settings, page)), tenant),
         idle_producers(tenant, bound_us),
@@ -82,7 +91,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
         backfill := CellSpec("edges", Backfill(), tenant, FoldPasts()),
         CellSpec("edges", Retelling(), tenant, Retell(), beside=backfill.name),
         CellSpec("edges", Forecasting(), tenant, Foresee(), beside=backfill.name),
-        CellSpec("edges", Notifier(tuple(notified)), tenant, Notify(notified, data / SECRETS)),
+        CellSpec("edges", Notifier(tuple(notified)), tenant, notify),
     ]
     if settings.archive.enabled:
         kept = settings.archive
@@ -92,7 +101,13 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
             )
             for stream, bound in kept.retention.items()
         }
-        bounds = ArchiveBounds(kept.segment_rows, trim=kept.trim, hot_s=kept.hot_h * 3600, retention=retention)
+        bounds = ArchiveBounds(
+            kept.segment_rows,
+            trim=kept.trim,
+            hot_s=kept.hot_h * 3600,
+            retention=retention,
+            store=kept.store is not None,
+        )
         quiet = CellSpec("edges", Backfill(), tenant)
         beside = quiet.name  # hardly ever at work: no process more where each cell has its own
         core.append(CellSpec("edges", Archiver(), tenant, Archive(bounds), beside=beside))
@@ -128,6 +143,11 @@ def webhooks(settings: Settings) -> tuple[tuple[str, Endpoint], ...]:
     return tuple(endpoint for section in sections for endpoint in section.endpoints.items())
 
 
+def models(settings: Settings) -> ModelsSection | None:
+    """How models are served; None where the part is off."""
+    return next((section for _, section in settings.asked_parts() if isinstance(section, ModelsSection)), None)
+
+
 def routes(settings: Settings) -> tuple[str, ...]:
     """Where the routers of our own parts are that are on."""
     return tuple(part.routes for part, _ in settings.asked_parts() if part.routes and part.name not in parts().plug_ins)
@@ -151,4 +171,4 @@ def channels(settings: Settings, secrets: Path) -> dict[str, Channel]:
             made[channel.name] = channel_of(channel, secrets)
         except Rejected as error:
             raise Rejected(f"channels.{channel.name}.{error.field}", error.reason) from None
-    return {"dashboard": DashboardChannel(), **made}
+    return {"dashboard": DashboardNotifier(), **made}

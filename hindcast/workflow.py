@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from events.errors import Transient
+from events.errors import Rejected, Transient
 
 if TYPE_CHECKING:
     from config.settings import Settings
     from hindcast.client import Client
     from hindcast.client.answers import Sample
+    from hindcast.client.model_answers import ModelSummary
 
 SAMPLES = 1_000
 ANOMALIES = 100
+PREDICTED = 20
+"""Subjects that deployed models are asked about."""
+ACTIVE = f"""SELECT subject FROM user_interactions WHERE subject IS NOT NULL
+GROUP BY subject ORDER BY max(time) DESC LIMIT {PREDICTED}"""
+NEWEST = f"""SELECT subject, time, version, value, label FROM predictions
+WHERE model = '{{name}}' AND type = 'prediction.made' ORDER BY time DESC LIMIT {PREDICTED}"""
 STEPS = 4
 """The longest way: collector, metrics, anomalies or alerts, dashboards."""
 
@@ -56,12 +63,22 @@ class Workflow(TypedDict):
     timestamp: datetime
 
 
+def check_ml_config(ml_config: Mapping[str, Any]) -> None:
+    """Raises ``Rejected`` for a setting that no training has."""
+    from analytics.models.schema import WrongInput
+    from tuning.config import Config  # here: most programs train nothing
+
+    try:
+        Config.of({"target": "any", **{name: value for name, value in ml_config.items() if name != "use_auto_ml"}})
+    except WrongInput as error:
+        raise Rejected("ml_config", error.reason) from None
+
+
 def described(settings: Settings, client: Client) -> Setup:
     """Hold a running system against the ``settings`` that it was set up with."""
     problems = [f"{cell['cell']} is {cell['state']}: {cell['detail']}" for cell in _ailing(client)]
     rules = {rule["name"] for rule in client.rules()}
     problems += [f"alerts: {rule.name!r} is not in effect" for rule in settings.alerts if rule.name not in rules]
-    problems += [f"{what}: not built yet; it is kept for when it is" for what in settings.planned]
     return {
         "status": "partial" if problems else "initialized",
         "dashboards": [dashboard.model_dump(mode="json") for dashboard in settings.dashboards],
@@ -101,8 +118,34 @@ def run(settings: Settings, client: Client, timeout_s: float) -> Workflow:
             "dashboards": {topic["name"]: client.dashboard(topic["name"])["data"] for topic in client.dashboards()},
         },
         "alerts": client.alerts(),
-        "ml_predictions": {},
+        "ml_predictions": predictions(client),
         "timestamp": now,
+    }
+
+
+def predictions(client: Client) -> dict[str, Any]:
+    """What each deployed model says of those who were active last (those of the log's features), or its newest answers."""
+    subjects = [row["subject"] for row in client.query(ACTIVE)]
+    return {one["name"]: _predicted(client, one, subjects) for one in client.models() if one["deployed"]}
+
+
+def _predicted(client: Client, model: ModelSummary, subjects: list[str]) -> dict[str, Any]:
+    from hindcast.client import ApiError
+
+    name, said = model["name"], list[dict[str, Any]]()
+    if subjects:
+        try:
+            found = client.predict_many(name, [{"user_id": subject} for subject in subjects])
+            said = [{"user_id": s, **one} for s, one in zip(subjects, found, strict=True) if "error" not in one]
+        except ApiError:
+            said = []  # a model of something else than people
+    newest = [] if said else client.query(NEWEST.format(name=name.replace("'", "''")))
+    return {
+        "variants": model["deployed"],
+        "metric": model["metric"],
+        "score": model["score"],
+        "predictions": said,
+        "newest": newest,
     }
 
 

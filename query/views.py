@@ -46,14 +46,19 @@ _LISTS = re.compile(r"\b(show|information_schema|duckdb_\w+|pg_\w+|sqlite_\w+|pr
 _BY_PERSON = (USER_INTERACTIONS.name, BUSINESS_EVENTS.name, WEBSITE_ANALYTICS.name, SESSIONS.name)
 TOLD = "coalesce(try_cast(split_part(cause, ':', 2) AS BIGINT), -1)"
 """Place of the event that defined a metric as it is counted in this sample."""
-VIEWS: Mapping[str, View] = {
-    LATEST: View(
-        "Of each window of `metrics` the sample with the highest revision, as the newest definition counts it; or the "
-        "one of `past_metrics`, where an import has brought rows of it.",
-        METRICS.name,
-        # No WITH: what is named there and used twice is kept in memory as a whole, however little of it is asked for.
-        f"""SELECT every.* EXCLUDE (again) FROM (
-          SELECT *, false AS again FROM metrics WHERE revision IS NOT NULL UNION ALL SELECT *, true FROM past_metrics
+
+
+def latest(within: str = "") -> str:
+    """A SELECT of the samples of ``metrics_latest``.
+
+    ``within``: a condition on each of them, which spares the files that cannot have such; it has to hold of all samples of a
+    window, or of none, as one on ``time`` or ``start`` does.
+    """
+    live, past = (f" AND {within}", f" WHERE {within}") if within else ("", "")
+    # No WITH: what is named there and used twice is kept in memory as a whole, however little of it is asked for.
+    return f"""SELECT every.* EXCLUDE (again) FROM (
+          SELECT *, false AS again FROM metrics WHERE revision IS NOT NULL{live}
+          UNION ALL SELECT *, true FROM past_metrics{past}
         ) every SEMI JOIN (
           SELECT source, max({TOLD}) AS told FROM (
             SELECT source, cause FROM metrics WHERE revision IS NOT NULL UNION ALL SELECT source, cause FROM past_metrics
@@ -61,7 +66,15 @@ VIEWS: Mapping[str, View] = {
         ) newest ON every.source IS NOT DISTINCT FROM newest.source AND {TOLD} = newest.told
         QUALIFY 1 = row_number() OVER (
           PARTITION BY metric, key, start, width_us ORDER BY again DESC, revision DESC, row_offset DESC
-        )""",
+        )"""
+
+
+VIEWS: Mapping[str, View] = {
+    LATEST: View(
+        "Of each window of `metrics` the sample with the highest revision, as the newest definition counts it; or the "
+        "one of `past_metrics`, where an import has brought rows of it.",
+        METRICS.name,
+        latest(),
         (METRICS.name, PAST_METRICS.name),
     ),
     SESSIONS_LATEST: View(

@@ -10,15 +10,10 @@ from math import inf
 from typing import Any
 
 from actors.definitions.inventory import Inventory
-from actors.followers import Follower
-from actors.views import Frame, Place
 from events.errors import Rejected, Transient
-from serve.following import Following
+from serve.copies import TopicCopies
 from serve.hosts import Hosts
 from serve.keys import key_hash, source_of
-
-FOLLOW_S = 20.0
-
 
 SIGN_IN = "to open the page in a browser, use the link that `hindcast up` printed, or `hindcast link` for a new one"
 
@@ -63,28 +58,23 @@ class Access:
     """Keys and definitions as the directory has them, kept up to date by following its topics."""
 
     def __init__(self, hosts: Hosts, tenant: str) -> None:
-        self._hosts = hosts
-        self._tenant = tenant
-        self._cell = f"{tenant}/directory/0"
-        self._places: dict[str, Place | None] = {"keys": None, "definitions": None, "links": None}
-        self._data: dict[str, dict[str, Any]] = {"keys": {}, "definitions": {}, "links": {}}
-        self._asking = asyncio.Lock()
+        self._copies = TopicCopies(hosts, tenant, f"{tenant}/directory/0", ("keys", "definitions", "links"))
         self._inventory: tuple[Mapping[str, Any], Inventory] | None = None
 
     @property
     def keys(self) -> Mapping[str, Mapping[str, Any]]:
         """By hash."""
-        return self._data["keys"]
+        return self._copies["keys"]
 
     @property
     def definitions(self) -> Mapping[str, Mapping[str, Any]]:
         """By ``<kind>/<name>``; see the topic ``definitions``."""
-        return self._data["definitions"]
+        return self._copies["definitions"]
 
     @property
     def inventory(self) -> Inventory:
         """The definitions in the form that the validator needs; built again only when they have changed."""
-        found = self._data["definitions"]
+        found = self._copies["definitions"]
         if self._inventory is None or self._inventory[0] is not found:
             self._inventory = found, Inventory.of(found)
         return self._inventory[1]
@@ -92,23 +82,15 @@ class Access:
     @property
     def links(self) -> Mapping[str, Mapping[str, Any]]:
         """Links that open the page once, by hash."""
-        return self._data["links"]
+        return self._copies["links"]
 
     async def follow(self) -> None:
         """Run for the life of the replica; see ``serve.following``."""
-        await Following("access list", self._step).run()
-
-    async def _step(self, me: Follower) -> None:
-        self._take(
-            await self._hosts.changes(self._hosts.where.host_of(self._cell), self._tenant, self._places, FOLLOW_S, me)
-        )
+        await self._copies.follow("access list")
 
     async def refresh(self) -> None:
         """Ask the directory for its newest keys and definitions. Raises ``Transient``."""
-        async with self._asking:
-            self._take(
-                await self._hosts.changes(self._hosts.where.host_of(self._cell), self._tenant, self._places, 0.0)
-            )
+        await self._copies.refresh()
 
     async def until(self, topic: str, entry: str, present: bool, timeout_s: float = 5.0, *, version: int = 0) -> None:
         """Wait until ``entry`` (``version`` of it, or a later one) is in ``topic``, or is not: then a command that was
@@ -121,21 +103,8 @@ class Access:
             await asyncio.sleep(0.005)
 
     def _shows(self, topic: str, entry: str, present: bool, version: int) -> bool:
-        found = self._data[topic].get(entry)
+        found = self._copies[topic].get(entry)
         return (found is not None and found.get("version", 0) >= version) if present else found is None
-
-    def _take(self, frames: list[Frame]) -> None:
-        for frame in frames:
-            topic, place = frame.topic, self._places[frame.topic]
-            if frame.op == "snap":
-                self._data[topic] = dict(frame.data)
-            elif frame.op == "delta" and place and place.seq == frame.prev:
-                merged = {**self._data[topic], **frame.data}
-                self._data[topic] = {k: v for k, v in merged.items() if v is not None}
-            elif frame.op == "delta":
-                continue  # it came by two ways: what it holds is here already
-            if frame.op != "stale" or (place and place.seq == frame.seq):
-                self._places[topic] = Place(frame.epoch, frame.seq, frame.stale)
 
     async def principal(self, key: str | None) -> Principal:
         """Who holds ``key``. Raises ``Denied``; an unknown key is looked up anew once, for it may be new."""

@@ -11,32 +11,46 @@ from fastapi import FastAPI
 
 from actors.definitions.source import SOURCE_SECTIONS
 from actors.parts import router_at
+from analytics.service_level import ServiceLevel
 from events import catalog
 from serve import page, plug_ins, problems
 from serve.description import described
 from serve.gateway import Gateway
 from serve.limits import BodyLimit
+from serve.measuring import Measuring
 from serve.origins import Origins
 from serve.routes import (
+    acknowledging,
+    alerting,
+    annotations,
+    business,
     commands,
     dead_letters,
     definitions,
+    features,
     identities,
     imports,
     ingest,
     interactions,
+    model_changes,
+    models,
     notifications,
     operation,
+    operational,
     optimizing,
     otlp,
     past,
     placement,
     plans,
+    predict,
     query,
     questions,
+    ranges,
     read,
     segment,
     session,
+    shares,
+    silences,
     tables,
     webhooks,
 )
@@ -54,10 +68,14 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         gateway = app.state.gateway = Gateway(spec)
-        following = [asyncio.create_task(deed) for deed in (gateway.hosts.follow(), gateway.access.follow())]
+        deeds = [gateway.hosts.follow(), gateway.access.follow()]
+        if gateway.predictor:
+            deeds.append(gateway.predictor.follow())
+        following = [asyncio.create_task(deed) for deed in deeds]
         yield
         for task in following:
             task.cancel()
+        gateway.apart.close()
         gateway.log.close()
 
     app = FastAPI(
@@ -71,12 +89,38 @@ def create_gateway(spec: GatewaySpec) -> FastAPI:
     )
     app.add_middleware(BodyLimit, most=spec.max_body_bytes)
     app.add_middleware(Origins, origins=spec.cors_origins)
+    app.state.service_level = ServiceLevel()
+    app.add_middleware(Measuring, level=app.state.service_level)
     problems.install(app)
     for first in (ingest, segment):
         app.router.routes.extend(first.router.routes)  # as its own: an included router is searched twice a request
-    asked = (read, query, questions, identities, dead_letters, optimizing, interactions, past, tables)
-    told = (imports, definitions, plans, operation, placement, webhooks)
-    for routes in (commands, notifications, session, *asked, *told):
+    asked = (
+        ranges,
+        read,
+        query,
+        questions,
+        business,
+        features,
+        identities,
+        dead_letters,
+        optimizing,
+        interactions,
+        past,
+        tables,
+    )
+    told = (
+        imports,
+        annotations,
+        shares,
+        definitions,
+        plans,
+        operation,
+        operational,
+        placement,
+        webhooks,
+    )
+    learned = (models, model_changes, predict)
+    for routes in (commands, alerting, acknowledging, silences, notifications, session, *asked, *told, *learned):
         app.include_router(routes.router)
     app.include_router(otlp.router(shown=spec.otlp))
     app.include_router(segment.settings_router)

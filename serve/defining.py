@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from actors import ledger
+from actors.collectors.arrivals import CONFLICT
 from actors.definitions.changes import differences
 from actors.definitions.checking import Accepted, Wanted, accept, refuse_removal, warnings
 from actors.definitions.inventory import Inventory, Key
@@ -17,8 +18,11 @@ from events.nearest import did_you_mean
 from query.history import History
 from query.series import seen_series
 from serve.gateway import Gateway
-from serve.problems import Missing, Owned
+from serve.problems import Changed, Missing, Owned
 from serve.telling import Command, tell
+
+NOTHING = -1
+"""The version of what is not there."""
 
 
 class Difference(BaseModel):
@@ -85,10 +89,14 @@ async def _among(gateway: Gateway, *, rules: bool) -> Inventory:
     return Inventory(gateway.access.inventory.specs, seen, topics)
 
 
-async def define(gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: bool = False) -> list[Change]:
+async def define(
+    gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: bool = False, *, after: int | None = None
+) -> list[Change]:
     """Check ``wanted`` together and commit what differs from what holds, all or nothing; returns once it is in effect.
 
-    Raises ``Rejected`` (field, reason, remedy), ``Owned`` for what a file declares, ``Transient``.
+    ``after``: the version of the one definition that this change is made of (-1: there was none). Of two changes of one
+    version the second is refused, however close they come. Raises ``Rejected`` (field, reason, remedy), ``Owned`` for what
+    a file declares, ``Changed`` for a change of another version than the one that holds, ``Transient``.
     """
     await gateway.access.refresh()
     held = gateway.access.definitions
@@ -98,6 +106,8 @@ async def define(gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: b
     told = [one for one, change in zip(accepted, changes, strict=True) if change.change != "same"]
     for one in told:
         _refuse_owned(one.key, held.get(one.key.text))
+        if after is not None:
+            _refuse_changed(one.key, held.get(one.key.text), after)
     if dry_run:
         return changes
     if told:
@@ -114,7 +124,11 @@ async def define(gateway: Gateway, wanted: Sequence[Wanted], by: str, dry_run: b
             )
             for one in told
         ]
-        committed = await tell(gateway, commands)
+        once = None if after is None or len(told) > 1 else f"{told[0].key.text} after {after}"
+        committed = await tell(gateway, commands, once)
+        if once is not None and committed.verdict[0] == CONFLICT:
+            await gateway.access.refresh()
+            _refuse_changed(told[0].key, gateway.access.definitions.get(told[0].key.text), after)
         for place, one in enumerate(told, committed.offset):
             await gateway.access.until("definitions", one.key.text, present=True, version=place)
     for change in changes:
@@ -146,6 +160,20 @@ def _change(accepted: Accepted, held: Mapping[str, Any] | None) -> Change:
     return Change(
         kind=key.kind, name=key.name, change=word, differences=found, warnings=[*accepted.warnings], definition=None
     )
+
+
+def _refuse_changed(key: Key, held: Mapping[str, Any] | None, after: int | None) -> None:
+    """Raises ``Changed`` where another version holds than the one that a change is made of."""
+    if held is None:
+        if after != NOTHING:
+            raise Changed("after", f"{key.kind} {key.name!r} was removed meanwhile; save it anew, or let it be")
+    elif held["version"] != after:
+        who = held["by"] or "somebody"
+        raise Changed(
+            "after",
+            f"{key.kind} {key.name!r} was changed meanwhile, by {who}: version {held['version']} holds. Look at it, "
+            "then make your change of that one",
+        )
 
 
 def _refuse_owned(key: Key, held: Mapping[str, Any] | None) -> None:

@@ -13,14 +13,17 @@ from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from actors.definitions.inventory import Key
-from events.catalog import USER_INTERACTIONS
+from events.catalog import PREDICTIONS, USER_INTERACTIONS
 from events.log import LogReader, LogUpkeep
+from query.apart.pool import Pool
 from query.optimizing.optimizer import AnalyticsOptimizer
 from serve.access import Access, Denied, NoKey, Principal
 from serve.batching import CollectorBatching
 from serve.hosts import Hosts
 from serve.interactions import Interactions
 from serve.otlp.door import OtlpDoor
+from serve.predicting.calls import ServeReplicas
+from serve.predicting.door import Predictor
 from serve.querying import Queries
 from serve.spec import GatewaySpec
 from serve.webhooks.door import WebhookDoor
@@ -47,11 +50,14 @@ class Gateway:
         self.interactions = Interactions(self.hosts, doors, spec.max_ahead_us, self._plans)
         self.control = CollectorBatching(self.hosts, f"{spec.tenant}/control/0")
         self.queries = Queries(spec.queries)
+        self.apart = Pool(spec.log, spec.tenant, self.queries.limits)
         cache_bytes = spec.queries.cache_mb << 20
-        self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits, cache_bytes)
+        self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits, cache_bytes, self.apart)
         self.webhooks = WebhookDoor(self.hosts, spec.tenant, dict(spec.webhooks), spec.secrets)
         self.otlp = OtlpDoor(self.hosts, spec.tenant) if spec.otlp else None
         self._collectors: dict[str, CollectorBatching] = {}
+        answered = self.collector(PREDICTIONS.name)
+        self.predictor = Predictor(self.hosts, spec.tenant, answered, ServeReplicas()) if spec.models else None
         self.counters = Counters()
         self.started = time.time()
 

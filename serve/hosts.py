@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import ray
@@ -23,6 +23,9 @@ from actors.views import Frame, Place
 from actors.workers import Health
 from events.errors import Elsewhere, Fenced, Rejected, Transient
 from serve.following import Following
+
+if TYPE_CHECKING:
+    from actors.analyzers.features import Told
 
 R = TypeVar("R")
 OURS = (Rejected, Transient, Fenced)
@@ -145,6 +148,13 @@ class Hosts:
         """What a topic of ``cell`` showed at a commit. Raises ``Transient`` where its host does not answer in time."""
         host = self.where.host_of(cell)
         return await self._call(host, lambda h: h.view_at.remote(cell, topic, commit), ANSWER_S)
+
+    async def features(
+        self, cell: str, subjects: Sequence[str], names: Sequence[str] | None = None
+    ) -> tuple[int, Told]:
+        """The features of ``subjects`` as they are live, and the moment (us UTC); see ``Host.features``."""
+        host = self.where.host_of(cell)
+        return await self._call(host, lambda h: h.features.remote(cell, list(subjects), names), ANSWER_S)
 
     async def followers(self) -> list[Followed]:
         """Everybody who follows a host's topics, as those hosts say that answer."""

@@ -26,6 +26,7 @@ from actors.views import Frame, Place
 from events.errors import Rejected, Transient
 from serve.following import Following
 from serve.gateway import Gateway, foreign
+from serve.routes.shares import look_up, topics_of
 from serve.spec import GatewaySpec
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class Client:
     sent: int = 0
     acked: int = 0
     hz: float = DEFAULT_HZ
+    only: frozenset[str] | None = None
+    """The topics that it may follow; None: all."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, message: dict[str, Any]) -> None:
@@ -157,7 +160,7 @@ class Hub:
         if code := await self._refusal(socket):
             await socket.close(code)
             return
-        client = Client(socket)
+        client = Client(socket, only=await self._only(socket))
         self._clients.add(client)
         await client.send({"op": "welcome", "hb": HEARTBEAT_S, "win": WINDOW})
         tasks = [asyncio.create_task(deed(client)) for deed in (self._listen, self._write, self._beat)]
@@ -177,13 +180,32 @@ class Hub:
             await self._hear(client, await client.socket.receive_text())
 
     async def _refusal(self, socket: WebSocket) -> int | None:
-        if foreign(socket) and socket.headers.get("origin") not in self._gateway.spec.cors_origins:
+        if (
+            socket.query_params.get("share") is None
+            and foreign(socket)
+            and socket.headers.get("origin") not in self._gateway.spec.cors_origins
+        ):
             return FORBIDDEN_ORIGIN
         try:
-            (await self._gateway.access.principal(self._gateway.key_of(socket))).require("query")
+            await self._may_look(socket)
         except (Rejected, Transient):
             return UNAUTHORISED
         return None
+
+    async def _may_look(self, socket: WebSocket) -> None:
+        """Raises ``Rejected`` where its key, or the link that it was opened by, may not look (any more)."""
+        token = socket.query_params.get("share")
+        if token is not None:
+            await look_up(self._gateway, token)
+        else:
+            (await self._gateway.access.principal(self._gateway.key_of(socket))).require("query")
+
+    async def _only(self, socket: WebSocket) -> frozenset[str] | None:
+        """The topics that the link of a socket shows; None where it was opened by a key."""
+        token = socket.query_params.get("share")
+        if token is None:
+            return None
+        return topics_of(self._gateway, await look_up(self._gateway, token))
 
     async def _hear(self, client: Client, text: str) -> None:
         try:
@@ -210,7 +232,8 @@ class Hub:
     async def _subscribe(self, client: Client, wanted: Subscribe) -> None:
         if len(client.topics) >= MAX_TOPICS:
             return await client.send({"op": "error", "code": "too_many_topics", "message": f"{MAX_TOPICS} at most"})
-        if wanted.topic not in self._gateway.hosts.where.shown_by:
+        hidden = client.only is not None and wanted.topic not in client.only
+        if hidden or wanted.topic not in self._gateway.hosts.where.shown_by:
             message = f"there is no topic {wanted.topic[:80]!r}"
             return await client.send(
                 {"op": "error", "code": "unknown_topic", "message": message, "topic": wanted.topic}
@@ -256,7 +279,7 @@ class Hub:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             try:
-                (await self._gateway.access.principal(self._gateway.key_of(client.socket))).require("query")
+                await self._may_look(client.socket)
             except Rejected as error:
                 await client.socket.close(UNAUTHORISED)
                 raise WebSocketDisconnect(UNAUTHORISED) from error

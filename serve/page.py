@@ -10,14 +10,17 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from serve.gateway import gateway_of
 from serve.routes.session import open_link
+from serve.routes.shares import open_shared
 
 ASSETS = Path(__file__).parent / "ui"
+POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
 HEADERS = {
-    "content-security-policy": (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-    ),
+    "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
@@ -44,6 +47,11 @@ def install(app: FastAPI) -> None:
             return await open_link(request, token)
         return await page.get_response(page.get_path(request.scope), request.scope)
 
+    async def shared(request: Request) -> Response:
+        index = await page.get_response("index.html", request.scope)
+        return await open_shared(gateway_of(request), request.path_params["token"], index, POLICY)
+
+    app.add_route("/shared/{token}", shared, methods=["GET"], include_in_schema=False)
     names = [path.name for path in ASSETS.iterdir() if path.is_file() and path.name != "index.html"]
     for path in ("/", "/assets/{name:path}", "/docs", "/docs/{name:path}", *(f"/{name}" for name in sorted(names))):
         app.add_route(path, file, methods=["GET"], include_in_schema=False)

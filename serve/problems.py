@@ -42,12 +42,17 @@ class Owned(Rejected):
     """It belongs to a configuration file, which the reason names (409)."""
 
 
+class Changed(Rejected):
+    """Somebody else changed it meanwhile (409)."""
+
+
 STATUS: dict[type[Rejected], int] = {
     Denied: 401,
     NoKey: 401,
     Forbidden: 403,
     Withheld: 403,
     Owned: 409,
+    Changed: 409,
     TooLarge: 413,
     UnsupportedMedia: 415,
     NotAcceptable: 406,
@@ -57,7 +62,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Failure, "description": "No API key, or an unknown one"},
     403: {"model": Failure, "description": "The key lacks the scope"},
     404: {"model": Failure, "description": "There is no such thing"},
-    409: {"model": Failure, "description": "A configuration file declares it: change it there"},
+    409: {"model": Failure, "description": "A configuration file declares it, or it was changed meanwhile"},
     413: {"model": Failure, "description": "The body is too large"},
     429: {"model": Failure, "description": "The disk is nearly full: again after Retry-After seconds"},
     503: {"model": Failure, "description": "Not now: try again after Retry-After seconds"},

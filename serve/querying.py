@@ -10,7 +10,7 @@ from typing import TypeVar
 from fastapi import Request
 
 from events.errors import Transient
-from query.engine import Limits, Stop, Stopped
+from query.bounds import Limits, Stop, Stopped
 from serve.spec import QueryBounds
 
 T = TypeVar("T")

@@ -7,6 +7,7 @@ After its commit the letter is marked by ``row.replayed`` on the same stream, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -14,7 +15,9 @@ import pyarrow as pa
 from actors.collectors.arrivals import ACCEPTED, CONFLICT, REUSED
 from events.catalog import DEAD_LETTERS, REPLAYED, USER_INTERACTIONS, rows
 from events.errors import Rejected
-from query.engine import Engine, Stop
+from query.apart.deeds import statement
+from query.apart.desk import Doer
+from query.bounds import Stop
 from serve.ingest import mending
 from serve.ingest.verdicts import Fault
 
@@ -56,27 +59,23 @@ class Wanted(NamedTuple):
     """Those that were replayed, too."""
 
 
-def letters(
-    engine: Engine, tenant: str, wanted: Wanted, limit: int, stop: Stop | None = None
-) -> tuple[list[Letter], int]:
+def letters(doer: Doer, wanted: Wanted, limit: int, stop: Stop | None = None) -> tuple[list[Letter], int]:
     """The newest ``limit`` letters, newest first, and how many there are."""
     said = {"place": wanted.place, "stream": wanted.stream, "field": wanted.field, "reason": wanted.reason}
     parameters: dict[str, Any] = {name: value for name, value in said.items() if value}
-    sql = {
+    conditions = {
         "place": "d.producer || ':' || d.row_offset = $place",
         "stream": "d.stream = $stream",
         "field": "d.field = $field",
         "reason": "contains(d.reason, $reason)",
     }
-    where = [sql[name] for name in parameters]
+    where = [conditions[name] for name in parameters]
     if wanted.since_us:
         where.append(f"epoch_us(d.time) >= {int(wanted.since_us)}")
     if not wanted.replayed:
         where.append("r.cause IS NULL")
-    with engine.open(tenant=tenant, commands=False, stop=stop) as session:
-        found = session.run(
-            _SQL.format(where=" AND ".join(where) or "true", limit=limit), parameters or None, rows=limit
-        )
+    sql = _SQL.format(where=" AND ".join(where) or "true", limit=limit)
+    found = doer.do(partial(statement, sql=sql, parameters=parameters or None, rows=limit), stop)
     listed = found.table.to_pylist()
     total = listed[0]["total"] if listed else 0
     return [Letter(*(row[name] for name in _NAMES)) for row in listed], total

@@ -29,6 +29,16 @@ class QueryBounds:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelBounds:
+    """Where stored models are, and what bounds a request for predictions."""
+
+    artifacts: Path
+    max_model_mb: int = 64
+    max_rows: int = 100_000
+    require_approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GatewaySpec:
     """All that the gateway needs to know; it reads no settings of its own."""
 
@@ -45,6 +55,8 @@ class GatewaySpec:
     max_ahead_us: int = 600_000_000
     """How far ahead of this machine's clock the time of an event may be."""
     queries: QueryBounds = QueryBounds()
+    objective: float = 0.999
+    """The share of requests that is to be good: what the burn rate is measured by."""
     otlp: bool = False
     """Whether OpenTelemetry may send here."""
     webhooks: tuple[tuple[str, Endpoint], ...] = ()
@@ -53,6 +65,8 @@ class GatewaySpec:
     """The folder of the secrets that ``file:NAME`` names."""
     source_sections: tuple[tuple[str, type[SourceSection]], ...] = ()
     """The settings of each kind of source, by its name: sources that are defined are checked by them."""
+    models: ModelBounds | None = None
+    """None: the part ``models`` is off."""
     routes: tuple[str, ...] = ()
     """``module:name`` of the routers of our own parts that are on; each asks by itself who it is (``ASKS_ITSELF``)."""
     plug_ins: tuple[PlugIn, ...] = ()

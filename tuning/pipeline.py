@@ -17,6 +17,7 @@ from tuning.recorder import Event
 from tuning.report import Candidate, Registration, Report, Score
 from tuning.run.engine import run
 from tuning.run.notebook import watcher
+from tuning.run.outcome import Outcome
 from tuning.run.report_builder import report_of
 
 Watch = Callable[[Progress], None]
@@ -25,11 +26,12 @@ MODEL_FILE, RESULT_FILE = "model.skops", "result.json"
 
 @dataclass(frozen=True)
 class Result:
-    """A run's model (live, and as ``blob``) and its report."""
+    """A run's model (live, and as ``blob``) and its report; ``outcome`` is what these were made of."""
 
     model: TableModel
     blob: bytes
     report: Report
+    outcome: Outcome
 
     def write(self, folder: Path) -> None:
         """Write ``model.skops`` and then ``result.json``, which names the model's hash."""
@@ -59,7 +61,7 @@ def fit_table(
     kind = "model.registered" if verdict.registered else "model.refused"
     assert report.artifact is not None
     say(config, kind, verdict.model_dump() | {"sha256": report.artifact.sha256})
-    result = Result(outcome.model, blob, report)
+    result = Result(outcome.model, blob, report, outcome)
     keep(result)
     ended = {"elapsed_s": time.monotonic() - config.started, "score": report.main().value}
     if outcome.stopped == "interrupted":

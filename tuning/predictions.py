@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from analytics.models.arrays import Arrays
 from analytics.models.blob import from_bytes
 from analytics.models.schema import WrongInput
 from analytics.models.table import TableModel
 from files.tables import Read
-from tuning.data.tables import Arrays, read_for, rows_of
+from tuning.data.tables import read_for, rows_of
 from tuning.pipeline import MODEL_FILE, RESULT_FILE
 from tuning.report import read_report
 

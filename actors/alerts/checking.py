@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf, nextafter
 
+from analytics.expressions import Joint, Threshold, duration
 from analytics.rules import Comparison, Condition
 from events.errors import Rejected
 from events.nearest import did_you_mean
@@ -38,6 +39,7 @@ class Measure:
     value: bool = False
     distinct: bool = False
     sketches: bool = True
+    width_s: float = 10.0
 
     @property
     def aggregates(self) -> tuple[str, ...]:
@@ -59,11 +61,15 @@ class Measure:
         return f"asks for {aggregate}, which the metric {self.name!r} does not have: it has {has}; {remedy}"
 
 
-def check(condition: Condition, threshold: float, measures: Sequence[Measure], seen: Seen | None = None) -> list[str]:
+def check(
+    condition: Condition | Joint, threshold: float, measures: Sequence[Measure], seen: Seen | None = None
+) -> list[str]:
     """What to warn of, a sentence each. ``seen``: None where it is not known what has samples.
 
     Raises ``Rejected("condition", why)`` for a condition that can never hold.
     """
+    if isinstance(condition, Joint):
+        return _check_joint(condition, threshold, measures, seen)
     fitting = _fitting(condition, measures)
     impossible = [not _can_hold(group, threshold) for group in condition.alternatives]
     if all(impossible):
@@ -77,6 +83,61 @@ def check(condition: Condition, threshold: float, measures: Sequence[Measure], s
     if seen is not None:
         warnings += _unseen(condition, fitting, seen)
     return warnings
+
+
+def _check_joint(joint: Joint, threshold: float, measures: Sequence[Measure], seen: Seen | None) -> list[str]:
+    """The same for a condition over several series: each must be one that there can be, and their keys must go together."""
+    warnings: list[str] = []
+    fitting: dict[str, Measure] = {}
+    widths: dict[str, float] = {}
+    for series in joint.series:
+        one = Condition(series.metric, series.key, ((Comparison(series.aggregate, ">", None),),))
+        found = _fitting(one, measures)
+        fitting[series.metric] = found[0]
+        widths[series.metric] = found[0].width_s
+        if series.over_us and series.over_us < found[0].width_s * 1e6:
+            raise Rejected(
+                "condition",
+                f"has the range {duration(series.over_us)}, but {series.metric!r} has windows of {found[0].width_s:g} s",
+            )
+        if series.back_us and not series.over_us:
+            warnings.append(
+                f"{series.metric}.{series.aggregate} is compared with one single window of the past; a range such as [1h] "
+                "is steadier"
+            )
+        if seen is not None:
+            warnings += _unseen(one, found, seen)
+    keys = {fitting[s.metric].key for s in joint.series if s.key is None and fitting[s.metric].key}
+    if len(keys) > 1:
+        raise Rejected(
+            "condition",
+            f"joins metrics with different keys ({', '.join(sorted(map(str, keys)))}), which never are the same; name one "
+            'with {key="…"}',
+        )
+    if not joint.uses_threshold():
+        warnings.append(f"the threshold {threshold:g} is not used: the condition does not say `threshold`")
+    return list(dict.fromkeys(warnings))
+
+
+def check_clear(condition: Condition | Joint, threshold: float, clear: float | None) -> None:
+    """Raises ``Rejected`` for a clear threshold at which an alert would end before it can begin."""
+    if clear is None:
+        return
+    if isinstance(condition, Joint):
+        if not condition.uses_threshold():
+            raise Rejected("clear_threshold", "needs a condition that says `threshold`")
+        first = condition.first
+        ops = {first.op} if isinstance(first.right, Threshold) else set[str]()
+    else:
+        ops = {c.op for group in condition.alternatives for c in group if c.bound is None}
+        if not ops:
+            raise Rejected("clear_threshold", "needs a condition that says `threshold`")
+    for op in ops:
+        if (op in (">", ">=") and clear > threshold) or (op in ("<", "<=") and clear < threshold):
+            side = "below" if op in (">", ">=") else "above"
+            raise Rejected("clear_threshold", f"must be {side} the threshold {threshold:g}, or equal, got {clear:g}")
+        if op in ("==", "!="):
+            raise Rejected("clear_threshold", f"means nothing beside `{op} threshold`")
 
 
 def _fitting(condition: Condition, measures: Sequence[Measure]) -> list[Measure]:

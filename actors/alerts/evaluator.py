@@ -16,25 +16,26 @@ from typing import Any
 
 import msgspec
 
+from actors.alerts import joining
+from actors.alerts.joining import Joined
+from actors.alerts.judging import NO_DATA_US, Judging
+from actors.alerts.raised import MOST, place_of, raised
 from actors.alerts.samples import Closed, Sample, read
-from actors.alerts.state import Closing, Instance, Known, Rule, State, alert_id
-from actors.alerts.telling import Telling
+from actors.alerts.state import Closing, Instance, Known, Rule, State
+from actors.alerts.telling import HISTORY_US, Telling
 from actors.alerts.wording import Wording, unit_of
 from actors.columns import times
 from actors.fold import Batch, Outputs
 from actors.ledger import spoken
-from analytics.rules import Phase, Verdict, judge
-from analytics.runs import mended, newest, within
+from analytics.rules import Phase, Verdict
+from analytics.runs import newest
 from events.catalog import ALERTS, CLOCK, CONTROL, METRICS, OUTBOX
 
-NO_DATA_US = 600_000_000
-"""A condition that has been unknown for this long is a matter of the rule's ``no_data``."""
 DAY_US = 86_400_000_000
 """After this long without rows a key sleeps, unless an alert of it is pending or fires; what held is forgotten, too."""
 MOST_RUNS = 64
 STEP_US = 5_000_000
 """The most that one tick counts: while the system was down, nothing stood still."""
-MOVES = {Phase.PENDING: "alert.pending", Phase.FIRING: "alert.fired", Phase.RESOLVED: "alert.resolved"}
 
 
 @dataclass
@@ -43,24 +44,28 @@ class AlertEvaluator:
 
     bound_us: int = 5_000_000
     wording: Wording = field(default_factory=Wording)
+    tells: bool = True
+    """Whether anybody is told: of a backtest nobody is."""
     name: str = "alert_evaluator"
     version: int = 3
     reads: tuple[str, ...] = (CONTROL.name, METRICS.name, CLOCK.name)
     writes: tuple[str, ...] = (ALERTS.name, OUTBOX.name)
     _telling: Telling = field(init=False, repr=False)
+    _judging: Judging = field(init=False, repr=False)
 
     def initial(self) -> State:
         return State()
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        self._telling = Telling(self.bound_us, replace(self.wording, units=state.units))
+        self._telling = Telling(self.bound_us, replace(self.wording, units=state.units), state, self.tells)
+        self._judging = Judging(state, self._telling)
         match batch.stream:
             case CONTROL.name:
                 for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():
                     at = int(row["time"].timestamp() * 1e6)
                     self._command(state, row["type"], row["subject"], json.loads(row["data"]), at)
             case METRICS.name:
-                for row in read(batch, state.by_metric):
+                for row in read(batch, state.by_metric, state.joint_by_metric):
                     self._sample(state, row) if isinstance(row, Sample) else self._close(state, row)
             case _:
                 for now in times(batch.table, "time").tolist():
@@ -70,6 +75,10 @@ class AlertEvaluator:
     # -- commands ------------------------------------------------------------------------------------------------
 
     def _command(self, state: State, type_: str, subject: str, data: Mapping[str, Any], at: int) -> None:
+        kind, _, word = type_.partition(".")
+        if word in ("defined", "removed"):
+            spec = spoken(type_, data)[2] if word == "defined" else None
+            self._telling.router(at).defined(kind, subject, spec, str(data.get("by", "")), at)
         match type_:
             case "rule.defined" | "rule.created":
                 rule = msgspec.convert(spoken(type_, data)[2], Rule)
@@ -83,12 +92,19 @@ class AlertEvaluator:
                 state.units.pop(subject, None)
             case "alert.acknowledged":
                 self._acknowledge(state, subject, str(data.get("by", "")), at)
+            case "alert.raised":
+                self._raise(state, subject, data, at)
+            case "silence.created":
+                self._telling.router(at).silence(subject, data, at)
+            case "silence.ended":
+                self._telling.router(at).silence_ended(subject)
             case _:
                 pass
 
     def _withdraw(self, state: State, name: str, at: int, successor: Rule | None) -> None:
         """A rule goes or changes: what it had firing is resolved; keys that no rule asks about any more are forgotten."""
         rule = state.rules.pop(name, None)
+        state.joined.pop(name, None)
         if successor is not None:
             assert successor.metric  # its condition is read here, once, and not while samples wait
             state.rules[name] = successor
@@ -99,9 +115,10 @@ class AlertEvaluator:
             if instance.active:
                 type_ = "alert.resolved" if instance.phase is Phase.FIRING else "alert.calmed"
                 self._telling.tell(rule, key, instance, type_, at, now=state.now, note="the rule was changed")
-        if rule.metric not in state.by_metric:
-            state.known.pop(rule.metric, None)
-            state.forget_order()
+        for metric in rule.metrics:
+            if metric not in state.by_metric and metric not in state.joint_by_metric:
+                state.known.pop(metric, None)
+        state.forget_order()
 
     def _acknowledge(self, state: State, alert: str, by: str, at: int) -> None:
         for name, instances in sorted(state.instances.items()):
@@ -110,6 +127,25 @@ class AlertEvaluator:
                     rule = state.rules[name]
                     type_ = "alert.acknowledged"
                     self._telling.tell(rule, key, instance, type_, at, now=state.now, note=f"by {by}", by=by)
+        self._telling.router(at).acknowledged(alert)
+        for held in [held for held in state.raised.values() if held.id == alert]:
+            self._telling.say(held, "alert.acknowledged", at, note=f"by {by}", by=by)
+
+    def _raise(self, state: State, name: str, data: Mapping[str, Any], at: int) -> None:
+        """A program says that something is wrong, or that it is not any more."""
+        alert = raised(name, data, at)
+        place = place_of(name, alert.key)
+        before = state.raised.get(place)
+        if data.get("status") == "resolved":
+            if before is not None:
+                self._telling.say(state.raised.pop(place), "alert.resolved", at)
+        elif before is not None:
+            before.expires = alert.expires
+        else:
+            fresh = state.now - at <= HISTORY_US and len(state.raised) < MOST
+            if fresh:
+                state.raised[place] = alert
+            self._telling.say(alert, "alert.fired", at, told=fresh)
 
     # -- windows -------------------------------------------------------------------------------------------------
 
@@ -121,18 +157,21 @@ class AlertEvaluator:
             state.forget_order()
         newest_end = known.keys.get(sample.key, 0)
         judged_to = max(closing.until, newest_end)
+        if sample.figures is not None and (sample.past or sample.end > judged_to):
+            for rule in state.joint_by_metric[sample.metric]:
+                self._joined(state, rule, sample.metric, sample.key, sample.end, sample.width, sample.figures)
         if sample.past:
             pass  # it tells which keys there are
         elif sample.end <= judged_to:
-            for rule, verdict, value in sample.judged:
-                self._revise(state, rule, sample, verdict, value)
+            for rule, found in sample.judged:
+                self._judging.revise(rule, sample, found)
         else:
-            for rule, verdict, value in sample.judged:
+            for rule, found in sample.judged:
                 before = sample.end - sample.width
                 if closing.figures and (newest_end or state.by_definition(rule, closing) == sample.key):
-                    silence, figure = rule.judge_silence(closing.figures)
-                    self._judge(state, rule, sample.key, judged_to, before, sample.width, silence, figure)
-                self._judge(state, rule, sample.key, before, sample.end, sample.width, verdict, value)
+                    silence = rule.judge_silence(closing.figures)
+                    self._judging.judge(rule, sample.key, judged_to, before, sample.width, silence)
+                self._judging.judge(rule, sample.key, before, sample.end, sample.width, found)
         known.keys[sample.key] = max(newest_end, sample.end)
 
     def _close(self, state: State, closed: Closed) -> None:
@@ -141,13 +180,48 @@ class AlertEvaluator:
         closing.figures, closing.keyed = closed.figures, closed.keyed
         rules = state.rules_of(closed.definition)
         for rule in rules if not closed.past else ():
-            verdict, value = rule.judge_silence(closed.figures)
+            found = rule.judge_silence(closed.figures)
             known = state.known.get(rule.metric)
-            for key in self._silent(state, rule, closing, verdict):
+            for key in self._silent(state, rule, closing, found.verdict):
                 spoken = known.keys.get(key, 0) if known else 0
-                self._judge(state, rule, key, max(closed.start, spoken), closed.end, closed.width, verdict, value)
+                self._judging.judge(rule, key, max(closed.start, spoken), closed.end, closed.width, found)
         closing.until = max(closing.until, closed.end)
         self._forget(state, rules, closing.until)
+        for rule in state.joint_rules_of(closed.definition):
+            joined = state.joined.setdefault(rule.name, Joined())
+            for metric in rule.metrics:
+                if state.definition_of(metric) == closed.definition and closed.start:
+                    joined.begun[metric] = min(joined.begun.get(metric, closed.start), closed.start)
+            if not closed.past:
+                self._join(state, rule)
+
+    def _joined(
+        self, state: State, rule: Rule, metric: str, key: str, end: int, width: int, figures: Mapping[str, float]
+    ) -> None:
+        assert rule.joint is not None
+        joining.take(state.joined.setdefault(rule.name, Joined()), rule.joint, metric, key, end, width, figures)
+
+    def _join(self, state: State, rule: Rule) -> None:
+        """Judge a rule over several series at each moment up to which all of them are closed now."""
+        about, joined = rule.joint, state.joined.setdefault(rule.name, Joined())
+        closings = {metric: state.closings.get(state.definition_of(metric)) for metric in rule.metrics}
+        if about is None or not all(closing and closing.until for closing in closings.values()):
+            return
+        there = {metric: closing for metric, closing in closings.items() if closing is not None}
+        widths = {metric: closing.width for metric, closing in there.items()}
+        keyed = {metric: closing.keyed for metric, closing in there.items()}
+        silence = {metric: closing.figures for metric, closing in there.items()}
+        for after, to in joining.moments(joined, about, widths, min(closing.until for closing in there.values())):
+            instances = state.instances.get(rule.name, {})
+            keys = joining.keys_at(joined, about, keyed) | {k for k, i in instances.items() if i.active}
+            for key in sorted(keys):
+                figures = joining.figures_at(joined, about, key, to, widths, keyed, silence)
+                self._judging.judge(rule, key, after, to, to - after, rule.judge_joint(figures))
+        joining.forget(joined, about, widths)
+        self._tidy(state, rule, joined.until)
+        for metric in rule.metrics:
+            if metric not in state.by_metric and (known := state.known.get(metric)):
+                known.keys = {k: end for k, end in known.keys.items() if end > joined.until - DAY_US}
 
     def _silent(self, state: State, rule: Rule, closing: Closing, verdict: Verdict) -> list[str]:
         """The keys at which a silence of this verdict can change anything, in order."""
@@ -156,91 +230,6 @@ class AlertEvaluator:
         if verdict is Verdict.BREACHED or (verdict is Verdict.UNKNOWN and rule.no_data == "fire"):
             keys |= state.keys_of(rule, closing)
         return sorted(keys)
-
-    def _judge(
-        self, state: State, rule: Rule, key: str, after: int, to: int, width: int, verdict: Verdict, value: float | None
-    ) -> None:
-        """Take the verdict on every window that ends in (after, to], all alike, for the first time."""
-        first = (after // width + 1) * width
-        if first > to:
-            return
-        instances = state.instances.setdefault(rule.name, {})
-        instance = instances.get(key)
-        if instance is None:
-            if verdict is Verdict.FINE or (verdict is Verdict.UNKNOWN and rule.no_data != "fire"):
-                return
-            instance = instances[key] = Instance()
-        if verdict is Verdict.UNKNOWN:
-            instance.blank = instance.blank or first - width
-            due = max(first, _grid(instance.blank + NO_DATA_US, width))
-            if due <= to:
-                self._no_data(state, rule, key, instance, due, width)
-            return
-        instance.blank, instance.value = 0, value
-        breached = verdict is Verdict.BREACHED
-        if breached and not instance.holding:
-            instance.runs.append((first, first))
-        if breached and not instance.active:
-            instance.began = instance.runs[-1][0]
-        instance.last = to
-        if not breached:
-            self._move(state, rule, key, instance, judge(instance.phase, False, 0, first, rule.for_us), first, width)
-            return
-        began = instance.runs[-1][0]
-        instance.runs[-1] = (began, to)
-        for at in (first, max(first, _grid(began + rule.for_us, width))):
-            if at <= to:
-                phase = judge(instance.phase, True, began, at, rule.for_us)
-                self._move(state, rule, key, instance, phase, at, width)
-
-    def _no_data(self, state: State, rule: Rule, key: str, instance: Instance, at: int, width: int) -> None:
-        """The condition has been unknown for long."""
-        if rule.no_data == "keep":
-            return
-        note = f"no data for {NO_DATA_US // 60_000_000} minutes"
-        instance.last, instance.value = max(at, instance.last), None
-        if rule.no_data == "fire":
-            if not instance.active:
-                instance.began = at
-            self._move(state, rule, key, instance, Phase.FIRING, at, width, note)
-        else:
-            self._move(state, rule, key, instance, judge(instance.phase, False, 0, at, 0), at, width, note)
-
-    def _revise(self, state: State, rule: Rule, sample: Sample, verdict: Verdict, value: float | None) -> None:
-        """Late rows changed a window that was judged: a pending alert is counted anew, any other gets a line of history."""
-        instances = state.instances.setdefault(rule.name, {})
-        instance = instances.get(sample.key)
-        held = instance is not None and within(instance.runs, sample.end)
-        breached = verdict is Verdict.BREACHED
-        if breached == held or verdict is Verdict.UNKNOWN:
-            return
-        if instance is None:
-            instance = instances[sample.key] = Instance(last=state.closings[sample.definition].until)
-        before = instance.runs[-1] if instance.runs else None
-        instance.runs = mended(instance.runs, sample.end, breached, sample.width)
-        now_held = instance.runs[-1] if instance.runs else None
-        if instance.phase is Phase.PENDING and before != now_held:
-            at = instance.last
-            phase = judge(
-                Phase.PENDING, instance.holding, instance.runs[-1][0] if instance.holding else 0, at, rule.for_us
-            )
-            self._move(state, rule, sample.key, instance, phase, at, sample.width, "late rows")
-            return
-        own = instance.phase is Phase.OK or sample.end < instance.began
-        alert = alert_id(rule.name, sample.key, sample.end) if own else None
-        shown = msgspec.structs.replace(instance, value=value)
-        self._telling.tell(
-            rule, sample.key, shown, "alert.revised", sample.end, now=state.now, note="late rows", alert=alert
-        )
-
-    def _move(
-        self, state: State, rule: Rule, key: str, instance: Instance, phase: Phase, at: int, width: int, note: str = ""
-    ) -> None:
-        before, instance.phase = instance.phase, phase
-        if phase is before or (phase is Phase.OK and before is not Phase.PENDING):
-            return
-        type_ = MOVES.get(phase, "alert.calmed")
-        self._telling.tell(rule, key, instance, type_, at, now=state.now, width=width, note=note)
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -254,15 +243,22 @@ class AlertEvaluator:
                 still.append(definition)
         for definition in sorted(still):
             self._stand_still(state, definition, state.closings[definition], now)
+        for place in sorted(p for p, alert in state.raised.items() if alert.expires and alert.expires <= now):
+            self._telling.say(state.raised.pop(place), "alert.resolved", now, note="it was not said again")
+        self._telling.router(now).tick()
 
     def _stand_still(self, state: State, definition: str, closing: Closing, now: int) -> None:
         """Nothing says any more how a definition's windows fare, not even that they are empty: there is no data."""
         for rule in state.rules_of(definition):
-            if rule.judge(closing.figures)[0] is Verdict.BREACHED:
+            if rule.judge(closing.figures).verdict is Verdict.BREACHED:
                 continue  # it is about silence, and silence it is
             instances = state.instances.setdefault(rule.name, {})
             for key in self._silent(state, rule, closing, Verdict.UNKNOWN):
-                self._no_data(state, rule, key, instances.setdefault(key, Instance()), now, closing.width)
+                self._judging.no_data(rule, key, instances.setdefault(key, Instance()), now, closing.width)
+        for rule in state.joint_rules_of(definition):
+            for key, instance in sorted(state.instances.get(rule.name, {}).items()):
+                if instance.active:
+                    self._judging.no_data(rule, key, instance, now, closing.width)
         if closing.still >= DAY_US:
             self._forget(state, state.rules_of(definition), closing.until + closing.still)
 
@@ -273,15 +269,20 @@ class AlertEvaluator:
             instances = state.instances.get(rule.name, {})
             if not instances and rule.metric not in state.known:
                 continue
-            for key, instance in list(instances.items()):
-                after = 0 if instance.active else until - DAY_US
-                instance.runs = newest(instance.runs, after, MOST_RUNS)
-                if not (instance.active or instance.runs or (instance.blank and rule.no_data == "fire")):
-                    del instances[key]
+            self._tidy(state, rule, until)
             awake.setdefault(rule.metric, set()).update(k for k, i in instances.items() if i.active)
         for metric, names in awake.items():
             if known := state.known.get(metric):
                 known.keys = {k: end for k, end in known.keys.items() if end > until - DAY_US or k in names}
+
+    def _tidy(self, state: State, rule: Rule, until: int) -> None:
+        """Let go of a rule's alerts what is over for a day."""
+        instances = state.instances.get(rule.name, {})
+        for key, instance in list(instances.items()):
+            after = 0 if instance.active else until - DAY_US
+            instance.runs = newest(instance.runs, after, MOST_RUNS)
+            if not (instance.active or instance.runs or (instance.blank and rule.no_data == "fire")):
+                del instances[key]
 
     def dump(self, state: State) -> bytes:
         return msgspec.msgpack.encode(state, order="deterministic")
@@ -294,8 +295,3 @@ def _heard(state: State, row: Sample | Closed) -> Closing:
     closing = state.closings.setdefault(row.definition, Closing())
     closing.width, closing.still = row.width, 0
     return closing
-
-
-def _grid(at: int, width: int) -> int:
-    """The first end of a window that is not before ``at``."""
-    return -(-at // width) * width

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from actors.alerts.state import Rule
+from actors.alerts.state import Judgement, Rule
 from actors.columns import floats, labels, times
 from actors.fold import Batch
-from analytics.rules import Verdict
+from analytics.rules import AGGREGATES, Verdict
 
 CLOSED = "window.closed"
 
@@ -21,8 +21,7 @@ class Judged(NamedTuple):
     """What one rule says of one sample."""
 
     rule: Rule
-    verdict: Verdict
-    value: float | None
+    found: Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,8 @@ class Sample:
     """By name of the rule."""
     past: bool = False
     """Its window is from before the metric was defined."""
+    figures: Mapping[str, float] | None = None
+    """All of it, where a rule over several series is about the metric; what is missing is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,15 @@ class Closed:
     """These windows are from before the metric was defined."""
 
 
-def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample | Closed]:
-    """The rows of ``batch`` that matter to ``rules`` (by metric, then by name), in order."""
+def read(batch: Batch, rules: Mapping[str, Sequence[Rule]], joint: Collection[str] = ()) -> Iterator[Sample | Closed]:
+    """The rows of ``batch`` that matter to ``rules`` (by metric, then by name), in order; and those of the metrics of
+    ``joint`` with all their figures."""
     table = batch.table
     types, type_names = labels(table, "type")
     closed = np.array([name == CLOSED for name in type_names], np.bool_)[types]
     metrics, metric_names = labels(table, "metric")
     judged: dict[int, list[Judged]] = {}
+    figures: dict[int, dict[str, float]] = {}
     sampled = np.flatnonzero(~closed)
     for code in np.unique(metrics[sampled]).tolist():
         metric = metric_names[code]
@@ -69,6 +72,8 @@ def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample |
             chosen = sampled[metrics[sampled] == code]
             for rule in rules[metric]:
                 _judge(rule, table, chosen, judged)
+        if metric in joint:
+            _figures(table, sampled[metrics[sampled] == code], judged, figures)
     ends, starts = times(table, "time").tolist(), times(table, "start").tolist()
     widths = np.maximum(times(table, "width_us"), 1).tolist()
     keys, key_names = labels(table, "key")
@@ -82,7 +87,9 @@ def read(batch: Batch, rules: Mapping[str, Sequence[Rule]]) -> Iterator[Sample |
             yield Closed(metric, keyed, starts[row], ends[row], widths[row], silent[row], bool(past[row]))
         else:
             definition = source_names[sources[row]] or metric
-            yield Sample(metric, definition, key, ends[row], widths[row], judged[row], bool(past[row]))
+            yield Sample(
+                metric, definition, key, ends[row], widths[row], judged[row], bool(past[row]), figures.get(row)
+            )
 
 
 def _judge(rule: Rule, table: pa.RecordBatch, chosen: np.ndarray, judged: dict[int, list[Judged]]) -> None:
@@ -91,12 +98,24 @@ def _judge(rule: Rule, table: pa.RecordBatch, chosen: np.ndarray, judged: dict[i
     part = table.take(pa.array(chosen))
     columns = {name: _values(part, name) for name in about.aggregates}
     verdicts, values = about.verdicts(columns, rule.threshold), columns[about.shown.aggregate]
+    held = verdicts if rule.clear_threshold is None else about.verdicts(columns, rule.clear_threshold)
     codes, keys = labels(part, "key")
     for i, row in enumerate(chosen.tolist()):
         here = judged.setdefault(row, [])
         if about.key is None or keys[codes[i]] == about.key:
             value = None if np.isnan(values[i]) else float(values[i])
-            here.append(Judged(rule, Verdict(int(verdicts[i])), value))
+            here.append(Judged(rule, Judgement(Verdict(int(verdicts[i])), value, Verdict(int(held[i])))))
+
+
+def _figures(
+    table: pa.RecordBatch, chosen: np.ndarray, judged: dict[int, list[Judged]], found: dict[int, dict[str, float]]
+) -> None:
+    """Add all that is known of the chosen rows."""
+    part = table.take(pa.array(chosen))
+    columns = {name: _values(part, name) for name in AGGREGATES}
+    for i, row in enumerate(chosen.tolist()):
+        judged.setdefault(row, [])
+        found[row] = {name: float(values[i]) for name, values in columns.items() if not np.isnan(values[i])}
 
 
 def _values(table: pa.RecordBatch, aggregate: str) -> np.ndarray:

@@ -40,6 +40,12 @@ class Wording:
         said = f"{metric}.{aggregate} {found}, limit {self.figure(bound, unit, key)}"
         return f"{said} ({note})" if note else said
 
+    def expression(self, text: str, value: float | None, bound: float | None, note: str = "") -> str:
+        """The same of a condition over several series, by its first comparison."""
+        found = "has no data" if value is None else f"is {_number(value)}"
+        said = f"{text} {found}" + ("" if bound is None else f", limit {_number(bound)}")
+        return f"{said} ({note})" if note else said
+
     def figure(self, value: float, unit: str, key: str = "") -> str:
         """A number with its unit; money in whole units of the currency ``key``."""
         if unit == MONEY and key in self.digits:
@@ -48,10 +54,16 @@ class Wording:
 
     def body(self, row: Mapping[str, Any]) -> str:
         """What is sent to the world of a row of ``alerts``: JSON, its time in ISO 8601, with a link to the page."""
+        return json.dumps(self._told(row), sort_keys=True)
+
+    def _told(self, row: Mapping[str, Any]) -> dict[str, Any]:
         told = {**row, "time": iso(row["time"])}
+        if "alerts" in row:
+            told["alerts"] = [self._told(one) for one in row["alerts"]]
         if self.page:
-            told["link"] = f"{self.page}/#/alert/{row['alert']}"
-        return json.dumps(told, sort_keys=True)
+            about = row["alerts"][0]["alert"] if "alerts" in row else row["alert"]
+            told["link"] = f"{self.page}/#/alert/{about}"
+        return told
 
     def _unit(self, metric: str, aggregate: str) -> str:
         if aggregate == "rate":

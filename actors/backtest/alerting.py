@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
-from actors.alerts.evaluator import NO_DATA_US, AlertEvaluator
+from actors.alerts.evaluator import AlertEvaluator
+from actors.alerts.judging import NO_DATA_US
 from actors.alerts.samples import CLOSED
 from actors.alerts.state import Rule, State
 from actors.alerts.wording import Wording
@@ -56,9 +58,9 @@ class _Group:
     turns: int = 0
 
     def __post_init__(self) -> None:
-        silent = [Rule(r.name, r.condition, r.threshold, (), r.severity, r.for_s, r.no_data) for r in self.rules]
+        silent = [msgspec.structs.replace(rule, channels=()) for rule in self.rules]
         self.state = State(rules={rule.name: rule for rule in silent})
-        self.metrics = frozenset(rule.metric for rule in silent)
+        self.metrics = frozenset(metric for rule in silent for metric in rule.metrics)
 
     def wanted(self, name: str, closed: bool) -> bool:
         return name in self.metrics or (closed and self.open and name.startswith("{"))
@@ -151,10 +153,12 @@ def _about(batch: Batch) -> Batch | None:
 
 
 def grouped(rules: Sequence[Rule], named: Collection[str]) -> list[tuple[Rule, ...]]:
-    """Rules that have to be folded together: those about one metric, where it has that name by definition; all others."""
+    """Rules that have to be folded together: those about one metric, where it has that name by definition; all others.
+    Each rule over several series is one by itself."""
     found: dict[str, list[Rule]] = {}
     for rule in sorted(rules, key=lambda rule: rule.name):
-        found.setdefault(rule.metric if rule.metric in named else "", []).append(rule)
+        where = rule.metric if rule.metric in named else ""
+        found.setdefault(f"{where}\0{rule.name}" if rule.joint else where, []).append(rule)
     return [tuple(group) for _, group in sorted(found.items())]
 
 
@@ -173,8 +177,10 @@ def evaluated(
     what is read of it. In memory are one block of rows, the groups' states and the turns.
     """
     slices = slices or taken(log, f"{tenant}/{CELL}/0", (CONTROL.name, METRICS.name, CLOCK.name), span)
-    fold = AlertEvaluator(wording=wording or Wording())
-    made = [_Group(group, fold, not all(rule.metric in named for rule in group)) for group in groups]
+    fold = AlertEvaluator(wording=wording or Wording(), tells=False)
+    made = [
+        _Group(group, fold, not all(metric in named for rule in group for metric in rule.metrics)) for group in groups
+    ]
     found = Found(ALERTS.schema.empty_table())
     for block in blocks(slices):
         for group in made:

@@ -20,7 +20,10 @@ from events.nearest import did_you_mean
 
 RULES, WATCHES = "alert_evaluator", "anomaly"
 KIND = {RULES: "rule", WATCHES: "anomaly"}
-_DECIDE = {RULES: ("threshold", "for_s", "no_data", "severity", "condition"), WATCHES: ("false_alarms_per_week",)}
+_DECIDE = {
+    RULES: ("threshold", "clear_threshold", "for_s", "keep_firing_for_s", "no_data", "severity", "condition"),
+    WATCHES: ("false_alarms_per_week",),
+}
 """What ``set`` may change."""
 assert (alerting.CELL, watching.CELL) == (RULES, WATCHES)
 
@@ -143,8 +146,11 @@ def setting(
     return Setting(watches=tuple(AnomalySpec.of_said(one.spec) for one in accepted))
 
 
+_OF_RULE = tuple(name for name in Rule.__struct_fields__ if name != "channels")
+
+
 def _fields(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: spec[name] for name in ("name", "condition", "threshold", "severity", "for_s", "no_data")}
+    return {name: spec[name] for name in _OF_RULE}
 
 
 def brought(metrics: Sequence[Mapping[str, Any]], fold: str, among: Inventory) -> tuple[dict[str, Any], ...]:

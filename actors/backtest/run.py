@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
@@ -30,6 +29,8 @@ LEAD_S = 86_400.0
 """Rules count from so long before the span on: what has been wrong for longer fires at once, and before it."""
 AFTER_S = 3_600.0
 """Rows may come so long after their time and their metric's lateness."""
+TURNS = tuple(f"alert.{turn}" for turn in ("pending", "calmed", "fired", "resolved", "acknowledged", "revised"))
+"""What the alerts of rules do; who is told of it is another matter."""
 SHOWN = ("time", "type", "rule", "key", "metric", "value", "threshold", "severity", "alert", "message")
 
 
@@ -174,6 +175,7 @@ def _live(log: LogReader, tenant: str, fold: str, names: Sequence[str]) -> pa.Ta
         rows = pa.RecordBatch.from_arrays(batch.columns[: len(stream.schema)], schema=stream.schema)
         if fold == RULES:
             mine = pc.is_in(rows.column("rule").cast(pa.string()), pa.array(names, pa.string()))
+            mine = pc.and_(mine, pc.is_in(rows.column("type").cast(pa.string()), pa.array(TURNS)))
         else:
             metric, aggregate = (rows.column(name).cast(pa.string()) for name in ("metric", "aggregate"))
             name = pc.binary_join_element_wise(metric, aggregate, ".")
@@ -196,8 +198,15 @@ def _turns(fold: str, table: pa.Table, start: int, end: int) -> list[dict[str, A
         rows = table.select([name for name in SHOWN if name != "time"]).to_pylist()
         found = [{**row, "at": int(when)} for row, when in zip(rows, at, strict=True)]
     kept = [turn for turn in found if start <= turn["at"] <= end]
-    order = np.argsort([turn["at"] for turn in kept], kind="stable")
-    return [kept[place] for place in order]
+    return sorted(kept, key=lambda turn: (turn["at"], turn["rule"], turn["key"] or ""))
+
+
+def pages_of(turns: pa.Table, start: int, end: int) -> dict[str, int]:
+    """How often each rule would have called somebody; ``turns``: rows of ``alerts``."""
+    counts: dict[str, int] = {}
+    for page in _pages(_turns(RULES, turns, start, end), end):
+        counts[page.rule] = counts.get(page.rule, 0) + 1
+    return counts
 
 
 def _pages(turns: Sequence[Mapping[str, Any]], end: int) -> list[Page]:

@@ -21,7 +21,7 @@ from analytics.rules import Verdict
 
 def kept(table: pa.RecordBatch, rules: Sequence[Rule], state: State) -> np.ndarray | None:
     """int64: the rows of ``table`` to fold, in order; None: all of them. The rows are about one definition."""
-    if len(state.closings) != 1 or table.num_rows == 0:
+    if len(state.closings) != 1 or table.num_rows == 0 or any(rule.joint or not rule.plain for rule in rules):
         return None
     closing = next(iter(state.closings.values()))
     if not all(_silence_is_fine(rule, closing) for rule in rules):
@@ -53,7 +53,7 @@ def kept(table: pa.RecordBatch, rules: Sequence[Rule], state: State) -> np.ndarr
 def _silence_is_fine(rule: Rule, closing: Closing) -> bool:
     if not closing.figures:
         return False
-    verdict, _ = rule.judge_silence(closing.figures)
+    verdict = rule.judge_silence(closing.figures).verdict
     return verdict is Verdict.FINE or (verdict is Verdict.UNKNOWN and rule.no_data != "fire")
 
 

@@ -19,7 +19,7 @@ from actors.collectors.pull import IDLE_US, Progress
 from actors.fold import Batch, Outputs
 from actors.hashing import hashes
 from analytics import dedup
-from events.catalog import CONTROL, DEAD_LETTERS, USER_INTERACTIONS, Stream, rows
+from events.catalog import ANNOTATIONS, CONTROL, DEAD_LETTERS, USER_INTERACTIONS, Stream, rows
 from events.errors import Corrupt
 
 IDENTITY = ("source", "id")
@@ -118,6 +118,12 @@ def user_interactions(bound_us: int = 5_000_000, least: int = 1 << 22) -> PushCo
     """The collector of the products' events."""
     content = ("type", "subject", "anonymous_id", "amount", "currency", "value", "properties")
     return PushCollector("user_interactions", USER_INTERACTIONS, content, least, bound_us)
+
+
+def annotations() -> PushCollector:
+    """The collector of annotations."""
+    content = ("type", "subject", "title", "kind", "link", "end", "dashboard", "about")
+    return PushCollector("annotations", ANNOTATIONS, content, least=1024)
 
 
 def control() -> PushCollector:

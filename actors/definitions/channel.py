@@ -2,94 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Self, cast
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
 
-from pydantic import (
-    HttpUrl,
-    PlainValidator,
-    SecretStr,
-    SerializeAsAny,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import PlainValidator, SerializeAsAny, ValidationError
 from pydantic_core import PydanticCustomError
 
-from actors.definitions.schema import Section, Word
-from actors.webhook_signing import secret_bytes
+from actors.definitions.channel_kinds import OURS
+from actors.definitions.channel_section import ChannelSection
 from events.errors import Rejected
 from events.nearest import did_you_mean
 
-IN_CONFIGURATION = "configuration"
-"""Stands for a secret that a configuration file has in clear: it is never shown, and never on ``control``."""
-REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
-"""Where a secret is: a variable of the environment of ``hindcast up``, or a file in ``secrets/`` of the data directory."""
-Reference = Annotated[str, StringConstraints(pattern=f"^(?:{REFERENCE.pattern})$")]
-"""A field that never has the secret itself."""
-
-
-class ChannelSection(Section):
-    """What the settings of every channel have. Those of a kind are a subclass, with its own fields.
-
-    A secret is a field of the type ``SecretStr``: the secret itself (in a configuration file only), or where it is, as
-    ``env:NAME`` or ``file:NAME``.
-    """
-
-    name: Word
-    kind: str
-
-    @property
-    def references(self) -> dict[str, str]:
-        """By field: what may be shown of each secret, which is where it is."""
-        said = {name: getattr(self, name) for name in type(self).model_fields}
-        secrets = {name: v.get_secret_value() for name, v in said.items() if isinstance(v, SecretStr)}
-        return {name: text if REFERENCE.fullmatch(text) else IN_CONFIGURATION for name, text in secrets.items()}
-
-    @model_validator(mode="after")
-    def _hides_no_secret(self) -> Self:
-        for place in _secrets_in(self.model_dump(exclude={*self.references})):
-            raise ValueError(
-                f"{place}: a secret is a field of the channel itself, where it is looked up; not within another"
-            )
-        return self
-
-
-def _secrets_in(said: Any, at: str = "") -> Iterator[str]:
-    """Where secrets are within what a section says."""
-    if isinstance(said, SecretStr):
-        yield at
-    elif isinstance(said, Mapping):
-        for name, value in cast("Mapping[str, Any]", said).items():
-            yield from _secrets_in(value, f"{at}.{name}".lstrip("."))
-    elif isinstance(said, list | tuple):
-        for value in cast("Sequence[Any]", said):
-            yield from _secrets_in(value, at)
-
-
-class DashboardChannel(ChannelSection):
-    """The page's own list of alerts."""
-
-
-class WebhookChannel(ChannelSection):
-    """POSTs to a URL of yours, signed with ``secret`` (Standard Webhooks 1.0: ``whsec_`` and base64)."""
-
-    url: HttpUrl
-    secret: SecretStr
-    """``whsec_`` and base64, or where that is."""
-
-    @field_validator("secret")
-    @classmethod
-    def _is_a_secret(cls, secret: SecretStr) -> SecretStr:
-        said = secret.get_secret_value()
-        if said != IN_CONFIGURATION and not REFERENCE.fullmatch(said):
-            secret_bytes(said)
-        return secret
-
-
-SECTIONS: dict[str, type[ChannelSection]] = {"dashboard": DashboardChannel, "webhook": WebhookChannel}
+SECTIONS: dict[str, type[ChannelSection]] = dict(OURS)
 """Of each kind: ours, and those that parts brought to this process."""
 
 
@@ -123,5 +47,5 @@ def section_of(said: Mapping[str, Any]) -> ChannelSection:
 
 Channel = Annotated[
     SerializeAsAny[ChannelSection],
-    PlainValidator(_of_its_kind, json_schema_input_type=DashboardChannel | WebhookChannel),
+    PlainValidator(_of_its_kind, json_schema_input_type=ChannelSection),
 ]

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from actors.definitions.channel import IN_CONFIGURATION, ChannelSection
+from actors.definitions.channel_section import IN_CONFIGURATION, ChannelSection
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind, kind_of
 from events.errors import Rejected
 from events.nearest import did_you_mean
 
 MOST_NAME = 200
+MOST_COMPLAINTS = 20
 MOST_DEPENDANTS = 5
 """So many are named where a definition cannot be removed because of them."""
 
@@ -198,5 +199,7 @@ def _refused(error: ValidationError, kind: Kind) -> Rejected:
             listed = f"; keys there are {', '.join(known)}" if known else ""
             reason = f"is no key of a {kind.name}{did_you_mean(last, known)}{listed}"
         lines.append((place or kind.name, reason))
-    (field, reason), rest = lines[0], lines[1:]
+    (field, reason), rest = lines[0], lines[1:MOST_COMPLAINTS]
+    if len(lines) > MOST_COMPLAINTS:
+        rest.append(("and", f"{len(lines) - MOST_COMPLAINTS:,} more like these"))
     return Rejected(field, "\n".join((reason, *(f"{place}: {why}" for place, why in rest))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +15,31 @@ from actors.definitions.anomaly import Anomaly
 from actors.definitions.channel import Channel
 from actors.definitions.correlation import Correlation, parted
 from actors.definitions.dashboard import Dashboard
+from actors.definitions.feature import can_be_known, made_of, other_side, parts_are_there
 from actors.definitions.forecast import ADDED_UP, Forecast
 from actors.definitions.identity import Identity
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.metric import Metric
 from actors.definitions.plan import Plan
 from actors.definitions.query import Query
+from actors.definitions.route import Inhibition, Route, refuse_cycles
 from actors.definitions.rule import Alert
 from actors.definitions.session import SessionRule
+from actors.definitions.share import Share
 from actors.definitions.source import DefinedSource, Source
 from actors.definitions.trend import Trend
-from analytics import rules, tracking
+from actors.definitions.widget import Widget
+from analytics import tracking
 from events.catalog import ANOMALIES, FORECASTS, INSIGHTS
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from query.business.meaning import Business
+from query.features.schema import FeatureRule, LabelRule
 from query.point_in_time.saved import Pin
 from query.questions.cohort import Cohort
+
+COHORTS = ("cohort", "not_cohort")
+"""The fields by which a question names cohorts."""
 
 
 @dataclass(frozen=True)
@@ -172,12 +182,40 @@ def _can_fire(rule: Alert, among: Inventory) -> list[str]:
         if channel not in among.channels:
             hint, known = did_you_mean(channel, among.channels), ", ".join(sorted(among.channels))
             raise Rejected("channels", f"names channel {channel!r}{hint}; channels are {known}")
-    return checking.check(rules.parse(rule.condition), rule.threshold, among.measures, among.seen)
+    condition = rule.meant
+    checking.check_clear(condition, rule.threshold, rule.clear_threshold)
+    return checking.check(condition, rule.threshold, among.measures, among.seen)
 
 
 def _judges(rule: Alert, among: Inventory) -> Iterator[Key]:
     yield from (Key("channel", name) for name in rule.channels if name in among.names("channel"))
-    yield from (Key("metric", measure.name) for measure in among.measured(rule.metric))
+    for metric in rule.metrics:
+        yield from (Key("metric", measure.name) for measure in among.measured(metric))
+
+
+def _tells(route: Route, among: Inventory) -> list[str]:
+    for channel in route.named:
+        if channel not in among.channels:
+            hint, known = did_you_mean(channel, among.channels), ", ".join(sorted(among.channels))
+            raise Rejected("channels", f"names channel {channel!r}{hint}; channels are {known}")
+    return [] if any(True for _ in route.named) else ["it names no channel, so nobody is told by it"]
+
+
+def _told_by(route: Route, among: Inventory) -> Iterator[Key]:
+    yield from (Key("channel", name) for name in dict.fromkeys(route.named) if name in among.names("channel"))
+
+
+def _no_circle(_: Inhibition, among: Inventory) -> list[str]:
+    refuse_cycles([dict(spec) for key, spec in among.specs.items() if key.kind == "inhibition"])
+    return []
+
+
+def _reads(query: Query, among: Inventory) -> list[str]:
+    from query.statements import admitted, database  # DuckDB takes its time to load
+
+    with closing(database()) as db:
+        admitted(db, query.sql)
+    return []
 
 
 def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
@@ -194,7 +232,23 @@ def _shown(dashboard: Dashboard, among: Inventory) -> list[str]:
             for w in dashboard.widgets
             if w.topic is not None and among.topics is not None and w.topic not in among.topics
         ),
+        *(
+            f"widget {w.id!r} shows the query {w.query!r}, which nobody keeps{_nearest(w.query, among.names('query'))}"
+            for w in dashboard.widgets
+            if w.query is not None and w.query not in among.names("query")
+        ),
+        *(
+            f"widget {w.id!r} asks about the cohort {name!r}, which is not defined{_nearest(name, among.names('cohort'))}"
+            for w in dashboard.widgets
+            for name in _cohorts(w)
+            if name not in among.names("cohort")
+        ),
     ]
+
+
+def _cohorts(widget: Widget) -> list[str]:
+    asked = widget.question or {}
+    return [asked[field] for field in COHORTS if asked.get(field)]
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
@@ -205,6 +259,20 @@ def _shows(dashboard: Dashboard, among: Inventory) -> Iterator[Key]:
     for widget in dashboard.widgets:
         if widget.metric:
             yield from (Key("metric", measure.name) for measure in among.measured(widget.metric))
+        if widget.query is not None and widget.query in among.names("query"):
+            yield Key("query", widget.query)
+        yield from (Key("cohort", name) for name in _cohorts(widget) if name in among.names("cohort"))
+
+
+def _shareable(share: Share, among: Inventory) -> list[str]:
+    for id in share.dashboards:
+        if id not in among.names("dashboard"):
+            raise Rejected("dashboards", f"there is no dashboard {id!r}{_nearest(id, among.names('dashboard'))}")
+    return []
+
+
+def _shares(share: Share, _: Inventory) -> Iterator[Key]:
+    return (Key("dashboard", id) for id in share.dashboards)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -218,12 +286,18 @@ KINDS: Mapping[str, Kind] = {
         Kind("forecast", "forecasts", TypeAdapter(Forecast), ("metric", "aggregate"), _foreseeable, _watches, _plain),
         Kind("correlation", "correlations", TypeAdapter(Correlation), ("name",), _comparable, _compares, _plain),
         Kind("rule", "alerts", TypeAdapter(Alert), ("name",), _can_fire, _judges, _plain),
+        Kind("route", "routes", TypeAdapter(Route), ("name",), _tells, _told_by, _plain),
+        Kind("inhibition", "inhibitions", TypeAdapter(Inhibition), ("name",), _no_circle, _nothing, _plain),
         Kind("session", "sessions", TypeAdapter(SessionRule), ("name",), _anything, _nothing, _plain),
         Kind("identity", "identities", TypeAdapter(Identity), ("name",), _anything, _nothing, _plain),
         Kind("plan", "plans", TypeAdapter(Plan), ("name",), _anything, _nothing, _plain, tracking.breaks),
+        Kind("business", "businesses", TypeAdapter(Business), ("name",), _anything, _nothing, _plain),
         Kind("cohort", "cohorts", TypeAdapter(Cohort), ("name",), _anything, _nothing, _plain),
         Kind("dashboard", "dashboards", TypeAdapter(Dashboard), ("id",), _shown, _shows, _dashboard_told),
-        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _anything, _nothing, _plain),
+        Kind("share", "shares", TypeAdapter(Share), ("id",), _shareable, _shares, _plain),
+        Kind("query", "saved_queries", TypeAdapter(Query), ("name",), _reads, _nothing, _plain),
+        Kind("feature", "features", TypeAdapter(FeatureRule), ("name",), parts_are_there, made_of, _plain),
+        Kind("label", "labels", TypeAdapter(LabelRule), ("name",), can_be_known, other_side, _plain),
         Kind("table", "tables", TypeAdapter(Pin), ("name",), _anything, _nothing, _plain),
     )
 }

@@ -87,4 +87,6 @@ class Metric(Section):
         if self.named_by is not None:  # the gauges are ours and known; what products send is not
             gauges = (self.stream, self.named_by) == (SYSTEM_METRICS.name, "type")
             names = tuple(g for g in UNITS if self.types is None or g in self.types) if gauges else None
-        return Measure(self.name, names, self.key, self.value is not None, self.distinct is not None, self.sketches)
+        return Measure(
+            self.name, names, self.key, self.value is not None, self.distinct is not None, self.sketches, self.width_s
+        )

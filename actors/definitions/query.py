@@ -10,7 +10,7 @@ LONGEST = 20_000
 
 
 class Query(Section):
-    """One statement over the streams. It is not run when it is defined: what is wrong with it, says whoever runs it."""
+    """One statement over the streams. It has to be one that reads; it is not run when it is defined."""
 
     name: Title
     sql: str = Field(min_length=1, max_length=LONGEST)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from actors.alerts.definition import RuleFields
 from actors.definitions.schema import Section, Word
-from analytics import rules
+from analytics.expressions import Joint, read
+from analytics.rules import Condition
 
 
 class Alert(RuleFields, Section):
@@ -13,6 +14,12 @@ class Alert(RuleFields, Section):
     channels: tuple[Word, ...] = ("dashboard",)
 
     @property
-    def metric(self) -> str:
-        """The metric that the condition is about."""
-        return rules.parse(self.condition).metric
+    def meant(self) -> Condition | Joint:
+        """What the condition says."""
+        return read(self.condition)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that the condition is about."""
+        meant = self.meant
+        return meant.metrics if isinstance(meant, Joint) else (meant.metric,)

@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 SECOND = 1_000_000
 MOST_RANGES = 64
 """Archived in one run, so that what is done is recorded now and then."""
+MIRROR_AGAIN_S = 30.0
+"""How long after a failure the archive's store is asked again."""
 TRIM_EVERY = 12
 """Looks of the archiver for each time that the log is trimmed, or the archive."""
 SWEEP_AFTER = 120
@@ -63,6 +65,8 @@ class ArchiverWorker(Worker):
         self._sweeping: dict[Segment, float] = {}
         """Segments that were dropped, and when their files go (monotonic): a question may be reading them."""
         self._swept: set[str] = set()
+        self._mirror_at: float | None = 0.0 if bounds.store else None
+        """When the archive's store is next to be compared (monotonic); None: it has all."""
         self._process: subprocess.Popen[bytes] | None = None
         self._door = threading.Lock()
         """Held while a process starts and while it is ended: none is left behind."""
@@ -78,6 +82,7 @@ class ArchiverWorker(Worker):
         if due:
             self._archive(due)
         self._seal(heads)
+        self._mirror()
         if self._bounds.trim:
             self._trim(heads)
             self._retain()
@@ -110,6 +115,8 @@ class ArchiverWorker(Worker):
     def _archive(self, due: list[Range]) -> None:
         """Let a process of its own archive ``due``, and record what it did. Raises ``Transient`` or ``Corrupt``."""
         done, failure = self._in_a_process(Order(self._spec, ranges=tuple(due)))
+        if self._bounds.store:
+            self._mirror_at = 0.0
         if done:
             with self.lock:
                 self.cell.record(lambda state: self._archiver.written(state, done, self._now()))
@@ -139,6 +146,19 @@ class ArchiverWorker(Worker):
                 f"the archiver's process ended with {code}; what it wrote is whole, it begins again", 30.0
             )
         return done, None
+
+    def _mirror(self) -> None:
+        """Let the archive's store have what it lacks: at the start, and after each run. Raises ``Transient``."""
+        if self._mirror_at is None or time.monotonic() < self._mirror_at:
+            return
+        self._mirror_at = time.monotonic() + MIRROR_AGAIN_S
+        self._archived.segments.refresh()
+        shelves = [s for (_, p), s in self._archived.segments.shelves() if p.startswith(f"{self.cell.tenant}/")]
+        kept = [segment for shelf in shelves for segment in shelf.segments]
+        _, failure = self._in_a_process(Order(self._spec, mirror=tuple(kept)))
+        if failure is not None:
+            raise failure
+        self._mirror_at = None
 
     def _seal(self, heads: Mapping[Source, int]) -> None:
         state = cast(State, self.cell.state)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 import pyarrow as pa
 
 from actors.analyzers.anomaly_watch import AnomalyPast
+from actors.analyzers.feature_past import FeaturePast
 from actors.analyzers.held import told_why
 from actors.analyzers.metric_past import MetricPast
 from actors.analyzers.metric_series import Columns
@@ -51,7 +52,11 @@ class Past(Protocol):
         ...
 
 
-PASTS_OF: Mapping[str, Callable[[Mapping[str, Any]], Past]] = {"metric": MetricPast, "anomaly": AnomalyPast}
+PASTS_OF: Mapping[str, Callable[[Mapping[str, Any]], Past]] = {
+    "metric": MetricPast,
+    "anomaly": AnomalyPast,
+    "feature": FeaturePast,
+}
 """By kind of definition."""
 
 

@@ -10,7 +10,7 @@ import logging
 import queue
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,10 +19,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from actors.cell import AnyCell
-from actors.definitions.channel import IN_CONFIGURATION, section_of
-from actors.edges.channels import Undelivered, channel_of
-from actors.notifier import Message, Notifier, Outcome, State
-from actors.parts import Channel
+from actors.definitions.channel import section_of
+from actors.definitions.channel_section import IN_CONFIGURATION
+from actors.edges.acknowledging import with_link
+from actors.edges.channels.part import channel_of
+from actors.edges.channels.undelivered import Undelivered
+from actors.edges.guard import Guard
+from actors.notifier import TEST, Message, Notifier, Outcome, State, conversation_of
+from actors.parts import Channel, Conversation
 from actors.topology import Surroundings
 from actors.workers import Worker
 from events.errors import Rejected
@@ -57,7 +61,7 @@ def outcome_of(key: str, message: Message, error: Undelivered | None, at: int, c
     if error is None:
         return Outcome(key, "sent", at)
     tries, last = message.tries + 1, message.asked + KEEP_TRYING_US
-    if error.final or (at >= last and tries >= LEAST_TRIES):
+    if error.final or key.startswith(TEST) or (at >= last and tries >= LEAST_TRIES):
         return Outcome(key, "failed", at, str(error))
     hold = (error.hold_s or 0.0) >= SHORTEST_HOLD_S
     due = at + (int((error.hold_s or 0.0) * SECOND) if hold else pause_us(tries, chance))
@@ -86,6 +90,8 @@ class Attempt(NamedTuple):
     lane: Lane
     key: str
     error: Undelivered | None
+    reference: str | None = None
+    """The thread that the message began."""
 
 
 class NotifierWorker(Worker):
@@ -98,12 +104,15 @@ class NotifierWorker(Worker):
         channels: Mapping[str, Channel],
         now: Callable[[], int],
         secrets: Path = Path("secrets"),
+        allow_private: Collection[str] | None = None,
     ) -> None:
         super().__init__(cell, log)
         self._notifier = cast(Notifier, cell.fold)
         self._channels = channels
         """Those of the configuration; others are in the state."""
         self._secrets = secrets
+        self._guard = None if allow_private is None else Guard(allow_private)
+        """Of channels that were defined while the system runs: whoever did so may not be at home in this network."""
         self._now = now
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._results: queue.SimpleQueue[Attempt] = queue.SimpleQueue()
@@ -151,7 +160,8 @@ class NotifierWorker(Worker):
                 busy[lane.channel] = busy.get(lane.channel, 0) + 1
                 self._flying.add(lane)
                 told = state.channels.get(lane.channel)
-                self._pool(lane.channel).submit(self._send, lane, key, message.body, told)
+                thread = state.conversations.get(conversation_of(lane.channel, lane.alert))
+                self._pool(lane.channel).submit(self._send, lane, key, message.body, told, thread)
         return next_due
 
     def _pool(self, channel: str) -> ThreadPoolExecutor:
@@ -159,10 +169,16 @@ class NotifierWorker(Worker):
             self._pools[channel] = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix=f"notify {channel}")
         return self._pools[channel]
 
-    def _send(self, lane: Lane, key: str, body: str, told: Mapping[str, Any] | None) -> None:
+    def _send(self, lane: Lane, key: str, body: str, told: Mapping[str, Any] | None, thread: str | None) -> None:
         try:
-            self._channel(lane.channel, told).send(key, body)
-            self._results.put(Attempt(lane, key, None))
+            channel = self._channel(lane.channel, told)
+            if getattr(channel, "links", False):
+                body = with_link(body, key, lane.channel, self._now(), self._secrets)
+            if isinstance(channel, Conversation):
+                self._results.put(Attempt(lane, key, None, channel.send_in(key, body, thread)))
+            else:
+                channel.send(key, body)
+                self._results.put(Attempt(lane, key, None))
         except Undelivered as error:
             self._results.put(Attempt(lane, key, error))
         except Exception as error:  # a bug in one channel must not silence the message: it is tried again and recorded
@@ -174,7 +190,7 @@ class NotifierWorker(Worker):
         try:
             section = section_of(told) if told is not None else None
             if section is not None and IN_CONFIGURATION not in section.references.values():
-                return channel_of(section, self._secrets)
+                return channel_of(section, self._secrets, self._guard)
             if name not in self._channels:
                 raise Undelivered(f"there is no channel {name!r}", final=True)
             return self._channels[name]
@@ -198,7 +214,7 @@ class NotifierWorker(Worker):
     def _collect(self, state: State, wait_s: float) -> list[Outcome]:
         """What came back from the channels."""
         outcomes: list[Outcome] = []
-        for lane, key, error in self._came_back(wait_s):
+        for lane, key, error, reference in self._came_back(wait_s):
             self._flying.discard(lane)
             message, at = state.owed.get(key), self._now()
             if error is not None:
@@ -206,7 +222,8 @@ class NotifierWorker(Worker):
             elif self._failures.pop(lane.channel, 0) >= BACK_AFTER:
                 self._back[lane.channel] = at
             if message is not None:
-                outcomes.append(outcome_of(key, message, error, at, random.random()))
+                outcome = outcome_of(key, message, error, at, random.random())
+                outcomes.append(outcome._replace(reference=reference))
         return outcomes
 
     def _said(self, state: State) -> str:
@@ -236,6 +253,8 @@ class Notify:
     """Those that the configuration declares."""
     secrets: Path
     """The folder of the secrets that definitions name."""
+    allow_private: tuple[str, ...] = ()
+    """Hosts that are no part of the public internet, and may be spoken to all the same."""
 
     def worker(self, cell: AnyCell, host: Surroundings) -> Worker:
-        return NotifierWorker(cell, host.log, self.channels, host.now, self.secrets)
+        return NotifierWorker(cell, host.log, self.channels, host.now, self.secrets, self.allow_private)

@@ -9,7 +9,8 @@ from actors.slices import journal_above
 from events.log import LogReader
 from query import as_of
 from query.as_of import Moment
-from query.engine import Engine, Limits
+from query.bounds import Limits
+from query.engine import Engine
 
 Object = dict[str, Any]
 

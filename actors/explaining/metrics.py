@@ -22,8 +22,8 @@ from events.envelope import IMPORTER
 from events.errors import Rejected
 from events.log import JournalRow
 from events.nearest import did_you_mean
+from events.tables import columns_of
 from query import as_of
-from query.engine import columns_of
 from query.rows import plain
 
 FIGURES = ("count", "sum", "mean", "min", "max", "p50", "p95", "p99", "distinct")

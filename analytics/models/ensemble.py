@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -63,12 +64,30 @@ class Ensemble:
     """What stacked members are shown: of each group of members, which come before them, the mean prediction."""
 
     def predict(self, x: F32) -> F64:
-        blocks = [self._block(x[i : i + BLOCK]) for i in range(0, len(x), BLOCK)]
-        return np.concatenate(blocks) if blocks else self._block(x)
+        return _in_blocks(x, self._block)
+
+    def spread(self, x: F32) -> F64:
+        """Rows x outputs: how far the members are apart: the standard deviation of what each says, calibrated."""
+        return _in_blocks(x, self._spread)
 
     def _block(self, x: F32) -> F64:
-        shown: dict[int, F32] = {}
         total: F64 | None = None
+        for weight, answer in self._answers(x):
+            total = answer * weight if total is None else total + answer * weight
+        if total is None:
+            raise ValueError("an ensemble without members")
+        return self.calibration(total)
+
+    def _spread(self, x: F32) -> F64:
+        weighed = [(weight, self.calibration(answer)) for weight, answer in self._answers(x) if weight > 0]
+        weights = np.array([weight for weight, _ in weighed])
+        answers = np.stack([answer for _, answer in weighed])
+        mean = np.average(answers, axis=0, weights=weights)
+        return np.sqrt(np.average((answers - mean) ** 2, axis=0, weights=weights))
+
+    def _answers(self, x: F32) -> Iterator[tuple[float, F64]]:
+        """Each member's weight and what it says."""
+        shown: dict[int, F32] = {}
         kept = {i for groups in self.below for group in groups for i in group}
         answers: dict[int, F64] = {}
         means: dict[int, F32] = {}
@@ -85,11 +104,13 @@ class Ensemble:
             answer = member.model.predict(seen)
             if i in kept:
                 answers[i] = answer
-            total = answer * member.weight if total is None else total + answer * member.weight
-        if total is None:
-            raise ValueError("an ensemble without members")
-        return self.calibration(total)
+            yield member.weight, answer
 
     @property
     def nodes(self) -> int:
         return sum(m.model.nodes for m in self.members if isinstance(m.model, TreeEnsemble))
+
+
+def _in_blocks(x: F32, of: Callable[[F32], F64]) -> F64:
+    blocks = [of(x[i : i + BLOCK]) for i in range(0, len(x), BLOCK)]
+    return np.concatenate(blocks) if blocks else of(x)

@@ -17,6 +17,7 @@ import xxhash
 from pyarrow import compute
 
 from events.archive.segments import Segment
+from events.archive.store import store_of
 from events.entry import Entry, EntryHeader
 from events.envelope import CellName
 from events.errors import Corrupt
@@ -240,12 +241,22 @@ def require_sound(segment: Segment, root: Path, *, entries: bool = False) -> Non
     name, checksum = (segment.entries_file, segment.entries_checksum) if entries else (segment.file, segment.checksum)
     path = root / name
     try:
-        found = path.stat()
+        found = _here(root, name).stat()
         sound = _has_checksum(str(path), found.st_mtime_ns, found.st_size, checksum)
     except OSError as error:
         raise damaged(segment, root, f"{path} cannot be read ({error.strerror})") from error
     if not sound:
         raise damaged(segment, root, f"{path} is not what was written")
+
+
+def _here(root: Path, name: str) -> Path:
+    """The file, which is fetched from the archive's store where it is not on the disk (any more)."""
+    path = root / name
+    if not path.exists():
+        bucket = store_of(root)
+        if bucket is not None:
+            bucket.fetch(name)
+    return path
 
 
 @lru_cache(maxsize=65_536)
@@ -258,7 +269,7 @@ def unsound(segment: Segment, root: Path) -> Iterator[str]:
     for name, checksum in ((segment.file, segment.checksum), (segment.entries_file, segment.entries_checksum)):
         path = root / name
         try:
-            found = checksum_of(path)
+            found = checksum_of(_here(root, name))
         except FileNotFoundError:
             yield f"{path} is missing"
         except OSError as error:

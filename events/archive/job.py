@@ -21,6 +21,7 @@ import msgspec
 
 from events.archive.log import ArchivedSpec
 from events.archive.segments import Segment
+from events.archive.store import mirrored, store_of
 from events.errors import Conflict, Corrupt, Transient
 from events.log import LogReader
 
@@ -47,6 +48,8 @@ class Order:
     ranges: tuple[Range, ...] = ()
     drop: tuple[Segment, ...] = ()
     """Segments that are not kept any more: where does what is kept begin?"""
+    mirror: tuple[Segment, ...] = ()
+    """All segments: the archive's store is to have their files, too."""
     sweep: tuple[Segment, ...] = ()
     """Segments that were dropped a while ago: their files go."""
 
@@ -125,12 +128,25 @@ def sweep(root: Path, segments: Sequence[Segment]) -> Generator[Segment, None, N
     from events.archive.delta import StreamTable
 
     with alone(root):
+        bucket = store_of(root)
         for segment in segments:
-            for name in (segment.file, segment.entries_file):
+            names = (segment.file, segment.entries_file)
+            if bucket is not None:
+                bucket.remove(names)
+            for name in names:
                 (root / name).unlink(missing_ok=True)
             yield segment
         for stream in sorted({segment.stream for segment in segments}):
             StreamTable(root, stream).forget({segment.file for segment in segments})
+
+
+def mirror(root: Path, segments: Sequence[Segment]) -> None:
+    """Bring what the archive's store lacks there. Raises ``Transient`` where it does not answer: here all is safe, and the
+    next run brings it."""
+    if segments and store_of(root) is not None:
+        with alone(root):
+            for _ in mirrored(root, segments):
+                pass
 
 
 @contextmanager
@@ -159,6 +175,7 @@ def main() -> None:
             _tell(Done(segment))
         for segment in sweep(order.log.root, order.sweep) if order.sweep else ():
             _tell(Done(segment))
+        mirror(order.log.root, order.mirror)
     except (Transient, Corrupt) as error:
         _tell(Done(failure=str(error), corrupt=isinstance(error, Corrupt)))
     except BrokenPipeError:  # whoever asked is gone; the next run finds what is written

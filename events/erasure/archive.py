@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from events.archive.files import ROW_GROUP, Draft, properties, require_sound
 from events.archive.segments import DROPPED, Segment, Segments, recorded, told
+from events.archive.store import FILE, store_of
 from events.erasure.identifiers import Identifiers
 from events.erasure.log import Counted, Touched
 from events.erasure.rows import erased
@@ -46,12 +47,25 @@ def rewrite(
     there = {str(path.relative_to(root)) for path in root.rglob("*.parquet")}
     streams = {file.partition("/")[0] for file in (*changed, *(there - kept)) if not file.startswith(f"{BLOCKS}/")}
     _linked(root, into, there & kept - set(changed))
+    _linked(root, into, [FILE] if (root / FILE).exists() else ())
     for stream in sorted({path.parent.name for path in root.glob("*/_delta_log")}):
         if stream in streams:
             _table(into, stream, known, changed)
         else:
             _linked(root, into, {str(path.relative_to(root)) for path in (root / stream / "_delta_log").rglob("*")})
     return changed
+
+
+def forget_elsewhere(root: Path, changed: Iterable[str]) -> None:
+    """Delete in the archive's store what is written anew, and the tables of its streams; the next start brings both there.
+
+    Raises ``Transient`` where it does not answer.
+    """
+    bucket = store_of(root)
+    files = set(changed)
+    if bucket is not None and files:
+        logs = tuple(f"{stream}/_delta_log/" for stream in {file.partition("/")[0] for file in files})
+        bucket.remove([name for name in bucket.has() if name in files or name.startswith(logs)])
 
 
 def _rewritten(segment: Segment, root: Path, into: Path, who: Identifiers, counted: Counted) -> Segment | None:

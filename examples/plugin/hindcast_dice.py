@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from actors.definitions.channel import ChannelSection
+from actors.definitions.channel_section import ChannelSection
 from actors.fold import NONE, Batch, Outputs, Topic
 from actors.parts import ChannelKind, Part, SourceKind, SourceSection
 from actors.source import Read

@@ -10,6 +10,7 @@ from hindcast.cli.automl import automl, predict
 from hindcast.cli.backtest import backtest
 from hindcast.cli.backup import backup, restore, verify
 from hindcast.cli.card import card
+from hindcast.cli.datasets import dataset, features
 from hindcast.cli.dead_letters import dead_letters
 from hindcast.cli.definitions import apply, definitions, diff, export
 from hindcast.cli.doctor import doctor
@@ -20,17 +21,21 @@ from hindcast.cli.importing import import_
 from hindcast.cli.keys import keys
 from hindcast.cli.link import link
 from hindcast.cli.migrate import migrate
+from hindcast.cli.models import models, train
 from hindcast.cli.notifications import notifications
 from hindcast.cli.output import Commands
 from hindcast.cli.placement import move
 from hindcast.cli.plan import plan
 from hindcast.cli.questions import questions
 from hindcast.cli.read import query, streams, tail
+from hindcast.cli.report import report
 from hindcast.cli.rules import rules
 from hindcast.cli.run import demo, down, up
 from hindcast.cli.send import send
+from hindcast.cli.showing import annotations, shares
 from hindcast.cli.sources import sources
 from hindcast.cli.status import status
+from hindcast.cli.summary import operational, summary
 from hindcast.cli.tables import table
 
 
@@ -62,9 +67,12 @@ def main() -> None:
 
 main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, backup, restore, migrate, link, keys)
 main.add_group("Events in and out of it:", send, import_, tail, streams, sources, query, questions, dead_letters)
+main.add_group("Read how it all does:", summary, operational, report)
 main.add_group("Watch what comes:", alerts, rules, notifications)
+main.add_group("Show it:", annotations, shares)
 main.add_group("People and their data:", identities, export_subject, erase)
-main.add_group("Ask the past:", backtest, explain, table)
+main.add_group("Ask the past:", backtest, explain, table, dataset, features)
 main.add_group("Definitions of all kinds:", definitions, apply, diff, export, plan)
 main.add_group("Analyse a file, without a system:", detect, trend, correlate, drift, forecast)
 main.add_group("Find a model for a table, and use it:", automl, predict, card)
+main.add_group("Models of a system:", models, train)

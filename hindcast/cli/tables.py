@@ -87,7 +87,7 @@ def _show(found: pa.Table, out: Path | None, as_json: bool) -> None:
     for warning in said.get("hindcast.warnings", []):
         note(warning)
     if out is not None:
-        _write(found, out)
+        write(found, out)
         note(f"{found.num_rows:,} rows are in {out}")
     elif as_json:
         print_json(as_objects(found))
@@ -98,7 +98,7 @@ def _show(found: pa.Table, out: Path | None, as_json: bool) -> None:
     note(f"state {said.get('hindcast.state')}, digest {said.get('hindcast.digest')}")
 
 
-def _write(found: pa.Table, out: Path) -> None:
+def write(found: pa.Table, out: Path) -> None:
     import pyarrow.csv
     import pyarrow.feather
     import pyarrow.parquet

@@ -211,6 +211,12 @@ class Rule(TypedDict):
     for_s: float
     no_data: str
     """``resolve | keep | fire``: what becomes of an alert whose condition is unknown for 10 minutes."""
+    clear_threshold: float | None
+    keep_firing_for_s: float
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    runbook: str
+    active: dict[str, Any] | None
 
 
 class MadeRule(Rule):

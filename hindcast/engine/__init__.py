@@ -1,5 +1,6 @@
 """The engine's face: collect from every source, process in one of three modes, analyse event by event."""
 
+from hindcast.engine.alerting import Alert, AlertHistory, AlertRule, AlertRuleManager, AlertSystem
 from hindcast.engine.analyzers import DescriptiveAnalyzer, PredictiveAnalyzer, PrescriptiveAnalyzer
 from hindcast.engine.collecting import GROUPS, Collected, SourceStatus, collect
 from hindcast.engine.engine import AnalyticsEngine
@@ -9,6 +10,11 @@ from hindcast.engine.real_time import RealTimeAnalysis
 
 __all__ = [
     "GROUPS",
+    "Alert",
+    "AlertHistory",
+    "AlertRule",
+    "AlertRuleManager",
+    "AlertSystem",
     "AnalyticsEngine",
     "BatchProcessor",
     "Collected",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from hindcast.engine.alerting import AlertSystem
 from hindcast.engine.analyzers import (
     Analyzer,
     DescriptiveAnalyzer,
@@ -17,6 +18,7 @@ from hindcast.engine.analyzers import (
     recorded_forecasts,
 )
 from hindcast.engine.collecting import GROUPS, ROWS, Collected, SourceStatus, collect, streams_of
+from hindcast.engine.dashboards import RealTimeDashboard
 from hindcast.engine.merging import DataMerger
 from hindcast.engine.processing import BatchProcessor, Processor, RealTimeProcessor, StreamProcessor
 from hindcast.engine.real_time import RealTimeAnalysis
@@ -24,6 +26,7 @@ from hindcast.engine.real_time import RealTimeAnalysis
 if TYPE_CHECKING:
     from hindcast.client import Client
     from hindcast.client.sending import Event
+    from hindcast.reports import ReportGenerator
 
 T = TypeVar("T")
 STREAM_TYPES = ("kafka", "redis", "websocket", "real_time")
@@ -70,6 +73,19 @@ class AnalyticsEngine:
         self.client = client
         self.merger = DataMerger()
         self._analysis = RealTimeAnalysis()
+        self.dashboards = RealTimeDashboard(client)
+        """Makes dashboards, and follows them."""
+
+    @property
+    def visualizers(self) -> Mapping[str, RealTimeDashboard | ReportGenerator | AlertSystem]:
+        """What shows what was found: ``dashboards``, ``reports`` (files, as of any moment) and ``alerts``."""
+        from hindcast.reports import ReportGenerator  # here: only who makes reports needs the languages
+
+        return {
+            "dashboards": self.dashboards,
+            "reports": ReportGenerator(self.client),
+            "alerts": AlertSystem(self.client),
+        }
 
     def collect_comprehensive_data(self, rows: int = ROWS) -> Collected:
         """The newest ``rows`` of every stream of all four groups, merged by time, and a status for each stream.

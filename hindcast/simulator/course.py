@@ -22,6 +22,19 @@ COURSES = {
 PLANS = {"monthly": 29.0, "yearly": 249.0}
 CURRENCIES = ("USD", "EUR", "GBP")
 COUNTRIES = ("US", "DE", "GB", "FR", "IN", "BR", "PL", "NL")
+CAMPAIGNS = ("search", "newsletter", "friend", "video")
+METHODS = ("email", "google", "github")
+ENROL = 0.75
+"""How likely somebody enrols, on average."""
+PULL = {
+    **{("friend", method): 0.12 for method in METHODS},
+    ("video", "github"): 0.18,
+    ("video", "email"): -0.3,
+    ("newsletter", "email"): 0.1,
+    ("newsletter", "github"): -0.2,
+    ("search", "google"): -0.1,
+}
+"""By how much that differs: which campaign works depends on who signs up, so there is something to learn."""
 POPULATION = 1_500
 
 
@@ -84,7 +97,7 @@ class CoursePlatform:
         chance = self._chance
         visitor = f"visitor-{chance.getrandbits(40):010x}"
         who = {"anonymous_id": visitor}
-        campaign = chance.choice(("search", "newsletter", "friend", "video"))
+        campaign = chance.choice(CAMPAIGNS)
         yield Step(0.0, "page", {**who, "name": "Home", "properties": {"path": "/", "referrer": campaign}})
         yield Step(chance.uniform(2, 15), "page", {**who, "name": "Catalog", "properties": {"path": "/courses"}})
         slug = "prompting"
@@ -98,9 +111,9 @@ class CoursePlatform:
         yield Step(
             chance.uniform(8, 40), "identify", {"user_id": learner.id, "anonymous_id": visitor, "traits": traits}
         )
-        properties = {"method": chance.choice(("email", "google", "github")), "campaign": campaign}
-        yield _does(learner, 0.1, "Signed Up", properties)
-        yield from self._enrol(learner, slug)
+        method = chance.choice(METHODS)
+        yield _does(learner, 0.1, "Signed Up", {"method": method, "campaign": campaign})
+        yield from self._enrol(learner, slug, ENROL + PULL.get((campaign, method), 0.0))
         yield from self._learn(learner)
 
     def _return(self, learner: Learner) -> Script:
@@ -120,8 +133,8 @@ class CoursePlatform:
             reason = chance.choice(("too_expensive", "no_time", "finished"))
             yield _does(learner, chance.uniform(5, 30), "Subscription Cancelled", {"reason": reason})
 
-    def _enrol(self, learner: Learner, slug: str) -> Script:
-        if slug not in learner.lessons and self._chance.random() < 0.75:
+    def _enrol(self, learner: Learner, slug: str, likely: float = ENROL) -> Script:
+        if slug not in learner.lessons and self._chance.random() < likely:
             learner.lessons[slug] = 1
             yield _does(learner, self._chance.uniform(3, 20), "Course Enrolled", _course(slug))
 

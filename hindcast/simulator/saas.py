@@ -17,6 +17,9 @@ CHANNELS = ("search_ads", "social_ads", "webinar", "referral")
 ENDPOINTS = ("/v2/contacts", "/v2/campaigns", "/v2/segments", "/v2/events")
 ACCOUNTS = 240
 TRIALS = 200
+KEEN = {"search_ads": 0.3, "social_ads": 0.15, "webinar": 0.45, "referral": 0.5}
+"""How likely a trial converts, by where it came from; owners are likelier to buy than those who only look."""
+ROLES = {"owner": 0.15, "marketer": 0.0, "analyst": -0.15}
 
 
 @dataclass(slots=True)
@@ -27,6 +30,10 @@ class Account:
     user: str
     currency: str
     plan: str | None = None
+    channel: str = "referral"
+    """Where it came from."""
+    keen: float = 0.35
+    """How likely its trial becomes a subscription."""
 
 
 class MarketingPlatform:
@@ -58,10 +65,10 @@ class MarketingPlatform:
                 yield _does(account, 0.0, "Api Request Failed", failed)
 
     def advertise(self, per_s: float = 1 / 30) -> Script:
-        """What was spent on advertising is recorded so often."""
+        """What was spent on advertising is recorded so often: the more people come, the more."""
         while True:
             spent = {"channel": self._chance.choice(CHANNELS[:2]), "currency": "USD"}
-            value = round(self._chance.lognormvariate(3.0, 0.4), 2)
+            value = round(self._chance.lognormvariate(3.0, 0.4) * self._stage.tide(self._stage.now_s), 2)
             kwargs = {"user_id": "ads-importer", "event": "Ad Spend Recorded", "properties": {**spent, "value": value}}
             yield Step(self._chance.expovariate(per_s), "track", kwargs)
 
@@ -73,7 +80,7 @@ class MarketingPlatform:
         draw = self._chance.random()
         if draw < 0.3:
             return self._lead()
-        if draw < 0.42 and self._trials:
+        if draw < 0.37 and self._trials:
             return self._decide(self._trials.pop(self._chance.randrange(len(self._trials))))
         if draw < 0.5:
             return self._renew(self._chance.randrange(len(self._customers)))
@@ -92,8 +99,9 @@ class MarketingPlatform:
         lead = {"anonymous_id": visitor, "event": "Lead Captured", "properties": {"channel": channel}}
         yield Step(chance.uniform(5, 60), "track", lead)
         if chance.random() < 0.6:
-            account = self._account(None)
-            traits = {"role": chance.choice(("owner", "marketer", "analyst"))}
+            account, role = self._account(None), chance.choice(tuple(ROLES))
+            account.channel, account.keen = channel, KEEN[channel] + ROLES[role]
+            traits = {"role": role}
             identify = {"user_id": account.user, "anonymous_id": visitor, "traits": traits}
             yield Step(chance.uniform(10, 60), "identify", identify)
             yield Step(0.1, "group", {"user_id": account.user, "group_id": account.id, "traits": {"plan": "trial"}})
@@ -105,11 +113,10 @@ class MarketingPlatform:
     def _decide(self, account: Account) -> Script:
         chance = self._chance
         yield Step(0.0, "page", {"user_id": account.user, "name": "Billing", "properties": {"path": "/billing"}})
-        if chance.random() < 0.35:
+        if chance.random() < account.keen:
             account.plan = chance.choice(("starter", "starter", "growth", "scale"))
-            yield _does(
-                account, chance.uniform(5, 40), "Trial Converted", {"account": account.id, "plan": account.plan}
-            )
+            won = {"account": account.id, "plan": account.plan, "channel": account.channel}
+            yield _does(account, chance.uniform(5, 40), "Trial Converted", won)
             yield _does(account, 0.5, "Invoice Paid", self._invoice(account))
             self._customers[chance.randrange(len(self._customers))] = account
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal
 
@@ -18,9 +19,11 @@ from events.catalog import CONTROL
 from events.errors import Rejected
 from events.log import LogReader
 from query import as_of
+from query.apart.deeds import When, question, statement, statement_in
+from query.apart.desk import Doer, Here
 from query.as_of import Moment
-from query.engine import Answer, Cut, Engine, Limits, Stop
-from query.history import History
+from query.bounds import Limits, Stop
+from query.history import Cut, History
 from query.optimizing.analysis import Analysis, QueryOptimizer
 from query.optimizing.cache import MISS, CacheManager
 from query.optimizing.indexes import Index, IndexOptimizer
@@ -48,12 +51,20 @@ class Optimized:
 class AnalyticsOptimizer:
     """Over one log for one tenant. Safe for several threads; the cache is shared by all who ask."""
 
-    def __init__(self, log: LogReader, tenant: str, limits: Limits | None = None, cache_bytes: int = 64 << 20) -> None:
+    def __init__(
+        self,
+        log: LogReader,
+        tenant: str,
+        limits: Limits | None = None,
+        cache_bytes: int = 64 << 20,
+        doer: Doer | None = None,
+    ) -> None:
+        """``doer``: what runs the queries; None: the thread that asks."""
         self._log = log
         self._tenant = tenant
         self._limits = limits or Limits()
-        self._engine = Engine(log, self._limits)
-        self._analyser = QueryOptimizer()
+        self._doer = doer or Here(log, tenant, self._limits)
+        self._analyser = QueryOptimizer(self._doer)
         self._indexes = IndexOptimizer()
         self.cache = CacheManager(cache_bytes)
 
@@ -80,28 +91,28 @@ class AnalyticsOptimizer:
         stop: Stop | None = None,
         moment: Moment | None = None,
         valid_at: int | None = None,
+        form: str | None = None,
     ) -> Optimized:
-        """The answer to SQL, an ``Answer``. What is not of the query itself is as for ``Engine.run``."""
+        """The answer to SQL: an ``Answer``, or where a ``form`` is named, what is ``Written`` in it.
+
+        What is not of the query itself is as for ``Engine.run``.
+        """
         started = perf_counter()
         moment = moment or as_of.now(self._log, self._tenant)
         history = History(self._log, self._tenant, commands=commands, moment=moment)
-        analysis = self._analyser.analyze_query(sql, history)
+        analysis = self._analyser.analyze_query(sql, history, stop)
         cut = {n: dict(history.heads(n)) for n in analysis.depends if commands or n != CONTROL.name}
-        key = ("sql", self._tenant, commands, rows, valid_at, analysis.normal, _frozen(cut))
+        when = When(moment, valid_at, cut)
+        key = ("sql", self._tenant, form, commands, rows, valid_at, analysis.normal, _frozen(cut))
         size = analysis.rows if data_size is None else data_size
 
         def run(partitions: int) -> tuple[Any, int]:
-            with self._engine.open(
-                tenant=self._tenant,
-                commands=commands,
-                cut=cut,
-                stop=stop,
-                partitions=partitions,
-                moment=moment,
-                valid_at=valid_at,
-            ) as session:
-                answer: Answer = session.run(sql, rows=rows)
-            return answer, answer.table.nbytes + sys.getsizeof(answer)
+            how: dict[str, Any] = {"when": when, "rows": rows, "commands": commands, "partitions": partitions}
+            if form is None:
+                answer = self._doer.do(partial(statement, sql=sql, **how), stop)
+                return answer, answer.table.nbytes + sys.getsizeof(answer)
+            ready = self._doer.do(partial(statement_in, form=form, sql=sql, **how), stop)
+            return ready, len(ready.content) + sys.getsizeof(ready)
 
         indexes = self._indexes.optimize_indexes(analysis, history)
         found = self._answered(key if analysis.repeatable else None, size, analysis, indexes, started, run)
@@ -109,7 +120,7 @@ class AnalyticsOptimizer:
 
     def ask(
         self,
-        question: Mapping[str, Any],
+        said: Mapping[str, Any],
         now: float,
         data_size: int | None = None,
         *,
@@ -122,15 +133,15 @@ class AnalyticsOptimizer:
         started = perf_counter()
         questions = Questions(self._log, self._tenant, cohorts, self._limits)
         history = History(self._log, self._tenant, commands=False, moment=moment)
-        analysis = self._analyser.analyze_question(*questions.read(question, now), history)
+        analysis = self._analyser.analyze_question(*questions.read(said, now), history)
         cut = {name: dict(history.heads(name)) for name in analysis.streams}
+        when = When(moment, valid_at, cut)
         key = ("ask", self._tenant, valid_at, analysis.normal, _frozen(cut))
         size = analysis.rows if data_size is None else data_size
 
         def run(partitions: int) -> tuple[Any, int]:
-            answer = questions.ask(
-                question, now, cut=cut, stop=stop, partitions=partitions, moment=moment, valid_at=valid_at
-            )
+            deed = partial(question, said=said, now=now, cohorts=cohorts, when=when, partitions=partitions)
+            answer = self._doer.do(deed, stop)
             return answer, len(orjson.dumps(answer))
 
         indexes = self._indexes.optimize_indexes(analysis, history)

@@ -17,7 +17,8 @@ from events.log import LogReader
 from events.nearest import did_you_mean
 from query import as_of
 from query.as_of import Moment, iso
-from query.engine import Engine, Limits, Session, Stop
+from query.bounds import Limits, Stop
+from query.engine import Engine, Session
 from query.point_in_time.joining import Joined, Known, adds_money, joined, metric_joined
 from query.point_in_time.points import checked, points_of_rows
 from query.point_in_time.schema import MOST_ROWS, Feature, MetricFeature, Table

@@ -12,8 +12,11 @@ from pydantic import BaseModel, ValidationError
 from events.errors import Rejected
 from events.log import LogReader
 from events.nearest import did_you_mean
+from events.tables import columns_of
 from query.as_of import Moment
-from query.engine import Cut, Engine, Limits, Stop, columns_of
+from query.bounds import Limits, Stop
+from query.engine import Engine
+from query.history import Cut
 from query.questions import attribution, funnel, membership, paths, retention, trends, users
 from query.questions.asked import Asking, Behind, Figures
 from query.questions.cohort import Cohort

@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from events.errors import Rejected
 from events.nearest import did_you_mean
+from events.tables import columns_of
 from query import views
-from query.engine import Answer, Session, columns_of
+from query.answers import Answer
+from query.engine import Session
 from query.moments import at_us
 from query.questions.schema import Filter, Match, Question
 

@@ -86,6 +86,13 @@ class Rule(BaseModel):
     severity: str = "medium"
     for_s: float = 0.0
     no_data: str = "resolve"
+    clear_threshold: float | None = None
+    keep_firing_for_s: float = 0.0
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    runbook: str = ""
+    active: dict[str, Any] | None = None
+    """``{days, from, to, time_zone}``; null: always."""
 
 
 class MadeRule(Rule):
@@ -172,8 +179,8 @@ async def create_rule(request: Request, rule: NewRule) -> MadeRule:
     A rule that can never fire is refused; what may be a mistake is in ``warnings``.
     """
     who = await principal(request, "control")
-    (change,) = await define(gateway_of(request), [Wanted("rule", None, rule.model_dump())], who.name)
-    return MadeRule(**rule.model_dump(), warnings=change.warnings)
+    (change,) = await define(gateway_of(request), [Wanted("rule", None, rule.model_dump(mode="json"))], who.name)
+    return MadeRule(**rule.model_dump(mode="json"), warnings=change.warnings)
 
 
 @router.get("/v1/alerts/rules/{name:path}", response_model=Rule)

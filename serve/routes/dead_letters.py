@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from query.engine import Engine
 from serve.gateway import Gateway, gateway_of, principal
 from serve.ingest import mending
 from serve.interactions import now_us
@@ -122,8 +121,7 @@ async def replay_dead_letters(request: Request, wanted: Replay) -> Replayed:
 
 async def _letters(request: Request, wanted: Wanted, limit: int) -> tuple[list[Letter], int]:
     gateway: Gateway = gateway_of(request)
-    engine = Engine(gateway.log, gateway.queries.limits)
-    return await gateway.queries.run(request, lambda stop: letters(engine, gateway.spec.tenant, wanted, limit, stop))
+    return await gateway.queries.run(request, lambda stop: letters(gateway.apart, wanted, limit, stop))
 
 
 def _shown(letter: Letter) -> DeadLetter:

@@ -14,7 +14,7 @@ from actors.definitions.checking import Wanted
 from actors.definitions.inventory import Key
 from actors.definitions.kinds import kind_of
 from serve.defining import Change, Definition, Difference, define, found, remove, warned
-from serve.gateway import Gateway, gateway_of, principal
+from serve.gateway import gateway_of, principal
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS, Missing
 from serve.routes.read import sql_answer
@@ -24,6 +24,10 @@ MOST = 10_000
 Name = Annotated[str, Path(examples=["Many events"])]
 KindName = Annotated[str, Path(examples=["rule"])]
 DryRun = Annotated[bool, Query(description="Only say what would change.")]
+After = Annotated[
+    int | None,
+    Query(ge=-1, description="The version that this change is made of; -1: there was none. Else it is refused (409)."),
+]
 Spec = Annotated[
     dict[str, Any],
     Body(examples=[{"condition": "events.count > threshold", "threshold": 10_000, "channels": ["dashboard"]}]),
@@ -112,7 +116,7 @@ async def versions(
     await gateway.access.refresh()
     if itself := gateway.access.definitions.get(Key(kind, f"{name}/versions").text):
         return Definition.model_validate(itself)  # its name ends like this address
-    told = await _versions(gateway, Key(kind_of(kind).name, name))
+    told = await _versions(request, Key(kind_of(kind).name, name))
     for asked, field in ((first, "from"), (to, "to")):
         if asked is not None and asked not in {version.version for version in told}:
             listed = ", ".join(str(version.version) for version in told)
@@ -127,7 +131,7 @@ async def versions(
     return Versions(versions=chosen)
 
 
-async def _versions(gateway: Gateway, key: Key) -> list[Version]:
+async def _versions(request: Request, key: Key) -> list[Version]:
     """Every version that the log has. Raises ``Missing`` where there never was one."""
     types = [key.kind + ledger.DEFINED, key.kind + ledger.REMOVED, *(("rule.created", "rule.deleted"))]
     if key.kind != "rule":
@@ -136,9 +140,9 @@ async def _versions(gateway: Gateway, key: Key) -> list[Version]:
     subject = key.name.replace("'", "''").replace("\0", "")
     sql = f"""SELECT type, data, epoch("time") AS at, row_offset FROM control
       WHERE subject = '{subject}' AND type IN ({listed}) ORDER BY row_offset LIMIT {MOST}"""
-    answer = await sql_answer(gateway, sql, MOST, commands=True)
+    answer = await sql_answer(request, sql, MOST, commands=True)
     if not answer.rows:
-        found(gateway, key)
+        found(gateway_of(request), key)
     return [
         Version.model_validate(ledger.entry_of(type_, key.name, json.loads(data), at, offset))
         for type_, data, at, offset in answer.rows
@@ -155,13 +159,16 @@ async def read_definition(request: Request, kind: KindName, name: Name) -> Defin
 
 
 @router.put("/v1/definitions/{kind}/{name:path}", response_model=Change)
-async def put_definition(request: Request, kind: KindName, name: Name, spec: Spec, dry_run: DryRun = False) -> Change:
+async def put_definition(
+    request: Request, kind: KindName, name: Name, spec: Spec, dry_run: DryRun = False, after: After = None
+) -> Change:
     """Define, or define anew. It holds from one place in the log on, which is its version.
 
-    What a configuration file declares is refused (409): it is changed there.
+    What a configuration file declares is refused (409): it is changed there. With ``after``, so is a change of what
+    somebody else changed meanwhile.
     """
     who = await principal(request, "control")
-    (change,) = await define(gateway_of(request), [Wanted(kind, name, spec)], who.name, dry_run)
+    (change,) = await define(gateway_of(request), [Wanted(kind, name, spec)], who.name, dry_run, after=after)
     return change
 
 

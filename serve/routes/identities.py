@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from query.engine import Engine
+from query.apart.deeds import statements
 from serve.gateway import gateway_of, principal
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS
@@ -16,7 +17,8 @@ from serve.routes.commands import IdempotencyKey, command
 router = APIRouter(tags=["people"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
 Id = Annotated[str, Field(min_length=1, max_length=1_000)]
 MOST_NOTES = 100
-_ID, _IDS = "SELECT person, account FROM people WHERE id = $id", "SELECT id FROM people WHERE person = $id ORDER BY id"
+_ID = "SELECT person, account FROM people WHERE id = $id"
+_IDS = f"SELECT id FROM people WHERE person = coalesce((SELECT any_value(person) FROM ({_ID})), $id) ORDER BY id"
 _NOTES = f"""SELECT epoch(time) AS at, type = 'identity.refused' AS refused, reason, subject AS a, other AS b, message
   FROM identities WHERE reason IS NOT NULL AND (subject = $id OR other = $id) ORDER BY row_offset DESC LIMIT {MOST_NOTES}"""
 
@@ -57,13 +59,12 @@ async def identity(request: Request, id: str) -> Identity:
     gateway = gateway_of(request)
 
     def ask(stop: Any) -> Identity:
-        engine = Engine(gateway.log, gateway.queries.limits)
-        with engine.open(tenant=gateway.spec.tenant, commands=False, stop=stop) as session:
-            found = session.run(_ID, {"id": id}).rows()
-            person, account = found[0] if found else (id, None)
-            ids = {id, person, *(row[0] for row in session.run(_IDS, {"id": person}).rows())}
-            notes = [Note(**note) for note in session.run(_NOTES, {"id": id}).objects()]
-        return Identity(id=id, person=person, account=account, ids=sorted(ids), notes=notes)
+        asked = [(sql, {"id": id}) for sql in (_ID, _IDS, _NOTES)]
+        found, same, notes = gateway.apart.do(partial(statements, asked=asked), stop)
+        person, account = next(iter(found.rows()), (id, None))
+        ids = {id, person, *(row[0] for row in same.rows())}
+        told = [Note(**note) for note in notes.objects()]
+        return Identity(id=id, person=person, account=account, ids=sorted(ids), notes=told)
 
     return await gateway.queries.run(request, ask)
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from serve.gateway import Gateway, gateway_of, principal
+from serve.gateway import gateway_of, principal
 from serve.problems import REFUSALS, Missing
 from serve.routes.commands import command
 from serve.routes.read import sql_answer
@@ -47,7 +47,7 @@ class AllFailed(BaseModel):
 async def failed(request: Request) -> AllFailed:
     """Messages that were given up and not sent again since, newest first; the newest 10,000 can be sent again."""
     await principal(request, "query")
-    return AllFailed(notifications=[Failed(**row) for row in await _failed(gateway_of(request))])
+    return AllFailed(notifications=[Failed(**row) for row in await _failed(request)])
 
 
 @router.post("/v1/notifications/{key:path}/resend", status_code=202)
@@ -55,13 +55,13 @@ async def resend(request: Request, key: str) -> Response:
     """Send a message that was given up again, under the same key; what comes of it is in ``notifications``."""
     who = await principal(request, "control")
     gateway = gateway_of(request)
-    if key not in {row["key"] for row in await _failed(gateway)}:
+    if key not in {row["key"] for row in await _failed(request)}:
         raise Missing("key", f"no message {key!r} was given up; GET /v1/notifications/failed lists those that were")
     await command(gateway, "notification.resent", key, {"by": who.name})
     return Response(status_code=202)
 
 
-async def _failed(gateway: Gateway) -> list[dict[str, Any]]:
-    answer = await sql_answer(gateway, FAILED, MOST, commands=True)
+async def _failed(request: Request) -> list[dict[str, Any]]:
+    answer = await sql_answer(request, FAILED, MOST, commands=True)
     names = ["key", *(column.name for column in answer.columns[1:])]
     return [dict(zip(names, row, strict=True)) for row in answer.rows]

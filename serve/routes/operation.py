@@ -201,7 +201,7 @@ def _pulled(cells: Sequence[Health]) -> list[PulledStatus]:
     return sorted(found, key=lambda source: source.name)
 
 
-async def _shown(gateway: Gateway, topic: str) -> Mapping[str, Any] | None:
+async def shown_or_none(gateway: Gateway, topic: str) -> Mapping[str, Any] | None:
     """A dashboard's topic; None while it does not answer: the rest of the status is wanted all the more."""
     try:
         return (await asyncio.wait_for(topic_data(gateway, topic), 5.0)).data
@@ -211,12 +211,12 @@ async def _shown(gateway: Gateway, topic: str) -> Mapping[str, Any] | None:
 
 
 async def _too_late(gateway: Gateway) -> dict[str, TooLate] | None:
-    found = await _shown(gateway, "late_rows")
+    found = await shown_or_none(gateway, "late_rows")
     return None if found is None else {m: TooLate.model_validate(late) for m, late in sorted(found.items())}
 
 
 async def _sources(gateway: Gateway) -> list[SourceStatus] | None:
-    found = await _shown(gateway, "sources")
+    found = await shown_or_none(gateway, "sources")
     return None if found is None else [SourceStatus.model_validate(row) for row in found.get("rows", [])]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from query.engine import Answer
+from query.answers import Answer
 from query.optimizing.optimizer import Optimized
 from serve.gateway import gateway_of, principal
 from serve.parameters import known_parameters

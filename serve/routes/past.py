@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from actors.alerts.wording import Wording
 from actors.backtest.asked import Asked
+from actors.backtest.budget import Budget
 from events.errors import Overloaded, Rejected
 from query import as_of as moments
 from serve.gateway import gateway_of, principal
@@ -82,13 +84,34 @@ async def past(request: Request) -> Past:
     now_us = time.time_ns() // 1000
     since = moments.iso((now_us // 1_000_000 - REACHES_S) // DAY_S * DAY_S * 1_000_000)
     earliest = f"SELECT min(time) FROM user_interactions WHERE time >= '{since}'"
-    ((happened,),) = (await sql_answer(gateway, earliest, None)).rows
+    ((happened,),) = (await sql_answer(request, earliest, None)).rows
     known_us = await asyncio.to_thread(moments.first_commit, gateway.log, gateway.spec.tenant)
     return Past(
         known_since=None if known_us is None else moments.iso(known_us),
         happened_since=happened,
         now=moments.iso(now_us),
     )
+
+
+class Proposal(BaseModel):
+    threshold: float
+    pages: int
+    pages_per_week: float | None
+
+
+class Tuned(BaseModel):
+    """``threshold``: the one that calls as often as it may and no more; null where none of them does."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    rule: str
+    pages_per_week: float
+    start: Annotated[str, Field(alias="from")]
+    end: Annotated[str, Field(alias="to")]
+    samples: int
+    threshold: float | None
+    pages: int | None
+    proposals: list[Proposal]
 
 
 @router.post("/v1/backtest", response_model=Backtest)
@@ -109,6 +132,26 @@ async def backtest(request: Request, asked: Asked) -> dict[str, Any]:
         parts, runs = tasks.shared_out(gateway.spec.log, gateway.log)
         wording = Wording({}, CURRENCY_EXPONENT)
         return backtest(gateway.log, gateway.spec.tenant, asked, wording=wording, parts=parts, runs=runs)
+
+    async with _one_at_a_time:
+        return await asyncio.to_thread(run)
+
+
+@router.post("/v1/backtest/tune", response_model=Tuned)
+async def tune(request: Request, budget: Budget) -> dict[str, Any]:
+    """The threshold with which a rule would have called somebody at most so often a week, from history.
+
+    Takes its turn with backtests: while one runs it is 429.
+    """
+    await principal(request, "query")
+    gateway = gateway_of(request)
+    if _one_at_a_time.locked():
+        raise Overloaded("a backtest is running already; try again when it is done", 5.0)
+
+    def run() -> dict[str, Any]:
+        from actors.backtest.tuning import tuned
+
+        return tuned(gateway.log, gateway.spec.tenant, budget)
 
     async with _one_at_a_time:
         return await asyncio.to_thread(run)
@@ -136,20 +179,11 @@ async def explain_cell(request: Request, cell: Cell) -> dict[str, Any]:
     gateway = gateway_of(request)
     about = await asked(gateway, cell.as_of, cell.valid_at)
 
-    def work(stop: Any) -> dict[str, Any]:
-        from actors.explaining.sql import SqlExplainer
+    from actors.explaining.sql import explained  # here: it needs DuckDB, which a gateway does without
 
-        explainer = SqlExplainer(
-            gateway.log,
-            gateway.spec.tenant,
-            about.moment,
-            about.valid_at,
-            commands=who.may("admin"),
-            limits=gateway.queries.limits,
-        )
-        return explainer.cell(cell.sql, cell.row, cell.column, stop)
-
-    return await gateway.queries.run(request, work)
+    deed = partial(explained, sql=cell.sql, row=cell.row, column=cell.column, moment=about.moment, valid_at=about.valid_at,
+                   commands=who.may("admin"))  # fmt: skip
+    return await gateway.queries.run(request, lambda stop: gateway.apart.do(deed, stop))
 
 
 @router.get("/v1/explain", response_model=dict[str, Any])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.definitions.inventory import Key
-from query.engine import Engine
-from query.learning import learned
+from query.apart.deeds import plan
 from serve.gateway import gateway_of, principal
 from serve.interactions import now_us
 from serve.parameters import known_parameters, seconds_since
@@ -41,9 +41,5 @@ async def learn(request: Request, wanted: Learn) -> Learned:
     since_us = int(seconds_since(wanted.since, now_us() / 1e6) * 1e6)
     before = gateway.access.inventory.specs.get(Key("plan", wanted.name))
 
-    def ask(stop: Any) -> dict[str, Any]:
-        engine = Engine(gateway.log, gateway.queries.limits)
-        with engine.open(tenant=gateway.spec.tenant, commands=False, stop=stop) as session:
-            return learned(session, wanted.name, since_us, before)
-
-    return Learned(plans=[await gateway.queries.run(request, ask)])
+    deed = partial(plan, name=wanted.name, since_us=since_us, before=before)
+    return Learned(plans=[await gateway.queries.run(request, lambda stop: gateway.apart.do(deed, stop))])

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Annotated, Any
 
-import orjson
-import pyarrow as pa
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from events.errors import Rejected
-from query.engine import Answer
-from query.rows import as_csv, in_pieces
+from query.forms import ARROW, CSV, JSON, PARQUET, WRITERS, Written
 from serve.gateway import gateway_of, principal
 from serve.moments import asked
 from serve.parameters import known_parameters
@@ -24,8 +18,6 @@ from serve.routes.read import Result
 router = APIRouter(tags=["read"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
 ROWS = 10_000
 """Rows of JSON, where the request names no limit."""
-JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
-PARQUET = "application/vnd.apache.parquet"
 BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 EXAMPLE: JsonDict = {"sql": "SELECT type, count(*) AS n FROM user_interactions GROUP BY type ORDER BY n DESC"}
 
@@ -61,14 +53,20 @@ async def query(request: Request, wanted: Sql) -> Response:
     form = form_of(request.headers.get("accept", ""))
     gateway = gateway_of(request)
     rows = wanted.limit if wanted.limit is not None or form != JSON else ROWS
-    write, commands = WRITERS[form], who.may("admin")
+    commands = who.may("admin")
     about = await asked(gateway, wanted.as_of, wanted.valid_at)
 
-    def work(stop: Any) -> tuple[bytes, Answer]:
-        answer: Answer = gateway.optimizer.sql(
-            wanted.sql, rows=rows, commands=commands, stop=stop, moment=about.moment, valid_at=about.valid_at
+    def work(stop: Any) -> tuple[bytes, Written]:
+        answer: Written = gateway.optimizer.sql(
+            wanted.sql,
+            rows=rows,
+            commands=commands,
+            stop=stop,
+            moment=about.moment,
+            valid_at=about.valid_at,
+            form=form,
         ).result
-        return write(answer), answer
+        return answer.body, answer
 
     body, answer = await gateway.queries.run(request, work)
     headers = {"hindcast-truncated": str(answer.truncated).lower(), "hindcast-as-of": answer.as_of}
@@ -99,44 +97,3 @@ def _quality(parameters: list[str]) -> float:
             except ValueError:
                 return 0.0
     return 1.0
-
-
-def _json(answer: Answer) -> bytes:
-    told = {"columns": [column._asdict() for column in answer.columns], "truncated": answer.truncated,
-            "elapsed_ms": answer.elapsed_ms, "as_of": answer.as_of}  # fmt: skip
-    rows = b",".join(_json_rows(piece)[1:-1] for piece in in_pieces(answer.table))
-    return orjson.dumps(told)[:-1] + b',"rows":[' + rows + b"]}"
-
-
-def _json_rows(rows: list[list[Any]]) -> bytes:
-    try:
-        return orjson.dumps(rows)
-    except TypeError:  # a whole number of more than 64 bits
-        return json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _csv(answer: Answer) -> bytes:
-    rows = (row for piece in in_pieces(answer.table) for row in piece)
-    return as_csv(answer.table.column_names, rows).encode()
-
-
-def _arrow(answer: Answer) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, answer.table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
-        writer.write_table(answer.table)
-    return sink.getvalue().to_pybytes()
-
-
-def _parquet(answer: Answer) -> bytes:
-    import pyarrow.parquet as pq  # takes its time to import, and few ask for it
-
-    names = answer.table.column_names
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise Rejected("sql", f"names two columns {', '.join(twice)}; a Parquet file needs names of their own: use AS")
-    sink = pa.BufferOutputStream()
-    pq.write_table(answer.table, sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
-
-
-WRITERS: dict[str, Callable[[Answer], bytes]] = {JSON: _json, CSV: _csv, ARROW: _arrow, PARQUET: _parquet}

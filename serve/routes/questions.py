@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -10,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from actors.definitions.then import definitions_then
+from query.apart import deeds
+from query.apart.deeds import When
 from query.as_of import Moment
-from query.questions.asking import MOST_SHOWN, Questions, question_of, schemas
+from query.questions.asking import MOST_SHOWN, question_of, schemas
 from serve.gateway import Gateway, gateway_of, principal
 from serve.moments import asked
 from serve.parameters import known_parameters
@@ -106,15 +109,17 @@ async def drill(request: Request, wanted: Drill) -> dict[str, Any]:
     await principal(request, "query")
     gateway = gateway_of(request)
     about = await about_of(gateway, wanted.question)
-    questions = Questions(gateway.log, gateway.spec.tenant, about.pop("cohorts"), gateway.queries.limits)
-    if wanted.asked_at is not None:
-        about["now"] = wanted.asked_at
-    return await gateway.queries.run(
-        request,
-        lambda stop: questions.drill(
-            wanted.question, wanted.cell, show=wanted.show, limit=wanted.limit, cut=wanted.cut, stop=stop, **about
-        ),
+    deed = partial(
+        deeds.drill,
+        said=wanted.question,
+        cell=wanted.cell,
+        now=about["now"] if wanted.asked_at is None else wanted.asked_at,
+        cohorts=about["cohorts"],
+        show=wanted.show,
+        limit=wanted.limit,
+        when=When(about["moment"], about["valid_at"], wanted.cut),
     )
+    return await gateway.queries.run(request, lambda stop: gateway.apart.do(deed, stop))
 
 
 async def about_of(gateway: Gateway, said: dict[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,12 @@ from events.errors import Rejected, Transient
 from events.nearest import did_you_mean
 from events.tables import columns_of
 from query import as_of as moments
+from query.answers import Answer
 from query.as_of import Moment
-from query.engine import Engine
+from query.bounds import Stop
 from query.history import History
 from query.rows import as_objects
+from query.views import latest
 from serve.gateway import Gateway, gateway_of, principal
 from serve.moments import Asked, AsOf, ValidAt, asked
 from serve.parameters import known_parameters, seconds_since
@@ -33,7 +35,7 @@ Since = Annotated[
 LATEST = """
 SELECT metric, key, start, width_us / 1e6 AS width_s, count, sum, mean, min, max, p50, p95, p99,
   distinct_count AS "distinct", revision
-FROM metrics_latest
+FROM ({samples}) latest
 WHERE ({metric} = '' OR metric = {metric}) AND ({key} = '' OR key = {key}) AND epoch(start) >= {since}
 ORDER BY start DESC, metric, key LIMIT {limit}
 """
@@ -157,14 +159,18 @@ async def stream_rows(
 
 
 async def sql_answer(
-    gateway: Gateway, sql: str, limit: int | None, *, commands: bool = False, about: Asked | None = None
+    request: Request, sql: str, limit: int | None, *, commands: bool = False, about: Asked | None = None
 ) -> Result:
     """The answer to ``sql`` over the streams; over ``control``, too, where ``commands``. ``about``: a moment, or now."""
-    engine = Engine(gateway.log)
+    gateway = gateway_of(request)
     moment, valid_at = (about.moment, about.valid_at) if about else (None, None)
-    answer = await asyncio.to_thread(
-        engine.run, sql, tenant=gateway.spec.tenant, rows=limit, commands=commands, moment=moment, valid_at=valid_at
-    )
+
+    def work(stop: Stop) -> Answer:
+        return gateway.optimizer.sql(
+            sql, rows=limit, commands=commands, stop=stop, moment=moment, valid_at=valid_at
+        ).result
+
+    answer = await gateway.queries.run(request, work)
     columns = [ResultColumn(name=c.name, type=c.type) for c in answer.columns]
     return Result(
         columns=columns,
@@ -193,13 +199,14 @@ async def metrics(
     gateway = gateway_of(request)
     about = await asked(gateway, as_of, valid_at)
     start = seconds_since(since, about.now_s) if since else 0.0
-    sql = LATEST.format(metric=_literal(metric), key=_literal(key), since=start, limit=limit)
-    result = await sql_answer(gateway, sql, limit, about=about)
+    samples = latest(f"time > TIMESTAMPTZ '{moments.iso(int(start * 1e6))}'" if start else "")
+    sql = LATEST.format(samples=samples, metric=_literal(metric), key=_literal(key), since=start, limit=limit)
+    result = await sql_answer(request, sql, limit, about=about)
     if metric and not result.rows:
         if about.moment is not None:
             await asyncio.to_thread(_defined_then, gateway, metric, about.moment)
         elif metric not in _configured(gateway):
-            await _known_metric(gateway, metric)
+            await _known_metric(request, metric)
     names = [c.name for c in result.columns]
     return Objects(metrics=[dict(zip(names, row, strict=True)) for row in result.rows], as_of=result.as_of)
 
@@ -228,10 +235,10 @@ def _configured(gateway: Gateway) -> set[str]:
     return {name for measure in gateway.access.inventory.measures for name in measure.names or ()}
 
 
-async def _known_metric(gateway: Gateway, metric: str) -> None:
+async def _known_metric(request: Request, metric: str) -> None:
     """Raises ``Rejected`` for a metric that is not configured and has no sample either."""
-    found = await sql_answer(gateway, "SELECT DISTINCT metric FROM metrics ORDER BY 1", None)
-    known = sorted({*_configured(gateway), *(name for (name,) in found.rows)})
+    found = await sql_answer(request, "SELECT DISTINCT metric FROM metrics ORDER BY 1", None)
+    known = sorted({*_configured(gateway_of(request)), *(name for (name,) in found.rows)})
     if metric not in known:
         listed = ", ".join(known) or "none yet"
         raise Rejected("metric", f"there is no metric {metric!r}{did_you_mean(metric, known)}; there are {listed}")
@@ -242,11 +249,12 @@ def _literal(text: str) -> str:
 
 
 @router.get("/v1/alerts", response_model=Alerts)
-async def alerts(request: Request, as_of: AsOf = "") -> Alerts:
-    """Alerts that are pending, firing, or were resolved within a day."""
+async def alerts(request: Request, active: bool = False, as_of: AsOf = "") -> Alerts:
+    """Alerts that are pending, firing, or were resolved within a day; ``active``: only those that fire."""
     await principal(request, "query")
     topic = await topic_data(gateway_of(request), "alerts", as_of)
-    return Alerts(alerts=sorted(topic.data.values(), key=lambda alert: (-alert["t"], alert["id"])), as_of=topic.as_of)
+    shown = [alert for alert in topic.data.values() if not active or alert["state"] == "firing"]
+    return Alerts(alerts=sorted(shown, key=lambda alert: (-alert["t"], alert["id"])), as_of=topic.as_of)
 
 
 @router.get("/v1/dashboards", response_model=Topics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -17,8 +18,11 @@ from actors.definitions.checking import Wanted
 from actors.definitions.inventory import Key
 from events.errors import Rejected
 from query import as_of as moments
-from query.engine import Answer, Column, Stop
-from query.point_in_time.making import LIMITS, Made, PointInTime, table_of
+from query.answers import Answer, Column
+from query.apart import deeds
+from query.bounds import Stop
+from query.forms import ARROW, CSV, JSON, WRITERS
+from query.point_in_time.making import LIMITS, Made, table_of
 from query.point_in_time.saved import Pin, State
 from query.point_in_time.schema import Table
 from query.questions.mistakes import refused
@@ -27,7 +31,7 @@ from serve.gateway import Gateway, gateway_of, principal
 from serve.moments import Asked, asked
 from serve.parameters import known_parameters
 from serve.problems import REFUSALS, Failure
-from serve.routes.query import ARROW, CSV, JSON, WRITERS, form_of
+from serve.routes.query import form_of
 
 router = APIRouter(tags=["tables"], responses=REFUSALS, dependencies=[Depends(known_parameters)])
 KIND = "table"
@@ -102,7 +106,7 @@ async def show(request: Request, name: Annotated[str, Path(min_length=1, max_len
     if pin.made_us is not None:
         about = about._replace(now_s=pin.made_us / 1e6)
     made = await _made(request, gateway, pin, about)
-    since = pin.made_us is not None and await asyncio.to_thread(_erased_since, gateway, pin.made_us)
+    since = pin.made_us is not None and await _erased_since(request, gateway, pin.made_us)
     return _answer(made, pin.state(made.digest, since), form)
 
 
@@ -119,20 +123,19 @@ def _us(about: Asked) -> int:
 
 async def _made(request: Request, gateway: Gateway, table: Table, about: Asked) -> Made:
     limits = replace(LIMITS, memory_bytes=gateway.queries.limits.memory_bytes)
-    tables = PointInTime(gateway.log, gateway.spec.tenant, limits)
     moment = about.moment or await asyncio.to_thread(moments.now, gateway.log, gateway.spec.tenant)
 
     def work(stop: Stop) -> Made:
-        return tables.make(table, _us(about), moment=moment, stop=stop)
+        deed = partial(deeds.table, asked=table, now_us=_us(about), moment=moment)
+        return gateway.apart.do(deed, stop, limits)
 
     return await gateway.queries.run(request, work)
 
 
-def _erased_since(gateway: Gateway, us: int) -> bool:
-    from query.engine import Engine
-
+async def _erased_since(request: Request, gateway: Gateway, us: int) -> bool:
     sql = f"SELECT 1 FROM control WHERE type = '{ERASED}' AND epoch_us(time) >= {us} LIMIT 1"
-    return bool(Engine(gateway.log).run(sql, tenant=gateway.spec.tenant).table.num_rows)
+    deed = partial(deeds.statement, sql=sql, commands=True)
+    return bool((await gateway.queries.run(request, lambda stop: gateway.apart.do(deed, stop))).table.num_rows)
 
 
 def _answer(made: Made, state: State, form: str) -> Response:

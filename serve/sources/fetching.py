@@ -12,14 +12,14 @@ from typing import Annotated, NamedTuple
 import httpx
 from pydantic import Field, StringConstraints
 
-from actors.definitions.channel import Reference
+from actors.definitions.channel_section import Reference
 from actors.definitions.schema import Section, Word
+from actors.edges.guard import Guard, GuardedTransport
 from actors.edges.retry_after import seconds_of
 from actors.edges.secrets import secret_at
 from actors.parts import SourceSection, Within
 from events.errors import Transient
 from serve.ingest.times import parse_time
-from serve.sources.guard import Guard, GuardedTransport
 
 REDIRECTS = 5
 LONGEST_WAIT_S = 86_400.0

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from actors.definitions.channel import Reference
+from actors.definitions.channel_section import Reference
 from serve.sources.messages import MessageSection
 
 Broker = Annotated[str, StringConstraints(pattern=r"^[^\s:/,]+:\d{1,5}$")]

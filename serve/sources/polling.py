@@ -22,13 +22,13 @@ import xxhash
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from actors.edges.guard import Guard
 from actors.edges.secrets import secret_at
 from actors.parts import Within
 from actors.source import Read
 from events.collected import BUSINESS_EVENTS
 from events.errors import Rejected, Transient
 from serve.sources.gathered import Gathered
-from serve.sources.guard import Guard
 from serve.sources.mapping import Mapper
 from serve.sources.sql_settings import SqlSection
 

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import msgspec
 import redis
 
+from actors.edges.guard import Guard
 from actors.edges.secrets import secret_at
 from actors.parts import Within
 from actors.source import Read
 from events.errors import Rejected, Transient
 from serve.sources import messages
-from serve.sources.guard import Guard
 from serve.sources.redis_settings import RedisSection
 
 WAIT_MS = 500

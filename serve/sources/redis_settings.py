@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from actors.definitions.channel import Reference
+from actors.definitions.channel_section import Reference
 from serve.sources.messages import MessageSection
 
 RedisUrl = Annotated[str, StringConstraints(pattern=r"^rediss?://[^/?#\s@]+(/\d{1,5})?$")]

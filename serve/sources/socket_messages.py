@@ -18,12 +18,12 @@ import xxhash
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from actors.edges.guard import Guard
 from actors.edges.secrets import secret_at
 from actors.parts import Within
 from actors.source import Read
 from events.errors import Transient
 from serve.sources import messages
-from serve.sources.guard import Guard
 from serve.sources.websocket_settings import CURSOR, WebSocketSection
 
 WAIT_S = 0.5

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from actors.definitions.channel import Reference
+from actors.definitions.channel_section import Reference
 from actors.definitions.schema import Word
 from actors.parts import SourceSection
 from serve.sources.mapping import Mapped

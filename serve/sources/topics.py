@@ -15,12 +15,12 @@ import confluent_kafka as ck
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
+from actors.edges.guard import Guard
 from actors.edges.secrets import secret_at
 from actors.parts import Within
 from actors.source import Read
 from events.errors import Rejected, Transient
 from serve.sources import messages
-from serve.sources.guard import Guard
 from serve.sources.kafka_settings import KafkaSection
 
 Partition = tuple[str, int]

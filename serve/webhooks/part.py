@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from actors.definitions.channel import Reference
+from actors.definitions.channel_section import Reference
 from actors.definitions.schema import Word
 from actors.parts import Part, PartSection, Within
 from actors.topology import CellSpec

@@ -20,13 +20,15 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from actors.definitions.checking import Wanted, read
 from actors.definitions.kinds import KINDS
 from config.settings import Settings
 from events.catalog import STREAMS
-from query.engine import columns_of
+from events.errors import Rejected
+from events.tables import columns_of
 from query.rows import as_csv
 
 BUILT = Path(__file__).resolve().parents[2] / "serve" / "ui"
@@ -242,6 +244,14 @@ class FakeLive:
         self.letters: list[Data] = []
         #: What became of replayed letters.
         self.replayed: Data = {}
+        #: Definitions that were saved over HTTP, in order.
+        self.saved: list[Data] = []
+        #: What happened when, newest first; links to dashboards; what such a link shows, and its widgets' figures.
+        self.annotations: list[Data] = []
+        self.shares: list[Data] = []
+        self.shared: Data | None = None
+        self.shared_answers: Data = {}
+        self.keys: list[Data] = []
         #: What was asked: path and parameters, or SQL.
         self.asked: list[tuple[str, Data]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -368,10 +378,75 @@ class FakeLive:
         async def define(kind: str, name: str, request: Request) -> JSONResponse:
             if self.keeps_definitions:
                 return JSONResponse({"error": {"field": "name", "reason": self.keeps_definitions}}, status_code=409)
+            spec, asked = await request.json(), dict(request.query_params)
+            if kind == "dashboard":
+                try:
+                    read(Wanted(kind, name, spec))
+                except Rejected as error:
+                    told = {"field": error.field, "reason": error.reason, "ref": "400"}
+                    return JSONResponse({"error": told}, status_code=400)
+            if asked.get("dry_run"):
+                return JSONResponse({"change": "changed", "warnings": []})
+            held = self.topics["definitions"].data.get(f"{kind}/{name}")
+            if asked.get("after") not in (None, str(held["version"] if held else -1)):
+                reason = f"{kind} {name!r} was changed meanwhile, by {held['by'] if held else ''}"
+                return JSONResponse({"error": {"field": "after", "reason": reason, "ref": "409"}}, status_code=409)
             version = self.topics["definitions"].seq + 1
-            entry = definition(kind, name, {"name": name, **await request.json()}, version)
+            entry = definition(kind, name, {"name": name, **spec}, version)
+            self.saved.append(entry)
             self._push("definitions", {f"{kind}/{name}": entry})
-            return JSONResponse({"state": "defined"})
+            return JSONResponse({"change": "changed", "warnings": [], "definition": entry})
+
+        @app.get("/v1/dashboards")
+        async def topics() -> JSONResponse:
+            return JSONResponse({"topics": [{"name": name} for name in sorted(self.topics)]})
+
+        @app.get("/v1/annotations")
+        async def annotations() -> JSONResponse:
+            return JSONResponse({"annotations": self.annotations})
+
+        @app.post("/v1/annotations")
+        async def annotate(request: Request) -> JSONResponse:
+            said = {"id": f"a{len(self.annotations)}", "author": "ada", "link": "", "dashboard": "", "end": None}
+            self.annotations.insert(0, said | await request.json())
+            return JSONResponse(self.annotations[0], status_code=201)
+
+        @app.get("/v1/shares")
+        async def shares() -> JSONResponse:
+            return JSONResponse({"shares": self.shares})
+
+        @app.post("/v1/shares")
+        async def share(request: Request) -> JSONResponse:
+            plain = {"title": None, "filter": {}, "expires": None, "origins": [], "every_s": 30, "by": "ada", "made": 0}
+            made = plain | {"id": f"s{len(self.shares)}", "path": "/shared/hcs_token"} | await request.json()
+            self.shares.insert(0, made)
+            return JSONResponse(made, status_code=201)
+
+        @app.delete("/v1/shares/{id}")
+        async def revoke(id: str) -> Response:
+            self.shares = [each for each in self.shares if each["id"] != id]
+            return Response(status_code=204)
+
+        @app.get("/v1/shared")
+        async def shared(request: Request) -> JSONResponse:
+            if self.shared is None or request.headers.get("authorization") != "Bearer hcs_token":
+                error = {"field": "authorization", "reason": "this link has ended", "ref": "401"}
+                return JSONResponse({"error": error}, status_code=401)
+            return JSONResponse(self.shared)
+
+        @app.post("/v1/shared/answer")
+        async def shared_answer(request: Request) -> JSONResponse:
+            asked = await request.json()
+            self.asked.append(("/v1/shared/answer", asked))
+            return JSONResponse(self.shared_answers[asked["widget"]])
+
+        @app.get("/shared/{token}")
+        async def shared_page(token: str) -> FileResponse:
+            return FileResponse(BUILT / "index.html")
+
+        @app.get("/v1/keys")
+        async def keys() -> JSONResponse:
+            return JSONResponse(self.keys)
 
         @app.delete("/v1/definitions/{kind}/{name:path}")
         async def remove(kind: str, name: str, request: Request) -> Response:
@@ -448,6 +523,16 @@ class FakeLive:
             if name == "user_interactions":
                 rows = [row for row in self.events if row["offset"] >= int(asked["after"])][-1:]
             return JSONResponse({"stream": name, "rows": rows, "next": {}})
+
+        @app.get("/v1/metrics/range")
+        async def metric_range(request: Request) -> Response:
+            params = request.query_params
+            self.asked.append(("/v1/metrics/range", {**params, "metric": params.getlist("metric")}))
+            answer = self.answers.get("FROM metrics_latest", [])
+            if isinstance(answer, int):
+                error = {"field": "", "reason": "the query took more than 30 s", "ref": "7f3a"}
+                return JSONResponse({"error": error}, status_code=answer)
+            return JSONResponse({"rows": answer})
 
         @app.post("/v1/query")
         async def query(request: Request) -> Response:

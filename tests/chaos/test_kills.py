@@ -64,7 +64,8 @@ LONG = Form(120_000, 900, 27, (2.0, 5.0), power_cuts=1)
 def forms() -> list[Any]:
     """The short form; all forms where ``HINDCAST_KILLS`` is set (`make test-kill`), to a seed."""
     if not os.environ.get("HINDCAST_KILLS"):
-        return [pytest.param(ARCHIVED, id="short"), pytest.param(SHORT._replace(partitions=4), id="short-4-partitions")]
+        partitioned = pytest.param(SHORT._replace(partitions=4), id="short-4-partitions", marks=pytest.mark.long)
+        return [pytest.param(ARCHIVED, id="short"), partitioned]
     return [
         pytest.param(LONG._replace(archived=True), id="packed"),
         pytest.param(LONG._replace(placement="spread", partitions=4), id="spread-4-partitions"),

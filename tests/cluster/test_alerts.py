@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.words import BATCH, fresh, order
+from tests.cluster.words import BATCH, fresh, only_packed, order
 from tests.receiver import Receiver
 from tests.running import Running
 
@@ -113,6 +113,7 @@ def test_from_breach_to_all_clear(running: Running, receiver: Receiver) -> None:
     running.until(lambda: sorted(running.sql(sent)), wanted)  # what was sent is recorded a moment after it arrived
 
 
+@only_packed
 def test_a_breach_shorter_than_asked_tells_nobody(running: Running, receiver: Receiver) -> None:
     name = rule(running, "NOK", for_s=600)
     with trading(running, "NOK"):

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import hypothesis
+import psutil
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given
@@ -272,3 +273,29 @@ def test_no_request_that_the_document_allows_or_forbids_breaks_it(running: Runni
 
         try_one()
     assert tried > 200
+
+
+def test_a_query_that_nothing_interrupts_is_ended_and_events_come_in_meanwhile(running: Running) -> None:
+    endless = "SELECT levenshtein(repeat('ab', 200_000), repeat('ba', 200_000))"  # one call of one function
+    with pytest.raises(httpx.ReadTimeout):
+        running.post("/v1/query", json={"sql": endless}, timeout=2.0)  # whoever asked is gone, and so is the query
+    refused = running.post("/v1/query", json={"sql": "SELECT length(repeat('x', 3_000_000_000))"}, timeout=120.0)
+    assert refused.status_code == 400
+    assert "MiB of memory" in refused.json()["error"]["reason"]
+    running.post("/v1/events", json=event()).raise_for_status()
+    assert running.post("/v1/query", json={"sql": "SELECT 1 AS one"}, timeout=120.0).json()["rows"] == [[1]]
+
+    def used() -> dict[int, float]:
+        found: dict[int, float] = {}
+        for one in running.processes():
+            with suppress(psutil.Error):
+                if "query.apart.nursery" in one.cmdline():
+                    found[one.pid] = one.cpu_times().user
+        return found
+
+    def busy() -> bool:
+        before = used()
+        time.sleep(1.0)
+        return any(seconds - before.get(pid, 0.0) > 0.3 for pid, seconds in used().items())
+
+    running.until(busy, False)

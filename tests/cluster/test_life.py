@@ -93,6 +93,7 @@ def test_it_resumes_after_ctrl_c_after_a_power_cut_and_in_another_placement(up: 
     assert "every entry as it was written" in doctor.stdout, doctor.stdout
 
 
+@pytest.mark.long
 def test_a_key_can_be_made_the_moment_that_it_is_ready(tmp_path: Path) -> None:
     port = free_port()
     with ThreadPoolExecutor(1) as starting:
@@ -163,6 +164,7 @@ def serves(system: Running, answers: list[httpx.Response]) -> bool:
     return answers[-1].status_code == 200 and system.get("/ready").status_code == 200
 
 
+@pytest.mark.long
 def test_a_revoked_first_key_stays_revoked_and_another_takes_a_deliberate_step(up: Start) -> None:
     system = up()
     spare = system.post("/v1/keys", json={"name": "spare", "scopes": ["admin"]}).json()["key"]

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.cluster
 DOOR, BOARD, METRICS = "main/user_interactions/0", "main/user_activity/0", "main/metrics/0"
 
 
-@pytest.fixture(params=["packed", "spread"])
+@pytest.fixture(params=[pytest.param("packed", marks=pytest.mark.long), "spread"])
 def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     running = start(tmp_path, "base", "--placement", request.param)
     yield running
@@ -125,14 +125,19 @@ def test_the_command_line_waits_and_says_how_far_it_is(system: Running) -> None:
 
 ADDING = """
 import sys
+import time
 from hindcast.system import System
 system = System("base", data_dir=sys.argv[1], port=int(sys.argv[2]), placement="packed")
 with system:
     if sys.argv[3] == "add":
         system.add_cell("hearing:heard", {"name": "late"}, host="own")
     print(system.placement.where.cells["main/late/0"])
-    health = {c["cell"]: c["state"] for c in system.client.status()["cells"]}
-    print(health["main/late/0"])
+    deadline = time.monotonic() + 120
+    state = "starting"
+    while state == "starting" and time.monotonic() < deadline:
+        state = {c["cell"]: c["state"] for c in system.client.status()["cells"]}["main/late/0"]
+        time.sleep(0.2)
+    print(state)
 """
 HEARING = """
 from actors.topology import CellSpec

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.words import BATCH, event, fresh, order
+from tests.cluster.words import BATCH, event, fresh, only_packed, order
 from tests.running import Running
 
 pytestmark = pytest.mark.cluster
@@ -74,6 +74,7 @@ def test_a_metric_defined_while_events_come_has_its_past_and_goes_on(running: Ru
     assert len(counted(running, metric)) == told
 
 
+@only_packed
 def test_a_watch_a_rule_and_a_metric_that_is_made_anew_at_run_time(running: Running) -> None:
     type_, metric = fresh("thing.seen"), name_of("seen")
     sends(running, type_, 30)

@@ -20,7 +20,7 @@ OF_A_HOME = "/home/ubuntu/projects/hindcast/data"
 """35 characters: HAProxy's sockets did not fit below it."""
 
 
-@pytest.fixture(params=["like a home", "deep, with spaces"])
+@pytest.fixture(params=[pytest.param("like a home", marks=pytest.mark.long), "deep, with spaces"])
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     """The folder whose ``data`` becomes the data directory."""
     root = Path(tempfile.mkdtemp(prefix="hc-"))

@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifi
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from analytics.models.blob import to_bytes
+from analytics.models.blob import from_bytes, to_bytes
 from analytics.models.conformal import Intervals, PredictionSets
 from analytics.models.encoding import fit_linear_encoding, fit_tree_encoding
 from analytics.models.ensemble import Calibration, Ensemble, Member
@@ -22,6 +22,7 @@ from analytics.models.freeze import freeze, from_hist
 from analytics.models.members import Constant, Neighbours, Wrapped
 from analytics.models.schema import Column, Schema
 from analytics.models.table import Scale, TableModel
+from tests.golden import predictive
 
 ROWS = 240
 CITIES = [f"city {i}" for i in range(40)]
@@ -108,8 +109,10 @@ def _training() -> tuple[Schema, Any, Any, Any]:
     return known, x, np.log1p(np.nan_to_num(x[:, 0])) + plan + rng.normal(0.0, 0.3, ROWS), known.features()
 
 
-def answers(model: TableModel, columns: dict[str, list[Any]]) -> dict[str, Any]:
-    """What the model says of the rows, as JSON values."""
+def answers(model: Any, columns: dict[str, list[Any]]) -> dict[str, Any]:
+    """What the model says of the rows, as JSON values. Predictive models are stored together, and bring their rows."""
+    if isinstance(model, dict):
+        return predictive.answers(model)
     asked = arrays(columns)
     said: dict[str, Any] = {"predictions": model.predict(asked).tolist()}
     if model.problem == "regression":
@@ -141,3 +144,7 @@ def files() -> Iterator[tuple[str, bytes]]:
         yield f"models/{name}.v1.skops", to_bytes(model)
         told = {"columns": columns, "answers": answers(model, columns)}
         yield f"models/{name}.v1.json", json.dumps(told, indent=1, ensure_ascii=False).encode() + b"\n"
+    made = predictive.stored()
+    yield "models/predictive.v1.skops", made
+    told = {"columns": {}, "answers": predictive.answers(from_bytes(made))}
+    yield "models/predictive.v1.json", json.dumps(told, indent=1, ensure_ascii=False).encode() + b"\n"

@@ -17,6 +17,7 @@ from actors.fold import Batch
 from actors.packing import pack
 from events.catalog import STREAMS, rows
 from events.entry import NO_WATERMARK, EntryHeader
+from tests.laws import model_feeds
 from tests.laws.toys import int_column
 
 RAW = ("user_interactions", "system_metrics", "website_analytics")
@@ -100,8 +101,13 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
         "identity.defined",
         "identity.defined",
         "identity.unlinked",
+        "feature.defined",
+        "feature.defined",
+        "feature.removed",
         "dashboard.defined",
         "alert.acknowledged",
+        "alert.raised",
+        "notification.asked",
         "notification.resent",
     ),
     ("control", "subject"): ("r", "s", "t"),
@@ -117,6 +123,7 @@ VALUES: Mapping[tuple[str, str], Sequence[Any]] = {
     ("outbox", "channel"): ("dashboard", "webhook"),
     ("outbox", "body"): ("{}",),
     ("outbox", "idempotency_key"): ("a", "b", "r", "s"),
+    **model_feeds.VALUES,
 }
 """What a column may hold; the others hold a few plain values of their type, and now and then none."""
 
@@ -167,6 +174,9 @@ def _rows(rng: random.Random, stream: str, n: int, now: int, number: int) -> pa.
         columns["data"] = [_of_a_past(rng, subject) for subject in columns["subject"]]
         if stream == "pasts":
             columns["payload"] = [_past(rng, type_) for type_ in columns["type"]]
+    if stream == "models":
+        columns["subject"] = [model_feeds.subject(rng, type_) for type_ in columns["type"]]
+        columns["data"] = [model_feeds.said(rng, type_) for type_ in columns["type"]]
     if stream == "control":
         columns["subject"] = [
             rng.choice(("events.count", "cpu.percent.mean")) if type_.startswith(("anomaly.", "trend.")) else name
@@ -218,10 +228,29 @@ SESSIONS_DEFINED: Sequence[Mapping[str, Any]] = (
 )
 
 
+FEATURES_DEFINED: Sequence[Mapping[str, Any]] = tuple(
+    {"name": "user.f", **spec}
+    for spec in (
+        {"aggregate": "count"},
+        {"aggregate": "days_since", "event": "order.placed", "window": "30s"},
+        {"aggregate": "sum", "of": "value", "window": "10s"},
+        {"aggregate": "last", "of": "plan", "window": "1d"},
+        {"aggregate": "distinct", "of": "currency"},
+        {"aggregate": "count", "stream": "website_analytics", "key": "path"},
+        {"expression": "user.r + 1"},
+    )
+)
+
+
 def _said(rng: random.Random, type_: str, name: str) -> str:
     """The data of a command: a rule in clear in its old form, else a definition with its owner."""
     if type_ == "identity.unlinked":
         return json.dumps({"other": rng.choice((None, "b"))})
+    if type_ == "alert.raised":
+        raised = {"status": rng.choice(("firing", "firing", "resolved")), "resolve_after_s": rng.choice((None, 60))}
+        return json.dumps({**raised, "key": rng.choice("ab"), "data": {"accuracy": 0.61}, "channels": ["ops"]})
+    if type_ == "notification.asked":
+        return json.dumps({"body": {"title": name}, "channels": ["ops", "pager"]})
     if type_.endswith((".defined", ".removed")):
         kind = type_.partition(".")[0]
         spec = {"name": name, **rng.choice(METRICS_DEFINED)}
@@ -243,6 +272,8 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
             spec = {"name": name, "series": series, "windows": 40, "max_lag": 2, "fdr": 0.2}
         elif kind == "identity":
             spec = {"identify": ["user.identified"], "alias": ["user.aliased"], "group": ["user.grouped"]}
+        elif kind == "feature":
+            spec = {"name": name, **rng.choice(FEATURES_DEFINED)}
         elif kind == "session":
             spec = {"name": name, **rng.choice(SESSIONS_DEFINED)}
         return json.dumps({"spec": spec, "owner": rng.choice(("api", "file:base.yaml")), "by": "ada"})
@@ -251,8 +282,11 @@ def _said(rng: random.Random, type_: str, name: str) -> str:
 
 def _rule(rng: random.Random, name: str) -> str:
     """What a command about the rule ``name`` may say, whatever its type."""
-    condition = rng.choice((RULE["condition"], "events.count < 1", "cpu.percent.mean > 3", 'events.sum{key="a"} < 1'))
+    condition = rng.choice((RULE["condition"], "events.count < 1", "cpu.percent.mean > 3", 'events.sum{key="a"} < 1',
+                            "events.sum / events.count > threshold", "events.count[1m] vs 2m < threshold",
+                            "cpu.percent.mean > threshold and events.count < 9"))  # fmt: skip
     policy = {"for_s": rng.choice((0.0, 20.0)), "no_data": rng.choice(("resolve", "keep", "fire"))}
+    policy |= {"keep_firing_for_s": rng.choice((0.0, 0.0, 30.0)), "clear_threshold": rng.choice((None, None, 0.5))}
     return json.dumps({**RULE, "condition": condition, **policy, "name": name, "by": "ada"})
 
 

@@ -11,23 +11,31 @@ from hypothesis import strategies as st
 from actors.alerts.evaluator import AlertEvaluator
 from actors.analyzers.anomaly import AnomalyAnalyzer
 from actors.analyzers.correlations import CorrelationAnalyzer
+from actors.analyzers.features import FeatureKeeper
 from actors.analyzers.identity import IdentityAnalyzer
 from actors.analyzers.metrics import MetricsAnalyzer
+from actors.analyzers.rollups import RollupAnalyzer
 from actors.analyzers.sessions import SessionAnalyzer
 from actors.analyzers.trends import TrendAnalyzer
 from actors.backfill import Backfill
 from actors.collectors.arrivals import Part
 from actors.collectors.imports import ImportCollector
 from actors.collectors.pull import PullCollector
-from actors.collectors.push import Arrivals, control, user_interactions
+from actors.collectors.push import Arrivals, annotations, control, user_interactions
 from actors.dashboards.alert_system import AlertSystem
+from actors.dashboards.business_metrics import BusinessMetrics
+from actors.dashboards.campaign_performance import CampaignPerformance
 from actors.dashboards.forecasts import ForecastView
 from actors.dashboards.insights import Insights
+from actors.dashboards.revenue_tracking import RevenueTracking
 from actors.dashboards.system_health import SystemHealth
 from actors.dashboards.user_activity import UserActivity
 from actors.directory import Directory
 from actors.fold import Fold, Outputs
 from actors.forecasting import Forecasting
+from actors.models.experiments import ExperimentTracker
+from actors.models.monitor import ModelMonitor
+from actors.models.registry import ModelRegistry
 from actors.notifier import Notifier, Outcome
 from actors.retelling import Place, Retelling
 from events.catalog import CLOCK, FORECASTS, SYSTEM_METRICS, USER_INTERACTIONS, rows
@@ -144,6 +152,20 @@ def tells_a_past(fold: Backfill, state: Any, feed: Feed) -> Told:
     return fold.told(state, [{**row, "time": feed.committed}])
 
 
+FIRM: dict[str, Any] = {
+    "name": "firm",
+    "domain": "marketing",
+    "revenue": "order.placed",
+    "refunds": {"event": "events", "where": [{"name": "plan", "op": "exists"}]},
+    "spend": "user.aliased",
+    "eligible": {"where": [{"name": "plan", "value": "pro"}]},
+    "converted": ["order.placed", "user.grouped"],
+    "segments": [{"name": "plan", "of": "plan"}],
+    "campaigns": {"of": "type", "sent": {"where": []}, "converted": {"event": "order.placed", "of": "value"},
+                  "spend": "order.placed"},
+}  # fmt: skip
+FIRM_READS = ("control", "user_interactions", "clock")
+
 FOLDS: list[Case] = [
     # toys
     Case(Door, told=feeds("user_interactions"), record=toy_admits),
@@ -154,6 +176,7 @@ FOLDS: list[Case] = [
     # products
     Case(lambda: user_interactions(least=64), told=feeds("user_interactions"), record=push_admits),
     Case(control, told=feeds("control"), record=push_admits),
+    Case(annotations, told=feeds("annotations"), record=push_admits),
     Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
     Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),
     Case(
@@ -169,6 +192,7 @@ FOLDS: list[Case] = [
         feeds("control", "user_interactions", "idle_producers", "pasts", entries=30),
     ),
     Case(lambda: AnomalyAnalyzer(most_held=20), feeds("control", "metrics", "pasts", entries=25)),
+    Case(lambda: RollupAnalyzer(16), feeds("metrics", "past_metrics", entries=30)),
     Case(TrendAnalyzer, feeds("control", "metrics", "past_metrics", entries=30, most_rows=30)),
     Case(CorrelationAnalyzer, feeds("control", "metrics", "past_metrics", entries=30, most_rows=30)),
     Case(
@@ -177,14 +201,24 @@ FOLDS: list[Case] = [
     ),
     Case(lambda: SessionAnalyzer(EXPECTED), feeds("control", "user_interactions", "idle_producers", entries=40)),
     Case(IdentityAnalyzer, feeds("control", "user_interactions", entries=30, most_rows=20)),
+    Case(
+        lambda: FeatureKeeper(most_events=12, most_bytes=1_500, room_every=8),
+        feeds("control", "pasts", "user_interactions", "website_analytics", entries=40, most_rows=20),
+    ),
     Case(lambda: ImportCollector(64), told=feeds("user_interactions"), record=import_admits),
     Case(Retelling, feeds("control", "imports"), told=feeds("past_metrics"), record=tells_again, tells="past_metrics"),
     Case(Forecasting, feeds("control"), told=feeds("forecasts"), record=foresees, tells="forecasts"),
     Case(Backfill, feeds("past_requests"), told=feeds("pasts"), record=tells_a_past, tells="pasts"),
     Case(AlertEvaluator, feeds("control", "metrics", "clock", entries=25)),
-    Case(AlertSystem, feeds("alerts", "clock")),
+    Case(AlertSystem, feeds("alerts", "clock", "control")),
     Case(Insights, feeds("insights")),
+    Case(ModelRegistry, feeds("models", entries=25)),
+    Case(ExperimentTracker, feeds("models")),
+    Case(ModelMonitor, feeds("models", "predictions", entries=40, most_rows=20)),
     Case(ForecastView, feeds("forecasts")),
     Case(SystemHealth, feeds("system_metrics", "user_interactions", "late_rows", "clock")),
+    Case(lambda: BusinessMetrics((FIRM,)), feeds(*FIRM_READS)),
+    Case(lambda: RevenueTracking((FIRM,)), feeds(*FIRM_READS)),
+    Case(lambda: CampaignPerformance((FIRM,)), feeds(*FIRM_READS)),
     Case(UserActivity, feeds("user_interactions", "dead_letters", "anomalies", "clock")),
 ]

@@ -35,7 +35,11 @@ RULES: Sequence[dict[str, Any]] = (
     {"name": "hot", "condition": "cpu.percent.mean > threshold", "threshold": 50, "for_s": 10},
     {"name": "mute", "condition": "memory.percent.mean > threshold", "threshold": 80, "no_data": "fire"},
     {"name": "calm", "condition": "cpu.percent.max < threshold", "threshold": 20, "no_data": "keep"},
-)
+    {"name": "part", "condition": "orders.sum / events.count > threshold", "threshold": 0.5},
+    {"name": "less", "condition": "events.count[1m] vs 1m < threshold or events.count[1m] > 5", "threshold": -0.2},
+    {"name": "slow", "condition": "cpu.percent.mean > threshold", "threshold": 50, "clear_threshold": 30,
+     "keep_firing_for_s": 20},
+)  # fmt: skip
 WATCHES = ({"metric": "events", "aggregate": "count"}, {"metric": "orders", "aggregate": "mean"})
 
 

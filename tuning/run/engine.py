@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analytics.models.arrays import Arrays
 from analytics.models.schema import WrongInput
 from analytics.models.table import TableModel
 from tuning.candidates import POSITIVE, SPACES, Candidate, portfolio
 from tuning.config import LEAST_BUDGET_S, Config, Phase, Progress, Row
 from tuning.data.preparation import Prepared, parts_of, prepare, write_custom
 from tuning.data.splits import write_parts
-from tuning.data.tables import Arrays, digest
+from tuning.data.tables import digest
 from tuning.ensemble.admission import Entrants
 from tuning.ensemble.assembly import cost_of, finish_model
 from tuning.ensemble.latency import LEAST_MS, ROW_MS, Stopwatch, limits_for, tightened

@@ -3,6 +3,7 @@ import { live } from "./live";
 import { mistaken } from "./moment";
 import { Nowhere } from "./pages/Nowhere";
 import { current } from "./pages/routes";
+import { PaletteHost } from "./palette/PaletteHost";
 import { Help } from "./shell/Help";
 import { Notices } from "./shell/Notices";
 import { NoMoment, PastSign } from "./shell/PastSign";
@@ -45,6 +46,7 @@ export function App() {
       <ExplainPanel />
       <Notices />
       <Help />
+      <PaletteHost />
     </>
   );
 }

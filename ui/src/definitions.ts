@@ -4,6 +4,7 @@ import { topicThen } from "./ask/then";
 import { live } from "./live";
 import type { View } from "./live/topic";
 import { moment } from "./moment";
+import type { Span } from "./range";
 
 /** What somebody declared: a dashboard, a metric, a rule, … `version` is its place in the log, `at` unix seconds. */
 export type Definition<S = Record<string, unknown>> = {
@@ -42,6 +43,10 @@ export type WidgetOptions = {
   limit?: number;
   opens?: "user" | "event" | "metric";
   text?: string;
+  min?: number;
+  max?: number;
+  warn?: number;
+  crit?: number;
 };
 
 /** One panel of a dashboard; which `type`s there are says `widgets/kinds.ts`. */
@@ -51,13 +56,22 @@ export type WidgetSpec = {
   title?: string;
   metric?: string;
   topic?: string;
+  /** A typed question without its span, as the server takes it. */
+  question?: Record<string, unknown>;
+  /** The name of a kept query. */
+  query?: string;
+  /** Its own time range, whatever the top bar says. */
+  range?: Span;
   options?: WidgetOptions;
 };
 
 /** Where a widget stands on twelve columns; heights are in rows. */
 export type Place = { widget: string; x: number; y: number; w: number; h: number };
 
-export type DashboardSpec = { name: string; layout: "grid" | Place[]; widgets: WidgetSpec[] };
+/** A property that a reader may filter by. */
+export type FilterSpec = { field: string; title?: string; values?: string[] };
+
+export type DashboardSpec = { id?: string; name: string; layout: "grid" | Place[]; widgets: WidgetSpec[]; range?: Span; filters?: FilterSpec[] };
 
 export type Dashboard = Definition<DashboardSpec>;
 

@@ -10,17 +10,46 @@ from collections.abc import Iterator
 from typing import Any
 
 from hindcast.client.call import Operation
+from hindcast.client.operations.alerting import Alerting
+from hindcast.client.operations.business import Managing
 from hindcast.client.operations.definitions import Definitions
+from hindcast.client.operations.learning import Learning
+from hindcast.client.operations.models import Modelling
 from hindcast.client.operations.past import LookingBack
 from hindcast.client.operations.reading import Reading
 from hindcast.client.operations.running import Running
 from hindcast.client.operations.sending import Sending
+from hindcast.client.operations.showing import Showing
 from hindcast.client.operations.watching import Watching
 
-PARTS = (Sending, Reading, Watching, LookingBack, Definitions, Running)
+PARTS = (
+    Sending,
+    Reading,
+    Watching,
+    Alerting,
+    LookingBack,
+    Learning,
+    Managing,
+    Definitions,
+    Modelling,
+    Showing,
+    Running,
+)
 
 
-class Operations(Sending, Reading, Watching, LookingBack, Definitions, Running):
+class Operations(
+    Sending,
+    Reading,
+    Watching,
+    Alerting,
+    LookingBack,
+    Learning,
+    Managing,
+    Definitions,
+    Modelling,
+    Showing,
+    Running,
+):
     """What both clients can do. ``address``: of the system."""
 
     address: str

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hindcast.client import frames
+from hindcast.client.alerting import TunedRule
 from hindcast.client.answers import Backtest, Past
 from hindcast.client.call import Call, operation
 from hindcast.client.operations.answered import json_of, moment, path_of, then
@@ -54,6 +55,12 @@ class LookingBack:
         said = {name: value for name, value in asked.items() if value not in (None, [])}
         body = encoded({**said, "against": against, "limit": limit})
         return Call("POST", "/v1/backtest", json_of, content=body, timeout_s=BACKTEST_S)
+
+    @operation()
+    def tune_rule(self, rule: Event, pages_per_week: float) -> Call[TunedRule]:
+        """Propose the threshold with which the rule would have called somebody at most so often a week, from history."""
+        body = encoded({"rule": dict(rule), "pages_per_week": pages_per_week})
+        return Call("POST", "/v1/backtest/tune", json_of, content=body, timeout_s=BACKTEST_S)
 
     @operation()
     def past(self) -> Call[Past]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from hindcast.client.answers import (
 )
 from hindcast.client.call import Call, Command, operation
 from hindcast.client.operations.answered import json_of, nothing, part, path_of, then
+from hindcast.client.ranges import MetricRange
 from hindcast.client.sending import Event, encoded
 
 
@@ -185,6 +186,32 @@ class Reading:
         at = since.timestamp() if isinstance(since, date) else since
         asked: Mapping[str, str | int | float] = {"metric": metric, "key": key, "since": at, "limit": limit}
         return Call("GET", "/v1/metrics", part("metrics"), params={**asked, **then(as_of, valid_at)})
+
+    @operation()
+    def metric_range(
+        self,
+        metrics: str | Sequence[str],
+        *,
+        since: datetime | float | str = "24h",
+        until: datetime | float | str = "",
+        bucket: float | None = None,
+        before: float | None = None,
+        as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None,
+    ) -> Call[MetricRange]:
+        """Read metrics over a range in buckets, each series by itself; months are read from roll-ups.
+
+        ``bucket``: seconds; without it about sixty. ``before``: the same span so many seconds earlier, too. Others as for
+        ``metrics``.
+        """
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        ends = {
+            name: at.timestamp() if isinstance(at, datetime) else at
+            for name, at in (("since", since), ("until", until))
+        }
+        asked: dict[str, Any] = {"metric": names, **ends, "bucket": bucket, "before": before, **then(as_of, valid_at)}
+        given = {name: value for name, value in asked.items() if value not in (None, "")}
+        return Call("GET", "/v1/metrics/range", json_of, params=given)
 
     @operation()
     def dashboards(self) -> Call[list[Topic]]:

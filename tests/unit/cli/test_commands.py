@@ -158,7 +158,7 @@ def test_the_log_is_read_when_nothing_runs(stopped: Path) -> None:
     assert [json.loads(line)["id"] for line in last.stdout.splitlines()] == ["e3", "e4"]
     assert {path: path.read_bytes() for path in before} == before
     unknown = run("tail", "orders", "--no-follow", *where)
-    assert (unknown.exit_code, "there are alerts, anomalies" in unknown.stderr) == (2, True)
+    assert (unknown.exit_code, "there are alerts, annotations, anomalies" in unknown.stderr) == (2, True)
 
 
 def test_reading_makes_no_directory(tmp_path: Path) -> None:
@@ -316,12 +316,15 @@ def test_help_groups_its_commands_and_leaves_none_out() -> None:
     assert titles == [
         "Run a system:",
         "Events in and out of it:",
+        "Read how it all does:",
         "Watch what comes:",
+        "Show it:",
         "People and their data:",
         "Ask the past:",
         "Definitions of all kinds:",
         "Analyse a file, without a system:",
         "Find a model for a table, and use it:",
+        "Models of a system:",
     ]
     listed = [line.split()[0] for line in lines if line.startswith("    ") and line[4:5].strip()]
     assert "Tab completion" in shown

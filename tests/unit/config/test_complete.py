@@ -8,6 +8,7 @@ import pytest
 
 from config.settings import Settings
 from events.errors import Rejected
+from hindcast.workflow import check_ml_config
 
 RULE = {"name": "hot", "condition": "cpu.percent.mean > threshold", "threshold": 80, "channels": ["dashboard"]}
 
@@ -33,7 +34,6 @@ def test_named_streams_get_the_metrics_of_the_base_preset() -> None:
     assert [source.name for source in settings.asked_sources()] == ["machine"]
     assert settings.alerts[0].severity == "medium"
     assert settings.dashboards[0].widgets[0].type == "alert_system"
-    assert settings.planned == ()
 
 
 def test_a_stream_may_bring_its_own_metrics() -> None:
@@ -56,10 +56,16 @@ def test_sources_that_are_not_named_are_off_and_options_reach_them() -> None:
     assert [(s.name, s.section.model_dump()["every_s"]) for s in settings.asked_sources()] == [("machine", 5)]
 
 
-def test_models_are_kept_and_reported_as_planned() -> None:
+def test_models_are_asked_for_by_name() -> None:
     settings = Settings.from_complete(complete(models=["churn_prediction"], ml_config={"budget_s": 60}))
-    assert settings.planned == ("models.churn_prediction", "ml_config")
+    assert settings.models == {"churn_prediction": {}}
     assert settings.ml_config == {"budget_s": 60}
+
+
+def test_a_setting_that_no_training_has_is_refused() -> None:
+    check_ml_config({"use_auto_ml": True, "budget_s": 60})
+    with pytest.raises(Rejected, match="config has no 'budget'"):
+        check_ml_config({"budget": 60})
 
 
 @pytest.mark.parametrize(
@@ -76,6 +82,7 @@ def test_models_are_kept_and_reported_as_planned() -> None:
         ({"alerts": [RULE | {"channels": ["sms"]}]}, "names channel 'sms'; channels are dashboard"),
         ({"alerts": [{k: v for k, v in RULE.items() if k != "threshold"}]}, "alerts[0].threshold"),
         ({"dashboards": [{"id": "x", "name": "X", "widgets": [{"id": "a", "type": "pie"}]}]}, "user_activity"),
+        ({"models": ["churn"]}, "models are user_retention, conversion_prediction"),
         ({"dashbords": []}, "keys there are alerts"),
         ({"streams": ["user_interactions"]}, "is about 'cpu.percent', which is no metric"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from actors.definitions.anomaly import Anomaly
-from actors.definitions.channel import WebhookChannel
+from actors.definitions.channel_kinds import WebhookChannel
 from actors.definitions.correlation import Correlation
 from actors.definitions.dashboard import Dashboard, Widget
 from actors.definitions.metric import Metric

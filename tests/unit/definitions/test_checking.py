@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from actors.definitions.changes import differences
-from actors.definitions.channel import SECTIONS, ChannelSection
+from actors.definitions.channel import SECTIONS
+from actors.definitions.channel_section import ChannelSection
 from actors.definitions.checking import Accepted, Wanted, accept, read, refuse_circles, refuse_removal
 from actors.definitions.inventory import Inventory, Key
 from actors.definitions.kinds import KINDS, Kind
@@ -54,8 +55,17 @@ def said(error: pytest.ExceptionInfo[Rejected]) -> tuple[str, str]:
             "dashboard",
             "'w'",
         ),
+        ("share", "s", {"dashboards": ["d"]}, "dashboards", "there is no dashboard 'd'"),
+        ("share", "s", {"dashboards": ["d", "d"]}, "share", "names one twice"),
+        ("share", "s", {"dashboards": ["d"], "origins": ["https://*"]}, "origins.0", "pattern"),
+        ("dashboard", "d", {"name": "D", "widgets": [{"id": "w", "type": "heat"}] * 201}, "widgets", "at most 200"),
+        ("dashboard", "d", {"name": "D", "filters": [{"field": "a"}] * 2}, "dashboard", "filtered by once"),
+        ("dashboard", "d", {"name": "D", "range": "2h"}, "range", "'15m'"),
         ("rule", "a" * 300, QUIET.spec, "name", "200 at most"),
         ("query", "q", {"about": "nothing"}, "sql", "required"),
+        ("query", "q", {"sql": "delete from user_interactions"}, "sql", "queries only read"),
+        ("query", "q", {"sql": "SELECT 1; SELECT 2"}, "sql", "2 statements"),
+        ("query", "q", {"sql": "selec 1"}, "sql", "syntax error"),
         ("trend", "sene.count", {}, "metric", "did you mean 'seen'?"),
         ("trend", "seen.mean", {}, "aggregate", "give the metric a `value` column"),
         ("forecast", "seen.count", {"step_s": 25}, "step_s", "20 would do"),
@@ -193,19 +203,31 @@ def test_every_kind_takes_what_it_has_told() -> None:
         "trend": {"windows": 60},
         "forecast": {"step_s": 60, "horizon": 12},
         "correlation": {"series": ["seen.count", "paid.count[EUR]"]},
+        "business": {"domain": "course", "revenue": "paid", "eligible": ["page"], "converted": "seen"},
         "cohort": cohort,
         "plan": {"events": {"order": {"properties": {"n": {"type": "number", "required": True}}}}},
         "identity": {"alias": ["same"]},
         "session": {"conversions": ["order"]},
+        "route": {"channels": ["dashboard"], "routes": [{"match": ['team=~"shop|web.*"'], "group_wait_s": 5}]},
+        "inhibition": {"source": ['severity="critical"'], "target": ['severity="low"'], "equal": ["key"]},
         "source": {"kind": "http", "url": "https://shop.example/items", "auth": {"secret": "env:SHOP"}},
+        "feature": {"event": "order", "window": "7d"} | {"aggregate": "count", "where": [{"name": "n", "value": 1}]},
+        "label": {
+            "outcome": "order",
+            "happens": False,
+            "domain": ["order"],
+            "exclude": [{"event": "x", "unless": "y"}],
+        },
         "table": {"rows": [{"key": "a", "at": 5}], "features": [{"name": "n"}, {"name": "m", "metric": "seen"}]},
     }
+    names = {"feature": "user.seen", "identity": "people"} | dict.fromkeys(
+        ("anomaly", "trend", "forecast"), "seen.count"
+    )
+    specs["share"] = {"dashboards": ["seen"], "filter": {"plan": "pro"}, "origins": ["https://example.org"]}
     for kind, spec in specs.items():
-        name = {"anomaly": "seen.count", "trend": "seen.count", "forecast": "seen.count", "identity": "people"}.get(
-            kind, "seen"
-        )
-        (one,) = accept([Wanted(kind, name, spec)], held(SEEN, PAID))
-        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], held(SEEN, PAID))
+        among = held(SEEN, PAID, Wanted("dashboard", "seen", {"name": "D"}))
+        (one,) = accept([Wanted(kind, names.get(kind, "seen"), spec)], among)
+        again: list[Accepted] = accept([Wanted(kind, None, one.spec)], among)
         assert again == [one]
     assert set(specs) | {"channel"} == set(KINDS)
 
@@ -251,3 +273,32 @@ def test_a_metric_that_a_dashboard_shows_is_not_taken_from_it() -> None:
     with pytest.raises(Rejected, match="is needed by dashboard 'd'"):
         refuse_removal(Key("metric", "seen"), among)
     refuse_removal(Key("metric", "seen"), held(SEEN, other))
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "field", "why"),
+    [
+        ("route", {"channels": ["dashbord"]}, "channels", "did you mean 'dashboard'"),
+        ("route", {"routes": [{"escalate_to": ["nobody"]}]}, "channels", "names channel 'nobody'"),
+        ("route", {"match": ["severity is low"]}, "match.0", "is no matcher"),
+        ("route", {"match": ['key=~"(a+)+$"']}, "match.0", "write alternatives with"),
+        ("route", {"group_wait_s": -1}, "group_wait_s", "greater than or equal to 0"),
+        ("inhibition", {"source": ['a="1"'], "target": ['b="2"']}, "target", "in a circle"),
+        ("inhibition", {"source": [], "target": ['b="2"']}, "source", "at least 1 item"),
+    ],
+)
+def test_a_route_or_an_inhibition_that_cannot_be_is_refused(
+    kind: str, spec: dict[str, Any], field: str, why: str
+) -> None:
+    with pytest.raises(Rejected) as error:
+        accept([Wanted(kind, "x", spec)], held())
+    assert (error.value.field, why in error.value.reason) == (field, True), error.value
+
+
+def test_inhibitions_may_not_keep_each_other_quiet() -> None:
+    one = Wanted("inhibition", "one", {"source": ['rule="a"'], "target": ['rule="b"']})
+    two = Wanted("inhibition", "two", {"source": ['rule="b"'], "target": ['rule="c"']})
+    accept([one, two], held())
+    three = Wanted("inhibition", "three", {"source": ['rule="c"'], "target": ['rule=~"a|d"']})
+    with pytest.raises(Rejected, match=r"one → two → three → one|three → one → two → three|two → three → one → two"):
+        accept([three], held(one, two))

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from standardwebhooks import Webhook
 
-from actors.edges.channels import Undelivered, WebhookChannel
+from actors.edges.channels.undelivered import Undelivered
+from actors.edges.channels.webhook import WebhookNotifier
 from actors.webhook_signing import new_secret, secret_bytes
 from tests.receiver import SECRET, Receiver
 
@@ -25,7 +26,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.mark.parametrize("secret", ["", SECRET, "whsec_" + base64.b64encode(bytes(range(24))).decode()])
 def test_the_official_library_verifies_what_is_sent(receiver: Receiver, secret: str) -> None:
     secret = secret or new_secret()
-    WebhookChannel(receiver.url, secret).send("3f:alert.fired:1:ops", BODY)
+    WebhookNotifier(receiver.url, secret).send("3f:alert.fired:1:ops", BODY)
     (sent,) = receiver.deliveries
     headers = {"webhook-id": sent.id, "webhook-timestamp": sent.timestamp, "webhook-signature": sent.signature}
     assert Webhook(secret).verify(sent.body, headers)["message"] == "café is 203 €"
@@ -56,7 +57,7 @@ def test_a_made_secret_is_one_and_no_two_are_alike() -> None:
 
 
 def test_a_channel_does_not_show_its_secret() -> None:
-    assert SECRET not in repr(WebhookChannel("http://localhost:1", SECRET))
+    assert SECRET not in repr(WebhookNotifier("http://localhost:1", SECRET))
 
 
 @pytest.mark.parametrize(
@@ -74,5 +75,5 @@ def test_a_refusal_says_whether_and_when_to_come_again(
 ) -> None:
     receiver.refuse, receiver.refusal, receiver.retry_after = 1, status, header
     with pytest.raises(Undelivered) as refused:
-        WebhookChannel(receiver.url, SECRET).send("k", BODY)
+        WebhookNotifier(receiver.url, SECRET).send("k", BODY)
     assert (refused.value.final, refused.value.hold_s) == (final, hold_s)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from actors.cell import Cell
-from actors.edges.channels import Undelivered
+from actors.edges.channels.undelivered import Undelivered
 from actors.edges.delivery import KEEP_TRYING_US, LONGEST_PAUSE_US, NotifierWorker, outcome_of, pause_us
 from actors.notifier import Message, Notifier
 from events.catalog import OUTBOX, rows

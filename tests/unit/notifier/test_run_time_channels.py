@@ -10,9 +10,13 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from actors.cell import Cell
-from actors.definitions.channel import SECTIONS, ChannelSection, section_of
+from actors.definitions.channel import SECTIONS, section_of
+from actors.definitions.channel_section import ChannelSection
 from actors.definitions.kinds import KINDS
-from actors.edges.channels import DashboardChannel, Undelivered, WebhookChannel, channel_of
+from actors.edges.channels.dashboard import DashboardNotifier
+from actors.edges.channels.part import channel_of
+from actors.edges.channels.undelivered import Undelivered
+from actors.edges.channels.webhook import WebhookNotifier
 from actors.edges.delivery import NotifierWorker
 from actors.notifier import Notifier
 from actors.parts import CHANNEL_KINDS, ChannelKind
@@ -31,7 +35,7 @@ def told(story: Story, spec: dict[str, Any]) -> Story:
 
 def worker(folder: Path) -> NotifierWorker:
     cell: Cell[Any] = Cell(Notifier(), MemoryLog(), tenant="t", now=lambda: 0)
-    return NotifierWorker(cell, MemoryLog(), {"dashboard": DashboardChannel()}, lambda: 0, folder)
+    return NotifierWorker(cell, MemoryLog(), {"dashboard": DashboardNotifier()}, lambda: 0, folder)
 
 
 def channels_of(story: Story) -> Any:
@@ -50,7 +54,7 @@ def test_a_channel_is_what_its_newest_definition_says_and_its_secret_is_read_whe
     assert not error.value.final, "the message waits for the secret"
     secret = new_secret()
     (tmp_path / "ops").write_text(secret + "\n")
-    assert worker(tmp_path)._channel("ops", found) == WebhookChannel("https://example.com/other", secret)
+    assert worker(tmp_path)._channel("ops", found) == WebhookNotifier("https://example.com/other", secret)
 
 
 def test_a_channel_that_was_removed_takes_nothing(tmp_path: Path) -> None:
@@ -99,7 +103,7 @@ def test_a_channel_of_a_plug_in_s_kind_is_made_of_its_definition(tmp_path: Path,
 def test_what_the_configuration_has_in_clear_is_of_the_configuration(tmp_path: Path, pager: None) -> None:
     spec = KINDS["channel"].told(Pager(name="duty", kind="pager", number=7, token=SecretStr("clear")))
     assert spec["token"] == "configuration"
-    ours = DashboardChannel()
+    ours = DashboardNotifier()
     notifier = worker(tmp_path)
     notifier._channels = {"duty": ours}
     assert notifier._channel("duty", channels_of(told(given(Notifier()), spec))["duty"]) is ours

@@ -13,6 +13,7 @@ from actors.definitions.inventory import Inventory
 from actors.topology import HostMap
 from events.log import LogReader
 from events.sqlite_log import SqliteLog, SqliteSpec
+from query.apart.desk import Here
 from query.optimizing.optimizer import AnalyticsOptimizer
 from serve.access import Principal
 from serve.app import create_gateway
@@ -29,6 +30,7 @@ class Gateway:
         self.inventory = Inventory({})
         self.definitions: dict[str, dict[str, Any]] = {}
         self.queries = Queries(spec.queries)
+        self.apart = Here(log, spec.tenant, self.queries.limits)
         self.optimizer = AnalyticsOptimizer(log, spec.tenant, self.queries.limits)
 
     def key_of(self, _: object) -> str:

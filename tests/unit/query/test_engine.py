@@ -15,7 +15,9 @@ from events.entry import EMPTY, encode
 from events.errors import Corrupt, Rejected
 from events.log import Commit, Output
 from events.sqlite_log import SqliteLog
-from query.engine import Engine, Limits, columns_of
+from events.tables import columns_of
+from query.bounds import Limits
+from query.engine import Engine
 from query.history import History
 from query.optimizing.optimizer import AnalyticsOptimizer
 

@@ -15,6 +15,7 @@ from actors.collectors.arrivals import Arrivals
 from actors.collectors.push import user_interactions
 from events.errors import Rejected
 from events.sqlite_log import SqliteLog
+from query.apart.desk import Here
 from query.engine import Engine
 from serve.batching import Committed
 from serve.ingest import AHEAD_US, decode_event, decode_segment, mending
@@ -47,7 +48,7 @@ class Shop:
             asyncio.run(self.push(found.batch, dead_letters(found.refused, NOW, "website") if found.refused else None))
 
     def listed(self, **wanted: Any) -> list[Any]:
-        return letters(Engine(self.log), "shop", Wanted(**wanted), 100)[0]
+        return letters(Here(self.log, "shop"), Wanted(**wanted), 100)[0]
 
     def replay(self, changes: dict[str, str], **wanted: Any) -> tuple[int, int, list[tuple[str, str]]]:
         mended = [mend(one, changes, "somebody", NOW, AHEAD_US) for one in self.listed(**wanted)]

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
-from actors.collectors.push import control
+from actors.collectors.push import annotations, control
 from actors.directory import Directory
 from actors.edges.intake import Ack
 from actors.topology import HostMap
@@ -41,6 +41,7 @@ class Host:
         self.where = HostMap("test", CELLS)
         self.log = SqliteLog(folder, doorbell=False)
         self._control = self._cell(control())
+        self._annotations = self._cell(annotations())
         self._directory = self._cell(Directory())
 
     def _cell(self, fold: Any) -> Cell[Any]:
@@ -49,8 +50,10 @@ class Host:
         return cell
 
     async def push(self, cell: str, arrivals: pa.RecordBatch, refused: pa.RecordBatch | None) -> Ack:
-        fold, offset = cast("Any", self._control.fold), self._control.head(CONTROL.name)
-        verdict = self._control.record(lambda state: fold.admit(state, Arrivals(arrivals, refused)))
+        at = self._annotations if cell.endswith("/annotations/0") else self._control
+        fold = cast("Any", at.fold)
+        offset = at.head(fold.stream.name)
+        verdict = at.record(lambda state: fold.admit(state, Arrivals(arrivals, refused)))
         return Ack(verdict.tobytes(), offset)
 
     async def changes(

@@ -18,11 +18,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from actors.topology import HostMap
+from events.catalog import METRICS
 from events.errors import Rejected, Transient
 from events.sqlite_log import SqliteSpec
 from hindcast.client import Client
 from hindcast.client.frames import reader
-from query.engine import Stop, Stopped
+from query.bounds import Stop, Stopped
 from serve.access import Access, Principal
 from serve.app import create_gateway
 from serve.gateway import Gateway
@@ -49,7 +50,7 @@ def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[TestClien
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncGenerator[None]:
         gateway = app.state.gateway = Gateway(spec)
-        gateway.access._data["definitions"] = {"cohort/ada": COHORT}
+        gateway.access._copies._data["definitions"] = {"cohort/ada": COHORT}
         yield
         gateway.log.close()
 
@@ -202,3 +203,31 @@ def test_more_queries_than_there_is_room_for_are_told_to_come_again() -> None:
         assert await queries.run(cast("Any", Asking()), lambda stop: 1) == 1
 
     asyncio.run(story())
+
+
+def test_a_range_of_metrics_is_answered_in_buckets(http: TestClient, tmp_path: Path) -> None:
+    now = round(time.time() * 1e6)
+    hour = 3_600_000_000
+    starts = [now // hour * hour - n * hour for n in (1, 2, 30)]
+    shop = Shop(tmp_path)
+    shop.told(
+        METRICS, 3, "shop/metrics/0", type="metric.sampled", source="orders", metric="orders", key="BRL", start=starts,
+        time=[start + 10_000_000 for start in starts], width_us=10_000_000, count=2, sum=5.0, min=1.0, max=4.0, revision=0,
+    )  # fmt: skip
+    asked = {"metric": "orders", "since": starts[2] / 1e6, "until": starts[0] / 1e6 + 3600, "bucket": 86_400}
+    told = http.get("/v1/metrics/range", params=asked).json()
+    assert told["columns"] == ["metric", "key", "now", "place", "count", "sum", "min", "max", "distinct"]
+    assert told["rows"] == [
+        ["orders", "BRL", True, 0, 2, 5.0, 1.0, 4.0, None],
+        ["orders", "BRL", True, 1, 4, 10.0, 1.0, 4.0, None],
+    ]
+    told = http.get("/v1/metrics/range", params={**asked, "before": 86_400}).json()
+    assert [row[2:5] for row in told["rows"]] == [[True, 0, 2], [True, 1, 4], [False, 1, 2]]
+    by_itself = http.get("/v1/metrics/range", params={"metric": "orders", "since": "7d"}).json()
+    assert (by_itself["bucket"], by_itself["since"] % 3_600) == (21_600, 0)
+    assert sum(row[4] for row in by_itself["rows"]) == 6
+    wrong = http.get("/v1/metrics/range", params={**asked, "bucket": 1})
+    assert (wrong.status_code, wrong.json()["error"]["field"]) == (400, "bucket")
+    client = Client("http://testserver", "hc_x")
+    client._http = http
+    assert client.metric_range("orders", since="7d")["rows"] == by_itself["rows"]

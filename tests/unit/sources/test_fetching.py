@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
+from actors.edges.guard import Guard, is_public
 from actors.parts import Within
 from config.settings import Settings
 from events.errors import Rejected, Transient
 from hindcast.topology import cells
 from serve.sources.fetching import Auth, Fetcher, FetchSpec
-from serve.sources.guard import Guard, is_public
 from tests.answering import Answering, Asked, Says
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tuning.candidates import Candidate
 from tuning.data.splits import Parts
-from tuning.ensemble.admission import Entrants
+from tuning.ensemble.admission import Entrants, errors_asked
 from tuning.evaluation.scoring import worth_of
 from tuning.fitting.jobs import Done
 from tuning.search.trials import Entry, Store, Trials
@@ -54,7 +54,14 @@ def test_the_luckiest_of_many_equals_stay_out(bench: Bench) -> None:
     lucky = [e for e in searched if (e.gain or 0) > (given.gain or 0)]
     joined = bench.joined()
     assert given.number in joined and len(lucky) > 20
-    assert len(joined) - 1 < 0.3 * len(lucky)
+    assert len(joined) - 1 < 0.05 * len(lucky)
+
+
+def test_the_longer_the_search_the_more_is_asked_of_each() -> None:
+    asked = [errors_asked(n) for n in (1, 10, 100, 1000)]
+    assert asked == sorted(asked)
+    assert asked[0] == pytest.approx(2.0, abs=0.05)
+    assert asked[2] > 4.0
 
 
 def test_what_is_truly_better_joins(bench: Bench) -> None:

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics.models.arrays import from_arrow
 from analytics.models.schema import Feature, WrongInput
 from tests.examples import up_to
 from tuning.data.column_types import column_of, schema_of
 from tuning.data.leakage import find_leaks
 from tuning.data.splits import grouped, in_time, set_apart, splits_of
-from tuning.data.tables import as_columns, digest, from_arrow, read_columns
+from tuning.data.tables import as_columns, digest, read_columns
 from tuning.data.target import target_of
 from tuning.fitting.recipes import select
 

@@ -1,9 +1,12 @@
 import { metricNamed } from "../definitions";
 import { ends, shiftBack, type Range, type Versus } from "../range";
-import { quoted, sql } from "./request";
+import { asked as askedMoment } from "../moment";
+import { get, quoted, sql } from "./request";
 
 /** Points of a trend over the range. */
 export const POINTS = 30;
+/** Ranges of so many seconds begin at a whole hour: then the server has their buckets rolled up. */
+const LONG = 7 * 86_400;
 /** Seconds after its end within which a window closes and its sample is there. */
 const SETTLES = 30;
 /** Series of one metric that are kept apart, the largest first; the others are left out of the answer. */
@@ -37,14 +40,44 @@ export function askMetric(metric: string, range: Range, versus: Versus, points =
   });
 }
 
+export type AskedSpan = { from: number; to: number; back: number; bucket: number };
+
+/** The ends of a range, its buckets, and how far back what it is compared with begins. */
+export function spanOf(range: Range, versus: Versus, points: number): AskedSpan {
+  const { from: first, to } = ends(range);
+  const edge = edgeOf(range);
+  const from = Math.floor(first / edge) * edge;
+  const bucket = Math.max(10, Math.ceil((to - from) / points / edge) * edge);
+  return { from, to, back: shiftBack(range, versus) ?? 0, bucket };
+}
+
+/** Of a long range the buckets begin with whole hours, for which the server has figures ready; in seconds. */
+const edgeOf = (range: Range) => (range.seconds >= LONG ? 3_600 : 1);
+
+/** The answer of one metric, of the rows of several. */
+export function metricAnswer(rows: unknown[][], metric: string, range: Range, { from, to, back, bucket }: AskedSpan, points: number): MetricAnswer {
+  const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
+  const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));
+  return { series: seriesOf(rows, metric), from, to, back, bucket, closed };
+}
+
 async function send(group: string) {
   const { range, versus, points, asked } = waiting.get(group)!;
   waiting.delete(group);
-  const { from, to } = ends(range);
-  const bucket = Math.max(10, Math.ceil((to - from) / points));
-  const back = shiftBack(range, versus) ?? 0;
-  const start = from - back;
+  const span = spanOf(range, versus, points);
+  const { from, to, back, bucket } = span;
+  const edge = edgeOf(range);
   const names = [...new Set(asked.map(({ metric }) => metric))];
+  const start = from - back;
+  const rolledUp = () =>
+    get<{ rows: unknown[][] }>("/v1/metrics/range", {
+      ...askedMoment(),
+      metric: names,
+      since: from,
+      until: to,
+      bucket,
+      before: back > 0 ? back : "",
+    });
   const prior = `epoch(start) < ${from - back + range.seconds}`;
   const statement = `
     SELECT metric, coalesce(key, '') AS key, epoch(start) >= ${from} AS is_now,
@@ -55,12 +88,8 @@ async function send(group: string) {
       AND (epoch(start) >= ${from} OR ${prior})
     GROUP BY ALL ORDER BY metric, key, is_now, place`;
   try {
-    const { rows } = await sql(statement, MOST_ROWS);
-    for (const { metric, resolve } of asked) {
-      const settled = range.span === null ? to : to - (metricNamed(metric)?.width_s ?? 0) - SETTLES;
-      const closed = Math.max(0, Math.min(points, Math.floor((settled - from) / bucket)));
-      resolve({ series: seriesOf(rows, metric), from, to, back, bucket, closed });
-    }
+    const { rows } = await (edge > 1 ? rolledUp() : sql(statement, MOST_ROWS));
+    for (const { metric, resolve } of asked) resolve(metricAnswer(rows, metric, range, span, points));
   } catch (error) {
     for (const { reject } of asked) reject(error);
   }

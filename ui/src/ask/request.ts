@@ -1,5 +1,6 @@
 import type { Problem } from "../live/topic";
 import { asked } from "../moment";
+import { bearing } from "../shared/mode";
 import { endSession } from "../session";
 
 /** An answer that did not come, with what to show of it. */
@@ -8,6 +9,9 @@ export class AskError extends Error implements Problem {
     override readonly message: string,
     readonly ref: string,
     readonly title?: string,
+    /** The status of the answer; 0 where none came. */
+    readonly status = 0,
+    readonly field = "",
   ) {
     super(message);
   }
@@ -20,15 +24,28 @@ export async function get<T>(path: string, params: Record<string, string | numbe
     const several = Array.isArray(value) ? (value as readonly string[]) : [String(value)];
     for (const each of several) if (each !== "") query.append(name, each);
   }
-  return answered<T>(() => fetch(query.size > 0 ? `${path}?${query}` : path));
+  return answered<T>(() => fetch(query.size > 0 ? `${path}?${query}` : path, { headers: bearing() }));
 }
 
 /** `type` is DuckDB's name of it, such as `BIGINT`. */
 export type Result = { columns: { name: string; type: string }[]; rows: unknown[][]; truncated: boolean; elapsed_ms: number; as_of: string };
 
-/** One SQL statement over the streams, at the moment of the page, or `as_of` another one. `signal` gives it up. Throws `AskError`. */
-export const sql = (statement: string, limit: number, signal?: AbortSignal, as_of?: string) =>
-  answered<Result>(() => fetch("/v1/query", { method: "POST", ...json({ sql: statement, limit, ...asked(), ...(as_of ? { as_of } : {}) }), signal }));
+/** A statement with the moments, in unix seconds, that `$since` and `$until` in it stand for. */
+export const spanned = (statement: string, { from, to }: { from: number; to: number }) =>
+  statement.replaceAll("$since", `to_timestamp(${from})`).replaceAll("$until", `to_timestamp(${to})`);
+
+/**
+ * One SQL statement over the streams, at the moment of the page, or `as_of` another one. `signal` gives it up; `over` is the range that
+ * `$since` and `$until` in it stand for. Throws `AskError`.
+ */
+export const sql = (statement: string, limit: number, signal?: AbortSignal, over?: { from: number; to: number }, as_of?: string) =>
+  answered<Result>(() =>
+    fetch("/v1/query", {
+      method: "POST",
+      ...json({ sql: over ? spanned(statement, over) : statement, limit, ...asked(), ...(as_of ? { as_of } : {}) }),
+      signal,
+    }),
+  );
 
 /** Where a cell of an answer comes from. Throws `AskError`. */
 export const explainCell = <T>({ as_of, ...cell }: { sql: string; row: number; column: string; as_of: string }) =>
@@ -47,13 +64,14 @@ export const post = <T>(path: string, body: unknown) => answered<T>(() => fetch(
 /** PUTs JSON. Throws `AskError`. */
 export const put = <T>(path: string, body: unknown) => answered<T>(() => fetch(path, { method: "PUT", ...json(body) }));
 
-const json = (body: unknown) => ({ headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+const json = (body: unknown) => ({ headers: { "Content-Type": "application/json", ...bearing() }, body: JSON.stringify(body) });
 
 /** A text as SQL has it. */
 export const quoted = (text: string) => `'${text.replaceAll("'", "''").replaceAll("\0", "")}'`;
 
 /** DELETEs; answers what became of it. Throws `AskError`. */
-export const remove = <T>(path: string) => answered<T>(() => fetch(path, { method: "DELETE" }));
+export const remove = <T>(path: string) =>
+  answered<T>(() => fetch(path, { method: "DELETE", headers: bearing() }), async (response) => (response.status === 204 ? (undefined as T) : ((await response.json()) as T)));
 
 /** A server that is busy says so, and when to come again; that is done so often, and told to the reader only then. */
 const TRIES = 8;
@@ -78,6 +96,7 @@ async function answered<T>(send: () => Promise<Response>, read = (response: Resp
   }
   if (response.status === 401) endSession();
   if (response.ok) return await read(response);
-  const body = (await response.json().catch(() => null)) as { error?: { reason?: string; ref?: string } } | null;
-  throw new AskError(body?.error?.reason ?? `The server answered ${response.status}`, body?.error?.ref ?? String(response.status));
+  const body = (await response.json().catch(() => null)) as { error?: { reason?: string; ref?: string; field?: string } } | null;
+  const { reason, ref, field } = body?.error ?? {};
+  throw new AskError(reason ?? `The server answered ${response.status}`, ref ?? String(response.status), undefined, response.status, field);
 }

@@ -1,6 +1,7 @@
 import type { TopicData, TopicName } from "../live/data";
 import type { View } from "../live/topic";
 import { followsLive, range, versus, type Range, type Versus } from "../range";
+import { shared } from "../shared/mode";
 import { useAnswer } from "./useAnswer";
 import { useTopic } from "./useTopic";
 
@@ -14,7 +15,7 @@ const REFRESH_MS = 30_000;
 export function useOverRange<N extends TopicName>(
   name: N,
   ask: (range: Range, versus: Versus) => Promise<TopicData[N]>,
-  live = followsLive.value,
+  live = shared || followsLive.value,
 ): View<TopicData[N]> {
   const [chosen, compared] = [range.value, versus.value];
   const topic = useTopic(name, live);

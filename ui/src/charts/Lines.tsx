@@ -1,8 +1,11 @@
-import { useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import { compact, dayOf, minuteOfDay, secondOfDay } from "../format";
+import { useAnnotations, type Annotation } from "../ask/annotations";
+import { compact, dayAndMinute, dayOf, minuteOfDay, secondOfDay } from "../format";
 import { token } from "../theme";
 import { axis } from "./axis";
+import { useAround } from "../widgets/context";
+import { Marks } from "./marks";
 import { Plot } from "./Plot";
 import { stepped, unread } from "./stepping";
 
@@ -18,6 +21,8 @@ type Props = {
   times: number[];
   lines: Line[];
   label: string;
+  /** Each on top of the one before it, so that all together are the height. */
+  stacked?: boolean;
   /** Opens what is behind a point: which time, and which line. */
   open?: (time: number, line: number) => void;
 };
@@ -35,18 +40,24 @@ function timeOver(times: number[]) {
  * At most six lines on one scale, told apart by colour and named in the legend, which shows the values under the cursor.
  * Arrow keys move from value to value; a click, or Enter, opens the point.
  */
-export function Lines({ times, lines, label, open }: Props) {
-  const data = useMemo<uPlot.AlignedData>(() => [times, ...lines.map(({ values }) => values)], [times, lines]);
+export function Lines({ times, lines, label, stacked = false, open }: Props) {
+  const data = useMemo<uPlot.AlignedData>(() => [times, ...(stacked ? heaped(lines) : lines.map(({ values }) => values))], [times, lines, stacked]);
+  const { dashboard } = useAround();
+  const noted = useAnnotations(times[0] ?? 0, times.at(-1) ?? 0, dashboard);
+  const drawnMarks = useRef(noted);
+  drawnMarks.current = noted;
+  const [near, setNear] = useState<{ one: Annotation; left: number } | null>(null);
   const latest = useRef({ times, lines });
   latest.current = { times, lines };
   const plot = useRef<uPlot | null>(null);
+  useEffect(() => plot.current?.redraw(false), [noted]);
   const names = lines.map(({ name }) => name).join("\n") + timeOver(times).name;
 
   function openRead() {
     const chart = plot.current;
     const index = chart?.cursor.idx;
     if (!open || !chart || index == null) return;
-    open(latest.current.times[index]!, nearest(chart, index));
+    open(latest.current.times[index]!, stacked ? within(chart, index) : nearest(chart, index));
   }
 
   function key(event: KeyboardEvent) {
@@ -66,7 +77,7 @@ export function Lines({ times, lines, label, open }: Props) {
       onBlur={() => unread(plot.current)}
     >
       <Plot
-        remake={names}
+        remake={`${names} ${stacked}`}
         data={data}
         onMade={(made) => (plot.current = made)}
         options={() => ({
@@ -82,17 +93,70 @@ export function Lines({ times, lines, label, open }: Props) {
             {},
             ...lines.map(({ name, dashed }, i) => ({
               label: name,
+              fill: stacked ? faded(token(`--c${(i % 6) + 1}`)) : undefined,
               stroke: dashed ? token("--ink-3") : token(`--c${(i % 6) + 1}`),
               width: dashed ? 1.4 : 1.8,
               dash: dashed ? [5, 4] : undefined,
               points: { show: alone(lines[i]!) },
-              value: (_: uPlot, value: number | null) => said(latest.current.lines[i], value),
+              value: (_: uPlot, value: number | null, __: number, at: number | null) => said(latest.current.lines[i], stacked && at != null ? (latest.current.lines[i]?.values[at] ?? null) : stacked ? null : value),
             })),
           ],
+          bands: stacked ? lines.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) : [],
+          hooks: {
+            draw: [(u) => note(u, drawnMarks.current)],
+            setCursor: [(u) => setNear(nearMark(u, drawnMarks.current))],
+          },
         })}
       />
+      {near && (
+        <div class="mark-tip" style={{ "--left": `${near.left}px` }} role="status">
+          <b>{near.one.title}</b>
+          <span>
+            {near.one.kind}, {dayAndMinute(near.one.time)}
+          </span>
+          {near.one.about && <span>{near.one.about}</span>}
+        </div>
+      )}
+      {noted.length > 0 && <span class="unseen">{`Marked: ${noted.map(({ title, time }) => `${title}, ${dayAndMinute(time)}`).join("; ")}`}</span>}
     </div>
   );
+}
+
+/** Each line's values on top of those of the lines before it; a gap adds nothing. */
+function heaped(lines: Line[]): (number | null)[][] {
+  const sums: number[] = [];
+  return lines.map(({ values }) => values.map((value, i) => (sums[i] = (sums[i] ?? 0) + (value ?? 0))));
+}
+
+const faded = (colour: string) => `${colour}55`;
+
+/** Which band of a stacked chart the cursor is in. */
+function within(plot: uPlot, index: number): number {
+  const wanted = plot.posToVal(plot.cursor.top ?? 0, "y");
+  const at = plot.data.slice(1).findIndex((values) => (values[index] ?? 0) >= wanted);
+  return at < 0 ? plot.data.length - 2 : at;
+}
+
+/** Pixels from a mark within which the cursor reads it. */
+const NEAR = 7;
+
+function nearMark(plot: uPlot, noted: Annotation[]): { one: Annotation; left: number } | null {
+  const { left = -1 } = plot.cursor;
+  if (left < 0) return null;
+  const away = noted.map((one) => ({ one, left: plot.valToPos(one.time, "x") })).filter((mark) => Math.abs(mark.left - left) < NEAR);
+  const [first] = away.sort((a, b) => Math.abs(a.left - left) - Math.abs(b.left - left));
+  return first ? { ...first, left: first.left + plot.bbox.left / devicePixelRatio } : null;
+}
+
+/** What happened when, as uprights with their names, the newest ones' where there is no room for all. */
+export function note(plot: uPlot, noted: Annotation[]) {
+  const marks = new Marks(plot);
+  const { min = 0, max = 0 } = plot.scales.x!;
+  let last = Infinity;
+  for (const { time, title, kind } of [...noted].sort((a, b) => b.time - a.time)) {
+    if (time < min! || time > max!) continue;
+    last = marks.upright(time, title, token(kind === "incident" ? "--crit" : "--ink-2"), last);
+  }
 }
 
 /** The value under the cursor; without one, the last that there is. */

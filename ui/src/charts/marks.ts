@@ -81,6 +81,42 @@ export class Marks {
     });
   }
 
+  /** A dashed upright with its name at its head, unless the name would reach into the one at its right (`until`, in canvas px). Answers where it begins. */
+  upright(t: number, text: string, colour: string, until: number): number {
+    const { top, height, left } = this.plot.bbox;
+    const [x, size] = [this.#x(t), 10 * this.#ratio];
+    let begins = until;
+    this.#paint((c) => {
+      c.strokeStyle = colour;
+      c.lineWidth = this.#ratio;
+      c.setLineDash([2 * this.#ratio, 3 * this.#ratio]);
+      c.moveTo(x, top);
+      c.lineTo(x, top + height);
+      c.stroke();
+      c.setLineDash([]);
+      c.fillStyle = colour;
+      c.beginPath();
+      c.moveTo(x - 4 * this.#ratio, top);
+      c.lineTo(x + 4 * this.#ratio, top);
+      c.lineTo(x, top + 6 * this.#ratio);
+      c.fill();
+      c.font = `500 ${size}px ${CANVAS_FONT}`;
+      c.textBaseline = "top";
+      const shown = text.length > 24 ? `${text.slice(0, 23)}…` : text;
+      const width = c.measureText(shown).width;
+      const room = Math.min(until, left + this.plot.bbox.width) - x - 8 * this.#ratio;
+      if (width < room) c.fillText(shown, x + 6 * this.#ratio, top + this.#ratio);
+      else if (x - left > width + 12 * this.#ratio && until === Infinity) {
+        c.textAlign = "right";
+        c.fillText(shown, x - 6 * this.#ratio, top + this.#ratio);
+        begins = x - width - 12 * this.#ratio;
+        return;
+      }
+      begins = x - 4 * this.#ratio;
+    });
+    return begins;
+  }
+
   #x(t: number) {
     return this.plot.valToPos(t, "x", true);
   }

@@ -68,7 +68,7 @@ type RowsProps = { statement: string; total: number; producers: Producer[]; /** 
 /** The rows behind a figure: the first of them, their places in the log, and the question that lists them all. */
 export function RowsBehind({ statement, total, producers, page, as_of }: RowsProps) {
   const answer = useAnswer(statement, async () => {
-    const { columns, rows } = await sql(statement, FIRST, undefined, as_of);
+    const { columns, rows } = await sql(statement, FIRST, undefined, undefined, as_of);
     return rows.map((row): Row => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])));
   });
   return (

@@ -57,13 +57,13 @@ function UserLines({ points, open }: Users & { open: Open }) {
   return <Lines label="Users over time" times={times} lines={lines} open={(time, line) => open(cellOf(time, line))} />;
 }
 
-function FunnelBars({ groups, open }: Funnel & { open: Open }) {
+export function FunnelBars({ groups, open }: Funnel & { open?: Open }) {
   return (
     <div class="funnels" tabIndex={0} role="region" aria-label="Steps of the funnel">
       {groups.map((group, i) => {
         const part = group.other ? { other: true } : group.breakdown === undefined ? {} : { breakdown: group.breakdown };
         const title = group.other ? "others" : (group.breakdown ?? (groups.length > 1 ? "all users" : undefined));
-        const cell = (step: number, outcome: string, says: string) => open({ cell: { step, outcome, ...part }, says: title ? `${says}, ${title}` : says });
+        const cell = (step: number, outcome: string, says: string) => open?.({ cell: { step, outcome, ...part }, says: title ? `${says}, ${title}` : says });
         return (
           <section key={i} aria-label={title ?? "All users"}>
             {title !== undefined && (
@@ -74,7 +74,7 @@ function FunnelBars({ groups, open }: Funnel & { open: Open }) {
             <ol class="funnel">
               {group.steps.map((step) => (
                 <li key={step.step}>
-                  <button type="button" class="plain" title="The users who reached it" onClick={() => cell(step.step, "reached", `reached ${step.name}`)}>
+                  <button type="button" class="plain" disabled={!open} title={open && "The users who reached it"} onClick={() => cell(step.step, "reached", `reached ${step.name}`)}>
                     <span class="funnel-name">
                       <b>{step.name}</b>
                       <span>
@@ -87,12 +87,12 @@ function FunnelBars({ groups, open }: Funnel & { open: Open }) {
                     {step.rate_from_previous !== null && <span>{percent(step.rate_from_previous)} of the step before</span>}
                     {step.median_s !== null && step.step > 1 && <span>median {duration(step.median_s)} from the first</span>}
                     {step.dropped > 0 && (
-                      <button type="button" class="plain link" onClick={() => cell(step.step, "dropped", `dropped out after ${step.name}`)}>
+                      <button type="button" class="plain link" disabled={!open} onClick={() => cell(step.step, "dropped", `dropped out after ${step.name}`)}>
                         {count(step.dropped)} dropped out here
                       </button>
                     )}
                     {step.still_in > 0 && (
-                      <button type="button" class="plain link" onClick={() => cell(step.step, "still_in", `still in after ${step.name}`)}>
+                      <button type="button" class="plain link" disabled={!open} onClick={() => cell(step.step, "still_in", `still in after ${step.name}`)}>
                         {count(step.still_in)} may still go on
                       </button>
                     )}
@@ -121,7 +121,7 @@ function Members({ cohort, users, open }: Cohort & { open: Open }) {
   );
 }
 
-function RetentionGrid({ cohorts, interval, open }: Retention & { open: Open }) {
+export function RetentionGrid({ cohorts, interval, open }: Retention & { open?: Open }) {
   const shown = cohorts.filter(({ users }) => users > 0);
   if (shown.length === 0) return <Empty title="Nobody began in this range"> </Empty>;
   const periods = Math.max(...shown.map(({ periods }) => periods.length));
@@ -149,7 +149,7 @@ function RetentionGrid({ cohorts, interval, open }: Retention & { open: Open }) 
               {periods.map(({ period, rate, users, complete }) => (
                 <td key={period} class="numeric" style={{ "--part": rate ?? 0 }}>
                   {users ? (
-                    <button type="button" class="plain" title={`${count(users)} users${complete ? "" : ", not over yet"}`} onClick={() => open({ cell: { cohort, period }, says: `${interval} ${period} of those who began ${dayOf(secondsOf(cohort))}` })}>
+                    <button type="button" class="plain" disabled={!open} title={`${count(users)} users${complete ? "" : ", not over yet"}`} onClick={() => open?.({ cell: { cohort, period }, says: `${interval} ${period} of those who began ${dayOf(secondsOf(cohort))}` })}>
                       {percent(rate)}
                       {!complete && "*"}
                     </button>

@@ -1,5 +1,5 @@
 import { asked as moment } from "../moment";
-import { ends, utc, versus, type Range } from "../range";
+import { ends, range, utc, versus, type Range } from "../range";
 import { post } from "../ask/request";
 
 /** What can be asked here; the server's `questions` have more fields, which a link may carry. */
@@ -32,11 +32,19 @@ export type Behind = { users_total: number; events_total: number; users: { user:
 
 const AMONG = /^(in|not in) (.+)$/s;
 
+/** The question without its span, as a widget keeps it. */
+export function withoutSpan(asked: Asked): Record<string, unknown> {
+  const said = asServed(asked, range.peek());
+  for (const field of ["since", "until", "zone", "as_of", "valid_at", "compare"]) delete said[field];
+  if (asked.ask === "trends") delete said.interval;
+  return said;
+}
+
 /** The question as the server takes it, over the range of the top bar; days begin in the zone that times are written in. */
-export function asServed(asked: Asked, range: Range): Record<string, unknown> {
-  const { from, to } = ends(range);
+export function asServed(asked: Asked, chosen: Range): Record<string, unknown> {
+  const { from, to } = ends(chosen);
   const zone = utc.value ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  const span = { since: range.span ?? String(from), ...(range.span === null ? { until: String(to) } : {}), zone, ...moment() };
+  const span = { since: chosen.span ?? String(from), ...(chosen.span === null ? { until: String(to) } : {}), zone, ...moment() };
   const events = asked.events.filter((event) => event.trim() !== "");
   const among = AMONG.exec(asked.among ?? "");
   if (among && asked.ask !== "cohort") Object.assign(span, { [among[1] === "in" ? "cohort" : "not_cohort"]: among[2] });
@@ -44,7 +52,7 @@ export function asServed(asked: Asked, range: Range): Record<string, unknown> {
   switch (asked.ask) {
     case "trends": {
       const series = events.length > 0 ? events.map((event) => ({ event, measure: asked.measure })) : [{ measure: asked.measure }];
-      const interval = range.seconds > 21 * 86_400 ? "week" : range.seconds > 3 * 86_400 ? "day" : "hour";
+      const interval = chosen.seconds > 21 * 86_400 ? "week" : chosen.seconds > 3 * 86_400 ? "day" : "hour";
       return { ask: "trends", series, interval, ...broken, ...(versus.value === "prior" ? { compare: "prior" } : {}), ...span };
     }
     case "funnel":
@@ -62,7 +70,7 @@ export function asServed(asked: Asked, range: Range): Record<string, unknown> {
         ...span,
       };
     case "cohort": // who was in it at the end of the range; its criteria say which events count
-      return { ask: "cohort", cohort: asked.cohort, zone, ...(range.span === null ? { until: String(to) } : {}), ...moment() };
+      return { ask: "cohort", cohort: asked.cohort, zone, ...(chosen.span === null ? { until: String(to) } : {}), ...moment() };
     case "users":
       return { ask: "users", ...(events.length > 0 ? { events } : {}), interval: asked.interval, ...span };
   }

@@ -107,6 +107,8 @@ export type Alert = {
   state: "pending" | "firing" | "resolved";
   acknowledged: boolean;
   acked_by: string | null;
+  /** Why nobody is told of it, that it was escalated, that it keeps going on and off. */
+  note?: string;
   /** As it stood at the end of a range of the past: there is nothing to be done about it here. */
   past?: boolean;
 };

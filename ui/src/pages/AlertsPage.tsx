@@ -13,6 +13,7 @@ import { DataTable } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { href } from "../router";
+import { Tabs } from "../watch/Tabs";
 import { Alerts } from "../widgets/Alerts";
 
 /** Every alert, and what is behind the one that the address names. */
@@ -20,10 +21,13 @@ export function AlertsPage() {
   const id = linkedAlert.value;
   const alerts = useTopic("alerts").data.value;
   return (
-    <div class="two">
-      <Alerts widget={{ id: "alerts", type: "alert_system" }} title="Alerts" />
-      {id ? <Behind key={id} id={id} alert={alerts?.[id]} /> : <Unchosen />}
-    </div>
+    <>
+      <Tabs />
+      <div class="two">
+        <Alerts widget={{ id: "alerts", type: "alert_system" }} title="Alerts" />
+        {id ? <Behind key={id} id={id} alert={alerts?.[id]} /> : <Unchosen />}
+      </div>
+    </>
   );
 }
 
@@ -90,6 +94,7 @@ function Behind({ id, alert }: { id: string; alert: Alert | undefined }) {
       {(moments) => (
         <>
           {alert && <p class="said">{alert.detail}</p>}
+          {alert?.note && <p class="said quiet">{alert.note}</p>}
           <DataTable
             label="Life of the alert, newest first"
             rows={moments}
@@ -128,8 +133,13 @@ function Deeper({ id, moments }: { id: string; moments: Moment[] }) {
         {counted.says.startsWith("The events") ? "Events" : "Rows"}
       </a>
       {rule && definitionsTopic.data.value?.[`rule/${rule}`] && (
-        <a class="button small" href={href(["definitions", "rule", rule])} title={`The rule ${rule}`}>
+        <a class="button small" href={href(["rule", rule])} title={`The rule ${rule}`}>
           Rule
+        </a>
+      )}
+      {rule && (
+        <a class="button small" href={href(["silences"], { rule })} title="Tell nobody of it for a while">
+          Silence
         </a>
       )}
     </>

@@ -1,10 +1,17 @@
-import { dashboards, definitionsTopic } from "../definitions";
+import { useEffect, useState } from "preact/hooks";
+import { AnnotateButton } from "../annotate/AnnotateButton";
+import { dashboards, definitionsTopic, type Dashboard, type FilterSpec } from "../definitions";
 import { live } from "../live";
 import { goTo, moment } from "../moment";
 import { Failed } from "../panel/Failed";
 import { Skeleton } from "../panel/Skeleton";
-import { href } from "../router";
+import { STANDARD } from "../range";
+import { address, go, href, hrefHere } from "../router";
+import { Icon } from "../shell/Icon";
+import { useShortcuts } from "../shortcuts";
+import { FilterBar, filtersHere } from "../widgets/FilterBar";
 import { WidgetGrid } from "../widgets/WidgetGrid";
+import { lazily } from "./Lazy";
 import type { Captured } from "./routes";
 
 const OFFLINE = { message: "The server cannot be reached; trying again", ref: "offline" };
@@ -35,7 +42,10 @@ export function DashboardPage({ captured }: { captured: Captured }) {
       <section class="panel nowhere" aria-label={dashboard.spec.name}>
         <div class="message">
           <b>{dashboard.spec.name} has no widgets yet</b>
-          <span>Give its definition some under `widgets`; they appear here at once.</span>
+          <span>A figure, a chart, a funnel, or a few words about what will be here.</span>
+          <a class="button primary" href={href(["dashboards", dashboard.name, "edit"])}>
+            Add some
+          </a>
           <a class="button" href={href(["definitions", "dashboard", dashboard.name])}>
             Its definition
           </a>
@@ -43,7 +53,49 @@ export function DashboardPage({ captured }: { captured: Captured }) {
       </section>
     );
   }
-  return <WidgetGrid key={dashboard.name} dashboard={dashboard.spec} />;
+  return <Board key={dashboard.name} dashboard={dashboard} />;
+}
+
+const Share = lazily<{ id: string; filters: FilterSpec[]; close: () => void }>("the links", () => import("../sharing/ShareDialog").then(({ ShareDialog }) => ShareDialog));
+
+function Board({ dashboard: { name, spec } }: { dashboard: Dashboard }) {
+  const [sharing, setSharing] = useState(false);
+  const filters = filtersHere(spec.filters);
+  useEffect(() => {
+    const { params } = address.peek();
+    if (spec.range && !params.has("range") && !params.has("from") && spec.range !== STANDARD) go(hrefHere({ range: spec.range }), { replace: true });
+  }, []);
+  useShortcuts([{ keys: ["e"], label: "E", does: "edit this dashboard", run: () => moment.peek() === null && go(href(["dashboards", name, "edit"])) }]);
+  return (
+    <>
+      <div class="board-head">
+        {spec.filters && spec.filters.length > 0 && <FilterBar filters={spec.filters} />}
+        <span class="spring" />
+        {moment.value === null && (
+          <>
+            <a class="button small" href={href(["dashboards", name, "edit"])} title="Edit (E)">
+              <Icon name="edit" /> Edit
+            </a>
+            <button type="button" class="button small" aria-haspopup="dialog" onClick={() => setSharing(true)}>
+              <Icon name="share" /> Share
+            </button>
+          </>
+        )}
+        <AnnotateButton dashboard={name} />
+        <button type="button" class="button square small" aria-label="Full screen" title="Full screen" onClick={fullScreen}>
+          <Icon name="expand" />
+        </button>
+      </div>
+      <WidgetGrid dashboard={spec} id={name} filters={filters} />
+      {sharing && <Share id={name} filters={spec.filters ?? []} close={() => setSharing(false)} />}
+    </>
+  );
+}
+
+/** The page without what is around it; Escape brings that back. */
+function fullScreen() {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else void document.documentElement.requestFullscreen?.().catch(() => {});
 }
 
 function Missing({ id, others }: { id: string; others: number }) {
@@ -67,6 +119,11 @@ function Missing({ id, others }: { id: string; others: number }) {
         <a class="button" href={others === 0 ? href(["events"]) : href(["definitions"], { kind: "dashboard" })}>
           {others === 0 ? "Look at the events" : "All dashboards"}
         </a>
+        {!then && (
+          <a class="button" href={href(["new-dashboard"])}>
+            Make one
+          </a>
+        )}
       </div>
     </section>
   );

@@ -1,12 +1,10 @@
 import { useState } from "preact/hooks";
-import { userLink } from "../behind";
 import { useAnswer } from "../ask/useAnswer";
 import { Drawn, type Cell } from "../explore/Answers";
 import { Form } from "../explore/Form";
-import { ask, askedAt, asServed, drill, type Answered, type Asked, type Behind, type Funnel, type Kind, type Paths, type Users as AllUsers } from "../explore/questions";
-import { count, figure, secondsOf } from "../format";
-import { when } from "./eventText";
-import { DataTable } from "../panel/DataTable";
+import { UsersBehind } from "../explore/UsersBehind";
+import { ask, askedAt, asServed, type Answered, type Asked, type Funnel, type Kind, type Paths, type Users as AllUsers } from "../explore/questions";
+import { count, figure } from "../format";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { range, utc, versus } from "../range";
@@ -64,7 +62,7 @@ export function ExplorePage() {
           </Panel>
         )}
       </div>
-      {opened?.of === key && found && <Users key={JSON.stringify(opened.cell)} question={question} answer={found} opened={opened} close={() => setOpened(null)} />}
+      {opened?.of === key && found && <UsersBehind key={JSON.stringify(opened.cell)} question={question} answer={found} opened={opened} close={() => setOpened(null)} />}
     </>
   );
 }
@@ -82,51 +80,3 @@ function inShort(asked: Asked, found: Answered): string {
   const { paths, users } = found as Partial<Paths>;
   return asked.ask === "paths" && paths !== undefined ? `${count(paths)} paths of ${count(users ?? 0)} users` : "";
 }
-
-type UsersProps = { question: Record<string, unknown>; answer: Answered; opened: Cell; close: () => void };
-
-/** Who is behind a figure; each leads to their timeline. */
-function Users({ question, answer, opened, close }: UsersProps) {
-  const behind = useAnswer(JSON.stringify(opened.cell), () => drill(question, opened.cell, answer));
-  return (
-    <div class="fill">
-      <Panel
-        title={`Users: ${opened.says}`}
-        topic={behind}
-        shape="rows"
-        note={behind.data.value && shown(behind.data.value)}
-        tools={
-          <button type="button" class="button small" onClick={close}>
-            Close
-          </button>
-        }
-        isEmpty={({ users }) => !users || users.length === 0}
-        empty={<Empty title="Nobody"> </Empty>}
-      >
-        {({ users }) => (
-          <DataTable
-            label="Users behind the figure"
-            rows={users ?? []}
-            rowKey={({ user }) => user}
-            columns={[
-              {
-                title: "User",
-                wide: true,
-                cell: ({ user }) => (
-                  <a class="cell-link" href={userLink(user)}>
-                    {user}
-                  </a>
-                ),
-              },
-              { title: "Events", numeric: true, cell: ({ events }) => count(events) },
-              { title: "First", roomy: true, cell: ({ first }) => <time dateTime={first}>{when(first)}</time> },
-              { title: "Last", cell: ({ last }) => <time dateTime={last}>{Number.isNaN(secondsOf(last)) ? "–" : when(last)}</time> },
-            ]}
-          />
-        )}
-      </Panel>
-    </div>
-  );
-}
-
-const shown = ({ users, users_total, truncated }: Behind) => (truncated ? `the first ${count(users?.length ?? 0)} of ${count(users_total)}` : `all ${count(users_total)}`);

@@ -39,6 +39,13 @@ export function Help() {
           </dt>
           <dd>read values of the chart in focus</dd>
         </div>
+        <div>
+          <dt>
+            <kbd>Ctrl</kbd>
+            <kbd>K</kbd>
+          </dt>
+          <dd>find a page, dashboard, metric, rule, event or user</dd>
+        </div>
       </dl>
       <form method="dialog">
         <button class="button">Close</button>

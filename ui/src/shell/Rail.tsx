@@ -19,10 +19,12 @@ export function Rail() {
         <span>Hindcast</span>
       </div>
       {rail.value.map(({ title, links }) => (
-        <div key={title} class="rail-group" role="group" aria-label={title}>
-          <span class="rail-title" aria-hidden="true">
-            {title}
-          </span>
+        <div key={title} class="rail-group" role="group" aria-label={title || "Start"}>
+          {title && (
+            <span class="rail-title" aria-hidden="true">
+              {title}
+            </span>
+          )}
           {links.map((link) => (
             <Item key={link.link} link={link} />
           ))}
@@ -62,8 +64,8 @@ function More() {
       {open && (
         <dialog ref={dialog} class="help more-sheet" aria-label="All pages" onClose={() => setOpen(false)}>
           {rail.value.map(({ title, links }) => (
-            <div key={title} role="group" aria-label={title}>
-              <h2>{title}</h2>
+            <div key={title} role="group" aria-label={title || "Start"}>
+              {title && <h2>{title}</h2>}
               {links.map((link) => (
                 <a key={link.link} href={link.link} aria-current={link.here ? "page" : undefined}>
                   <Icon name={link.icon} />

@@ -1,4 +1,5 @@
 import { moment } from "../moment";
+import { paletteOpen } from "../palette/open";
 import { current } from "../pages/routes";
 import { useShortcuts } from "../shortcuts";
 import { switchTheme, theme } from "../theme";
@@ -17,6 +18,11 @@ export function TopBar() {
       <h1>{titleHere()}</h1>
       {route && <span class="crumb">{route.crumb}</span>}
       <span class="spring" />
+      <button type="button" class="button find-button" aria-haspopup="dialog" title="Find (Ctrl-K)" onClick={() => (paletteOpen.value = true)}>
+        <Icon name="search" />
+        <span class="spelt">Find</span>
+        <kbd>Ctrl K</kbd>
+      </button>
       <MomentControl />
       <RangeControl answered={route?.range ?? "none"} />
       {moment.value === null && <LivePill />}

@@ -15,7 +15,7 @@ import { SendOneEvent } from "../panel/SendOneEvent";
 import { comparison, followsLive, range, shiftBack, versus, type Range, type Versus } from "../range";
 import { ActivityTable } from "./ActivityTable";
 import type { Kind, Props } from "./kind";
-import { REFRESH_MS } from "./Metric";
+import { REFRESH_MS } from "./useMetric";
 
 /** The metric whose windows are the live panes: what they are compared with is asked for with the tiles' metrics. */
 const METRIC = "events";

@@ -1,17 +1,17 @@
-import { askMetric, total, type Aggregate } from "../ask/metrics";
-import { useAnswer } from "../ask/useAnswer";
+import { POINTS, total } from "../ask/metrics";
 import { countedBy } from "../behind";
-import { figureOf, unitOf } from "../definitions";
+import type { WidgetOptions } from "../definitions";
 import { DataTable } from "../panel/DataTable";
 import { NoSamples } from "../panel/NoSamples";
 import { Panel } from "../panel/Panel";
-import { range, versus } from "../range";
 import { href } from "../router";
+import { shared } from "../shared/mode";
 import { Bars, type BarShown } from "./Bars";
 import type { Kind, Props } from "./kind";
-import { REFRESH_MS, written } from "./Metric";
-import { RowsTable } from "./Table";
-import { TopicPanel } from "./TopicPanel";
+import { written } from "./Metric";
+import { named, RowsTable } from "./Table";
+import { SourcePanel } from "./TopicPanel";
+import { useMetric } from "./useMetric";
 import { fieldAt, fieldNames, inWords, isNumber, NotThere, sorted, type Row } from "./topicRows";
 import { write } from "./writing";
 
@@ -19,12 +19,11 @@ const MOST_BARS = 12;
 
 /** A bar for each row of a topic, or for each series of a metric over the range. */
 function Bar(props: Props) {
-  return props.widget.metric ? <OfMetric {...props} metric={props.widget.metric} /> : <OfTopic {...props} />;
+  return props.widget.metric ? <OfMetric {...props} metric={props.widget.metric} /> : <OfSource {...props} />;
 }
 
-function OfTopic({ widget, title }: Props) {
-  const { topic = "", options = {} } = widget;
-  const bars = (rows: Row[]): BarShown[] => {
+function OfSource({ widget, title }: Props) {
+  const bars = (rows: Row[], options: WidgetOptions): BarShown[] => {
     const { label, value = "value", format, unit, opens, sort = `-${value}`, limit = MOST_BARS } = options;
     const known = rows.filter(({ fields }) => isNumber(fieldAt(fields, value)));
     if (known.length === 0) throw new NotThere(`No row has a number at “${value}”; rows have ${fieldNames(rows).join(", ")}`);
@@ -37,28 +36,20 @@ function OfTopic({ widget, title }: Props) {
       });
   };
   return (
-    <TopicPanel
+    <SourcePanel
       title={title}
-      topic={topic}
-      way={options.rows}
+      widget={widget}
       shape="rows"
-      table={(rows) => <RowsTable title={title} rows={rows} options={{ sort: options.sort ?? `-${options.value}` }} />}
+      table={(rows, options) => <RowsTable title={title} rows={rows} options={{ sort: options.sort ?? `-${options.value}` }} />}
     >
-      {(rows) => <Bars title={title} bars={bars(rows)} />}
-    </TopicPanel>
+      {(rows, options) => <Bars title={title} bars={bars(rows, options)} />}
+    </SourcePanel>
   );
 }
 
 function OfMetric({ widget, title, metric }: Props & { metric: string }) {
-  const [chosen, compared] = [range.value, versus.value];
   const { options = {} } = widget;
-  const answer = useAnswer(
-    `${metric} ${chosen.key} ${compared}`,
-    () => askMetric(metric, chosen, compared),
-    chosen.span ? REFRESH_MS : 0,
-  );
-  const aggregate = (options.aggregate ?? figureOf(metric)) as Aggregate;
-  const unit = aggregate === "count" || aggregate === "distinct" ? undefined : (options.unit ?? unitOf(metric));
+  const { answer, aggregate, unit, range: chosen } = useMetric(widget, metric, POINTS);
   const { from = 0, to = 0, series = [] } = answer.data.value ?? {};
   const bars = series
     .map(({ key, now }): BarShown => {
@@ -75,7 +66,7 @@ function OfMetric({ widget, title, metric }: Props & { metric: string }) {
       shape="rows"
       note={chosen.label}
       tools={
-        <a class="button small" href={href(["metrics", metric], { aggregate, unit: options.unit })} title={`${metric}, over time`}>
+        !shared && <a class="button small" href={href(["metrics", metric], { aggregate, unit: options.unit })} title={`${metric}, over time`}>
           Over time
         </a>
       }
@@ -100,7 +91,7 @@ function OfMetric({ widget, title, metric }: Props & { metric: string }) {
 
 export const barKind: Kind = {
   type: "bar",
-  title: ({ topic, metric, id }) => inWords(topic ?? metric ?? id),
+  title: named,
   reads: null,
   place: { w: 4, height: 302 },
   component: Bar,

@@ -1,5 +1,6 @@
 import { Explained } from "../explain/Number";
 import type { Why } from "../explain/why";
+import { shared } from "../shared/mode";
 import { Linked, type Opens } from "./writing";
 
 export type BarShown = { name: string; value: number; text: string; link?: string; opens?: Opens; why?: Why };
@@ -12,7 +13,7 @@ export function Bars({ title, bars }: { title: string; bars: BarShown[] }) {
       {bars.map(({ name, value, text, link, opens, why }, i) => (
         <li key={`${i} ${name}`} class={value < 0 ? "below-zero" : ""}>
           <span class="bar-name" title={name}>
-            {link ? (
+            {link && !shared ? (
               <a class="cell-link" href={link}>
                 {name}
               </a>
@@ -20,7 +21,7 @@ export function Bars({ title, bars }: { title: string; bars: BarShown[] }) {
               <Linked name={name} opens={opens} />
             )}
           </span>
-          <b>{why ? <Explained why={why}>{text}</Explained> : text}</b>
+          <b>{why && !shared ? <Explained why={why}>{text}</Explained> : text}</b>
           <i style={{ "--part": Math.abs(value) / longest }} />
         </li>
       ))}

@@ -8,6 +8,7 @@ import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { followsLive, range } from "../range";
 import { go, href } from "../router";
+import { shared } from "../shared/mode";
 import { clock } from "../moment";
 import { clampAt, stepOf, STEPS } from "./heatScale";
 import type { Kind, Props } from "./kind";
@@ -54,7 +55,7 @@ export function Heat({ title }: Props) {
       }
       table={(counts) => <HeatTable counts={counts} />}
     >
-      {(counts) => <HeatMap counts={counts} />}
+      {(counts) => <HeatMap counts={counts} what="events" write={count} open={shared ? undefined : open} />}
     </Panel>
   );
 }
@@ -66,12 +67,15 @@ const moves: Record<string, Cell> = {
   ArrowDown: { day: 1, hour: 0 },
 };
 
-function HeatMap({ counts }: { counts: Counts }) {
+type HeatMapProps = { counts: Counts; /** What is counted. */ what: string; write: (value: number) => string; open?: (cell: Cell) => void };
+
+/** A colour for each hour of the week, read by the mouse or the arrow keys. */
+export function HeatMap({ counts, what, write, open }: HeatMapProps) {
   const [at, setAt] = useState<Cell | null>(null);
   const clamp = clampAt(Object.values(counts));
 
   function move(event: KeyboardEvent) {
-    if (event.key === "Enter" && at) return open(at);
+    if (event.key === "Enter" && at) return open?.(at);
     const by = moves[event.key];
     if (!by) return;
     event.preventDefault();
@@ -86,7 +90,7 @@ function HeatMap({ counts }: { counts: Counts }) {
         tabIndex={0}
         role="application"
         aria-roledescription="heat map"
-        aria-label="Events by weekday and hour, UTC. Use the arrow keys to read values, and Enter to open the newest such hour."
+        aria-label={`${what[0]!.toUpperCase()}${what.slice(1)} by weekday and hour, UTC. Use the arrow keys to read values${open ? ", and Enter to open the newest such hour" : ""}.`}
         onKeyDown={move}
         onMouseLeave={() => setAt(null)}
         onBlur={() => setAt(null)}
@@ -100,7 +104,7 @@ function HeatMap({ counts }: { counts: Counts }) {
                 class={`step-${stepOf(countAt(counts, { day, hour }), clamp)}`}
                 data-on={at?.day === day && at.hour === hour}
                 onMouseEnter={() => setAt({ day, hour })}
-                onClick={() => open({ day, hour })}
+                onClick={() => open?.({ day, hour })}
               />
             ))}
           </>
@@ -116,7 +120,7 @@ function HeatMap({ counts }: { counts: Counts }) {
         <span role="status">
           {at ? (
             <>
-              {DAYS[at.day]} {twoDigits(at.hour)}:00 · <b>{count(countAt(counts, at))}</b> events
+              {DAYS[at.day]} {twoDigits(at.hour)}:00 · <b>{write(countAt(counts, at))}</b> {what}
             </>
           ) : (
             "UTC"
@@ -134,7 +138,7 @@ function HeatMap({ counts }: { counts: Counts }) {
   );
 }
 
-function HeatTable({ counts }: { counts: Counts }) {
+export function HeatTable({ counts }: { counts: Counts }) {
   return (
     <DataTable
       label="Events by hour (UTC) and weekday"

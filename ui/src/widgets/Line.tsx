@@ -1,43 +1,42 @@
 import { useMemo } from "preact/hooks";
-import { askMetric, type Aggregate } from "../ask/metrics";
-import { useAnswer } from "../ask/useAnswer";
 import { Lines } from "../charts/Lines";
-import { figureOf, unitOf, type WidgetOptions } from "../definitions";
+import type { WidgetOptions } from "../definitions";
 import { dayAndMinute } from "../format";
 import { Empty } from "../panel/Empty";
 import { NoSamples } from "../panel/NoSamples";
 import { Panel } from "../panel/Panel";
-import { ends, range, versus } from "../range";
+import { ends } from "../range";
 import { href } from "../router";
+import { shared } from "../shared/mode";
+import { useRange } from "./context";
 import type { Kind, Props } from "./kind";
-import { REFRESH_MS } from "./Metric";
 import { MetricChart, MetricTable } from "./MetricChart";
-import { RowsTable } from "./Table";
-import { TopicPanel } from "./TopicPanel";
+import { named, RowsTable } from "./Table";
+import { SourcePanel } from "./TopicPanel";
 import { fieldAt, fieldNames, inWords, isNumber, NotThere, secondsAt, type Row } from "./topicRows";
+import { useMetric } from "./useMetric";
 import { write } from "./writing";
 
 const MOST_LINES = 6;
 const POINTS = 60;
 const TIME = "t";
 
-/** Values over time: of any topic, or of a metric over the range. */
+/** Values over time: of any topic, query or question, or of a metric over the range. */
 function Line(props: Props) {
-  return props.widget.metric ? <OfMetric {...props} metric={props.widget.metric} /> : <OfTopic {...props} />;
+  return props.widget.metric ? <OfMetric {...props} metric={props.widget.metric} /> : <OfSource {...props} />;
 }
 
-function OfTopic({ widget, title }: Props) {
-  const { topic = "", options = {} } = widget;
+function OfSource({ widget, title }: Props) {
+  const stacked = widget.type === "stacked";
   return (
-    <TopicPanel
+    <SourcePanel
       title={title}
-      topic={topic}
-      way={options.rows}
+      widget={widget}
       shape="line"
-      table={(rows) => <RowsTable title={title} rows={[...rows].reverse()} options={asTable(rows, options)} />}
+      table={(rows, options) => <RowsTable title={title} rows={[...rows].reverse()} options={asTable(rows, options)} />}
     >
-      {(rows) => <TopicLines title={title} points={pointsOf(rows, options)} fields={drawnFields(rows, options)} options={options} />}
-    </TopicPanel>
+      {(rows, options) => <TopicLines title={title} stacked={stacked} live={widget.topic !== undefined} points={pointsOf(rows, options)} fields={drawnFields(rows, options)} options={options} />}
+    </SourcePanel>
   );
 }
 
@@ -73,13 +72,15 @@ function pointsOf(rows: Row[], options: WidgetOptions): Point[] {
   return points;
 }
 
-type LinesProps = { title: string; points: Point[]; fields: string[]; options: WidgetOptions };
+type LinesProps = { title: string; stacked: boolean; live: boolean; points: Point[]; fields: string[]; options: WidgetOptions };
 
 /** The points within the range of the top bar. */
-function TopicLines({ title, points, fields, options }: LinesProps) {
-  const { from, to } = ends(range.value);
-  const endsNow = range.value.span !== null;
-  const within = points.filter(({ at }) => at >= from && (endsNow || at < to));
+function TopicLines({ title, stacked, live, points, fields, options }: LinesProps) {
+  const range = useRange();
+  const { from, to } = ends(range);
+  const endsNow = range.span !== null;
+  // An answer is of the range already; its first bucket may begin before it.
+  const within = live ? points.filter(({ at }) => at >= from && (endsNow || at < to)) : points;
   const times = within.map(({ at }) => at);
   const lines = useMemo(
     () =>
@@ -91,7 +92,7 @@ function TopicLines({ title, points, fields, options }: LinesProps) {
         }),
         write: (value: number) => write(value, options.format, options.unit),
       })),
-    [points, from],
+    [points, from, JSON.stringify(options)],
   );
   if (within.length === 0) {
     return (
@@ -102,43 +103,34 @@ function TopicLines({ title, points, fields, options }: LinesProps) {
       </Empty>
     );
   }
-  return <Lines times={times} lines={lines} label={title} />;
+  return <Lines times={times} lines={lines} label={title} stacked={stacked} />;
 }
 
 function OfMetric({ widget, title, metric }: Props & { metric: string }) {
-  const [chosen, compared] = [range.value, versus.value];
   const { options = {} } = widget;
-  const answer = useAnswer(
-    `${metric} ${chosen.key} ${compared}`,
-    () => askMetric(metric, chosen, compared, POINTS),
-    chosen.span ? REFRESH_MS : 0,
-  );
-  const aggregate = (options.aggregate ?? figureOf(metric)) as Aggregate;
-  const unit = aggregate === "count" || aggregate === "distinct" ? undefined : (options.unit ?? unitOf(metric));
+  const { answer, aggregate, unit, range } = useMetric(widget, metric, POINTS);
+  const stacked = widget.type === "stacked";
   return (
     <Panel
       title={title}
       topic={answer}
       shape="line"
-      note={`${aggregate}, ${chosen.label}`}
+      note={`${aggregate}, ${range.label}`}
       tools={
-        <a class="button small" href={href(["metrics", metric], { aggregate, unit: options.unit })} title={`${metric}, with all its series`}>
-          Metric
-        </a>
+        !shared && (
+          <a class="button small" href={href(["metrics", metric], { aggregate, unit: options.unit })} title={`${metric}, with all its series`}>
+            Metric
+          </a>
+        )
       }
       isEmpty={({ series }) => series.length === 0}
       empty={<NoSamples metric={metric} />}
       table={(found) => <MetricTable name={metric} found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
     >
-      {(found) => <MetricChart name={metric} found={found} points={POINTS} aggregate={aggregate} unit={unit} />}
+      {(found) => <MetricChart name={metric} found={found} points={POINTS} aggregate={aggregate} unit={unit} stacked={stacked} />}
     </Panel>
   );
 }
 
-export const lineKind: Kind = {
-  type: "line",
-  title: ({ topic, metric, id }) => inWords(topic ?? metric ?? id),
-  reads: null,
-  place: { w: 8, height: 302 },
-  component: Line,
-};
+export const lineKind: Kind = { type: "line", title: named, reads: null, place: { w: 8, height: 302 }, component: Line };
+export const stackedKind: Kind = { ...lineKind, type: "stacked" };

@@ -1,15 +1,12 @@
-import { askMetric, POINTS, total, trend, whole, type Aggregate, type MetricAnswer } from "../ask/metrics";
-import { useAnswer } from "../ask/useAnswer";
+import { POINTS, total, trend, whole, type Aggregate, type MetricAnswer } from "../ask/metrics";
 import { figure, money, withUnit } from "../format";
 import { notDefinedThen } from "../panel/NoSamples";
-import { comparison, nothingBefore, range, versus, type Range } from "../range";
+import { comparison, nothingBefore, type Range } from "../range";
 import { href } from "../router";
 import type { Kind, Props } from "./kind";
 import { Change } from "./Measure";
 import { Tile, type Figure } from "./Tile";
-
-/** A window closes a minute or so after its end; asking more often would show nothing new. */
-export const REFRESH_MS = 15_000;
+import { useMetric } from "./useMetric";
 
 /** The figure as it is written: an amount of a currency, or a number with its unit. */
 export function written(value: number | null, unit: string | undefined, key: string): string {
@@ -19,14 +16,9 @@ export function written(value: number | null, unit: string | undefined, key: str
 }
 
 /** A tile for one metric of the configuration, over the range of the top bar. */
-function Metric({ widget, title }: Props) {
+export function Metric({ widget, title }: Props) {
   const { metric = "", options = {} } = widget;
-  const [chosen, compared] = [range.value, versus.value];
-  const answer = useAnswer(
-    `${metric} ${chosen.key} ${compared}`,
-    () => askMetric(metric, chosen, compared),
-    chosen.span ? REFRESH_MS : 0,
-  );
+  const { answer, range: chosen } = useMetric(widget, metric, POINTS);
   const aggregate = (options.aggregate ?? "count") as Aggregate;
   return (
     <Tile

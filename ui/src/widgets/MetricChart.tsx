@@ -6,32 +6,33 @@ import { explain, type OfSpan } from "../explain/why";
 import { dayAndMinute, minorUnits, secondOfDay } from "../format";
 import { DataTable } from "../panel/DataTable";
 import { comparison } from "../range";
+import { shared } from "../shared/mode";
 import { written } from "./Metric";
 
 /** Lines in the chart: as many as there are colours that all can tell apart. */
 const MOST_LINES = 6;
 
-type Props = { name: string; found: MetricAnswer; /** How many buckets the answer was asked in. */ points: number; aggregate: Aggregate; unit: string | undefined };
+type Props = { name: string; found: MetricAnswer; /** How many buckets the answer was asked in. */ points: number; aggregate: Aggregate; unit: string | undefined; stacked?: boolean };
 
 const startsOf = ({ from, bucket }: MetricAnswer, points: number) => Array.from({ length: points }, (_, i) => from + i * bucket);
 
 /** A line for each of a metric's largest series; where there is one, what it is compared with beside it. A click says where a point comes from. */
-export function MetricChart({ name, found, points, aggregate, unit }: Props) {
+export function MetricChart({ name, found, points, aggregate, unit, stacked }: Props) {
   const times = useMemo(() => startsOf(found, points), [found]);
   const lines = useMemo<Line[]>(() => {
     const shown = found.series.slice(0, MOST_LINES);
     const lines = shown.map(({ key, now }) => closedOnly(lineOf(key || "all", key, now, aggregate, unit, points), found.closed));
     const [only] = shown;
-    if (shown.length === 1 && only!.before.length > 0) {
+    if (!stacked && shown.length === 1 && only!.before.length > 0) {
       lines.push({ ...lineOf(comparison.value || "before", only!.key, only!.before, aggregate, unit, points), dashed: true });
     }
     return lines;
-  }, [found, aggregate, unit]);
+  }, [found, aggregate, unit, stacked]);
   const open = (start: number, line: number) => {
     const place = Math.round((start - found.from) / found.bucket);
     explain(whyOf({ name, found, aggregate }, line, place, lines[line]?.values[place] ?? null, unit));
   };
-  return <Lines times={times} lines={lines} label={`${name} over time`} open={open} />;
+  return <Lines times={times} lines={lines} label={`${name} over time`} stacked={stacked} open={shared ? undefined : open} />;
 }
 
 /** Where the value of one bucket of a series comes from: `line` is the series, or what its only one is compared with. */

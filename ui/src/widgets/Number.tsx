@@ -1,8 +1,9 @@
-import { useNamedTopic } from "../ask/useTopic";
-import { href } from "../router";
 import type { WidgetOptions } from "../definitions";
+import { useRange } from "./context";
 import type { Kind, Props } from "./kind";
 import { Change } from "./Measure";
+import { Metric } from "./Metric";
+import { useSource } from "./source";
 import { Tile, type Figure } from "./Tile";
 import { fieldAt, fieldsThere, inWords, isNumber } from "./topicRows";
 import { write } from "./writing";
@@ -11,23 +12,21 @@ import { write } from "./writing";
 const TREND = 60;
 
 /** A tile for one field of any topic. */
-function NumberTile({ widget, title }: Props) {
-  const { topic = "", options = {} } = widget;
-  const view = useNamedTopic(topic);
-  return (
-    <Tile
-      title={title}
-      topic={view}
-      behind={() => ({ link: href(["topics", topic]), says: `The topic ${topic} that it comes from` })}
-      figure={(data) => figureOf(data, options)}
-    />
-  );
+function NumberTile(props: Props) {
+  return props.widget.metric ? <Metric {...props} /> : <OfSource {...props} />;
+}
+
+function OfSource({ widget, title }: Props) {
+  const { view, options, behind } = useSource(widget);
+  const range = useRange();
+  const note = widget.topic === undefined ? range.label : undefined;
+  return <Tile title={title} topic={view} behind={behind ? () => behind : undefined} figure={(data) => ({ ...figureOf(data, options), note })} />;
 }
 
 /** The last of a column, or the value itself. */
 const newest = (value: unknown) => (Array.isArray(value) ? (value as unknown[]).filter((each) => each != null).at(-1) : value);
 
-function figureOf(data: unknown, { value: way = "", before: earlier, trend, unit, format, better = "higher" }: WidgetOptions): Figure {
+export function figureOf(data: unknown, { value: way = "", before: earlier, trend, unit, format, better = "higher" }: WidgetOptions): Figure {
   const found = fieldAt(data, way);
   const value = newest(found);
   if (value === undefined || value === null) return { value: "–", below: <Nothing data={data} way={way} missing={found === undefined} /> };
@@ -60,7 +59,7 @@ function Nothing({ data, way, missing }: { data: unknown; way: string; missing: 
 
 export const numberKind: Kind = {
   type: "number",
-  title: ({ options, id }) => inWords(options?.value ?? id),
+  title: ({ options, metric, query, id }) => inWords(options?.value ?? metric ?? query ?? id),
   reads: null,
   place: "tile",
   component: NumberTile,

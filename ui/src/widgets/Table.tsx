@@ -1,7 +1,15 @@
-import type { ColumnSpec, WidgetOptions } from "../definitions";
+import type { ColumnSpec, WidgetOptions, WidgetSpec } from "../definitions";
 import { DataTable, type Column } from "../panel/DataTable";
+import { signedPercent } from "../format";
+import { total, POINTS } from "../ask/metrics";
+import { metricNamed } from "../definitions";
+import { NoSamples } from "../panel/NoSamples";
+import { Panel } from "../panel/Panel";
+import { comparison } from "../range";
 import type { Kind, Props } from "./kind";
-import { TopicPanel } from "./TopicPanel";
+import { written } from "./Metric";
+import { SourcePanel } from "./TopicPanel";
+import { useMetric } from "./useMetric";
 import { fieldAt, fieldNames, inWords, isNumber, sorted, type Row } from "./topicRows";
 import { Written } from "./writing";
 
@@ -10,11 +18,36 @@ const MOST_COLUMNS = 9;
 
 /** The rows of any topic, with the columns that the dashboard names. */
 function Table({ widget, title }: Props) {
-  const { topic = "", options = {} } = widget;
+  if (widget.metric) return <OfMetric widget={widget} title={title} metric={widget.metric} />;
   return (
-    <TopicPanel title={title} topic={topic} way={options.rows} shape="rows">
-      {(rows) => <RowsTable title={title} rows={rows} options={options} />}
-    </TopicPanel>
+    <SourcePanel title={title} widget={widget} shape="rows">
+      {(rows, options) => <RowsTable title={title} rows={rows} options={options} />}
+    </SourcePanel>
+  );
+}
+
+/** Each series of a metric, and what it is compared with. */
+function OfMetric({ widget, title, metric }: Props & { metric: string }) {
+  const { answer, aggregate, unit, range } = useMetric(widget, metric, POINTS);
+  const rows = (answer.data.value?.series ?? []).map(({ key, now, before }) => ({ key: key || "all", now: total(now, aggregate), before: before.length > 0 ? total(before, aggregate) : null }));
+  const change = ({ now, before }: (typeof rows)[number]) => (before && now !== null ? signedPercent((now - before) / Math.abs(before)) : "–");
+  const sortedBy = [...rows].sort((a, b) => (b.now ?? 0) - (a.now ?? 0)).slice(0, widget.options?.limit ?? MOST_ROWS);
+  return (
+    <Panel title={title} topic={answer} shape="rows" note={range.label} isEmpty={() => rows.length === 0} empty={<NoSamples metric={metric} />}>
+      {() => (
+        <DataTable
+          label={`Rows of ${title}`}
+          rows={sortedBy}
+          rowKey={({ key }) => key}
+          columns={[
+            { title: metricNamed(metric)?.key ?? "Series", wide: true, cell: ({ key }) => key },
+            { title: inWords(aggregate), numeric: true, cell: ({ key, now }) => written(now, unit, key) },
+            { title: comparison.value || "Before", numeric: true, roomy: true, cell: ({ key, before }) => written(before, unit, key) },
+            { title: "Change", numeric: true, cell: change },
+          ]}
+        />
+      )}
+    </Panel>
   );
 }
 
@@ -46,9 +79,12 @@ function columnsOf(rows: Row[], wanted: ColumnSpec[] | undefined): Column<Row>[]
   });
 }
 
+/** A widget's title where the dashboard gives none: after what it draws. */
+export const named = ({ topic, metric, query, id }: WidgetSpec) => inWords(topic ?? metric ?? query ?? id);
+
 export const tableKind: Kind = {
   type: "table",
-  title: ({ topic, id }) => inWords(topic ?? id),
+  title: named,
   reads: null,
   place: { w: 6, height: 302 },
   component: Table,

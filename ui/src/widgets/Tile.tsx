@@ -4,12 +4,15 @@ import { Spark } from "../charts/Spark";
 import { Explained } from "../explain/Number";
 import type { Why } from "../explain/why";
 import type { View } from "../live/topic";
+import { shared } from "../shared/mode";
 import { staleness } from "../panel/Panel";
 
 export type Figure = {
   value: string;
   /** Where it comes from: opened by a click on it. */
   why?: Why;
+  /** Draws the value, where a click on it opens something of its own. */
+  shown?: (value: string) => ComponentChildren;
   /** Beside it in small type: what cannot be added to it, such as another currency. */
   aside?: { text: string; whole: string };
   below: ComponentChildren;
@@ -60,8 +63,8 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
       </section>
     );
   }
-  const { value, why, aside, below, trend, note } = figure(data);
-  const leads = behind?.(data);
+  const { value, why, shown, aside, below, trend, note } = figure(data);
+  const leads = shared ? undefined : behind?.(data);
   return (
     <section class={stale ? "tile stale" : "tile"} aria-label={title}>
       <div class="tile-title" title={topic.stale.value || undefined}>
@@ -69,7 +72,7 @@ export function Tile<T>({ title, topic, figure, restless, behind }: Props<T>) {
         {note && <small>{note}</small>}
       </div>
       <div class="tile-value">
-        <span>{why ? <Explained why={why}>{value}</Explained> : value}</span>
+        <span>{why && !shared ? <Explained why={why}>{value}</Explained> : shown ? shown(value) : value}</span>
         {aside && <small title={aside.whole}>{aside.text}</small>}
       </div>
       <div class="tile-below">{below}</div>

@@ -1,32 +1,34 @@
 import type { ComponentChildren } from "preact";
-import type { View } from "../live/topic";
-import { useNamedTopic } from "../ask/useTopic";
+import type { WidgetOptions, WidgetSpec } from "../definitions";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import type { SkeletonShape } from "../panel/Skeleton";
-import { href } from "../router";
+import { shared } from "../shared/mode";
+import { useAround } from "./context";
+import { useSource, type Source } from "./source";
 import { NotThere, rowsAt, type Row } from "./topicRows";
 
 type Props = {
   title: string;
-  topic: string;
-  /** Where the rows are in the topic; none: the topic itself. */
-  way?: string;
+  widget: WidgetSpec;
   shape: SkeletonShape;
   note?: ComponentChildren;
   /** The rows as a table; gives the panel its switch. */
-  table?: (rows: Row[]) => ComponentChildren;
-  children: (rows: Row[]) => ComponentChildren;
+  table?: (rows: Row[], options: WidgetOptions) => ComponentChildren;
+  children: (rows: Row[], options: WidgetOptions) => ComponentChildren;
 };
 
-/** A panel over the rows of any topic. What the dashboard asks for and the topic does not have is said in its place. */
-export function TopicPanel({ title, topic, way, shape, note, table, children }: Props) {
-  const view: View<unknown> = useNamedTopic(topic);
-  const drawn = (data: unknown, draw: (rows: Row[]) => ComponentChildren) => {
+/** A panel over the rows of any topic, kept query or question. What the dashboard asks for and is not there is said in its place. */
+export function SourcePanel({ title, widget, shape, note, table, children }: Props) {
+  const source = useSource(widget);
+  const { span } = useAround();
+  const { view, options, what } = source;
+  const way = options.rows;
+  const drawn = (data: unknown, draw: (rows: Row[], options: WidgetOptions) => ComponentChildren) => {
     try {
-      return draw(rowsAt(data, way));
+      return draw(rowsAt(data, way), options);
     } catch (error) {
-      if (error instanceof NotThere) return <Misfit topic={topic} says={error.message} />;
+      if (error instanceof NotThere) return <Misfit source={source} says={error.message} />;
       throw error;
     }
   };
@@ -35,11 +37,11 @@ export function TopicPanel({ title, topic, way, shape, note, table, children }: 
       title={title}
       topic={view}
       shape={shape}
-      note={note}
+      note={note ?? span}
       isEmpty={(data) => isEmpty(data, way)}
       empty={
         <Empty title="Nothing here yet">
-          <span>The topic {topic} has no rows. They appear as soon as it has some.</span>
+          <span>{widget.topic === undefined ? "Nothing answers it in this range. Choose a longer one in the top bar." : `${what[0]!.toLowerCase()}${what.slice(1)} has no rows. They appear as soon as it has some.`.replace(/^t/, "T")}</span>
         </Empty>
       }
       table={table && ((data) => drawn(data, table))}
@@ -58,15 +60,18 @@ function isEmpty(data: unknown, way: string | undefined): boolean {
   }
 }
 
-/** The dashboard and the topic do not fit each other: what is missing, and where to see what there is. */
-export function Misfit({ topic, says }: { topic: string; says: string }) {
+/** The dashboard and its source do not fit each other: what is missing, and where to see what there is. */
+export function Misfit({ source, says }: { source: Source; says: string }) {
+  const { behind, what } = source;
   return (
     <div class="message" role="alert">
-      <b>This widget does not fit its topic</b>
+      <b>This widget does not fit its {what.startsWith("The topic") ? "topic" : what.startsWith("The query") ? "query" : "question"}</b>
       <span>{says}.</span>
-      <a class="button" href={href(["topics", topic])}>
-        See the topic's data
-      </a>
+      {behind && !shared && (
+        <a class="button" href={behind.link}>
+          {what.startsWith("The topic") ? "See the topic's data" : "See what it has"}
+        </a>
+      )}
     </div>
   );
 }

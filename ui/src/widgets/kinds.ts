@@ -1,11 +1,15 @@
 import { activityKind } from "./Activity";
 import { alertsKind } from "./Alerts";
 import { barKind } from "./Bar";
+import { businessKind, campaignKind, revenueKind } from "./Business";
 import { heatKind } from "./Heat";
 import { ingestKind } from "./Ingest";
 import type { Kind } from "./kind";
 import { lateRowsKind } from "./LateRows";
-import { lineKind } from "./Line";
+import { funnelKind, retentionKind } from "./Asked";
+import { gaugeKind } from "./Gauge";
+import { heatmapKind } from "./Heatmap";
+import { lineKind, stackedKind } from "./Line";
 import { listKind } from "./List";
 import { measureKind } from "./Measure";
 import { metricKind } from "./Metric";
@@ -27,8 +31,16 @@ const kinds: readonly Kind[] = [
   healthKind,
   heatKind,
   topEventsKind,
+  businessKind,
+  revenueKind,
+  campaignKind,
   numberKind,
+  gaugeKind,
   lineKind,
+  stackedKind,
+  funnelKind,
+  retentionKind,
+  heatmapKind,
   barKind,
   tableKind,
   listKind,

@@ -3,6 +3,7 @@ import { eventLink, metricLink, userLink } from "../behind";
 import type { Format } from "../definitions";
 import { dayAndMinute, duration, figure, money, secondOfDay, withUnit } from "../format";
 import { clock } from "../moment";
+import { shared } from "../shared/mode";
 import { isNumber, secondsAt } from "./topicRows";
 
 const DAY = 86_400;
@@ -71,7 +72,7 @@ export type Opens = keyof typeof links;
 
 /** A name that leads to what it names: a user, a type of events, a metric. */
 export function Linked({ name, opens, children }: { name: string; opens: Opens | undefined; children?: ComponentChildren }) {
-  if (!opens || name === "") return <>{children ?? name}</>;
+  if (!opens || shared || name === "") return <>{children ?? name}</>;
   return (
     <a class="cell-link" href={links[opens](name)} title={says[opens]}>
       {children ?? name}

@@ -1,0 +1,1 @@
+"""Features of subjects at moments: one kernel for history and for live state, so that both give the same to the last bit."""

@@ -1,0 +1,1 @@
+"""How the system does, and the services whose measurements and logs come in."""

@@ -1,0 +1,1 @@
+"""Predictions over HTTP: which version answers, and the replicas that hold the models."""
