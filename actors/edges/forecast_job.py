@@ -72,7 +72,8 @@ def history(log: LogReader, tenant: str, wanted: Wanted, now_us: int) -> list[Kn
     A step without rows is zero for what is counted, from the key's first row on. The first step is left out where it does
     not begin with a window.
     """
-    from query.engine import Engine, Limits
+    from query.bounds import Limits
+    from query.engine import Engine
 
     spec, step = wanted.spec, wanted.step_us
     end = (now_us - SETTLES_US) // step * step

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from actors.explaining.asking import literal
 from events.errors import Rejected
 from events.log import LogReader
 from query import as_of
+from query.apart.desk import Desk
 from query.as_of import Moment
-from query.engine import Engine, Limits, Session, Stop
+from query.bounds import Limits, Stop
 from query.rows import plain
+
+if TYPE_CHECKING:
+    from query.engine import Session
 
 Node = dict[str, Any]
 STAR: Node = {"class": "STAR", "type": "STAR", "alias": "", "relation_name": "", "exclude_list": [], "replace_list": [],
@@ -27,6 +29,14 @@ STAR: Node = {"class": "STAR", "type": "STAR", "alias": "", "relation_name": "",
 
 
 _AGGREGATES = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'"
+
+
+def explained(
+    desk: Desk, sql: str, row: int, column: str, moment: Moment | None, valid_at: int | None, commands: bool
+) -> dict[str, Any]:
+    """``SqlExplainer.cell`` wherever queries run."""
+    explainer = SqlExplainer(desk.log, desk.tenant, moment, valid_at, commands, desk.limits)
+    return explainer.cell(sql, row, column, desk.stop)
 
 
 class Untold(Exception):
@@ -45,6 +55,8 @@ class SqlExplainer:
         commands: bool = True,
         limits: Limits | None = None,
     ) -> None:
+        from query.engine import Engine  # here, as DuckDB below: a gateway only hands this on
+
         self.moment = moment or as_of.now(log, tenant)
         self._engine = Engine(log, limits)
         self._about: Mapping[str, Any] = {
@@ -97,6 +109,8 @@ class Behind:
     """A statement that is taken apart, about the column at ``place`` of its row ``row``. Raises ``Untold``."""
 
     def __init__(self, sql: str, place: int, row: int) -> None:
+        import duckdb
+
         self._db = duckdb.connect(":memory:", config={"enable_external_access": "false"})
         self._row = row
         said = json.loads(self._one("SELECT json_serialize_sql($1)", sql))
@@ -206,6 +220,8 @@ class Behind:
         )
 
     def _one(self, sql: str, said: str) -> Any:
+        import duckdb
+
         try:
             found = self._db.execute(sql, [said]).fetchone()
         except duckdb.Error as error:
@@ -214,6 +230,8 @@ class Behind:
 
 
 def _parsed(expression: str) -> Node:
+    import duckdb
+
     (said,) = duckdb.execute("SELECT json_serialize_sql($1)", [f"SELECT {expression}"]).fetchone() or ("",)
     return json.loads(said)["statements"][0]["node"]["select_list"][0]
 

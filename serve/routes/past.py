@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -178,20 +179,11 @@ async def explain_cell(request: Request, cell: Cell) -> dict[str, Any]:
     gateway = gateway_of(request)
     about = await asked(gateway, cell.as_of, cell.valid_at)
 
-    def work(stop: Any) -> dict[str, Any]:
-        from actors.explaining.sql import SqlExplainer
+    from actors.explaining.sql import explained  # here: it needs DuckDB, which a gateway does without
 
-        explainer = SqlExplainer(
-            gateway.log,
-            gateway.spec.tenant,
-            about.moment,
-            about.valid_at,
-            commands=who.may("admin"),
-            limits=gateway.queries.limits,
-        )
-        return explainer.cell(cell.sql, cell.row, cell.column, stop)
-
-    return await gateway.queries.run(request, work)
+    deed = partial(explained, sql=cell.sql, row=cell.row, column=cell.column, moment=about.moment, valid_at=about.valid_at,
+                   commands=who.may("admin"))  # fmt: skip
+    return await gateway.queries.run(request, lambda stop: gateway.apart.do(deed, stop))
 
 
 @router.get("/v1/explain", response_model=dict[str, Any])
