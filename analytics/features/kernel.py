@@ -37,13 +37,10 @@ class Happened(NamedTuple):
     """Which of several at one time stands later in the log."""
     values: Any = None
     """float64[n], int64[n] or a list, as the kind of events says."""
-    weight: I64 | None = None
-    """How many events each stands for; None: one."""
-    lanes: tuple[I64, I64] | None = None
-    """What they add up to, where they stand for several; None: their values."""
 
 
-NOTHING = Happened(*(np.zeros(0, np.int64) for _ in range(4)))
+_NONE = np.zeros(0, np.int64)
+NOTHING = Happened(_NONE, _NONE, _NONE, _NONE)
 
 
 class Points:
@@ -94,10 +91,8 @@ class _Placed:
         self.subject, self.time, self.place = events.subject[there], events.time[there], events.place[there]
         self.values = [events.values[i] for i in there.tolist()] if isinstance(events.values, list) else None
         self.array = events.values[there] if isinstance(events.values, np.ndarray) else None
-        self.weight = events.weight[there] if events.weight is not None else None
-        self._given = None if events.lanes is None else tuple(lane[there] for lane in events.lanes)
         self._until: dict[int | None, I64] = {None: self.end}
-        self._latest: tuple[I64, I64] | None = None
+        self._latest: tuple[I64, Bools] | None = None
 
     def until(self, window_us: int | None) -> I64:
         found = self._until.get(window_us)
@@ -116,15 +111,12 @@ class _Placed:
         return np.cumsum(change)[:-1]
 
     def counted(self, window_us: int | None) -> I64:
-        if self.weight is not None:
-            return self.added(self.weight, window_us)
         size = self.points.n + 1
         change = np.bincount(self.since, minlength=size) - np.bincount(self.until(window_us), minlength=size)
         return np.cumsum(change)[:-1]
 
     def summed(self, window_us: int | None) -> F64:
-        lanes = self._given if self._given is not None else exact.lanes(self.array)
-        high, low = (self.added(lane, window_us) for lane in lanes)
+        high, low = (self.added(lane, window_us) for lane in exact.lanes(self.array))
         return exact.number(high, low)
 
     def distinct(self, values: I64, window_us: int | None) -> I64:
@@ -151,12 +143,12 @@ class _Placed:
         """The place in this object's events of each point's latest one, and whether there is one."""
         if self._latest is None:
             self._latest = self._best(np.lexsort((self.place, self.time, self.subject)))
-        return self._latest  # pyright: ignore[reportReturnType]
+        return self._latest
 
     def earliest(self) -> tuple[I64, Bools]:
         return self._best(np.lexsort((-self.place, -self.time, self.subject)))
 
-    def _best(self, order: I64) -> Any:
+    def _best(self, order: I64) -> tuple[I64, Bools]:
         """Of the events that count at each point, the one that comes last in ``order``, which is by subject first."""
         if not len(order):
             return np.zeros(self.points.n, np.int64), np.zeros(self.points.n, bool)

@@ -63,7 +63,7 @@ class Reader:
             there = np.isfinite(numbers) & (np.abs(numbers) < 2.0**62)
             return Hits(rows[there], numbers[there])
         said = self._values(events.of, rows)
-        take = _number if events.number else _scalar if events.taken == "value" else _text
+        take: Callable[[Any], Any] = _number if events.number else _scalar if events.taken == "value" else _text
         found = [take(one) for one in said]
         there = np.array([one is not None for one in found], bool)
         kept = [one for one in found if one is not None]

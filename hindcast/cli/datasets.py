@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hindcast.datasets import Dataset
 
 
-class LabelOrSpec(click.ParamType):
+class LabelOrSpec(click.ParamType[Any]):
     """The name of a label, or one as it would be defined."""
 
     name = "label"

@@ -66,7 +66,8 @@ class _Kept:
         if not self.columns:
             empty = np.zeros(0, np.int64)
             return Happened(empty, empty, empty, empty, self._joined(events))
-        return Happened(*(np.concatenate(part) for part in zip(*self.columns, strict=True)), self._joined(events))
+        subject, time, known, place = (np.concatenate(part) for part in zip(*self.columns, strict=True))
+        return Happened(subject, time, known, place, self._joined(events))
 
     def _joined(self, events: Events) -> Any:
         match events.taken:

@@ -99,11 +99,11 @@ class Report:
                 yield f"label: only {few} rows are of the rarer class"
         for one in knows:
             yield f"{one['feature']}: alone it tells the label almost surely (AUC {one['auc']}): it may know it. Look at it"
-        for name, share in coverage.items():
-            if share == 0:
-                yield f"{name}: has no value in any row"
-            elif name in constant:
-                yield f"{name}: has the same value in every row"
+        empty = [name for name, share in coverage.items() if share == 0]
+        same = [name for name in constant if name not in empty]
+        for names, what in ((empty, "no value in any row"), (same, "the same value in every row")):
+            if names:
+                yield f"{', '.join(names)}: {'has' if len(names) == 1 else 'have'} {what}: nothing can be learned of that"
 
 
 def _refused(happened: Mapping[Events, Happened], plan: Plan, points: Points) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.conformal import Intervals
 from analytics.models.explain import permutation_importance
 from analytics.models.schema import Schema, WrongInput, as_numbers
 from analytics.predictive.campaign import FIGURES, CampaignPerformanceModel, Figure, logged
@@ -19,7 +18,7 @@ from tuning.data.column_types import schema_of
 from tuning.data.tables import as_columns
 from tuning.ensemble.assembly import storable
 from tuning.models.counts import deviance, fit_counts
-from tuning.models.trained import Trained, cross_coverage
+from tuning.models.trained import Trained, cross_coverage, in_one_thread, intervals_of
 
 F64 = npt.NDArray[np.float64]
 LEAST_ROWS = 30
@@ -27,6 +26,7 @@ THRESHOLD = 0.0
 """Skill over the mean, in conversions, that a model must be above to be registered."""
 
 
+@in_one_thread
 def train_campaign_performance(
     data: Any,
     *,
@@ -76,7 +76,7 @@ def train_campaign_performance(
         fitted = fit_counts(x, y, schema.features(), groups, rising=[spend], budget_s=each, seed=seed)
         p = fitted.crossed if not crossed else np.minimum(fitted.crossed, list(crossed.values())[-1])  # as it is served
         crossed[figure] = p
-        intervals = storable(Intervals().fit(None, np.log1p(p), np.log1p(y), seed=seed))
+        intervals = storable(intervals_of(p, y, seed))
         made[figure] = Figure(fitted.ensemble, intervals, cross_coverage(p, y, groups, seed), _skill(y, p), rows)
     background = x[np.sort(np.random.default_rng(seed).permutation(rows)[:40])]
     numbers = [c.name for c in schema.used if c.kind == "number"]

@@ -17,7 +17,7 @@ from analytics.predictive.probability import observed_values
 from analytics.predictive.rates import RateIntervals, groups_of
 from tuning.data.column_types import schema_of
 from tuning.data.tables import as_columns
-from tuning.models.trained import Trained
+from tuning.models.trained import Trained, in_one_thread
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -31,6 +31,7 @@ _FOLDS = 5
 _LEAST = 50
 
 
+@in_one_thread
 def train_content_optimization(
     data: Any,
     *,

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.models.conformal import Intervals
 from analytics.models.freeze import from_lightgbm
 from analytics.models.schema import WrongInput, as_dates, as_numbers
 from analytics.predictive.buying import Buying, Spending
@@ -23,7 +22,7 @@ from analytics.predictive.customers import (
 from analytics.predictive.model import LEVEL, Evidence, Label
 from tuning.data.tables import as_columns
 from tuning.ensemble.assembly import storable
-from tuning.models.trained import Trained, cross_coverage
+from tuning.models.trained import Trained, cross_coverage, in_one_thread, intervals_of
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -37,6 +36,7 @@ _KINDS = ("purchases", "revenue", "again")
 _OBJECTIVE = {"purchases": "poisson", "revenue": "tweedie", "again": "binary"}
 
 
+@in_one_thread
 def train_customer_value(
     orders: Any,
     *,
@@ -82,7 +82,7 @@ def train_customer_value(
     fitted = {kind: _corrected(kind, x, truth[kind], fold, seed) for kind in _KINDS}
     crossed = pooled(fitted["purchases"][1] * x[:, -2].astype(np.float64), fitted["revenue"][1])
     newest = np.arange(len(x)) < len(parts[0][0])
-    intervals = Intervals().fit(None, np.log1p(crossed[newest]), np.log1p(truth["revenue"][newest]), seed=seed)
+    intervals = intervals_of(crossed[newest], truth["revenue"][newest], seed)
     buying, spending = _stochastic(today)
     now_x = expectations(today, buying, spending, horizon_days)
     model = CustomerValueModel(

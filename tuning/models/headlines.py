@@ -14,6 +14,7 @@ from analytics.models.schema import WrongInput, as_numbers, as_texts
 from analytics.predictive.headlines import Grams, HeadlineModel, features_of, letter_grams, style, word_grams
 from tuning.data.splits import grouped
 from tuning.data.tables import as_columns
+from tuning.models.trained import in_one_thread
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -23,6 +24,7 @@ SIGNIFICANT = 1.959964
 _FOLDS = 4
 
 
+@in_one_thread
 def train_headlines(
     data: Any,
     *,

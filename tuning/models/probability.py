@@ -22,7 +22,7 @@ from analytics.predictive.rates import Groups, RateIntervals, groups_of
 from tuning.config import Config
 from tuning.data.tables import as_columns
 from tuning.ensemble.assembly import mean_cross_validated
-from tuning.models.trained import Trained, effort, evidence_of
+from tuning.models.trained import Trained, effort, evidence_of, in_one_thread
 from tuning.pipeline import Result, Watch, fit_table
 
 P = TypeVar("P", bound=ProbabilityModel)
@@ -51,6 +51,7 @@ def train_user_retention(data: Any, **wanted: Any) -> Trained[UserRetentionModel
     return Trained(model, churn.score, churn.threshold, churn.report, churn.columns, stays)
 
 
+@in_one_thread
 def train_probability(
     make: type[P],
     data: Any,

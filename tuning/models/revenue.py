@@ -13,7 +13,7 @@ from analytics.predictive.model import LEVEL, Evidence, Label
 from analytics.predictive.revenue import TOTAL, RevenueForecastingModel, exact_totals
 from tuning.data.tables import as_columns
 from tuning.models.customers import train_customer_value
-from tuning.models.trained import Trained
+from tuning.models.trained import Trained, in_one_thread
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -29,6 +29,7 @@ _STEPS = {"hour": DAY // 24, "day": DAY, "week": 7 * DAY}
 _ORIGINS = 2
 
 
+@in_one_thread
 def train_revenue_forecasting(
     orders: Any,
     *,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from functools import wraps
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,8 @@ from tuning.report import Report
 
 F64 = npt.NDArray[np.float64]
 M = TypeVar("M", bound=PredictiveModel)
+P = ParamSpec("P")
+T = TypeVar("T")
 QUICK_TRIALS = 2
 """Candidates of the fixed recipe: the first two of the portfolio, joined and calibrated."""
 
@@ -69,6 +73,25 @@ def evidence_of(result: Result, *, level: float = LEVEL, coverage: float | None,
     )
 
 
+def in_one_thread(train: Callable[P, T]) -> Callable[P, T]:
+    """A training that leaves the other cores alone: OpenMP's and BLAS's threads would spin against whatever else runs."""
+
+    @wraps(train)
+    def limited(*args: P.args, **kwargs: P.kwargs) -> T:
+        import sklearn  # noqa: F401 - what is not loaded yet is not limited
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            return train(*args, **kwargs)
+
+    return limited
+
+
+def intervals_of(crossed: F64, y: F64, seed: int) -> Intervals:
+    """Conformal intervals of the logarithm of one and a count or an amount, from what was said of rows not seen."""
+    return Intervals().fit(None, np.log1p(crossed), np.log1p(y), seed=seed)
+
+
 def cross_coverage(crossed: F64, y: F64, groups: npt.NDArray[Any], seed: int) -> float | None:
     """The share of rows inside intervals that the other half of the groups calibrated, of the logarithm of one and ``y``.
 
@@ -81,7 +104,7 @@ def cross_coverage(crossed: F64, y: F64, groups: npt.NDArray[Any], seed: int) ->
     for k in (0, 1):
         here, other = half == k, half != k
         try:
-            low, high = Intervals().fit(None, p[other], truth[other], seed=seed).interval(None, p[here], LEVEL)
+            low, high = intervals_of(crossed[other], y[other], seed).interval(None, p[here], LEVEL)
         except ValueError:  # too few for the level
             return None
         inside[here] = (low <= truth[here]) & (truth[here] <= high)

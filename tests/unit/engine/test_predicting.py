@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from analytics.predictive import MODELS, UserRetentionModel
+from analytics.models.blob import Untrusted, to_bytes
+from analytics.predictive import MODELS, Label, UserRetentionModel
 from events.errors import Rejected
 from hindcast.engine.predicting import PredictiveAnalytics
+from serve.predicting.artifacts import Artifacts
 from tests.unit.predictive.made import campaign, campaigns, churn, content, users
 
 USER: dict[str, Any] = {
@@ -120,6 +124,30 @@ def test_all_models_are_asked_and_one_that_fails_leaves_the_others() -> None:
     one_table = face().run_predictions(table)
     assert one_table["user_retention"]["predictions"].num_rows == 20
     assert one_table["content_optimization"]["status"] == "failed"
+
+
+def test_the_champions_of_a_registry_are_taken_from_their_files(tmp_path: Path) -> None:
+    class Registry:
+        """What a client says of a registry with two versions of one model, the older one being the champion."""
+
+        def models(self) -> list[dict[str, str]]:
+            return [{"name": "churn_prediction"}, {"name": "something else"}]
+
+        def model(self, name: str) -> dict[str, Any]:
+            assert name == "churn_prediction"
+            first, second = kept
+            versions = [{"number": 2, "sha256": second}, {"number": 1, "sha256": first}]
+            return {"aliases": {"champion": 1}, "versions": versions}
+
+    files = Artifacts(tmp_path)
+    other = replace(churn().model, label=Label("churn", "otherwise", "auc", 7.0))
+    kept = [files.put(to_bytes(model)) for model in (churn().model, other)]
+    made = PredictiveAnalytics()
+    assert made.take_champions(Registry(), tmp_path) == ["churn_prediction"]  # pyright: ignore[reportArgumentType]
+    assert made.models["churn_prediction"].label.horizon_days == 30.0
+    files.path(kept[0]).write_bytes(b"forged")
+    with pytest.raises(Untrusted):
+        made.take_champions(Registry(), tmp_path)  # pyright: ignore[reportArgumentType]
 
 
 def test_models_are_configured_trained_and_named_right() -> None:
