@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Body, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.models.deployment import Deployment, Name
@@ -89,6 +89,9 @@ class Reason(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "slower than before"}]})
 
     reason: Annotated[str, Field(max_length=500)] = ""
+
+
+NO_REASON = Reason()
 
 
 class Told(BaseModel):
@@ -232,7 +235,11 @@ async def undeploy(request: Request, name: str) -> Model:
 
 
 @router.post("/v1/models/{name}/rollback", response_model=Model)
-async def rollback(request: Request, name: str, wanted: Reason | None = None) -> Model:
+async def rollback(
+    request: Request,
+    name: str,
+    wanted: Annotated[Reason, Body(examples=[{"reason": "slower than before"}])] = NO_REASON,
+) -> Model:
     """Go back to the deployment before; its main version is the champion again."""
     who = await principal(request, "control")
     gateway = gateway_of(request)
@@ -243,7 +250,7 @@ async def rollback(request: Request, name: str, wanted: Reason | None = None) ->
     before = found["wanted"]["place"]
     if not any(then["variants"] != found["wanted"]["variants"] for then in found["history"]):
         raise Rejected("model", f"{name!r} has no deployment before this one that was another")
-    reason = wanted.reason if wanted else ""
+    reason = wanted.reason
     await tell(gateway, [Fact("deployment.rolled_back", name, {"reason": reason, "by": who.name})], who.name)
     return Model(**await shown(predictor, name, lambda m: m["live"] == m["wanted"] and m["live"]["place"] != before))
 
