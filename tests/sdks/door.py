@@ -122,6 +122,7 @@ class Door:
             gateway.interactions = Interactions(hosts, ("t/user_interactions/0",))
             gateway.otlp = OtlpDoor(hosts, "t")
             yield
+            gateway.apart.close()
             gateway.log.close()
 
         app.router.lifespan_context = lifespan

@@ -100,6 +100,7 @@ def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[TestClien
         gateway.access, gateway.control = Access(gateway.hosts, "t"), CollectorBatching(gateway.hosts, "t/control/0")
         await gateway.access.refresh()
         yield
+        gateway.apart.close()
         gateway.log.close()
 
     app.router.lifespan_context = lifespan

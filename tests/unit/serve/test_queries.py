@@ -52,6 +52,7 @@ def http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[TestClien
         gateway = app.state.gateway = Gateway(spec)
         gateway.access._copies._data["definitions"] = {"cohort/ada": COHORT}
         yield
+        gateway.apart.close()
         gateway.log.close()
 
     app.router.lifespan_context = lifespan
