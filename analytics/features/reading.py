@@ -66,7 +66,7 @@ class Reader:
         take: Callable[[Any], Any] = _number if events.number else _scalar if events.taken == "value" else _text
         found = [take(one) for one in said]
         there = np.array([one is not None for one in found], bool)
-        kept = [one for one in found if one is not None]
+        kept: list[Any] = [one for one in found if one is not None]
         if events.taken == "identity":
             return Hits(rows[there], np.array([identity_of(one) for one in kept], np.int64))
         return Hits(rows[there], kept)

@@ -10,6 +10,9 @@ October); what happened on a day stands at noon. The moment "day 28" is midnight
 Kuzilek, Hlosta, Zdrahal: Open University Learning Analytics dataset. Scientific Data 2017. CC BY 4.0.
 """
 
+# pandas says of a selection that it may be a frame or a column
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import argparse

@@ -8,6 +8,9 @@ Sets: cdnow, retail (Online Retail II), telco, mlc, bank (Bank Marketing, in the
 upworthy (tests of headlines), hillstrom (an e-mail experiment). Where a set has no date, one is made up, and said so here.
 """
 
+# pandas says of a selection that it may be a frame or a column
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOperatorIssue=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import argparse

@@ -32,6 +32,8 @@ def test_features_are_live_and_a_dataset_is_made_of_them(running: Running, tmp_p
         for h in hours
     ]
     running.post("/v1/events", json=told, headers=BATCH).raise_for_status()
+    at = [now - timedelta(hours=h) for h in (36, 26, 19)]
+    moments = [word for one in at for word in ("--at", one.isoformat())]
     counted, share = f"behavioral.{name}", f"temporal.{name}"
     label = {"outcome": learn, "happens": False, "horizon": "18h", "domain": [{"event": learn, "within": "24h"}]}
     with Client(running.url, running.key) as client:
@@ -43,14 +45,14 @@ def test_features_are_live_and_a_dataset_is_made_of_them(running: Running, tmp_p
             found = client.features(f"{learn}-ada")
             return [found["source"], *(found["features"].get(name) for name in (counted, share))]
 
-        running.until(live, ["live", 10.0, 1.0])
+        running.until(live, ["live", 9.0, 0.9])
         several = client.features_of([f"{learn}-{who}" for who in ("bob", "ada", "nobody")], features=[counted])
-        assert [one["features"][counted] for one in several] == [0.0, 10.0, 0.0]
+        assert [one["features"][counted] for one in several] == [0.0, 9.0, 0.0]
         then = client.features(f"{learn}-ada", as_of=several[1]["at"])
-        assert then["features"][counted] == 10.0 and then["source"] == "log"
-        # what came just now was not known hours ago: the moments of a dataset are of the past, and nobody was known then
+        assert then["features"][counted] == 9.0 and then["source"] == "log"
+        # what came just now was not known hours ago
         with pytest.raises(ApiError, match="about nobody at these moments"):
-            client.dataset(name, features=[counted], every="2h")
+            client.dataset(name, features=[counted], at=at[-1:])
         with pytest.raises(ApiError, match="there is no label 'churm'"):
             client.dataset("churm")
         with pytest.raises(ApiError, match="is needed by"):
@@ -62,7 +64,7 @@ def test_features_are_live_and_a_dataset_is_made_of_them(running: Running, tmp_p
     spec = json.dumps({**label, "name": name, "outcome": f"{learn}-past", "domain": [f"{learn}-past"]})
     feature = {"name": counted, "event": f"{learn}-past", "aggregate": "count", "window": "10h"}
     with Client(running.url, running.key) as client:
-        made = client.dataset(json.loads(spec), features=[feature], every="2h")
+        made = client.dataset(json.loads(spec), features=[feature], at=at)
         rows = {(row["key"][len(learn) + 1 :], row["label"]) for row in made.table.to_pylist()}
         assert {("ada", 0), ("bob", 0), ("bob", 1), ("eve", 1)} == rows
         assert made.report["refused"]["future"] > 0 and made.features == [counted]
@@ -71,7 +73,7 @@ def test_features_are_live_and_a_dataset_is_made_of_them(running: Running, tmp_p
         earlier, later = made.parted(0.3)
         assert earlier["at"].to_numpy().max() < later["at"].to_numpy().min()
     out = tmp_path / "dataset.parquet"
-    shown = run(running, "dataset", spec, "--feature", counted, "--every", "2h", "--out", str(out))
+    shown = run(running, "dataset", spec, "--feature", counted, *moments, "--out", str(out))
     assert out.is_file() and "left out" in shown.stderr
     shown = run(running, "features", "show", f"{learn}-ada")
-    assert json.loads(shown.stdout)["features"][counted] == 10.0
+    assert json.loads(shown.stdout)["features"][counted] == 9.0
