@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
+from importlib import import_module
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
@@ -78,8 +79,9 @@ def in_one_thread(train: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(train)
     def limited(*args: P.args, **kwargs: P.kwargs) -> T:
-        import sklearn  # noqa: F401 - what is not loaded yet is not limited
         from threadpoolctl import threadpool_limits
+
+        import_module("sklearn")  # what is not loaded yet is not limited
 
         with threadpool_limits(1):
             return train(*args, **kwargs)
