@@ -38,6 +38,7 @@ def in_a_process(place: LogSpec) -> Make:
             [sys.executable, "-m", "actors.edges.forecast_job"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         said: bytes | None = pickle.dumps(Order(place, tenant, tuple(wanted), now_us))
+        out = b""
         for _ in range(int(LONGEST_S / WAIT_S)):
             try:
                 out, _ = process.communicate(said, WAIT_S)
@@ -82,7 +83,7 @@ class ForecastWorker(Worker):
         now = self._now()
         wanted = self.due(now)
         if wanted:
-            self._record(wanted, now)
+            self.record(wanted, now)
         elif not consumed and not self.stopping.is_set():
             self.log.wait(self.cell.waiting_for(), WAIT_S)
 
@@ -100,7 +101,8 @@ class ForecastWorker(Worker):
                 found.append(Wanted(name, watched.cause, watched.spec, step))
         return found
 
-    def _record(self, wanted: Sequence[Wanted], now: int) -> None:
+    def record(self, wanted: Sequence[Wanted], now: int) -> None:
+        """Have these made, and record them."""
         for batch in self._make(self.cell.tenant, wanted, now, self.stopping.is_set):
             with self.lock:
                 self.cell.record(partial(self._fold.tell, made=batch))

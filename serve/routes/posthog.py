@@ -63,7 +63,7 @@ def _events_route(path: str) -> None:
         return receipt_response({"status": "Ok", **receipt}, 200)
 
 
-async def _taken(request: Request, found: Posted) -> Receipt:
+async def _taken(request: Request, found: Posted) -> dict[str, Any]:
     gateway = gateway_of(request)
     try:
         who = await principal(request, "ingest", _key(request, found))

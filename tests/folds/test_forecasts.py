@@ -66,7 +66,7 @@ class Forecasted(System):
             pass
         due = self.seer.due(self.now)
         if due:
-            self.seer._record(due, self.now)
+            self.seer.record(due, self.now)
 
     def told(self, columns: str = "type, key, step, value, expected, lower, upper, n") -> list[list[Any]]:
         return self.sql(f"SELECT {columns} FROM forecasts ORDER BY row_offset")
@@ -170,7 +170,7 @@ def test_a_removed_forecast_is_shown_no_more_and_one_that_is_made_late_is_droppe
     system.looks()
     due = [Wanted("orders.count", "t/control/0:99", {**SPEC, "every_s": None}, HOUR)]
     before = system.told()
-    system.seer._record(due, system.now)
+    system.seer.record(due, system.now)
     assert system.told() == before, "it was asked for by a definition that holds no more"
     system.foresee(remove=True)
     system.looks()

@@ -81,7 +81,12 @@ def test_columns_are_named_and_times_are_of_a_zone(tmp_path: Path) -> None:
     )
     with pytest.raises(Rejected, match="name its column: there are Kampagne, Versand, Verschickt"):
         read(file)
-    said = {"campaign": "Kampagne", "time": "Versand", "figures": {"sent": "Verschickt"}, "zone": "Europe/Berlin"}
+    said: dict[str, Any] = {
+        "campaign": "Kampagne",
+        "time": "Versand",
+        "figures": {"sent": "Verschickt"},
+        "zone": "Europe/Berlin",
+    }
     rows, _ = read(file, **said)
     assert [(row["campaign"], row["count"], row["time"].isoformat()) for row in rows] == [
         ("Frühling", 12, "2026-03-05T08:00:00+00:00"),
