@@ -21,7 +21,7 @@ from actors.analyzers.trends import TrendAnalyzer
 from actors.archiver import ArchiveBounds, Archiver, Retention
 from actors.backfill import Backfill
 from actors.collectors.imports import ImportCollector
-from actors.collectors.push import annotations, control, user_interactions
+from actors.collectors.push import control, marks, user_interactions
 from actors.definitions.anomaly import Anomaly
 from actors.directory import Directory
 from actors.edges.archive import Archive
@@ -75,7 +75,7 @@ def cells(settings: Settings, data: Path, page: str = "") -> tuple[CellSpec, ...
     core = [
         *doors,
         commands := CellSpec("collectors", control(), tenant, Push(guarded=False)),
-        CellSpec("collectors", annotations(), tenant, Push(guarded=False), beside=commands.name),
+        CellSpec("collectors", marks(), tenant, Push(guarded=False), beside=commands.name),
         CellSpec("collectors", ImportCollector(), tenant, Importing(), beside=doors[0].name),
         CellSpec("analyzers", MetricsAnalyzer(former=metrics, expected=expected), tenant),
         watching := CellSpec("analyzers", AnomalyAnalyzer(former=anomalies), tenant),

@@ -26,7 +26,7 @@ class FeaturePast:
     def __init__(self, said: Mapping[str, Any]) -> None:
         self._kind = msgspec.convert(said["events"], Events)
 
-    def take(self, batch: Batch, _: Any) -> Iterator[pa.RecordBatch]:
+    def take(self, batch: Batch, columns: Any) -> Iterator[pa.RecordBatch]:
         if batch.stream != self._kind.stream:
             return
         reader = Reader(batch.table)

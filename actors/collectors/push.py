@@ -120,7 +120,7 @@ def user_interactions(bound_us: int = 5_000_000, least: int = 1 << 22) -> PushCo
     return PushCollector("user_interactions", USER_INTERACTIONS, content, least, bound_us)
 
 
-def annotations() -> PushCollector:
+def marks() -> PushCollector:
     """The collector of annotations."""
     content = ("type", "subject", "title", "kind", "link", "end", "dashboard", "about")
     return PushCollector("annotations", ANNOTATIONS, content, least=1024)

@@ -37,6 +37,7 @@ def in_a_process(place: LogSpec) -> Make:
         process = subprocess.Popen(
             [sys.executable, "-m", "actors.edges.forecast_job"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        out = b""
         said: bytes | None = pickle.dumps(Order(place, tenant, tuple(wanted), now_us))
         out = b""
         for _ in range(int(LONGEST_S / WAIT_S)):

@@ -32,7 +32,7 @@ from hindcast.cli.report import report
 from hindcast.cli.rules import rules
 from hindcast.cli.run import demo, down, up
 from hindcast.cli.send import send
-from hindcast.cli.showing import annotations, shares
+from hindcast.cli.showing import annotations_, shares
 from hindcast.cli.sources import sources
 from hindcast.cli.status import status
 from hindcast.cli.summary import operational, summary
@@ -69,7 +69,7 @@ main.add_group("Run a system:", up, demo, down, status, move, doctor, verify, ba
 main.add_group("Events in and out of it:", send, import_, tail, streams, sources, query, questions, dead_letters)
 main.add_group("Read how it all does:", summary, operational, report)
 main.add_group("Watch what comes:", alerts, rules, notifications)
-main.add_group("Show it:", annotations, shares)
+main.add_group("Show it:", annotations_, shares)
 main.add_group("People and their data:", identities, export_subject, erase)
 main.add_group("Ask the past:", backtest, explain, table, dataset, features)
 main.add_group("Definitions of all kinds:", definitions, apply, diff, export, plan)

@@ -7,8 +7,8 @@ import click
 from hindcast.cli.operations import OperationGroup
 
 
-@click.group(cls=OperationGroup)
-def annotations() -> None:
+@click.group("annotations", cls=OperationGroup)
+def annotations_() -> None:
     """Annotations: say what happened (a release, a campaign, an incident), for charts to show."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -79,9 +79,10 @@ async def create_silence(request: Request, wanted: NewSilence) -> Silence:
     if until is not None and until <= now:
         raise Rejected("until", "is over already")
     id_ = f"silence_{secrets.token_hex(6)}"
-    said: dict[str, Any] = {"matchers": wanted.matchers, "comment": wanted.comment, "by": who.name}
+    made = Silence(id=id_, matchers=wanted.matchers, comment=wanted.comment, by=who.name, t=now, until=until)
+    said = made.model_dump(include={"matchers", "comment", "by"})
     await command(gateway_of(request), "silence.created", id_, {**said, "until_us": until and int(until * 1e6)})
-    return Silence(id=id_, **said, t=now, until=until)
+    return made
 
 
 @router.delete("/v1/silences/{id}", status_code=204)

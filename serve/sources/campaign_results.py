@@ -87,6 +87,9 @@ class CampaignReader:
         wake_at = now + int(said.every_s * 1e6)
         return Read(gathered.batch(), position, wake_at, gathered.refused(), note=note)
 
+    def close(self) -> None:
+        """There is nothing to let go of: the file is open only while it is read."""
+
     def _take(self, gathered: Gathered, content: bytes) -> str:
         path = str(self._file.said.path)
         with open_rows(path, "csv") as opened:

@@ -21,7 +21,7 @@ from actors.backfill import Backfill
 from actors.collectors.arrivals import Part
 from actors.collectors.imports import ImportCollector
 from actors.collectors.pull import PullCollector
-from actors.collectors.push import Arrivals, annotations, control, user_interactions
+from actors.collectors.push import Arrivals, control, marks, user_interactions
 from actors.dashboards.alert_system import AlertSystem
 from actors.dashboards.business_metrics import BusinessMetrics
 from actors.dashboards.campaign_performance import CampaignPerformance
@@ -176,7 +176,7 @@ FOLDS: list[Case] = [
     # products
     Case(lambda: user_interactions(least=64), told=feeds("user_interactions"), record=push_admits),
     Case(control, told=feeds("control"), record=push_admits),
-    Case(annotations, told=feeds("annotations"), record=push_admits),
+    Case(marks, told=feeds("annotations"), record=push_admits),
     Case(lambda: PullCollector("machine", SYSTEM_METRICS), told=feeds("system_metrics"), record=pull_admits),
     Case(lambda: PullCollector("clock", CLOCK), told=feeds("clock"), record=pull_admits),
     Case(
