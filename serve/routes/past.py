@@ -160,7 +160,10 @@ async def tune(request: Request, budget: Budget) -> dict[str, Any]:
 class Cell(BaseModel):
     """``row`` counts from 0. ``as_of``: the one of the answer, so that it is the same answer."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"sql": "SELECT count(*) AS n FROM user_interactions", "row": 0, "column": "n"}]},
+    )
 
     sql: Annotated[str, Field(min_length=1, max_length=100_000)]
     row: Annotated[int, Field(ge=0)] = 0

@@ -98,6 +98,10 @@ def test_a_start_tells_every_kind_once_with_the_file_that_declares_it() -> None:
         "anomaly.defined",
         "rule.defined",
         "dashboard.defined",
+        "business.defined",
+        "feature.defined",
+        "label.defined",
+        "identity.defined",
     }
     assert owners(story)["rule/CPU is busy"] == "file:base.yaml"
     assert owners(story)["rule/API requests fail"] == "file:saas.yaml"
