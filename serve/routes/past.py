@@ -162,7 +162,9 @@ class Cell(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"sql": "SELECT count(*) AS n FROM user_interactions", "row": 0, "column": "n"}]},
+        json_schema_extra={
+            "examples": [{"sql": "SELECT count(*) AS n FROM user_interactions", "row": 0, "column": "n"}]
+        },
     )
 
     sql: Annotated[str, Field(min_length=1, max_length=100_000)]
