@@ -44,7 +44,7 @@ async def question_of(
         raise UnsupportedMedia("content-type", f"{kind} is not read here; send application/json or {ARROW}")
     found = _rows(body)
     _bounded(len(found), most)
-    keys = [_key(row) for row in found]
+    keys = [_key(row, "" if body.one else f"rows.{n}.") for n, row in enumerate(found)]
     wanted = _inputs(model)
     lacking = [n for n, row in enumerate(found) if keys[n] is not None and not row.keys() >= wanted]
     if not lacking:
@@ -107,8 +107,15 @@ def _rows(body: Body) -> list[Mapping[str, Any]]:
     return cast(list[Mapping[str, Any]], said)
 
 
-def _key(row: Mapping[str, Any]) -> str | None:
-    return next((str(row[name]) for name in KEYS if row.get(name) is not None), None)
+def _key(row: Mapping[str, Any], within: str = "") -> str | None:
+    """Whom a row is about; ``None`` where it does not say so. ``within``: where the row stands, for the complaint."""
+    name = next((name for name in KEYS if row.get(name) is not None), None)
+    if name is None:
+        return None
+    said = row[name]
+    if isinstance(said, list | dict) or not str(said).strip():
+        raise Rejected(f"{within}{name}", 'must be an id such as "user-1"; leave it out where nobody is meant')
+    return str(said)
 
 
 def _of_arrow(body: Body, level: float, most: int) -> Question:

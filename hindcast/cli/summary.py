@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -108,7 +108,12 @@ def operational(
         print_json(said)
         return
     health, did = said["system_health"], said["performance"]
-    print_table([[name, value] for name, value in health.items()], ["system", "value"])
+    print_table(
+        [[name, value] for name, value in health.items() if name not in ("hosts", "probes")], ["system", "value"]
+    )
+    hosts = cast("Mapping[str, Mapping[str, Any]]", health["hosts"])
+    if hosts:
+        print_table([_host(name, one) for name, one in hosts.items()], ["machine", "cpu %", "memory %", "disk %"])
     print_table([_service("Hindcast", did), *(_service(one["name"], one["performance"]) for one in said["services"])],
                 ["service", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "availability", "burn rate"])  # fmt: skip
     errors = said["errors"]
@@ -117,6 +122,11 @@ def operational(
         print_table(errors["top_errors"], ["service", "count", "before", "trend", "message"])
     if said["alerts"]:
         print_table(said["alerts"], ["state", "severity", "title", "detail"])
+
+
+def _host(name: str, measured: Mapping[str, Any]) -> list[Any]:
+    now = [(measured.get(part) or {}).get("now") for part in ("cpu", "memory", "disk")]
+    return [name, *(None if value is None else f"{value:.1f}" for value in now)]
 
 
 def _service(name: str, did: Mapping[str, Any]) -> list[Any]:

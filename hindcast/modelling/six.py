@@ -95,9 +95,9 @@ def train_named(
 
     if name not in TRAINERS:
         raise Rejected("name", f"there is no {name!r}{did_you_mean(name, TRAINERS)}; there are {', '.join(TRAINERS)}")
-    recorder = LogRecorder(client, new_experiment(name), f"{name}_training")
+    recorder = LogRecorder(client, new_experiment(name), name)
     started = time.monotonic()
-    recorder.say("experiment.started", {"name": f"{name}_training", "phase": "reading", "budget_s": budget_s})
+    recorder.say("experiment.started", {"name": name, "phase": "reading", "budget_s": budget_s})
     try:
         found = lesson(client, name, settings or {})
         recorder.say("experiment.moved", {"phase": "training"})

@@ -97,7 +97,7 @@ def train_table(
     ``data``: a file, an Arrow table, a frame, columns or rows. Raises ``WrongInput`` naming the column, and ``ApiError``.
     """
     experiment = new_experiment(wanted.name)
-    recorder = LogRecorder(client, experiment, f"{wanted.name}_training", {"of": dict(wanted.data)})
+    recorder = LogRecorder(client, experiment, wanted.name, {"of": dict(wanted.data)})
     config = Config.of(
         {
             "target": wanted.target,

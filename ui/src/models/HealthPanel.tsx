@@ -64,7 +64,7 @@ export function HealthOf({ version, health }: { version: Version; health: Health
 
 function latency(health: Health | undefined): string {
   const said = Object.entries(health?.latency_ms ?? {}).filter((entry): entry is [string, number] => typeof entry[1] === "number");
-  return said.length > 0 ? said.map(([name, ms]) => `${name} ${figure(ms)}\u202fms`).join(", ") : "–";
+  return said.length > 0 ? said.map(([name, ms]) => `p${Math.round(Number(name) * 100)} ${figure(ms)}\u202fms`).join(", ") : "–";
 }
 
 function Fact({ title, children }: { title: string; children: preact.ComponentChildren }) {

@@ -43,9 +43,9 @@ export function ModelsPage() {
                   </a>
                 ),
               },
-              { title: "Champion", numeric: true, cell: ({ champion, versions }) => `${champion ?? "–"} of ${versions}` },
+              { title: "Champion", numeric: true, roomy: true, cell: ({ champion, versions }) => `${champion ?? "–"} of ${versions}` },
               { title: "Score", numeric: true, cell: ({ metric, score }) => <span title={metric}>{scored(score)}</span> },
-              { title: "Answers", cell: (model) => <Answers model={model} /> },
+              { title: "Answers", roomy: true, cell: (model) => <Answers model={model} /> },
               { title: "Asked", numeric: true, roomy: true, cell: ({ rows }) => count(rows) },
               { title: "Errors", numeric: true, roomy: true, cell: ({ rows, error_rate }) => (rows > 0 ? share(error_rate) : "–") },
               { title: "Health", cell: (model) => <HealthChip model={model} /> },

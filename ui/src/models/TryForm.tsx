@@ -8,6 +8,8 @@ import { predict, type Input, type Predicted, type Version } from "./registry";
 export function TryForm({ name, version }: { name: string; version: Version }) {
   const inputs = version.inputs ?? [];
   const [row, setRow] = useState<Record<string, string>>({});
+  const [user, setUser] = useState("");
+  const ofPeople = version.data?.dataset !== undefined;
   const [answer, setAnswer] = useState<Predicted | null>(null);
   const [complaint, setComplaint] = useState("");
   const [busy, setBusy] = useState(false);
@@ -17,7 +19,10 @@ export function TryForm({ name, version }: { name: string; version: Version }) {
     setBusy(true);
     setComplaint("");
     try {
-      setAnswer(await predict(name, Object.fromEntries(inputs.map((input) => [input.name, valueOf(input, row[input.name] ?? "")]))));
+      const filled = inputs.map((input) => [input.name, valueOf(input, row[input.name] ?? "")] as const);
+      const who = user.trim();
+      // What is left empty is told by the log, if a user is named; else it is not known.
+      setAnswer(await predict(name, Object.fromEntries(who ? [["user_id", who], ...filled.filter(([, value]) => value !== null)] : filled)));
     } catch (error) {
       setAnswer(null);
       setComplaint(error instanceof Error ? error.message : String(error));
@@ -28,6 +33,12 @@ export function TryForm({ name, version }: { name: string; version: Version }) {
   return (
     <div class="try">
       <form onSubmit={submit} aria-label="Try the model">
+        {ofPeople && (
+          <label class="field">
+            <span>User, as known now</span>
+            <input value={user} placeholder="a user's id" autocomplete="off" onInput={(event) => setUser(event.currentTarget.value)} />
+          </label>
+        )}
         {inputs.map((input) => (
           <label key={input.name} class="field">
             <span>{input.name}</span>
@@ -53,7 +64,7 @@ export function TryForm({ name, version }: { name: string; version: Version }) {
         </p>
       </form>
       <div class="try-answer" role="status">
-        {answer ? <Answer answer={answer} /> : <p class="muted">What is left empty is not known to the model. The answer, and what moved it, is shown here. The question is recorded as any other.</p>}
+        {answer ? <Answer answer={answer} /> : <p class="muted">{ofPeople && "With a user, what is left empty is taken from their events. Without one, what"}{!ofPeople && "What"} is left empty is not known to the model. The answer, and what moved it, is shown here. The question is recorded as any other.</p>}
       </div>
     </div>
   );

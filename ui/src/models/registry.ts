@@ -34,6 +34,8 @@ export type Version = {
   classes?: string[];
   inputs?: Input[];
   evidence?: { rows?: number; importance?: unknown };
+  /** What it was trained on; `dataset` where its rows are people. */
+  data?: { dataset?: unknown } | null;
 };
 
 export type Serving = { name: string; number: number; weight: number; shadow?: boolean };

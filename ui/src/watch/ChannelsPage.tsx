@@ -63,7 +63,7 @@ function Try({ name }: { name: string }) {
     }
   }
   return (
-    <span class="try">
+    <span class="channel-test">
       <button type="button" class="button small" disabled={said === "sending…"} onClick={send}>
         Send test <span class="unseen">to {name}</span>
       </button>

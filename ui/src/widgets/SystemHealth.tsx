@@ -127,7 +127,7 @@ const written = ({ values, digits }: Gauge, i: number) => values[i]?.toFixed(dig
 function GaugeView({ gauge, times }: { gauge: Gauge; times: number[] }) {
   const value = written(gauge, gauge.values.length - 1);
   return (
-    <a class="gauge" href={href(["metrics", gauge.metric], { aggregate: "mean" })} title={`${gauge.metric}, over time`}>
+    <a class="health-gauge" href={href(["metrics", gauge.metric], { aggregate: "mean" })} title={`${gauge.metric}, over time`}>
       <div class="gauge-title">
         <span>{gauge.name}</span>
         <b>
