@@ -317,7 +317,7 @@ def test_no_violation_on_the_new_pages(visit: Visit, look: tuple[str, tuple[int,
         ("/#/dashboards/full?range=7d", lambda: panel(page, "Slow pages").locator("tbody tr").first),
         ("/#/dashboards/full/edit", lambda: frame(page, "Slow pages")),
         ("/#/home", lambda: page.get_by_role("list", name="What changed")),
-        ("/#/settings", lambda: page.get_by_role("region", name="Keys")),
+        ("/#/settings", lambda: page.get_by_role("region", name="Keys", exact=True)),
         ("/#/models", lambda: page.get_by_text("No model yet")),
     ):
         page.evaluate("where => { location.hash = where }", path[1:])

@@ -243,7 +243,7 @@ def test_forecasts_say_what_comes_next_with_a_chart_and_what_is_missing(visit: V
     expect(found.first.get_by_role("application", name="Forecast of events.count")).to_be_visible()
     expect(found.last).to_contain_text("7 steps are known")
     fake.push("forecasts", {"events.count\t": None, "trials.count\t": None})
-    expect(page.get_by_text("Nothing is forecast yet")).to_be_visible()
+    expect(page.get_by_text("The first forecasts are being made")).to_be_visible()
 
 
 # -- every page ----------------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_views_moves_within_the_page_and_events_without_a_cookie(browser: Browse
         "title": "Tea",
         "utm_source": "letter",
         "bot": True,
-    }  # a browser without a head says what it is
+    }  # as a headless browser says
     assert json.loads(first["properties"]) == expected
     assert (first["referrer"], second["referrer"]) == ("https://search.example/", f"{site.origin}/tea")
     assert json.loads(last["properties"])["items"] == 2
