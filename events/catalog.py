@@ -148,13 +148,13 @@ INSIGHTS = stream_of(
 )
 ANNOTATIONS = stream_of(
     "annotations",
-    "annotation.added: what happened at a time (until `end`), for charts to show: a release, a campaign, an incident. "
+    "annotation.added: what happened at a time (to `until`), for charts to show: a release, a campaign, an incident. "
     "annotation.removed: it is shown no more. `subject` is the annotation; the newest row of it counts.",
     pa.field("title", pa.string()),
     pa.field("kind", LABEL),
     pa.field("about", pa.string()),
     pa.field("link", pa.string()),
-    pa.field("end", TIME),  # null: a moment
+    pa.field("until", TIME),  # null: a moment
     pa.field("dashboard", LABEL),  # null: of all
     pa.field("author", LABEL),
 )

@@ -36,6 +36,7 @@ from hindcast.control import Control
 from hindcast.datadir import DataDir, Running
 from hindcast.defined_sources import DefinedSources
 from hindcast.definition_warnings import definition_warnings
+from hindcast.engaged import Engaged
 from hindcast.erasing_live import Answer, Door, Wanted
 from hindcast.fleet import Ask, Fleet
 from hindcast.log_place import LogHold, wanted, with_archive
@@ -51,11 +52,6 @@ from serve.spec import GatewaySpec, ModelBounds, QueryBounds
 
 if TYPE_CHECKING:
     from hindcast.client import Client
-    from hindcast.client.business_answers import ExecutiveSummary, OperationalMetrics
-    from hindcast.datasets import Dataset
-    from hindcast.engine import AnalyticsEngine
-    from hindcast.engine.dashboards import RealTimeDashboard
-    from hindcast.engine.predicting import PredictiveAnalytics
     from hindcast.receipts import Receipt
 
 logger = logging.getLogger(__name__)
@@ -65,7 +61,7 @@ START_S = 180.0
 STOP_S = 30.0
 
 
-class System(Modelled):
+class System(Modelled, Engaged):
     """A running system on this machine.
 
     >>> with System("demo", data_dir="data") as system:  # doctest: +SKIP
@@ -107,8 +103,6 @@ class System(Modelled):
         self._stop_asked = threading.Event()
         self._running = False
         self._port = self.settings.server.port
-        self._engine: AnalyticsEngine | None = None
-        self._predictive: PredictiveAnalytics | None = None
         self._left: tuple[Stream, ...] = ()
         """The streams of plug-ins that are not there any more."""
 
@@ -459,50 +453,6 @@ class System(Modelled):
             raise Transient("the system does not run; start it, or call setup_complete_system", 1.0)
         with self.client as client:
             return workflow.run(self.settings, client, timeout_s)
-
-    @property
-    def engine(self) -> AnalyticsEngine:
-        """What collects, processes and analyses with a client of this system; it remembers the events that it judged."""
-        from hindcast.engine import AnalyticsEngine  # here: only programs that use it need the kernels
-
-        if self._engine is None or self._engine.client.address.rstrip("/") != self.url:
-            self._engine = AnalyticsEngine(self.client)
-        return self._engine
-
-    def dataset(self, label: str | Mapping[str, Any], **asked: Any) -> Dataset:
-        """A table to learn from, with its leakage report: as ``Client.dataset``."""
-        with self.client as client:
-            return client.dataset(label, **asked)
-
-    def generate_executive_summary(self, time_period: str = "30d", **asked: Any) -> ExecutiveSummary:
-        """How a business does: as ``Client.generate_executive_summary``."""
-        with self.client as client:
-            return client.generate_executive_summary(time_period, **asked)
-
-    def generate_operational_metrics(self, window: str = "1h", **asked: Any) -> OperationalMetrics:
-        """How this system does: as ``Client.generate_operational_metrics``."""
-        with self.client as client:
-            return client.generate_operational_metrics(window, **asked)
-
-    @property
-    def dashboards(self) -> RealTimeDashboard:
-        """What makes dashboards in this system, and follows them: ``engine.dashboards``."""
-        return self.engine.dashboards
-
-    @property
-    def predictive(self) -> PredictiveAnalytics:
-        """The six predictive models in this program: the champions of the registry, and those that are trained here.
-
-        ``take_champions`` on it takes newer ones.
-        """
-        from hindcast.engine.predicting import PredictiveAnalytics  # here: only programs that use it need the models
-
-        if self._predictive is None:
-            made = PredictiveAnalytics()
-            with self.client as client:
-                made.take_champions(client, self.data.path / ARTIFACTS)
-            self._predictive = made
-        return self._predictive
 
     @property
     def admin_key(self) -> str:

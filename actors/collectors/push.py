@@ -122,7 +122,7 @@ def user_interactions(bound_us: int = 5_000_000, least: int = 1 << 22) -> PushCo
 
 def marks() -> PushCollector:
     """The collector of annotations."""
-    content = ("type", "subject", "title", "kind", "link", "end", "dashboard", "about")
+    content = ("type", "subject", "title", "kind", "link", "until", "dashboard", "about")
     return PushCollector("annotations", ANNOTATIONS, content, least=1024)
 
 

@@ -22,9 +22,9 @@ ADDED, REMOVED = "annotation.added", "annotation.removed"
 MOST = 1_000
 COLUMNS = ("id", "time", "end", "title", "kind", "about", "link", "dashboard", "author")
 HELD = """
-SELECT subject AS id, epoch("time") AS "time", epoch("end") AS "end", title, kind, about, link, dashboard, author
+SELECT subject AS id, epoch("time") AS "time", epoch("until") AS "end", title, kind, about, link, dashboard, author
 FROM (SELECT * FROM annotations QUALIFY row_number() OVER (PARTITION BY subject ORDER BY row_offset DESC) = 1)
-WHERE type = 'annotation.added' AND epoch(coalesce("end", "time")) >= {since} AND epoch("time") < {until}
+WHERE type = 'annotation.added' AND epoch(coalesce("until", "time")) >= {since} AND epoch("time") < {until}
 ORDER BY "time" DESC LIMIT {limit}
 """
 Kind = Literal["release", "campaign", "incident", "change", "note"]
@@ -150,7 +150,7 @@ async def _tell(gateway: Gateway, type_: str, one: Annotation, at: float) -> Non
         "kind": one.kind,
         "about": one.about or None,
         "link": one.link or None,
-        "end": None if one.end is None else round(one.end * 1e6),
+        "until": None if one.end is None else round(one.end * 1e6),
         "dashboard": one.dashboard or None,
         "author": one.author or None,
     }

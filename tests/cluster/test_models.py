@@ -193,8 +193,12 @@ def test_a_table_is_trained_into_the_log_and_only_what_is_better_takes_over(runn
     first = manager.train_model(name, table, quick)
     assert first["registered"], first["reason"]
     assert first["evaluation"]["score"] > 0.7
-    (found,) = [e for e in client.experiments(name) if e["id"] == first["experiment_id"]]
-    assert (found["state"], found["registered"], found["tried"] >= 1) == ("finished", True, True)
+
+    def told() -> tuple[str, bool | None, bool]:
+        (found,) = [e for e in client.experiments(name) if e["id"] == first["experiment_id"]]
+        return found["state"], found["registered"], found["tried"] >= 1
+
+    running.until(told, ("finished", True, True))
     assert [e["registered"] for e in client.experiments(name)] == [True, False]
     model_id = first["model_id"]
     assert model_id is not None

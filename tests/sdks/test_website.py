@@ -85,7 +85,13 @@ def test_views_moves_within_the_page_and_events_without_a_cookie(browser: Browse
     ]
     first, second, *_, last = door.told[ROWS]
     host = site.origin.removeprefix("http://")
-    assert json.loads(first["properties"]) == {"host": host, "title": "Tea", "utm_source": "letter"}
+    expected = {
+        "host": host,
+        "title": "Tea",
+        "utm_source": "letter",
+        "bot": True,
+    }  # a browser without a head says what it is
+    assert json.loads(first["properties"]) == expected
     assert (first["referrer"], second["referrer"]) == ("https://search.example/", f"{site.origin}/tea")
     assert json.loads(last["properties"])["items"] == 2
     assert len({row["subject"] for row in door.told[ROWS]}) == 1

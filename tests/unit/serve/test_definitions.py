@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from actors.cell import Cell
 from actors.collectors.arrivals import Arrivals
-from actors.collectors.push import annotations, control
+from actors.collectors.push import control, marks
 from actors.directory import Directory
 from actors.edges.intake import Ack
 from actors.topology import HostMap
@@ -41,7 +41,7 @@ class Host:
         self.where = HostMap("test", CELLS)
         self.log = SqliteLog(folder, doorbell=False)
         self._control = self._cell(control())
-        self._annotations = self._cell(annotations())
+        self._annotations = self._cell(marks())
         self._directory = self._cell(Directory())
 
     def _cell(self, fold: Any) -> Cell[Any]:

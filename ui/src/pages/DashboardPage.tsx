@@ -1,17 +1,15 @@
-import { useEffect, useState } from "preact/hooks";
-import { AnnotateButton } from "../annotate/AnnotateButton";
-import { dashboards, definitionsTopic, type Dashboard, type FilterSpec } from "../definitions";
+import { useEffect } from "preact/hooks";
+import { dashboards, definitionsTopic, type Dashboard } from "../definitions";
 import { live } from "../live";
 import { goTo, moment } from "../moment";
 import { Failed } from "../panel/Failed";
 import { Skeleton } from "../panel/Skeleton";
 import { STANDARD } from "../range";
 import { address, go, href, hrefHere } from "../router";
-import { Icon } from "../shell/Icon";
 import { useShortcuts } from "../shortcuts";
 import { FilterBar, filtersHere } from "../widgets/FilterBar";
 import { WidgetGrid } from "../widgets/WidgetGrid";
-import { lazily } from "./Lazy";
+import { BoardTools } from "./BoardTools";
 import type { Captured } from "./routes";
 
 const OFFLINE = { message: "The server cannot be reached; trying again", ref: "offline" };
@@ -56,10 +54,7 @@ export function DashboardPage({ captured }: { captured: Captured }) {
   return <Board key={dashboard.name} dashboard={dashboard} />;
 }
 
-const Share = lazily<{ id: string; filters: FilterSpec[]; close: () => void }>("the links", () => import("../sharing/ShareDialog").then(({ ShareDialog }) => ShareDialog));
-
 function Board({ dashboard: { name, spec } }: { dashboard: Dashboard }) {
-  const [sharing, setSharing] = useState(false);
   const filters = filtersHere(spec.filters);
   useEffect(() => {
     const { params } = address.peek();
@@ -70,32 +65,13 @@ function Board({ dashboard: { name, spec } }: { dashboard: Dashboard }) {
     <>
       <div class="board-head">
         {spec.filters && spec.filters.length > 0 && <FilterBar filters={spec.filters} />}
-        <span class="spring" />
-        {moment.value === null && (
-          <>
-            <a class="button small" href={href(["dashboards", name, "edit"])} title="Edit (E)">
-              <Icon name="edit" /> Edit
-            </a>
-            <button type="button" class="button small" aria-haspopup="dialog" onClick={() => setSharing(true)}>
-              <Icon name="share" /> Share
-            </button>
-          </>
-        )}
-        <AnnotateButton dashboard={name} />
-        <button type="button" class="button square small" aria-label="Full screen" title="Full screen" onClick={fullScreen}>
-          <Icon name="expand" />
-        </button>
+        <div class="page-tools">
+          <BoardTools captured={{ id: name }} />
+        </div>
       </div>
       <WidgetGrid dashboard={spec} id={name} filters={filters} />
-      {sharing && <Share id={name} filters={spec.filters ?? []} close={() => setSharing(false)} />}
     </>
   );
-}
-
-/** The page without what is around it; Escape brings that back. */
-function fullScreen() {
-  if (document.fullscreenElement) void document.exitFullscreen();
-  else void document.documentElement.requestFullscreen?.().catch(() => {});
 }
 
 function Missing({ id, others }: { id: string; others: number }) {

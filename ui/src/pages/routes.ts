@@ -5,6 +5,7 @@ import { moment } from "../moment";
 import { address, href } from "../router";
 import type { IconName } from "../shell/Icon";
 import { AlertsPage } from "./AlertsPage";
+import { BoardTools } from "./BoardTools";
 import { DashboardPage } from "./DashboardPage";
 import { DefinitionPage } from "./DefinitionPage";
 import { DefinitionsPage } from "./DefinitionsPage";
@@ -48,6 +49,8 @@ export type Route = {
   crumb: string;
   range: "answers" | "some" | "none";
   page: ComponentType<{ captured: Captured }>;
+  /** What one does with what is shown, for the top bar. */
+  tools?: ComponentType<{ captured: Captured }>;
   /** The link of the rail that is marked while one is here. */
   home: string;
 };
@@ -57,6 +60,7 @@ const dashboard = {
   title: ({ id }: Captured) => dashboards.value?.find(({ name }) => name === id)?.spec.name ?? id ?? "",
   range: "some",
   page: DashboardPage,
+  tools: BoardTools,
 } as const;
 
 /** A page joins by its file in this folder and a row here; where it belongs in the rail, by a row in `rail` too. */

@@ -18,18 +18,20 @@ export function Rail() {
         </svg>
         <span>Hindcast</span>
       </div>
-      {rail.value.map(({ title, links }) => (
-        <div key={title} class="rail-group" role="group" aria-label={title || "Start"}>
-          {title && (
-            <span class="rail-title" aria-hidden="true">
-              {title}
-            </span>
-          )}
-          {links.map((link) => (
-            <Item key={link.link} link={link} />
-          ))}
-        </div>
-      ))}
+      <div class="rail-groups">
+        {rail.value.map(({ title, links }) => (
+          <div key={title} class="rail-group" role="group" aria-label={title || "Start"}>
+            {title && (
+              <span class="rail-title" aria-hidden="true">
+                {title}
+              </span>
+            )}
+            {links.map((link) => (
+              <Item key={link.link} link={link} />
+            ))}
+          </div>
+        ))}
+      </div>
       <More />
       <RailFoot />
     </nav>

@@ -11,13 +11,19 @@ import { titleHere } from "./PageTitle";
 import { RangeControl } from "./RangeControl";
 
 export function TopBar() {
-  const route = current.value?.route;
+  const { route, captured } = current.value ?? {};
+  const Tools = route?.tools;
   useShortcuts([{ keys: ["t"], label: "T", does: "switch between dark and light", run: switchTheme }]);
   return (
     <header class="top">
       <h1>{titleHere()}</h1>
       {route && <span class="crumb">{route.crumb}</span>}
       <span class="spring" />
+      {Tools && (
+        <div class="top-tools">
+          <Tools captured={captured ?? {}} />
+        </div>
+      )}
       <button type="button" class="button find-button" aria-haspopup="dialog" title="Find (Ctrl-K)" onClick={() => (paletteOpen.value = true)}>
         <Icon name="search" />
         <span class="spelt">Find</span>
