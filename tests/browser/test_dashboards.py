@@ -275,6 +275,20 @@ def test_a_link_shows_its_dashboard_and_asks_nothing_else(visit: Visit) -> None:
     assert {q["widget"] for path, q in fake.asked if path == "/v1/shared/answer"} >= {"rate", "slow", "steps"}
 
 
+def test_a_links_live_views_stay_live_over_any_range(visit: Visit) -> None:
+    """They cannot ask the log over a longer range, as a session's page does: they go on, and say of what they are."""
+    fake = full()
+    assert fake.shared is not None
+    live_views = ("user_activity", "top_events", "system_health", "heat", "ingest")
+    fake.shared["dashboards"][0]["widgets"] = [{"id": each, "type": each} for each in live_views]
+    page = visit(fake, path="/shared/hcs_token#/?range=7d")
+    expect(panel(page, "Top events")).to_contain_text("last 1h")
+    expect(panel(page, "User activity")).to_contain_text("events per 10")
+    page.wait_for_timeout(500)
+    assert [(path, q) for path, q in fake.asked if path != "/v1/shared/answer"] == []
+    expect(page.get_by_text("This link has ended")).to_have_count(0)
+
+
 def test_a_link_that_has_ended_says_so(visit: Visit) -> None:
     fake = full()
     fake.shared = None

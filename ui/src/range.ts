@@ -1,3 +1,4 @@
+import { shared } from "./shared/mode";
 import { computed } from "@preact/signals";
 import { address, go, hrefHere } from "./router";
 import { clock, moment } from "./moment";
@@ -104,7 +105,7 @@ export function shiftBack(chosen: Range, compared: Versus): number | null {
  * a week earlier, and a moment with hindsight are asked for.
  */
 export const followsLive = computed(
-  () => (range.value.span === "15m" || range.value.span === "1h") && versus.value !== "week" && moment.value?.how !== "valid_at",
+  () => shared || ((range.value.span === "15m" || range.value.span === "1h") && versus.value !== "week" && moment.value?.how !== "valid_at"),
 );
 
 /** One step shorter or longer among the spans. */

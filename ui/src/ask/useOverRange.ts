@@ -9,14 +9,15 @@ import { useTopic } from "./useTopic";
 const REFRESH_MS = 30_000;
 
 /**
- * A view of the range of the top bar: the live topic where that is what the topic covers (`live`), else the answer to
+ * A view of the range of the top bar: the live topic where that is what the topic covers (`covers`), or the page is a link, else the answer to
  * `ask`, in the topic's own shape. Only the one that is shown is followed or asked.
  */
 export function useOverRange<N extends TopicName>(
   name: N,
   ask: (range: Range, versus: Versus) => Promise<TopicData[N]>,
-  live = shared || followsLive.value,
+  covers = followsLive.value,
 ): View<TopicData[N]> {
+  const live = shared || covers; // whoever opened a link may ask nothing of the log
   const [chosen, compared] = [range.value, versus.value];
   const topic = useTopic(name, live);
   const answer = useAnswer(

@@ -36,9 +36,15 @@ export function ExperimentPage({ captured }: { captured: Captured }) {
           }
           isEmpty={({ trials = [] }) => trials.length === 0}
           empty={
-            <Empty title="No trial has ended yet">
-              <span>They appear here one by one, the best first.</span>
-            </Empty>
+            found && found.state !== "running" ? (
+              <Empty title="There were no trials">
+                <span>It failed before the first one, or the model was trained by its fixed recipe, without a search.</span>
+              </Empty>
+            ) : (
+              <Empty title="No trial has ended yet">
+                <span>They appear here one by one, the best first.</span>
+              </Empty>
+            )
           }
         >
           {({ trials = [] }) => (

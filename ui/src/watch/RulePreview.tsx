@@ -52,7 +52,7 @@ export function RulePreview({ rule, ready }: { rule: RuleSpec; ready: boolean })
 
 function verdict(found: Preview): string {
   if (found.samples === 0) return "There are no samples of this metric in these days.";
-  if (found.pages === 0) return "It would not have fired.";
+  if (found.pages === 0) return `It would not have fired in the ${count(found.samples)} windows that are known.`;
   const often = found.pages === 1 ? "once" : `${count(found.pages)} times`;
   const weekly = found.pages_per_week === null ? "" : `, ${figure(found.pages_per_week)} ${found.pages_per_week === 1 ? "page" : "pages"} a week`;
   return `It would have fired ${often}${weekly}; for ${duration(found.firing_s)} in all.`;

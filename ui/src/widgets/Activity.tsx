@@ -13,6 +13,7 @@ import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { SendOneEvent } from "../panel/SendOneEvent";
 import { comparison, followsLive, range, shiftBack, versus, type Range, type Versus } from "../range";
+import { shared } from "../shared/mode";
 import { ActivityTable } from "./ActivityTable";
 import type { Kind, Props } from "./kind";
 import { REFRESH_MS } from "./useMetric";
@@ -88,7 +89,7 @@ export function Activity({ title }: Props) {
 /** Of the live panes: what each would be compared with, from the metric's windows, evened out over its buckets. */
 function useBefore(): Before | undefined {
   const [chosen, compared] = [range.value, versus.value];
-  const wanted = followsLive.value && compared !== "none";
+  const wanted = !shared && followsLive.value && compared !== "none";
   const answer = useAnswer(`before ${chosen.key} ${compared}`, () => askMetric(METRIC, chosen, compared), REFRESH_MS, wanted);
   const found = answer.data.value;
   return useMemo(() => (found && wanted ? beforeOf(found, chosen, compared) : undefined), [found, wanted]);

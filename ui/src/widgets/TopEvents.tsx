@@ -7,6 +7,7 @@ import { DataTable, type Column } from "../panel/DataTable";
 import { Empty } from "../panel/Empty";
 import { Panel } from "../panel/Panel";
 import { comparison, followsLive, range, versus } from "../range";
+import { shared } from "../shared/mode";
 import { href } from "../router";
 import type { Kind, Props } from "./kind";
 
@@ -41,14 +42,15 @@ const columns: Column<TopEvent>[] = [
 
 /** What people do most. The live view is of the last hour, against the one before. */
 export function TopEvents({ title }: Props) {
-  const topic = useOverRange("top_events", askFrequent, followsLive.value && range.value.span === "1h");
-  const compared = comparison.value;
+  const live = shared || (followsLive.value && range.value.span === "1h");
+  const topic = useOverRange("top_events", askFrequent, live);
+  const compared = live && versus.value !== "none" ? "prior 1h" : comparison.value;
   return (
     <Panel
       title={title}
       topic={topic}
       shape="rows"
-      note={`${range.value.span ? `last ${range.value.label}` : "the range chosen"}${compared && `, against ${compared}`}`}
+      note={`${live ? "last 1h" : range.value.span ? `last ${range.value.label}` : "the range chosen"}${compared && `, against ${compared}`}`}
       isEmpty={({ rows }) => rows.length === 0}
       empty={
         <Empty title="No events in this range">
