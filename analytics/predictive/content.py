@@ -78,7 +78,7 @@ class ContentOptimizationModel(PredictiveModel):
         return self.responses.predict(self.schema.matrix(columns), len(self.variants))
 
     def answer(self, columns: Arrays, rows: int, level: float) -> dict[str, npt.NDArray[Any]]:
-        """``prediction`` is the probability of a response to ``variant`` with its interval, ``uplift`` (with its own) how
+        """``prediction`` is the probability of a response to ``content`` with its interval, ``uplift`` (with its own) how
         much above ``control``, ``probability_best`` how sure it is that no other variant is better."""
         p = self.probabilities(columns, rows)
         best = p.argmax(axis=1)
@@ -92,7 +92,7 @@ class ContentOptimizationModel(PredictiveModel):
         same = best == control
         sure = self.sureness(p)
         return {
-            "variant": np.array([*(self.variants[k] for k in best), None], object)[:-1],
+            "content": np.array([*(self.variants[k] for k in best), None], object)[:-1],
             "prediction": p[at, best],
             "low": low[at, best],
             "high": high[at, best],

@@ -18,8 +18,8 @@ NEW, OLD = {"user.new": "yes", "user.age": 40.0}, {"user.new": "no", "user.age":
 
 def test_each_kind_of_people_gets_the_content_that_helps_it() -> None:
     model = content().model
-    assert model.predict(NEW)["variant"] == "a"
-    assert model.predict(OLD)["variant"] == "b"
+    assert model.predict(NEW)["content"] == "a"
+    assert model.predict(OLD)["content"] == "b"
     for case in (NEW, OLD):
         said = model.predict(case)
         assert 0 <= said["low"] <= said["prediction"] <= said["high"] <= 1
@@ -53,7 +53,7 @@ def test_without_features_it_learns_from_each_trial() -> None:
     again = model
     for _ in range(20):
         again = again.updated("none", 90, 100)
-    assert again.predict({"anything": 1})["variant"] == "none"
+    assert again.predict({"anything": 1})["content"] == "none"
     assert model.trials.sum() == 900
     with pytest.raises(WrongInput, match="0 to trials"):
         model.updated("none", 3, 2)
