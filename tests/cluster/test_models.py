@@ -179,6 +179,7 @@ def test_rolled_out_and_back_and_a_replica_killed_under_load_without_a_failed_re
 def test_a_table_is_trained_into_the_log_and_only_what_is_better_takes_over(running: Running) -> None:
     from hindcast.client import Client
     from hindcast.modelling.manager import MLModelManager
+    from hindcast.workflow import predictions
 
     name, client = fresh("trained"), Client(running.url, running.key, timeout_s=120.0)
     manager = MLModelManager(client, running.data / "artifacts")
@@ -206,6 +207,9 @@ def test_a_table_is_trained_into_the_log_and_only_what_is_better_takes_over(runn
     assert deployed["live"]["variants"][0]["number"] == 1
     answers = manager.run_predictions([{"x": 2.0, "plan": "pro"}])[name]["predictions"]
     assert [one["prediction"] for one in answers] == ["yes"]
+    told_of_all = predictions(client)[name]  # as `run_analytics_workflow` has them
+    assert told_of_all["variants"][0]["number"] == 1
+    assert told_of_all["predictions"] or told_of_all["newest"]
     past = manager.backtest(f"{name}:1")
     assert (past["rows"], past["changed"], past["accuracy"]["status"]) == (1, 0.0, "labels_pending")
     again = manager.train(name, table, "stays", trials=1, workers=1)
