@@ -118,7 +118,7 @@ def mailgun(data: dict[str, Any], at: float | None = None) -> bytes:
 
 def sns(message: object, version: str = "1", **more: str) -> bytes:
     """As Amazon documents what is signed: names and values, by the names, each on a line of its own."""
-    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.000Z"  # of this moment: an older one is refused, and the suite takes its time
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.000Z"  # of this moment: an older one is refused
     said = {"Type": "Notification", "MessageId": "m-1", "TopicArn": TOPIC, "Timestamp": at}
     said |= {"Message": message if isinstance(message, str) else json.dumps(message), **more}
     text = "".join(f"{name}\n{said[name]}\n" for name in sorted(said))
