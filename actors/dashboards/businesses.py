@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -69,7 +70,7 @@ class State(msgspec.Struct, Generic[M]):
 
 
 @dataclass
-class BusinessView(Generic[M]):
+class BusinessView(ABC, Generic[M]):
     """A fold over ``control`` (which businesses there are), the clock, and what people do.
 
     ``first``: specs of businesses that are there from the beginning. Rows from before a business was defined, or defined
@@ -83,19 +84,21 @@ class BusinessView(Generic[M]):
     _due: set[str] = field(default_factory=set[str], repr=False)
     """Touched, and to be shown: at the next tick, for figures of a day need not be computed with every commit."""
 
+    @abstractmethod
     def empty(self) -> M:
-        raise NotImplementedError
+        """A view that nothing was taken into."""
 
+    @abstractmethod
     def take(self, view: M, business: Business, rows: Matching, batch: Batch) -> None:
         """Take in rows of the stream of a business."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show(self, name: str, business: Business, view: M, now_us: int) -> dict[str, Any]:
         """The entry of the topic."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prune(self, view: M, now_us: int) -> None:
-        raise NotImplementedError
+        """Let go of what is too old to be shown."""
 
     def initial(self) -> State[M]:
         state: State[M] = State()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from actors.fold import NONE, Batch, Outputs, Topic
+from actors.models.facts import facts
 from events.catalog import MODELS
 
 TOPIC = "experiments"
@@ -61,10 +61,8 @@ class ExperimentTracker:
         return {}
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        for row in batch.table.select(["type", "subject", "data", "time"]).to_pylist():
-            kind, id_ = row["type"], row["subject"]
-            if id_ and kind.startswith(("experiment.", "trial.", "model.registered", "model.refused")):
-                self._take(state, kind, id_, json.loads(row["data"] or "{}"), row["time"].timestamp())
+        for fact in facts(batch, ("experiment.", "trial.", "model.registered", "model.refused")):
+            self._take(state, fact.kind, fact.subject, fact.data, fact.at)
         return state, NONE
 
     def _take(self, state: State, kind: str, id_: str, data: dict[str, Any], at: float) -> None:

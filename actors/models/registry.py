@@ -6,7 +6,6 @@ nothing: whoever writes is told by the door, and a fold does not fail for it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 from actors.fold import NONE, Batch, Outputs, Topic
+from actors.models.facts import facts
 from events.catalog import MODELS
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -88,11 +88,8 @@ class ModelRegistry:
         return {}
 
     def fold(self, state: State, batch: Batch) -> tuple[State, Outputs]:
-        for place, row in enumerate(batch.table.select(["type", "subject", "data", "time"]).to_pylist(), batch.first):
-            kind, name = row["type"], row["subject"]
-            if name and kind.startswith(("version.", "alias.", "deployment.", "monitoring.", "model.")):
-                where = f"{batch.producer}:{place}"
-                self._take(state, kind, name, json.loads(row["data"] or "{}"), row["time"].timestamp(), where)
+        for fact in facts(batch, ("version.", "alias.", "deployment.", "monitoring.", "model.")):
+            self._take(state, fact.kind, fact.subject, fact.data, fact.at, f"{batch.producer}:{fact.place}")
         return state, NONE
 
     def _take(self, state: State, kind: str, name: str, data: dict[str, Any], at: float, place: str) -> None:

@@ -19,6 +19,7 @@ from events.nearest import did_you_mean
 from hindcast.modelling.contest import Contest, scored, verdict
 from hindcast.modelling.recipes import Lesson, lesson
 from hindcast.modelling.recording import LogRecorder, new_experiment
+from hindcast.modelling.registered import Registered
 from hindcast.modelling.registering import Candidate, register
 from serve.predicting.artifacts import Artifacts
 from serve.predicting.judging import facts
@@ -31,23 +32,12 @@ SAMPLE = 2_000
 """Rows of which the predictions are kept for drift to be told by."""
 
 
-@dataclass(frozen=True)
-class NamedRun:
+@dataclass(frozen=True, kw_only=True)
+class NamedRun(Registered):
     """One training of one of the six; see ``hindcast.modelling.training.Run``."""
 
-    name: str
-    experiment_id: str
     trained: Any
     """``tuning.models.Trained``."""
-    registered: bool
-    number: int | None
-    model_id: str | None
-    reason: str
-    contest: Contest | None = None
-
-    @property
-    def may_take_over(self) -> bool:
-        return self.registered and (self.contest is None or self.contest.better)
 
     @property
     def model(self) -> Any:
@@ -150,7 +140,16 @@ def _registered(
             client.promote_model(name, str(number), CHALLENGER, fought.reason)
     recorder.say(kind, {**said, "model_id": model_id})
     recorder.say("experiment.finished", {"elapsed_s": elapsed_s, "score": trained.score})
-    return NamedRun(name, experiment, trained, trained.registered, number, model_id, trained.reason, fought)
+    return NamedRun(
+        name=name,
+        experiment_id=experiment,
+        trained=trained,
+        registered=trained.registered,
+        number=number,
+        model_id=model_id,
+        reason=trained.reason,
+        contest=fought,
+    )
 
 
 def _predicted(model: Any, columns: Mapping[str, Any]) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from actors.models.registry import CHALLENGER
 from hindcast.modelling.contest import Contest, contest
 from hindcast.modelling.recording import LogRecorder, new_experiment
+from hindcast.modelling.registered import Registered
 from hindcast.modelling.registering import Candidate, register
 from tuning.config import Config, Progress
 from tuning.data.tables import as_columns
@@ -41,24 +42,11 @@ class Wanted:
     """More of ``tuning.config.Config``."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """One training run. ``number`` and ``model_id`` are of the version that it became; None where it was refused."""
+@dataclass(frozen=True, kw_only=True)
+class Run(Registered):
+    """One training run."""
 
-    name: str
-    experiment_id: str
     result: Result
-    registered: bool
-    number: int | None
-    model_id: str | None
-    reason: str
-    contest: Contest | None = None
-    """Against the champion on the newest rows; None where there was none."""
-
-    @property
-    def may_take_over(self) -> bool:
-        """Whether it is registered, and better than the champion where there was one."""
-        return self.registered and (self.contest is None or self.contest.better)
 
     @property
     def model(self) -> Any:
@@ -134,7 +122,16 @@ def train_table(
     fought = contests[0] if contests else None
     if number is not None and fought is not None:
         client.promote_model(wanted.name, str(number), CHALLENGER, fought.reason)
-    return Run(wanted.name, experiment, result, bool(versions), number, model_id, verdict.reason, fought)
+    return Run(
+        name=wanted.name,
+        experiment_id=experiment,
+        result=result,
+        registered=bool(versions),
+        number=number,
+        model_id=model_id,
+        reason=verdict.reason,
+        contest=fought,
+    )
 
 
 def candidate(

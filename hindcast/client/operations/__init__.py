@@ -22,20 +22,6 @@ from hindcast.client.operations.sending import Sending
 from hindcast.client.operations.showing import Showing
 from hindcast.client.operations.watching import Watching
 
-PARTS = (
-    Sending,
-    Reading,
-    Watching,
-    Alerting,
-    LookingBack,
-    Learning,
-    Managing,
-    Definitions,
-    Modelling,
-    Showing,
-    Running,
-)
-
 
 class Operations(
     Sending,
@@ -53,6 +39,9 @@ class Operations(
     """What both clients can do. ``address``: of the system."""
 
     address: str
+
+
+PARTS = Operations.__bases__
 
 
 def described() -> Iterator[tuple[str, Operation[..., Any]]]:
