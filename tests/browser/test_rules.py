@@ -65,6 +65,21 @@ def test_a_rule_is_written_beside_what_it_would_have_done(visit: Visit) -> None:
     assert (rule["name"], rule["threshold"], rule["labels"]) == ("Orders fail", 42, {"team": "shop"})
 
 
+def test_on_a_phone_the_form_shows_all_its_fields_and_the_preview_stands_below(visit: Visit) -> None:
+    page = visit(FakeLive(busy()), path="/#/rule", size=(390, 844))
+    live(page)
+    form = page.get_by_role("form", name="A new rule")
+    expect(form.get_by_role("button", name="Save")).to_be_visible()
+    page.wait_for_function(
+        """() => {
+            const save = document.querySelector(".rule-fields button[type=submit]").getBoundingClientRect();
+            const preview = document.querySelector(".rule-preview").getBoundingClientRect();
+            const form = document.querySelector("form.panel").getBoundingClientRect();
+            return save.bottom <= form.bottom && save.bottom <= preview.top;
+        }"""
+    )
+
+
 def test_what_is_wrong_with_a_rule_is_said_beside_it(visit: Visit) -> None:
     page = visit(FakeLive(busy()), path="/#/alerts")
     live(page)
